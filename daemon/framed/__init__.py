@@ -1,0 +1,1 @@
+"""The daemon: watches for films, supervises extractors, answers on a socket."""

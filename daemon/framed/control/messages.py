@@ -1,0 +1,201 @@
+"""Every message of the control protocol, as types. No behaviour, no input or output.
+
+A request's `method` is the verb; its `params` is the struct named for it; its `result` the struct named `...Reply`.
+`docs/protocol.md` says the same in words.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+import msgspec
+
+from frame_extractor.contract import Mode, Quality, Sampling
+
+PROTOCOL: Final = "1.0"
+"""major.minor; another major is refused, another minor is not."""
+
+STATUS_SCHEMA: Final = 1
+
+
+class ErrorCode(enum.IntEnum):
+    """JSON-RPC error codes: the standard's own, then framed's."""
+
+    PARSE = -32700
+    INVALID_REQUEST = -32600
+    UNKNOWN_METHOD = -32601
+    INVALID_PARAMS = -32602
+    INTERNAL = -32603
+    NO_SUCH_PROJECT = -32001
+    """No folder of that name in raw_videos."""
+    NO_FILM = -32002
+    """The folder holds no film."""
+    REFUSED = -32003
+    """Understood and possible, but not now or not so; the message says why."""
+    BAD_SETTINGS = -32004
+    """A settings file or an option value is wrong."""
+    PROTOCOL_MISMATCH = -32005
+    STATE_UNAVAILABLE = -32006
+    """The daemon cannot make the change durable (disk full, damaged store)."""
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True):
+    """First message on every connection."""
+
+    protocol: str = PROTOCOL
+    client: str = ""
+
+
+class HelloReply(msgspec.Struct, frozen=True, kw_only=True):
+    protocol: str
+    server: str
+    pid: int
+    root: str
+
+
+class Overrides(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Settings given on the command line; None means not given there."""
+
+    mode: Mode | None = None
+    scene_threshold: float | None = None
+    frames_per_scene: int | None = None
+    min_scene_length: int | None = None
+    interval_seconds: float | None = None
+    sampling: Sampling | None = None
+    quality: Quality | None = None
+    blur_threshold: float | None = None
+    max_failed_fraction: float | None = None
+    workers_per_project: int | str | None = None
+    """A number, or "auto"."""
+    retry: int | None = None
+
+
+class Submit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    projects: tuple[str, ...]
+    overrides: Overrides = Overrides()
+    force: bool = False
+    key: str
+    """Idempotency key: the same key again gives the same answer and no second job."""
+
+
+class Submitted(enum.Enum):
+    """What became of one submitted project."""
+
+    QUEUED = "queued"
+    ALREADY_RUNNING = "already_running"
+    """A job with the same settings is queued or running."""
+    ALREADY_COMPLETE = "already_complete"
+    """Results with the same settings exist; `force` extracts again."""
+
+
+class SubmitOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    project: str
+    outcome: Submitted
+    job_id: str | None = None
+    message: str
+    """One line for a person."""
+
+
+class SubmitReply(msgspec.Struct, frozen=True, kw_only=True):
+    outcomes: tuple[SubmitOutcome, ...]
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    projects: tuple[str, ...]
+    key: str
+
+
+class CancelOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    project: str
+    cancelled: bool
+    """False when nothing of the project was queued or running."""
+    message: str
+
+
+class CancelReply(msgspec.Struct, frozen=True, kw_only=True):
+    outcomes: tuple[CancelOutcome, ...]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    projects: tuple[str, ...] = ()
+    """Empty for all."""
+
+
+class ProjectState(enum.Enum):
+    """The words people see. QUEUED to CANCELLED are states of the project's latest job; the rest of the project."""
+
+    NEW = "NEW"
+    """Films that nobody has submitted."""
+    SETTLING = "SETTLING"
+    """A film is still being written."""
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    RETRYING = "RETRYING"
+    """Waiting out the backoff after a failed attempt."""
+    COMPLETE = "COMPLETE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job behind this word has ended for good."""
+        return self in (ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED)
+
+
+class MachineStatus(msgspec.Struct, frozen=True, kw_only=True):
+    cpu_percent: float
+    cores: int
+    memory_used_bytes: int
+    memory_total_bytes: int
+    output_free_bytes: int | None
+
+
+class SlotsStatus(msgspec.Struct, frozen=True, kw_only=True):
+    used: int
+    total: int
+    running_projects: int
+    max_active: int
+
+
+class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    state: ProjectState
+    job_id: str | None = None
+    attempt: int = 0
+    """Of the running or last attempt of the job; 0 before the first."""
+    max_attempts: int = 0
+    progress: float = 0.0
+    """0 to 1."""
+    frames: int = 0
+    """Images on disk so far."""
+    films: int = 0
+    workers: int = 0
+    stage: str = ""
+    elapsed_s: float | None = None
+    eta_s: float | None = None
+    realtime_factor: float | None = None
+    reason: str = ""
+    """Why it waits, or why it failed: one line for a person."""
+    session: str | None = None
+    """tmux session name, while there is one."""
+    log: str | None = None
+    output_dir: str | None = None
+
+
+class StatusReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Also the document that `framectl status --json` prints."""
+
+    schema: int = STATUS_SCHEMA
+    machine: MachineStatus
+    slots: SlotsStatus
+    projects: tuple[ProjectStatus, ...]
+
+
+class Shutdown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ends the daemon; the films it started go on."""
+
+
+class ShutdownReply(msgspec.Struct, frozen=True, kw_only=True):
+    running: tuple[str, ...]
+    """Projects whose extractors go on without the daemon."""

@@ -1,0 +1,376 @@
+"""What the extractor and whoever starts it say to each other.
+
+The one module both sides import: settings and their defaults, the attempt's specification, the files an attempt
+leaves behind, and the exit codes. Imports nothing heavier than msgspec; decodes nothing, writes nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+SCHEMA: Final = 1
+"""Version of every file described here; written as `schema` in each."""
+
+
+class ExitCode(enum.IntEnum):
+    """How an extractor ended. From sysexits.h where it has a word for it."""
+
+    DONE = 0
+    """Every film is extracted, or was already."""
+    USAGE = 64
+    """The command line makes no sense. Not retried."""
+    NOT_A_FILM = 65
+    """At least one film cannot be decoded, and the others are done. Not retried."""
+    TOO_MUCH_FAILED = 66
+    """More of a film than `max_failed_fraction` could not be decoded. Not retried."""
+    INTERNAL = 70
+    """A fault in the extractor itself. Retried."""
+    OUTPUT_NOT_MADE = 73
+    """The output folder cannot be made. Retried."""
+    OUTPUT_NOT_WRITTEN = 74
+    """Writing or reading failed on its way to the disk. Retried."""
+    DISK_FULL = 75
+    """No room. Waits for room; no attempt is charged."""
+    SUPERSEDED = 76
+    """A newer attempt works in the same folder; this one changed nothing. Nothing to do."""
+    NOT_PERMITTED = 77
+    """The output may not be written by this user. Retried."""
+    BAD_SETTINGS = 78
+    """The specification or a settings file is wrong. Not retried."""
+    INTERRUPTED = 130
+    """Ctrl-C, or SIGINT from outside. Whoever pressed it knows; not retried."""
+    TERMINATED = 143
+    """SIGTERM or SIGHUP; the attempt ended in order."""
+
+
+class Mode(enum.Enum):
+    """Which frames of a film are wanted."""
+
+    SCENE = "scene"
+    """`frames_per_scene` frames of every shot."""
+    INTERVAL = "interval"
+    """One frame every `interval_seconds`."""
+    HYBRID = "hybrid"
+    """Both; a frame that both want is written once."""
+
+
+class Sampling(enum.Enum):
+    """Which pictures of the stream are decoded."""
+
+    REFERENCE = "reference"
+    """Only those that other pictures refer to: about half, and the better half."""
+    EXACT = "exact"
+    """Every picture."""
+
+
+class Quality(enum.Enum):
+    """JPEG quality, by name."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+    @property
+    def jpeg_quality(self) -> int:
+        """The number given to the JPEG encoder, 0-100."""
+        return {Quality.LOW: 85, Quality.MEDIUM: 90, Quality.HIGH: 95}[self]
+
+
+class ExtractionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a film's frames depend on. Two runs with equal settings give equal bytes."""
+
+    mode: Mode = Mode.HYBRID
+    scene_threshold: Annotated[float, msgspec.Meta(gt=0, le=255)] = 30.0
+    """Content score (0-255) from which a frame begins a new shot; lower finds more cuts."""
+    frames_per_scene: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
+    min_scene_length: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 15
+    """Frames of the film; cuts closer than this are merged."""
+    interval_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 2.0
+    sampling: Sampling = Sampling.REFERENCE
+    quality: Quality = Quality.HIGH
+    blur_threshold: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Frames whose variance of the Laplacian is below this are not written; 0 keeps all."""
+    max_failed_fraction: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.02
+    """Share of a film's time that may be undecodable before the film counts as failed."""
+
+
+@dataclass(frozen=True)
+class OutputLayout:
+    """Where one project's output lies: `frames_dir`, and everything else beside it."""
+
+    frames_dir: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.frames_dir.parent
+
+    @property
+    def results(self) -> Path:
+        """The summary of the whole project; written last."""
+        return self.folder / "extraction_results.json"
+
+    @property
+    def manifest(self) -> Path:
+        """One line for each image in `frames_dir`."""
+        return self.folder / "frames.jsonl"
+
+    @property
+    def temp(self) -> Path:
+        """Work in progress; gone when nothing runs. On the file system of `frames_dir`, so that renames are atomic."""
+        return self.folder / "temp"
+
+    @property
+    def control(self) -> Path:
+        """Attempt records, progress, locks, kept scores."""
+        return self.folder / ".framed"
+
+    @property
+    def progress(self) -> Path:
+        return self.control / "progress.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held (flock) by the living extractor of this folder."""
+        return self.control / "lock"
+
+    def spec(self, attempt: int) -> Path:
+        return self.control / f"attempt-{attempt}.spec.json"
+
+    def started(self, attempt: int) -> Path:
+        return self.control / f"attempt-{attempt}.started.json"
+
+    def exit(self, attempt: int) -> Path:
+        return self.control / f"attempt-{attempt}.exit.json"
+
+
+class AttemptSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that one extractor process needs to know. `frame-extractor run SPEC.json` takes nothing else."""
+
+    schema: Literal[1] = SCHEMA
+    project: str
+    job_id: str
+    attempt: Annotated[int, msgspec.Meta(ge=1)] = 1
+    """Number of this attempt in this output folder; only ever grows."""
+    films: tuple[str, ...]
+    """Absolute paths, in the order in which they are extracted."""
+    frames_dir: str
+    settings: ExtractionSettings = ExtractionSettings()
+    workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
+    force: bool = False
+    """Extract again what is already extracted, replacing its images when the new ones are complete."""
+    log_path: str | None = None
+
+    @property
+    def layout(self) -> OutputLayout:
+        return OutputLayout(Path(self.frames_dir))
+
+
+class Stage(enum.Enum):
+    """What an attempt is busy with."""
+
+    OPENING = "opening"
+    SCANNING = "scanning"
+    WRITING = "writing"
+    DONE = "done"
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """`progress.json`: replaced atomically, at least every two seconds while the attempt lives."""
+
+    schema: int = SCHEMA
+    attempt: int
+    stage: Stage
+    film: str
+    """File name of the film in work."""
+    film_number: int
+    """1-based."""
+    n_films: int
+    fraction: float
+    """Of the whole attempt, 0 to 1; never goes back; 1 only when the results are on the disk."""
+    film_seconds_done: float
+    film_seconds_total: float
+    images: int
+    """Images on disk, of all films of this attempt."""
+    workers: int
+    elapsed_s: float
+    eta_s: float | None
+    realtime_factor: float | None
+    """Seconds of film done for each second of wall time."""
+    images_per_s: float | None
+    updated_at: str
+    """ISO 8601, UTC."""
+
+
+class ProcessIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of one boot. A pid alone is recycled; these three together are not."""
+
+    pid: int
+    started_at_ticks: int
+    """Start time in clock ticks since boot: field 22 of /proc/PID/stat."""
+    boot_id: str
+    """/proc/sys/kernel/random/boot_id"""
+
+
+class StartedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """`attempt-N.started.json`: written before anything else is done."""
+
+    schema: int = SCHEMA
+    job_id: str
+    attempt: int
+    process: ProcessIdentity
+    started_at: str
+
+
+class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """`attempt-N.exit.json`: the last thing an attempt writes. Missing when it was killed."""
+
+    schema: int = SCHEMA
+    job_id: str
+    attempt: int
+    code: int
+    reason: str
+    """One line for a person; empty when all went well."""
+    images: int
+    wall_s: float
+    ended_at: str
+
+
+class FailedRange(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of film that no reader could decode; half open, seconds since the film's first frame."""
+
+    start_s: float
+    end_s: float
+    reason: str
+
+
+class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One film's entry in `extraction_results.json`."""
+
+    name: str
+    """File name, without folder."""
+    path: str
+    fingerprint: str
+    status: Literal["complete", "failed"]
+    error: str | None = None
+    folder: str = ""
+    """Where its images lie below `frames/`; empty for the first film of a project."""
+    images: int = 0
+    shots: int = 0
+    cuts: tuple[int, ...] = ()
+    """0-based source index of the first frame of every shot but the first."""
+    duration_s: float = 0.0
+    source_frames: int = 0
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    codec: str = ""
+    container: str = ""
+    rejected_blurry: int = 0
+    failed_ranges: tuple[FailedRange, ...] = ()
+    decoded_frames: int = 0
+    """Pictures decoded over all passes, by all readers."""
+    chunks_read_by: dict[str, int] = {}
+    """Reader name -> number of chunks."""
+    settings: ExtractionSettings = ExtractionSettings()
+    wall_s: float = 0.0
+    stages_s: dict[str, float] = {}
+    """Stage name -> seconds, summed over workers."""
+    extracted_at: str = ""
+
+
+class ResultsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The `config` block of the results, as the guide's readers know it, and the settings it did not have."""
+
+    mode: Mode
+    scene_threshold: float
+    frames_per_scene: int
+    interval_seconds: float
+    quality: Quality
+    workers: int
+    min_scene_length: int
+    sampling: Sampling
+    blur_threshold: float
+    max_failed_fraction: float
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """`extraction_results.json`. Its presence with `total_frames` above 0 means: already extracted."""
+
+    schema: int = SCHEMA
+    total_episodes: int
+    """Films of the project seen so far."""
+    successful_episodes: int
+    total_frames: int
+    """Images listed in `frames.jsonl`."""
+    output_dir: str
+    config: ResultsConfig
+    timestamp: str
+    """ISO 8601, UTC."""
+    films: tuple[FilmResult, ...]
+
+
+class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of `frames.jsonl`: one image."""
+
+    file: str
+    """Relative to `frames/`, with forward slashes."""
+    film: str
+    fingerprint: str
+    frame_index: int
+    """0-based, in presentation order of the source film."""
+    time_s: float
+    """Since the film's first frame."""
+    scene: int | None = None
+    position: int | None = None
+    interval: int | None = None
+    size_bytes: int
+    width: int
+    height: int
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """What `frame-extractor probe FILM --json` prints of a film that can be decoded."""
+
+    schema: int = SCHEMA
+    path: str
+    fingerprint: str
+    container: str
+    codec: str
+    width: int
+    height: int
+    fps: float
+    duration_s: float
+    source_frames: int
+    """An estimate unless the container says."""
+
+
+class FilmEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What extracting one film will probably give and cost."""
+
+    film: str
+    images: int
+    size_bytes: int
+    wall_s: float
+    error: str | None = None
+
+
+def film_fingerprint(path: str | os.PathLike[str]) -> str:
+    """The film's identity, the same under any name: its size and a hash of its head, middle and tail.
+
+    Reads at most 768 KiB. Raises OSError when the file cannot be read.
+    """
+    block = 256 * 1024
+    with open(path, "rb") as film:
+        size = os.fstat(film.fileno()).st_size
+        digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+        for offset in sorted({0, max(0, size // 2 - block // 2), max(0, size - block)}):
+            film.seek(offset)
+            digest.update(film.read(block))
+    return f"{size:x}-{digest.hexdigest()}"
