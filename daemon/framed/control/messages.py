@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from frame_extractor.contract import Mode, Quality, Sampling
+from framed.model.project import Overrides
 
 PROTOCOL: Final = "1.0"
 """major.minor; another major is refused, another minor is not."""
@@ -52,23 +52,6 @@ class HelloReply(msgspec.Struct, frozen=True, kw_only=True):
     server: str
     pid: int
     root: str
-
-
-class Overrides(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Settings given on the command line; None means not given there."""
-
-    mode: Mode | None = None
-    scene_threshold: float | None = None
-    frames_per_scene: int | None = None
-    min_scene_length: int | None = None
-    interval_seconds: float | None = None
-    sampling: Sampling | None = None
-    quality: Quality | None = None
-    blur_threshold: float | None = None
-    max_failed_fraction: float | None = None
-    workers_per_project: int | str | None = None
-    """A number, or "auto"."""
-    retry: int | None = None
 
 
 class Submit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,1 @@
+"""Pure data: what the daemon knows, as frozen types."""
