@@ -1,0 +1,178 @@
+"""Newline-delimited JSON-RPC 2.0, as bytes: what the daemon and its clients write to each other.
+
+Plain functions; no sockets, no reading of clocks, no knowledge of any verb. What arrives is never trusted: everything here
+either returns a value or raises `WireError`, whatever the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal, TypeVar
+
+import msgspec
+
+from framed.control.messages import ErrorCode
+
+MAX_FRAME_BYTES: Final = 1 << 20
+"""Longest line, without its newline, that either side writes or accepts."""
+
+_MAX_MESSAGE_CHARS: Final = 4000
+"""An error that quotes what it was sent must fit a frame itself."""
+
+RequestId = int | str
+T = TypeVar("T")
+
+_EMPTY_PARAMS: Final = msgspec.Raw(b"{}")
+
+
+class WireError(Exception):
+    """Bytes that are no message of this protocol; `request_id` when that much could be read."""
+
+    def __init__(self, code: ErrorCode, message: str, request_id: RequestId | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One call. `params` stays undecoded until the verb is known; see `decode_as`."""
+
+    jsonrpc: Literal["2.0"] = "2.0"
+    id: RequestId
+    method: str
+    params: msgspec.Raw = _EMPTY_PARAMS
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The `error` member of a response. `data` is a JSON object whose fields depend on the code."""
+
+    code: int
+    message: str
+    data: dict[str, object] | None = None
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer: `error` is None exactly when `result` is meant. `id` is None when the request's could not be read."""
+
+    jsonrpc: Literal["2.0"] = "2.0"
+    id: RequestId | None
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error: ErrorBody | None = None
+
+
+class _Reply(msgspec.Struct, frozen=True):
+    jsonrpc: str
+    id: RequestId | None
+    result: object
+
+
+class _Error(msgspec.Struct, frozen=True):
+    jsonrpc: str
+    id: RequestId | None
+    error: ErrorBody
+
+
+class _OnlyId(msgspec.Struct, frozen=True):
+    id: RequestId | None = None
+
+
+_encoder: Final = msgspec.json.Encoder()
+_request_decoder: Final = msgspec.json.Decoder(Request)
+_response_decoder: Final = msgspec.json.Decoder(Response)
+
+
+def request(request_id: RequestId, method: str, params: msgspec.Struct) -> bytes:
+    """One call as a line, newline included."""
+    return _line(Request(id=request_id, method=method, params=msgspec.Raw(_encoder.encode(params))))
+
+
+def reply(request_id: RequestId, result: msgspec.Struct) -> bytes:
+    """The answer to a call that succeeded, as a line."""
+    return _line(_Reply("2.0", request_id, result))
+
+
+def error(
+    request_id: RequestId | None, code: ErrorCode, message: str, data: dict[str, object] | None = None
+) -> bytes:
+    """The answer to a call that failed, or to bytes that were none (`request_id` None), as a line."""
+    return _line(_Error("2.0", request_id, ErrorBody(code=int(code), message=message[:_MAX_MESSAGE_CHARS], data=data)))
+
+
+def decode_request(line: bytes) -> Request:
+    """The call in one line. Raises WireError (PARSE for what is not JSON, INVALID_REQUEST for what is no call)."""
+    try:
+        return _request_decoder.decode(line)
+    except msgspec.ValidationError as invalid:
+        raise WireError(ErrorCode.INVALID_REQUEST, f"not a request: {invalid}", _readable_id(line)) from None
+    except (ValueError, RecursionError) as broken:
+        raise WireError(ErrorCode.PARSE, f"not JSON: {broken}") from None
+
+
+def decode_response(line: bytes) -> Response:
+    """The answer in one line. Raises WireError."""
+    try:
+        return _response_decoder.decode(line)
+    except msgspec.ValidationError as invalid:
+        raise WireError(ErrorCode.INVALID_REQUEST, f"not a response: {invalid}") from None
+    except (ValueError, RecursionError) as broken:
+        raise WireError(ErrorCode.PARSE, f"not JSON: {broken}") from None
+
+
+def decode_as(kind: type[T], raw: msgspec.Raw, request_id: RequestId | None = None) -> T:
+    """`params` or `result` as the struct they should be. Raises WireError INVALID_PARAMS, naming the field."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (ValueError, RecursionError) as invalid:
+        raise WireError(ErrorCode.INVALID_PARAMS, str(invalid), request_id) from None
+
+
+class LineBuffer:
+    """Cuts a stream of bytes into lines and never holds more than one frame and the last `feed`."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+        self._searched = 0
+        """So far no newline was found; a frame that drips in byte by byte must not cost its square."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of an unfinished line is held."""
+        return not self._pending
+
+    def feed(self, received: bytes) -> Iterator[bytes]:
+        """Every line that is now complete, without newlines; empty lines are left out.
+
+        Raises WireError when a line is longer than MAX_FRAME_BYTES: the stream cannot be read on after that.
+        """
+        self._pending += received
+        start = 0
+        while (end := self._pending.find(b"\n", max(start, self._searched))) >= 0:
+            if end - start > MAX_FRAME_BYTES:
+                raise _frame_too_long()
+            line = bytes(self._pending[start:end]).strip()
+            start = end + 1
+            if line:
+                yield line
+        del self._pending[:start]
+        self._searched = len(self._pending)
+        if len(self._pending) > MAX_FRAME_BYTES:
+            raise _frame_too_long()
+
+
+def _frame_too_long() -> WireError:
+    return WireError(ErrorCode.INVALID_REQUEST, f"a message is longer than {MAX_FRAME_BYTES} bytes")
+
+
+def _line(message: msgspec.Struct) -> bytes:
+    encoded = _encoder.encode(message)
+    if len(encoded) > MAX_FRAME_BYTES:
+        raise _frame_too_long()
+    return encoded + b"\n"
+
+
+def _readable_id(line: bytes) -> RequestId | None:
+    try:
+        return msgspec.json.decode(line, type=_OnlyId).id
+    except (ValueError, RecursionError):
+        return None
