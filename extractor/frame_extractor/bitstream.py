@@ -1,0 +1,83 @@
+"""What one coded picture says of itself, without decoding it: H.264 and HEVC NAL unit headers.
+
+Sources: ITU-T H.264 7.3.1 and table 7-1, ITU-T H.265 7.3.1.2 and table 7-1; ISO/IEC 14496-15 for the
+length-prefixed form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+H264_SLICE_TYPES = range(1, 6)
+H264_IDR = 5
+HEVC_VCL_TYPES = range(32)
+HEVC_IDR_TYPES = (19, 20)
+HEVC_LAST_SUBLAYER_TYPE = 14
+"""Up to here even types are sub-layer non-reference pictures, odd ones reference pictures."""
+
+
+class PictureKind(NamedTuple):
+    """What the first slice of a coded picture tells."""
+
+    is_idr: bool
+    """Nothing after it refers to anything before it, its own leading pictures included."""
+    is_referred_to: bool
+    """Some other picture may refer to it. True whenever the stream does not say."""
+    temporal_layer: int
+
+
+UNKNOWN = PictureKind(is_idr=False, is_referred_to=True, temporal_layer=0)
+
+KindOf = Callable[[bytes], PictureKind]
+
+
+def kind_reader(codec: str, extradata: bytes | None) -> KindOf | None:
+    """A function from a packet's bytes to its PictureKind; None for codecs whose pictures do not tell."""
+    if codec == "h264":
+        prefix = (extradata[4] & 3) + 1 if extradata and len(extradata) > 4 and extradata[0] == 1 else 0
+        return lambda packet: _h264_kind(packet, prefix)
+    if codec == "hevc":
+        # hvcC begins with its version, 1; Annex B with a start code, 0.
+        prefix = (extradata[21] & 3) + 1 if extradata and len(extradata) > 21 and extradata[0] == 1 else 0
+        return lambda packet: _hevc_kind(packet, prefix)
+    return None
+
+
+def is_referred_to_in_chunk(kind: PictureKind, highest_layer: int) -> bool:
+    """Whether another picture of a chunk whose highest temporal layer is `highest_layer` may refer to this one.
+
+    An HEVC sub-layer non-reference picture may still be referred to from a higher layer.
+    """
+    return kind.is_referred_to or kind.temporal_layer < highest_layer
+
+
+def _h264_kind(packet: bytes, prefix: int) -> PictureKind:
+    for at in _nal_units(packet, prefix):
+        nal_type = packet[at] & 0x1F
+        if nal_type in H264_SLICE_TYPES:
+            return PictureKind(nal_type == H264_IDR, bool(packet[at] & 0x60), 0)
+    return UNKNOWN
+
+
+def _hevc_kind(packet: bytes, prefix: int) -> PictureKind:
+    for at in _nal_units(packet, prefix):
+        nal_type = (packet[at] >> 1) & 0x3F
+        if nal_type in HEVC_VCL_TYPES and at + 1 < len(packet):
+            is_non_reference = nal_type <= HEVC_LAST_SUBLAYER_TYPE and nal_type % 2 == 0
+            return PictureKind(nal_type in HEVC_IDR_TYPES, not is_non_reference, (packet[at + 1] & 7) - 1)
+    return UNKNOWN
+
+
+def _nal_units(packet: bytes, prefix: int) -> Iterator[int]:
+    """Offsets of the NAL unit headers in a packet; `prefix` is the bytes of a length field, 0 for start codes."""
+    at = 0
+    if prefix:
+        while at + prefix < len(packet):
+            length = int.from_bytes(packet[at : at + prefix], "big")
+            yield at + prefix
+            at += prefix + length
+        return
+    while (at := packet.find(b"\x00\x00\x01", at)) >= 0 and at + 3 < len(packet):
+        yield at + 3
+        at += 3

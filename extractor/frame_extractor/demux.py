@@ -1,0 +1,293 @@
+"""A film's packets, cut into chunks that a decoder can take alone, exactly.
+
+Reads the file once, in order; decodes nothing but the first few pictures. Frame numbers and times are made here, from
+the packets in presentation order, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+
+from frame_extractor.bitstream import UNKNOWN, PictureKind, is_referred_to_in_chunk, kind_reader
+from frame_extractor.contract import Sampling
+from frame_extractor.errors import NeedsWholeFilm
+from frame_extractor.film import Film, open_container
+
+MIN_CHUNK_S = 4.0
+"""A chunk ends at the first key frame this far from its start."""
+MAX_CHUNK_S = 15.0
+"""x264's default key frame distance is 10.4 s. A longer GOP is not given to decord, which would decode it all ahead."""
+MAX_DECODED_BYTES = 768 << 20
+"""decord's queue has no bound: a chunk ends early when its pictures, decoded, come to this much."""
+TRIAL_PACKETS = 48
+"""Pictures decoded beforehand to see that one packet is one picture."""
+
+MATROSKA_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vp9", "av1", "prores", "mjpeg"})
+"""What can be remuxed to Matroska and comes back with the same pictures and times."""
+WITHOUT_TIMES = frozenset({"avi"})
+"""Containers that store no presentation times; what their demuxer gives instead is not to be trusted."""
+ONE_GOP_CHUNKS = frozenset({"hevc"})
+"""decord fails on a second IDR after a B-pyramid."""
+
+NOT_SHOWN = -1
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A stretch of film that can be decoded on its own, as a Matroska file in memory.
+
+    The pictures in it, in presentation order, are `frame_indices` and `times_s`: those that are only there for others
+    to refer to have the index NOT_SHOWN. The frames [first_frame, first_frame + n_frames) of the film belong to this
+    chunk and to no other, also those that sampling left out of it.
+    """
+
+    number: int
+    matroska: bytes = field(repr=False)
+    frame_indices: tuple[int, ...] = field(repr=False)
+    times_s: tuple[float, ...] = field(repr=False)
+    """Since the film's first frame."""
+    first_frame: int
+    n_frames: int
+    start_s: float
+    end_s: float
+    too_long_for_decord: bool
+
+
+@dataclass(frozen=True)
+class _Packet:
+    """One coded picture. Times are ticks of the stream's time base."""
+
+    payload: bytes
+    pts: int
+    dts: int | None
+    duration: int
+    is_key: bool
+    is_shown: bool
+    kind: PictureKind
+
+
+@dataclass
+class _Gop:
+    """A key frame and what follows it in decoding order, up to the next."""
+
+    packets: list[_Packet]
+
+    @property
+    def key(self) -> _Packet:
+        return self.packets[0]
+
+    def leading(self) -> list[_Packet]:
+        """Pictures shown before the key frame: they refer to the GOP before it. An IDR's refer to itself alone."""
+        if self.key.kind.is_idr:
+            return []
+        return [packet for packet in self.packets if packet.pts < self.key.pts]
+
+    def own(self) -> list[_Packet]:
+        leading = {id(packet) for packet in self.leading()}
+        return [packet for packet in self.packets if id(packet) not in leading]
+
+
+def why_whole(film: Film) -> str | None:
+    """Why this film cannot be cut into chunks and has to be decoded in one go; None when it can be cut."""
+    if film.codec not in MATROSKA_CODECS:
+        return f"{film.codec} cannot be carried in Matroska"
+    if set(film.container.split(",")) & WITHOUT_TIMES:
+        return f"{film.container} stores no presentation times"
+    try:
+        return _trial(film)
+    except NeedsWholeFilm as need:
+        return need.reason
+
+
+def _trial(film: Film) -> str | None:
+    """Decodes a few pictures: are packets pictures, and does a chunk of them stand alone?"""
+    with open_container(film.path) as container:
+        stream = container.streams[film.stream_index]
+        assert isinstance(stream, av.VideoStream)
+        gop = next(_gops(container, stream, film), None)
+        if gop is None:
+            return "no key frame"
+        packets = gop.own()[:TRIAL_PACKETS]
+        remuxed = _remux(stream, film, packets)
+    with av.open(io.BytesIO(remuxed)) as chunk:
+        try:
+            n_decoded = sum(1 for _ in chunk.decode(video=0))
+        except av.error.FFmpegError as failure:
+            return f"its first pictures do not decode ({failure.strerror})"
+    if n_decoded != len(packets):
+        return f"{len(packets)} packets hold {n_decoded} pictures"
+    return None
+
+
+def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
+    """Every chunk of the film, in order. Raises NeedsWholeFilm where the stream turns out not to be made of pictures."""
+    with open_container(film.path) as container:
+        stream = container.streams[film.stream_index]
+        assert isinstance(stream, av.VideoStream)
+        cutter = _Cutter(film, stream, sampling)
+        gops: list[_Gop] = []
+        for gop in _gops(container, stream, film):
+            if gops and cutter.ends_chunk(gops, gop):
+                yield cutter.cut(gops, gop)
+                gops = []
+            gops.append(gop)
+        if gops:
+            yield cutter.cut(gops, None)
+
+
+def _gops(container: av.container.InputContainer, stream: av.VideoStream, film: Film) -> Iterator[_Gop]:
+    """The GOPs of a stream from its first key frame on; what lies before cannot be decoded and is not of the film."""
+    kind_of = kind_reader(film.codec, stream.codec_context.extradata)
+    gop: _Gop | None = None
+    for packet in _packets(container, stream):
+        if packet.size == 0:
+            continue
+        if packet.pts is None:
+            raise NeedsWholeFilm("a packet without a presentation time")
+        payload = bytes(packet)
+        coded = _Packet(
+            payload=payload,
+            pts=packet.pts,
+            dts=packet.dts,
+            duration=packet.duration or 0,
+            is_key=packet.is_keyframe,
+            is_shown=not packet.is_discard,
+            kind=kind_of(payload) if kind_of else UNKNOWN,
+        )
+        if coded.is_key:
+            if gop is not None:
+                yield gop
+            gop = _Gop([coded])
+        elif gop is not None:
+            gop.packets.append(coded)
+    if gop is not None:
+        yield gop
+
+
+def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
+    """The stream's packets up to its end, or up to where the container breaks off."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.error.FFmpegError as failure:
+            if isinstance(failure, OSError):
+                raise
+            return
+        if packet is None:
+            return
+        yield packet
+
+
+class _Cutter:
+    """Makes chunks of GOPs; keeps count of frames and of film time between them."""
+
+    def __init__(self, film: Film, stream: av.VideoStream, sampling: Sampling) -> None:
+        self._film = film
+        self._stream = stream
+        self._time_base = stream.time_base or Fraction(1, 1000)
+        self._sampling = sampling
+        self._numbers = itertools.count()
+        self._n_frames = 0
+        self._offset: int | None = None
+        """Ticks to subtract from a packet's time to get film time; moves when the stream's clock jumps back."""
+        self._end = 0
+        """Film time, in ticks, up to which frames have been given out."""
+
+    def ends_chunk(self, gops: list[_Gop], following: _Gop) -> bool:
+        if self._film.codec in ONE_GOP_CHUNKS:
+            return True
+        if following.key.pts < gops[-1].key.pts:
+            return True  # The clock jumped back: what is in order ends here.
+        seconds = float((following.key.pts - gops[0].key.pts) * self._time_base)
+        n_pictures = sum(len(gop.packets) for gop in gops)
+        decoded_bytes = n_pictures * self._film.coded_width * self._film.coded_height * 3
+        return seconds >= MIN_CHUNK_S or decoded_bytes >= MAX_DECODED_BYTES
+
+    def cut(self, gops: list[_Gop], following: _Gop | None) -> Chunk:
+        """The chunk of these GOPs, which ends where `following` begins."""
+        packets = gops[0].own()
+        for gop in gops[1:]:
+            packets += gop.packets
+        reference_only: set[int] = set()
+        if following is not None and (leading := following.leading()):
+            # They are shown before the next key frame but need it, and the frames of this chunk.
+            reference_only.add(id(following.key))
+            packets += [following.key, *leading]
+        shown = [p for p in packets if p.is_shown and id(p) not in reference_only]
+        times = sorted(p.pts for p in shown)
+        if len(set(times)) < len(times):
+            raise NeedsWholeFilm("two packets with one presentation time")
+        frame_of = {pts: self._n_frames + nth for nth, pts in enumerate(times)}
+        if self._sampling is Sampling.REFERENCE:
+            highest_layer = max(p.kind.temporal_layer for p in packets)
+            packets = [p for p in packets if p.is_key or is_referred_to_in_chunk(p.kind, highest_layer)]
+        presented = sorted(packets, key=lambda p: p.pts)
+        offset = self._offset_for(times[0] if times else packets[0].pts)
+        end = self._end_of(shown, following)
+        chunk = Chunk(
+            number=next(self._numbers),
+            matroska=_remux(self._stream, self._film, packets),
+            frame_indices=tuple(
+                frame_of[p.pts] if p.is_shown and id(p) not in reference_only else NOT_SHOWN for p in presented
+            ),
+            times_s=tuple(float((p.pts - offset) * self._time_base) for p in presented),
+            first_frame=self._n_frames,
+            n_frames=len(shown),
+            start_s=float((times[0] - offset) * self._time_base) if times else float(self._end * self._time_base),
+            end_s=float((end - offset) * self._time_base) if times else float(self._end * self._time_base),
+            too_long_for_decord=self._is_too_long(packets),
+        )
+        self._n_frames += len(shown)
+        if times:
+            self._end = end - offset
+        return chunk
+
+    def _offset_for(self, first_pts: int) -> int:
+        if self._offset is None or first_pts - self._offset < self._end:
+            self._offset = first_pts - self._end
+        return self._offset
+
+    def _end_of(self, shown: list[_Packet], following: _Gop | None) -> int:
+        """Ticks at which the last of these frames stops being shown."""
+        if not shown:
+            return 0
+        last = max(shown, key=lambda p: p.pts)
+        nominal = round(1 / (Fraction(self._film.fps).limit_denominator(100_000) * self._time_base)) if self._film.fps else 1
+        return last.pts + (last.duration or max(1, nominal))
+
+    def _is_too_long(self, packets: list[_Packet]) -> bool:
+        ticks = max(p.pts for p in packets) - min(p.pts for p in packets)
+        decoded_bytes = len(packets) * self._film.coded_width * self._film.coded_height * 3
+        return float(ticks * self._time_base) > MAX_CHUNK_S or decoded_bytes > 2 * MAX_DECODED_BYTES
+
+
+def _remux(stream: av.VideoStream, film: Film, packets: list[_Packet]) -> bytes:
+    """These packets as a Matroska file. Colour is tagged in it and rotation left out, so that no reader guesses either."""
+    base = min(p.pts for p in packets)
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as container:
+        out = container.add_stream_from_template(stream, opaque=True)
+        out.set_display_matrix(None)
+        if out.codec_context.colorspace == UNTAGGED:
+            out.codec_context.colorspace = film.untagged_colorspace
+        for p in packets:
+            packet = av.Packet(p.payload)
+            packet.stream = out
+            packet.time_base = stream.time_base
+            packet.pts = p.pts - base
+            packet.dts = None if p.dts is None else p.dts - base
+            packet.duration = p.duration
+            packet.is_keyframe = p.is_key
+            container.mux(packet)
+    return buffer.getvalue()
+
+
+UNTAGGED = 2
+"""AVCOL_SPC_UNSPECIFIED."""

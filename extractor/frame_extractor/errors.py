@@ -1,0 +1,76 @@
+"""What can go wrong with a film, named for the condition. Each prints as one line for a person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from frame_extractor.contract import FailedRange
+
+
+class ExtractionError(Exception):
+    """A film's extraction ends here; nothing under a final name is half-written."""
+
+
+class NotAFilm(ExtractionError):
+    """No picture of it can be decoded. Trying again gives the same."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = os.fspath(path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class TooMuchFailed(ExtractionError):
+    """More of the film than the settings allow could not be decoded by any reader."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], failed_fraction: float, allowed: float, ranges: Sequence[FailedRange]
+    ) -> None:
+        super().__init__(path, failed_fraction, allowed, ranges)
+        self.path = os.fspath(path)
+        self.failed_fraction = failed_fraction
+        self.allowed = allowed
+        self.ranges = tuple(ranges)
+
+    def __str__(self) -> str:
+        worst = max(self.ranges, key=lambda failed: failed.end_s - failed.start_s)
+        return (
+            f"{self.path}: {self.failed_fraction:.1%} of it cannot be decoded (allowed: {self.allowed:.1%}); "
+            f"the longest stretch is {worst.start_s:.1f}-{worst.end_s:.1f} s: {worst.reason}. "
+            "Replace the file, or raise max_failed_fraction."
+        )
+
+
+class NeedsWholeFilm(ExtractionError):
+    """The stream cannot be read in chunks, found out while reading it; it must be decoded in one go, in order."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ReadFailed(ExtractionError):
+    """One reader did not get out of a source what the demuxer says is in it."""
+
+    def __init__(self, reader: str, reason: str) -> None:
+        super().__init__(reader, reason)
+        self.reader = reader
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.reader}: {self.reason}"
+
+
+class WorkerFault(ExtractionError):
+    """A worker met an error that is nobody's film's fault; holds its traceback."""
+
+    def __init__(self, trace: str) -> None:
+        super().__init__(trace)
+        self.trace = trace
+
+    def __str__(self) -> str:
+        return f"fault in a worker: {self.trace.strip().splitlines()[-1]}"
