@@ -1,12 +1,41 @@
-"""What is known of a project, as data. No behaviour, no input or output."""
+"""What is known of a project, as data: its settings, and which files are films. No input or output."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-from frame_extractor.contract import Mode, Quality, Sampling
+from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
+
+FILM_SUFFIXES: Final = frozenset(
+    {".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".vob", ".webm", ".wmv"}
+)
+"""Extensions of files that are taken for films, in lower case; upper case is the same."""
+
+
+def is_film_name(name: str) -> bool:
+    """Whether a file of this name is a film: by its extension, and not hidden, a backup or half downloaded.
+
+    Names under which programs still write (`x.mkv.part`, `x.mkv.crdownload`) fall out by their last extension;
+    `._x.mkv` is what macOS leaves beside every file on foreign disks.
+    """
+    stem, dot, suffix = name.rpartition(".")
+    return bool(stem) and not name.startswith((".", "~")) and f"{dot}{suffix}".lower() in FILM_SUFFIXES
+
+
+class FrameExtraction(ExtractionSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that may be set about extracting one project: what decides the frames, and how it is run."""
+
+    workers_per_project: Annotated[int, msgspec.Meta(ge=1, le=1024)] | Literal["auto"] = 12
+    """Worker processes asked for; the budget may grant fewer. `auto` asks for all of it."""
+    retry: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
+    """How often a failed attempt is tried again."""
+
+    @property
+    def extraction(self) -> ExtractionSettings:
+        """The part that goes to the extractor."""
+        return ExtractionSettings(**{name: getattr(self, name) for name in ExtractionSettings.__struct_fields__})
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -1,0 +1,195 @@
+"""The settings: framed.yaml and the projects' files in, frozen structs out, with the origin of every value.
+
+The daemon's defaults have their home here, those of an extraction in `frame_extractor.contract` and `model.project`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from frame_extractor.contract import ExtractionSettings
+from framed.errors import SettingsError, is_one_name
+from framed.model.project import FrameExtraction, Overrides
+from framed.model.values import check_value
+from framed.places import PathSettings, Places
+from framed.settings_file import Section, check, expanded, read_sections
+
+DEFAULT: Final = "default"
+
+_Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+
+
+class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`budget:`, how much of the machine extractors may have."""
+
+    slots: Annotated[int, msgspec.Meta(ge=1, le=4096)] | Literal["auto"] = "auto"
+    """Worker processes of all projects together; auto is 75 % of the cores this process may use."""
+    max_active: Annotated[int, msgspec.Meta(ge=1, le=4096)] | Literal["auto"] = "auto"
+    """Projects that run at once; auto is a quarter of the slots, at least 1."""
+
+
+class RetrySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`retry:`, how long a failed attempt waits for the next; how many there are is `frame_extraction.retry`."""
+
+    base_s: _Seconds = 30.0
+    factor: Annotated[float, msgspec.Meta(ge=1, le=100)] = 2.0
+    max_s: _Seconds = 600.0
+    jitter: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.2
+    """Share by which a wait is longer or shorter at random."""
+
+
+class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`watch:`, how films are found."""
+
+    auto_submit: bool = True
+    """Whether a film that has settled is extracted without being asked for."""
+    scan_interval_s: _Seconds = 5.0
+    settle_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 10.0
+    """A film must have stayed unchanged for so long,"""
+    settle_scans: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
+    """and over so many scans."""
+    give_up_s: _Seconds = 60.0
+    """A film unchanged for so long that still cannot be opened is submitted all the same, and fails with the reason."""
+    force_polling: bool = False
+    """Whether the file system's own notifications are left unused everywhere."""
+
+
+class QualitySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`quality:`, of which framed knows one key."""
+
+    blur_threshold: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All of framed.yaml, with defaults filled in; what `paths:` says is in `Places`."""
+
+    slots: int | Literal["auto"] = "auto"
+    max_active: int | Literal["auto"] = "auto"
+    retry: RetrySettings = RetrySettings()
+    watch: WatchSettings = WatchSettings()
+    frame_extraction: FrameExtraction = FrameExtraction()
+    """What every project starts from."""
+    origins: Mapping[str, str] = {}
+    """Section and key with a dot between -> the file that set it; keys left at their defaults are not in it."""
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What one project is extracted with."""
+
+    extraction: ExtractionSettings
+    workers: int | Literal["auto"]
+    """Asked for; the budget may grant fewer."""
+    retry: int
+    """How often a failed attempt is tried again."""
+    frames_dir: Path
+    origins: Mapping[str, str]
+    """Every field of `FrameExtraction`, and `frames_dir` -> the option or file that set it, or `default`."""
+
+
+_SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "paths": PathSettings,
+    "frame_extraction": FrameExtraction,
+    "quality": QualitySettings,
+    "budget": BudgetSettings,
+    "retry": RetrySettings,
+    "watch": WatchSettings,
+}
+_PROJECT_SECTIONS: Final = ("project", "paths", "frame_extraction", "quality")
+_OTHER_SPELLINGS: Final = {"workers": "workers_per_project"}
+
+
+def load_settings(places: Places) -> Settings:
+    """framed.yaml checked to the last key; the defaults where there is none. Raises SettingsError."""
+    file = places.settings_file
+    sections = read_sections(file, _SECTIONS, others_allowed=False)
+    check(sections["paths"], PathSettings)
+    budget = check(sections["budget"], BudgetSettings)
+    extraction = _extraction_values(sections)
+    check(sections["quality"], QualitySettings)
+    origin = shown_path(file, places.root)
+    return Settings(
+        retry=RetrySettings(**check(sections["retry"], RetrySettings)),
+        watch=WatchSettings(**check(sections["watch"], WatchSettings)),
+        frame_extraction=FrameExtraction(**extraction),
+        origins={
+            f"{name}.{_OTHER_SPELLINGS.get(key, key)}": origin
+            for name, section in sections.items()
+            for key in section.values
+        },
+        **budget,
+    )
+
+
+def resolve(settings: Settings, places: Places, project: str, overrides: Overrides) -> JobSettings:
+    """What `project` would be extracted with: command line over its own file over framed.yaml over defaults.
+
+    Raises SettingsError.
+    """
+    if not is_one_name(project):
+        raise SettingsError(None, "", f"{project!r} cannot be a project: it must be the name of a visible folder")
+    values: dict[str, Any] = msgspec.structs.asdict(settings.frame_extraction)
+    origins = {key: settings.origins.get(f"{_section_of(key)}.{key}", DEFAULT) for key in values}
+
+    file = places.project_file(project)
+    sections = read_sections(file, _PROJECT_SECTIONS, others_allowed=True)
+    origin = shown_path(file, places.root)
+    _check_name(sections["project"], project)
+    for key, value in _extraction_values(sections).items():
+        values[key], origins[key] = value, origin
+
+    types = {field.name: field.type for field in msgspec.structs.fields(FrameExtraction)}
+    for key, value in msgspec.structs.asdict(overrides).items():
+        if value is not None:
+            option = f"--{key.replace('_', '-')}"
+            try:
+                values[key], origins[key] = check_value(types[key], value), option
+            except ValueError as wrong:
+                raise SettingsError(None, option, str(wrong)) from None
+
+    frames_dir, origins["frames_dir"] = places.frames_dir(project), settings.origins.get("paths.datasets", DEFAULT)
+    if "frames" in sections["paths"].values:
+        frames_dir = Path(os.path.abspath(places.root / expanded(sections["paths"], "frames", os.environ)))
+        origins["frames_dir"] = origin
+    resolved = FrameExtraction(**values)
+    return JobSettings(
+        extraction=resolved.extraction,
+        workers=resolved.workers_per_project,
+        retry=resolved.retry,
+        frames_dir=frames_dir,
+        origins=origins,
+    )
+
+
+def shown_path(file: Path, root: Path) -> str:
+    """A file as people call it: relative to the root when it lies there."""
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+
+
+def _extraction_values(sections: Mapping[str, Section]) -> dict[str, Any]:
+    """What a settings file says about extraction, from both sections in which it may."""
+    section, quality = sections["frame_extraction"], sections["quality"]
+    if "blur_threshold" in section.values:
+        raise section.error("blur_threshold", "belongs in the section `quality`")
+    values = check(section, FrameExtraction, _OTHER_SPELLINGS)
+    ours = {key: value for key, value in quality.values.items() if key in QualitySettings.__struct_fields__}
+    return values | check(replace(quality, values=ours), QualitySettings)
+
+
+def _check_name(section: Section, project: str) -> None:
+    """A copied file whose name was not changed would send one project's frames into another's folder."""
+    name = section.values.get("name")
+    if name is not None and str(name).casefold() != project.casefold():
+        raise section.error(
+            "name", f"is {str(name)!r}, but the file is that of the project {project!r}; make them equal"
+        )
+
+
+def _section_of(key: str) -> str:
+    return "quality" if key in QualitySettings.__struct_fields__ else "frame_extraction"

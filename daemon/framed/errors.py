@@ -1,0 +1,188 @@
+"""Every failure that framed expects, as a type with fields and one line for a person; and the exit codes.
+
+A line says what happened, to what, and what to do next. Nothing here reads a file or prints.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+
+class Exit(enum.IntEnum):
+    """How `framed` and `framectl` end. People script against these: they never change their meaning."""
+
+    OK = 0
+    FAILED = 1
+    """A job failed; of `framed`, the daemon did."""
+    USAGE = 2
+    """The command line or a settings file is wrong."""
+    UNREACHABLE = 3
+    """No daemon answers."""
+    NO_PROJECT = 4
+    """No such project, or no film in it."""
+    PROTOCOL_MISMATCH = 5
+    """The daemon is of another version."""
+    REFUSED = 6
+    """Understood and possible, but not now, not so, or not for you."""
+    CANCELLED = 7
+    """The job waited for was cancelled."""
+    TIMED_OUT = 124
+    """`wait` gave up; the job goes on."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
+
+class FramedError(Exception):
+    """An expected failure. `str()` of it is one line for a person."""
+
+    exit_code: ClassVar[Exit] = Exit.FAILED
+
+
+class SettingsError(FramedError):
+    """A settings file or an option says something that cannot be followed."""
+
+    exit_code = Exit.USAGE
+
+    def __init__(self, file: Path | None, key: str, message: str, line: int | None = None) -> None:
+        """`file` is None for the command line, `key` is dotted and empty when the whole file is meant."""
+        self.file = file
+        self.key = key
+        self.message = message
+        self.line = line
+        where = "" if file is None else f"{file}:{line}: " if line else f"{file}: "
+        super().__init__(f"{where}{key}: {message}" if key else f"{where}{message}")
+
+
+class RootNotFound(FramedError):
+    """Neither an option nor the environment nor the current folder says which root is meant."""
+
+    exit_code = Exit.UNREACHABLE
+
+    def __init__(self, current: Path) -> None:
+        self.current = current
+        super().__init__(
+            f"no framed is running, and {current} is no root (it has neither raw_videos/ nor configs/framed.yaml); "
+            "go to the root, or give --root DIR or FRAMED_ROOT"
+        )
+
+
+class RootAmbiguous(FramedError):
+    """Several daemons of this user run, and nothing says which is meant."""
+
+    exit_code = Exit.USAGE
+
+    def __init__(self, roots: Iterable[Path]) -> None:
+        self.roots = tuple(roots)
+        named = ", ".join(str(root) for root in self.roots)
+        super().__init__(f"{len(self.roots)} daemons are running; say which with --root: {named}")
+
+
+class RootMissing(FramedError):
+    """The folder named as root is not there, or is no folder."""
+
+    exit_code = Exit.USAGE
+
+    def __init__(self, root: Path, why: str, source: str) -> None:
+        self.root = root
+        super().__init__(f"root {root} (from {source}): {why}")
+
+
+class PlaceNotUsable(FramedError):
+    """A folder that framed needs cannot be made or used."""
+
+    exit_code = Exit.REFUSED
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        self.why = why
+        super().__init__(f"{path}: {why}")
+
+
+class NoSuchProject(FramedError):
+    """raw_videos has no folder of that name."""
+
+    exit_code = Exit.NO_PROJECT
+
+    def __init__(self, name: str, raw_videos: Path, known: Iterable[str]) -> None:
+        self.name = name
+        self.nearest = nearest(name, known)
+        hint = (
+            f"; did you mean {self.nearest!r}?" if self.nearest else f"; make {raw_videos / name}/ and put a film in it"
+        )
+        super().__init__(f"no project {name!r} in {raw_videos}{hint if is_one_name(name) else ''}")
+
+
+class NoFilm(FramedError):
+    """The project's folder holds no film."""
+
+    exit_code = Exit.NO_PROJECT
+
+    def __init__(self, folder: Path, suffixes: Iterable[str]) -> None:
+        self.folder = folder
+        super().__init__(f"no video file in {folder}; put one there ({' '.join(sorted(suffixes))})")
+
+
+class DaemonUnreachable(FramedError):
+    """Nothing answers on the control socket."""
+
+    exit_code = Exit.UNREACHABLE
+
+    def __init__(self, socket: Path, why: str, root: Path) -> None:
+        self.socket = socket
+        self.why = why
+        super().__init__(f"framed is not reachable: {why} ({socket}); start it with: framed start --root {root}")
+
+
+class Refused(FramedError):
+    """Understood and possible, but not now or not so."""
+
+    exit_code = Exit.REFUSED
+
+
+class AlreadyRunning(FramedError):
+    """Another daemon holds this root."""
+
+    exit_code = Exit.REFUSED
+
+    def __init__(self, pid: int | None, root: Path) -> None:
+        self.pid = pid
+        self.root = root
+        who = f"pid {pid}" if pid is not None else "pid unknown"
+        super().__init__(
+            f"framed is already running for {root} ({who}); see: framectl status, or end it with: framed stop"
+        )
+
+
+class TmuxMissing(FramedError):
+    """There is no tmux on the PATH."""
+
+    exit_code = Exit.REFUSED
+
+    def __init__(self) -> None:
+        super().__init__("tmux is not installed or not on the PATH; install it (Debian, Ubuntu: sudo apt install tmux)")
+
+
+class StoreDamaged(FramedError):
+    """The state database cannot be read; it was set aside, not overwritten."""
+
+    def __init__(self, store: Path, set_aside: Path | None, why: str) -> None:
+        self.store = store
+        self.set_aside = set_aside
+        kept = f"; it is kept as {set_aside}" if set_aside else ""
+        super().__init__(f"the state database {store} is damaged ({why}){kept}; start again to begin with an empty one")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant, upper and lower case being the same; None when none is near."""
+    by_folded = {each.casefold(): each for each in known}
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def is_one_name(name: str) -> bool:
+    """Whether it can be the name of one visible folder: nothing that leads elsewhere."""
+    return bool(name) and not name.startswith(".") and "/" not in name and "\0" not in name

@@ -1,0 +1,64 @@
+"""One value against the type it should have, and the words for what does not fit. Pure."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import inspect
+
+T = TypeVar("T")
+
+
+def check_value(kind: type[T], value: object) -> T:
+    """The value as `kind`. Raises ValueError with words for a person: what it must be, and what it is."""
+    if value is None:
+        raise ValueError("has no value; give it one, or leave it out")
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        raise ValueError(f"must be {expected(kind)}, not {_shown(value)}") from None
+
+
+def expected(kind: object) -> str:
+    """What a value of this type looks like: `a whole number from 1 to 1000 or auto`."""
+    return _expected(inspect.type_info(kind))
+
+
+def _expected(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.EnumType():
+            return _one_of([str(member.value) for member in kind.cls])
+        case inspect.LiteralType():
+            return _one_of([str(value) for value in kind.values])
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.StrType():
+            return "text"
+        case inspect.IntType():
+            return f"a whole number{_bounds(kind)}"
+        case inspect.FloatType():
+            return f"a number{_bounds(kind)}"
+        case inspect.UnionType():
+            return " or ".join(_expected(each) for each in kind.types)
+        case _:
+            return "something else"
+
+
+def _one_of(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
+    if kind.ge is not None and kind.le is not None:
+        return f" from {kind.ge:g} to {kind.le:g}"
+    lower = f"above {kind.gt:g}" if kind.gt is not None else f"from {kind.ge:g} up" if kind.ge is not None else ""
+    upper = f"below {kind.lt:g}" if kind.lt is not None else f"at most {kind.le:g}" if kind.le is not None else ""
+    return f" {lower} and {upper}" if lower and upper else f" {lower}{upper}" if lower or upper else ""
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    shown = f"'{value}'" if isinstance(value, str) else str(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
