@@ -69,8 +69,7 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All of framed.yaml, with defaults filled in; what `paths:` says is in `Places`."""
 
-    slots: int | Literal["auto"] = "auto"
-    max_active: int | Literal["auto"] = "auto"
+    budget: BudgetSettings = BudgetSettings()
     retry: RetrySettings = RetrySettings()
     watch: WatchSettings = WatchSettings()
     frame_extraction: FrameExtraction = FrameExtraction()
@@ -110,11 +109,11 @@ def load_settings(places: Places) -> Settings:
     file = places.settings_file
     sections = read_sections(file, _SECTIONS, others_allowed=False)
     check(sections["paths"], PathSettings)
-    budget = check(sections["budget"], BudgetSettings)
     extraction = _extraction_values(sections)
     check(sections["quality"], QualitySettings)
     origin = shown_path(file, places.root)
     return Settings(
+        budget=BudgetSettings(**check(sections["budget"], BudgetSettings)),
         retry=RetrySettings(**check(sections["retry"], RetrySettings)),
         watch=WatchSettings(**check(sections["watch"], WatchSettings)),
         frame_extraction=FrameExtraction(**extraction),
@@ -123,7 +122,6 @@ def load_settings(places: Places) -> Settings:
             for name, section in sections.items()
             for key in section.values
         },
-        **budget,
     )
 
 

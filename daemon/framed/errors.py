@@ -9,7 +9,6 @@ import difflib
 import enum
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
 
 
 class Exit(enum.IntEnum):
@@ -39,7 +38,7 @@ class Exit(enum.IntEnum):
 class FramedError(Exception):
     """An expected failure. `str()` of it is one line for a person."""
 
-    exit_code: ClassVar[Exit] = Exit.FAILED
+    exit_code: Exit = Exit.FAILED
 
 
 class SettingsError(FramedError):
