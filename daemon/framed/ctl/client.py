@@ -1,0 +1,131 @@
+"""The daemon's other end: one blocking connection, one call at a time. Knows no verb."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import msgspec
+
+from framed.control import wire
+from framed.control.messages import PROTOCOL, ErrorCode, Hello, HelloReply
+from framed.errors import DaemonUnreachable, Exit, FramedError, Refused
+from framed.places import Places, check_owner
+
+CONNECT_TIMEOUT_S: Final = 5.0
+ANSWER_TIMEOUT_S: Final = 30.0
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_EXITS: Final[Mapping[int, Exit]] = {
+    ErrorCode.INVALID_PARAMS: Exit.USAGE,
+    ErrorCode.BAD_SETTINGS: Exit.USAGE,
+    ErrorCode.NO_SUCH_PROJECT: Exit.NO_PROJECT,
+    ErrorCode.NO_FILM: Exit.NO_PROJECT,
+    ErrorCode.REFUSED: Exit.REFUSED,
+    ErrorCode.STATE_UNAVAILABLE: Exit.REFUSED,
+    ErrorCode.PROTOCOL_MISMATCH: Exit.PROTOCOL_MISMATCH,
+}
+
+
+class CallFailed(FramedError):
+    """The daemon answered with an error; its message is one line for a person."""
+
+    def __init__(self, code: int, message: str) -> None:
+        self.code = code
+        self.exit_code = _EXITS.get(code, Exit.FAILED)
+        super().__init__(message)
+
+
+class Connection:
+    """An open connection on which `hello` has been said. Made by `connect`."""
+
+    def __init__(self, opened: socket.socket, places: Places) -> None:
+        self._socket = opened
+        self._places = places
+        self._lines = wire.LineBuffer()
+        self._next_id = 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def call(self, method: str, params: msgspec.Struct, kind: type[T]) -> T:
+        """The daemon's answer. Raises CallFailed when it is an error, DaemonUnreachable when none comes."""
+        request_id, self._next_id = self._next_id, self._next_id + 1
+        try:
+            # Without MSG_NOSIGNAL a daemon that has gone would end this process without a word, as a closed pipe does.
+            self._socket.sendall(wire.request(request_id, method, params), socket.MSG_NOSIGNAL)
+            answer = wire.decode_response(self._line())
+            if answer.error is not None:
+                raise CallFailed(answer.error.code, answer.error.message)
+            return wire.decode_as(kind, answer.result)
+        except TimeoutError:
+            raise self._unreachable(f"it did not answer within {ANSWER_TIMEOUT_S:.0f} s") from None
+        except OSError as failed:
+            raise self._unreachable(f"the connection broke, {failed.strerror}") from None
+        except wire.WireError as broken:
+            raise self._unreachable(f"it answered in a way this framectl does not understand, {broken}") from None
+
+    def _line(self) -> bytes:
+        while True:
+            received = self._socket.recv(1 << 16)
+            if not received:
+                raise self._unreachable("it closed the connection without an answer")
+            for line in self._lines.feed(received):
+                return line
+
+    def _unreachable(self, why: str) -> DaemonUnreachable:
+        return DaemonUnreachable(self._places.control_socket, why, self._places.root)
+
+
+def connect(places: Places) -> Connection:
+    """A connection to the daemon of this root. Raises DaemonUnreachable, Refused, CallFailed (other version)."""
+    connection = Connection(_opened(places), places)
+    try:
+        hello = connection.call("hello", Hello(client=f"framectl {os.getpid()}"), HelloReply)
+        if hello.protocol.partition(".")[0] != PROTOCOL.partition(".")[0]:
+            raise CallFailed(
+                ErrorCode.PROTOCOL_MISMATCH,
+                f"the daemon (pid {hello.pid}, {hello.server}) speaks protocol {hello.protocol}, and this command "
+                f"{PROTOCOL}; restart the daemon",
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _opened(places: Places) -> socket.socket:
+    path = places.control_socket
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        check_owner(path.parent)
+        opened.settimeout(CONNECT_TIMEOUT_S)
+        opened.connect(str(path))
+        opened.settimeout(ANSWER_TIMEOUT_S)
+    except BaseException as failed:
+        opened.close()
+        if isinstance(failed, FileNotFoundError | NotADirectoryError):
+            raise DaemonUnreachable(path, "it is not running, there is no socket", places.root) from None
+        if isinstance(failed, ConnectionRefusedError):
+            why = "it is not running, nobody listens on the socket that the last one left"
+            raise DaemonUnreachable(path, why, places.root) from None
+        if isinstance(failed, TimeoutError | BlockingIOError):
+            raise DaemonUnreachable(path, "it runs but takes no connections", places.root) from None
+        if isinstance(failed, PermissionError):
+            raise Refused(f"{path}: this user may not talk to the daemon of {places.root}") from None
+        if isinstance(failed, OSError):
+            raise DaemonUnreachable(path, str(failed.strerror), places.root) from None
+        raise
+    return opened

@@ -1,0 +1,83 @@
+"""What `framed` and `framectl` share as command lines: --root anywhere, one line for an error, exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from framed.errors import Exit, FramedError
+
+if TYPE_CHECKING:
+    from framed.places import Places
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def root_option(command: F) -> F:
+    """--root before or after the verb; the one nearer to the end of the line counts. Read it with `given_root`."""
+    return click.option(
+        "--root",
+        metavar="DIR",
+        expose_value=False,
+        callback=_keep_root,
+        help="The folder that holds raw_videos/ and datasets/ [$FRAMED_ROOT, else the current folder].",
+    )(command)
+
+
+def _keep_root(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.find_root().meta["framed.root"] = value
+
+
+def given_root() -> str | None:
+    """What --root said in the running command."""
+    root = click.get_current_context().find_root().meta.get("framed.root")
+    return None if root is None else str(root)
+
+
+def places_here(*, fresh: bool = False) -> Places:
+    """The places of the root that is meant; see `places.find_root`. Raises FramedError."""
+    from framed.places import find_root, load_places  # noqa: PLC0415 -- --help does without
+
+    return load_places(find_root(given_root(), os.environ, fresh=fresh))
+
+
+def run(command: click.Command, name: str) -> int:
+    """Runs the command line to its exit code; whatever was expected to fail is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        # A film's name must not end a command because the terminal cannot show it.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    try:
+        return int(command.main(prog_name=name, standalone_mode=False) or 0)
+    except click.UsageError as wrong:
+        path = wrong.ctx.command_path if wrong.ctx else name
+        _complain(name, f"{wrong.format_message().rstrip('.')} (see {path} --help)")
+        return Exit.USAGE
+    except click.Abort:
+        return Exit.INTERRUPTED
+    except FramedError as failed:
+        _complain(name, str(failed))
+        return failed.exit_code
+
+
+def die_quietly_when_nobody_reads() -> None:
+    """`framectl status | head -1` ends as every Unix tool does. Writing to a socket then needs MSG_NOSIGNAL."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be typed from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _complain(name: str, message: str) -> None:
+    click.echo(f"{name}: {' '.join(message.split())}", err=True)

@@ -1,0 +1,77 @@
+"""The options that say how to extract, made from the settings they set: same names, same limits, same defaults."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+import msgspec
+
+from framed.model.project import FrameExtraction, Overrides
+from framed.model.values import check_value
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_HELP: Final = {
+    "mode": "scene, interval or hybrid: frames of every shot, one every few seconds, or both.",
+    "scene_threshold": "Content score (0-255) from which a new shot begins; lower finds more.",
+    "frames_per_scene": "Frames of every shot.",
+    "min_scene_length": "Shortest shot, in frames of the film.",
+    "interval_seconds": "Seconds between frames in interval and hybrid mode.",
+    "sampling": "reference (faster) or exact (every picture is looked at).",
+    "quality": "JPEG quality: low (85), medium (90) or high (95).",
+    "blur_threshold": "Leave out frames less sharp than this; 0 keeps all.",
+    "max_failed_fraction": "Share of a film that may be undecodable before the film fails.",
+    "workers_per_project": "Worker processes, or auto; the budget may grant fewer.",
+    "retry": "How often a failed attempt is tried again.",
+}
+
+
+class _SettingType(click.ParamType[Any]):
+    """The value of one setting, checked as the settings files are."""
+
+    def __init__(self, name: str, kind: Any) -> None:
+        self.name = name
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return check_value(self._kind, _as_number(value))
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
+
+
+def extraction_options(command: F) -> F:
+    """Adds an option for every setting of an extraction; collect them with `overrides`."""
+    for field in reversed(msgspec.structs.fields(FrameExtraction)):
+        default = field.default.value if isinstance(field.default, enum.Enum) else field.default
+        names = [f"--{field.name.replace('_', '-')}", field.name]
+        if field.name == "workers_per_project":
+            names.insert(1, "--workers")
+        command = click.option(
+            *names,
+            type=_SettingType(field.name, field.type),
+            metavar=_metavar(field.type),
+            help=f"{_HELP[field.name]} [{default}]",
+        )(command)
+    return command
+
+
+def overrides(options: dict[str, Any]) -> Overrides:
+    """What the options of `extraction_options` said; None where they were not given."""
+    return Overrides(**options)
+
+
+def _metavar(kind: Any) -> str:
+    return "WORD" if isinstance(kind, type) and issubclass(kind, enum.Enum) else "N"
+
+
+def _as_number(value: str) -> int | float | str:
+    for number in (int, float):
+        try:
+            return number(value)
+        except ValueError:
+            continue
+    return value

@@ -1,0 +1,209 @@
+"""Status as lines of text, for a terminal of any width and for a pipe. Only `terminal_of` looks at the outside."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO
+
+import click
+from rich.cells import cell_len, set_cell_size
+
+from framed.control.messages import ProjectState, ProjectStatus, StatusReply
+
+_COLOURS: Final = {
+    ProjectState.NEW: "cyan",
+    ProjectState.SETTLING: "cyan",
+    ProjectState.QUEUED: "blue",
+    ProjectState.RUNNING: "green",
+    ProjectState.RETRYING: "yellow",
+    ProjectState.COMPLETE: "bright_green",
+    ProjectState.FAILED: "bright_red",
+    ProjectState.CANCELLED: "magenta",
+}
+_GAP: Final = "  "
+_BAR_CELLS: Final = 12
+_NARROWEST_NAME: Final = 8
+_NARROWEST_NOTE: Final = 30
+"""Cells; a note with less room than this goes on a line of its own."""
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """What the output is written to. A pipe has no width and no colour."""
+
+    width: int | None
+    colour: bool
+    unicode: bool = True
+
+
+def terminal_of(stream: TextIO) -> Terminal:
+    """What `stream` can show, by its kind, its size, NO_COLOR and its encoding."""
+    encoding = (stream.encoding or "").lower().replace("-", "")
+    if not stream.isatty():
+        return Terminal(width=None, colour=False, unicode=encoding.startswith("utf"))
+    try:
+        width = int(os.environ.get("COLUMNS") or os.get_terminal_size(stream.fileno()).columns)
+    except (OSError, ValueError):
+        width = 80
+    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Terminal(width=max(width, 20), colour=colour, unicode=encoding.startswith("utf"))
+
+
+def status_lines(reply: StatusReply, terminal: Terminal, raw_videos: Path) -> list[str]:
+    """The machine in one line, then a line for each project (a second one for its note where there is no room)."""
+    lines = _fitted(_machine_parts(reply), terminal.width)
+    if not reply.projects:
+        return [*lines, "", f"no projects yet; put a film into {raw_videos}{os.sep}NAME{os.sep}"]
+    return [*lines, "", *_table(reply.projects, terminal)]
+
+
+def printable(text: str) -> str:
+    """`text` with what could steer a terminal written out: names come from folders that anybody may have made."""
+    return "".join(char if unicodedata.category(char)[0] != "C" else ascii(char)[1:-1] for char in text)
+
+
+def duration(seconds: float | None) -> str:
+    """`4:05`, `1:02:03`; a dash for what is not known."""
+    if seconds is None:
+        return "-"
+    minutes, s = divmod(max(0, round(seconds)), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+
+
+def size(n_bytes: float) -> str:
+    """`3.4 GB`, in powers of 1000 as disks are sold; memory differs from it by less than anybody acts on."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 999.5:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 99.5 else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"
+
+
+def _machine_parts(reply: StatusReply) -> list[str]:
+    machine, slots = reply.machine, reply.slots
+    parts = [
+        f"CPU {machine.cpu_percent:.0f}% of {machine.cores} cores"
+        if machine.cores != 1
+        else f"CPU {machine.cpu_percent:.0f}%",
+        f"memory {size(machine.memory_used_bytes)} of {size(machine.memory_total_bytes)}",
+        f"slots {slots.used} of {slots.total}",
+        f"running {slots.running_projects} of at most {slots.max_active}",
+    ]
+    if machine.output_free_bytes is not None:
+        parts.append(f"{size(machine.output_free_bytes)} free for output")
+    return parts
+
+
+def _fitted(parts: Sequence[str], width: int | None) -> list[str]:
+    """The parts side by side, on as many lines as the width makes necessary."""
+    lines: list[str] = []
+    for part in parts:
+        joined = f"{lines[-1]}{_GAP} {part}" if lines else part
+        if lines and (width is None or cell_len(joined) <= width):
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return lines
+
+
+@dataclass(frozen=True)
+class _Column:
+    title: str
+    text: Callable[[ProjectStatus], str]
+    right: bool = False
+
+
+def _table(projects: Sequence[ProjectStatus], terminal: Terminal) -> list[str]:
+    columns = [
+        _Column("PROJECT", lambda project: printable(project.name)),
+        _Column("STATE", lambda project: project.state.value),
+        _Column("PROGRESS", lambda project: _progress(project, terminal), right=terminal.width is None),
+        _Column("FRAMES", lambda project: f"{project.frames:,}" if project.frames else "-", right=True),
+        _Column("WORKERS", lambda project: str(project.workers or "-"), right=True),
+        _Column("ELAPSED", lambda project: duration(project.elapsed_s), right=True),
+        _Column("ETA", lambda project: duration(project.eta_s), right=True),
+        _Column(
+            "TRY", lambda project: f"{project.attempt}/{project.max_attempts}" if project.attempt else "-", right=True
+        ),
+    ]
+    texts = [[column.text(project) for column in columns] for project in projects]
+    widths = [
+        max(cell_len(column.title), *(cell_len(row[number]) for row in texts)) for number, column in enumerate(columns)
+    ]
+    if terminal.width is not None:
+        others = sum(widths[1:]) + len(_GAP) * len(widths[1:])
+        widths[0] = max(_NARROWEST_NAME, min(widths[0], terminal.width - others))
+    note_room = _note_room(widths, terminal.width)
+    head = _row([column.title for column in columns], columns, widths)
+    lines = [_cut(f"{head}{_GAP}NOTE" if note_room != 0 else head.rstrip(), terminal)]
+    for project, row in zip(projects, texts, strict=True):
+        lines += _project_lines(project, _row(row, columns, widths), widths[0], note_room, terminal)
+    return lines
+
+
+def _project_lines(
+    project: ProjectStatus, row: str, name_width: int, note_room: int | None, terminal: Terminal
+) -> list[str]:
+    note = printable(_note(project))
+    if note_room == 0:
+        lines = [_cut(row.rstrip(), terminal)]
+        lines += [_cut(f"    {note}", terminal)] if note else []
+    else:
+        lines = [_cut(f"{row}{_GAP}{note}".rstrip(), terminal)]
+    if terminal.colour:
+        # The state's word begins where the name's column ends; colour is put in last, since it has no width.
+        at = len(set_cell_size(lines[0], name_width + len(_GAP)))
+        word = lines[0][at : at + len(project.state.value)]
+        lines[0] = f"{lines[0][:at]}{click.style(word, fg=_COLOURS[project.state])}{lines[0][at + len(word) :]}"
+        lines[1:] = [click.style(line, dim=True) for line in lines[1:]]
+    return lines
+
+
+def _note(project: ProjectStatus) -> str:
+    if project.reason or project.state is not ProjectState.RUNNING:
+        return project.reason
+    speed = f"{project.realtime_factor:.1f}x realtime" if project.realtime_factor else ""
+    return ", ".join(part for part in (project.stage, speed) if part)
+
+
+def _progress(project: ProjectStatus, terminal: Terminal) -> str:
+    """A percentage, rounded down so that 100 means done; on a terminal with a bar."""
+    if project.state in (ProjectState.NEW, ProjectState.SETTLING):
+        return "-"
+    percent = f"{int(project.progress * 100):3}%"
+    if terminal.width is None:
+        return percent.strip()
+    done = int(project.progress * _BAR_CELLS)
+    full, empty = ("━", "─") if terminal.unicode else ("#", "-")
+    return f"{full * done}{empty * (_BAR_CELLS - done)} {percent}"
+
+
+def _row(texts: Sequence[str], columns: Sequence[_Column], widths: Sequence[int]) -> str:
+    cells = []
+    for text, column, width in zip(texts, columns, widths, strict=True):
+        fitted = _shortened(text, width)
+        padding = " " * (width - cell_len(fitted))
+        cells.append(f"{padding}{fitted}" if column.right else f"{fitted}{padding}")
+    return _GAP.join(cells)
+
+
+def _note_room(widths: Sequence[int], width: int | None) -> int | None:
+    """Cells left for a note beside the table: None for as many as it takes, 0 for a line of its own."""
+    if width is None:
+        return None
+    room = width - sum(widths) - len(_GAP) * len(widths)
+    return room if room >= _NARROWEST_NOTE else 0
+
+
+def _cut(line: str, terminal: Terminal) -> str:
+    return line if terminal.width is None else _shortened(line, terminal.width)
+
+
+def _shortened(text: str, width: int) -> str:
+    """`text` in at most so many cells, wide characters counted as two; an ellipsis says that something is missing."""
+    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"

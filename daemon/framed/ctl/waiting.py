@@ -1,0 +1,77 @@
+"""`framectl wait`: watches projects until each has ended, through restarts of the daemon."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import click
+
+from framed.control.messages import ProjectState, ProjectStatus, Status, StatusReply
+from framed.ctl.client import connect
+from framed.ctl.render import printable
+from framed.errors import DaemonUnreachable, Exit
+from framed.places import Places
+
+POLL_S: Final = 0.5
+
+
+def wait_for(places: Places, projects: tuple[str, ...], timeout_s: float | None) -> Exit:
+    """How the projects ended, the worst first: failed, cancelled, complete; or that the time was up.
+
+    Raises DaemonUnreachable only when the daemon cannot be reached at the beginning; later it is waited for.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    ended: dict[str, ProjectState] = {}
+    latest: dict[str, ProjectStatus] = {}
+    away = False
+    while True:
+        try:
+            open_ones = tuple(name for name in projects if name not in ended)
+            for project in _status(places, open_ones):
+                latest[project.name] = project
+                if project.state.is_terminal:
+                    ended[project.name] = project.state
+                    _tell_end(project)
+            if away:
+                click.echo("framectl: the daemon is back", err=True)
+            away = False
+        except DaemonUnreachable as unreachable:
+            if not latest:
+                raise
+            if not away:
+                click.echo(f"framectl: {unreachable}; waiting for it to come back", err=True)
+            away = True
+        if len(ended) == len(projects):
+            return _worst(set(ended.values()))
+        if deadline is not None and time.monotonic() >= deadline:
+            missing = ", ".join(f"{name} ({_where(latest.get(name))})" for name in projects if name not in ended)
+            click.echo(f"framectl: time is up after {timeout_s:g} s, not yet ended: {missing}", err=True)
+            return Exit.TIMED_OUT
+        time.sleep(POLL_S if deadline is None else min(POLL_S, max(0.0, deadline - time.monotonic())))
+
+
+def _status(places: Places, projects: tuple[str, ...]) -> tuple[ProjectStatus, ...]:
+    with connect(places) as daemon:
+        return daemon.call("status", Status(projects=projects), StatusReply).projects
+
+
+def _tell_end(project: ProjectStatus) -> None:
+    where = f" in {project.output_dir}" if project.output_dir and project.state is ProjectState.COMPLETE else ""
+    frames = f", {project.frames:,} frames{where}" if project.frames else ""
+    why = f": {project.reason}" if project.reason and project.state is not ProjectState.COMPLETE else ""
+    click.echo(printable(f"{project.name} {project.state.value}{frames}{why}"))
+
+
+def _where(project: ProjectStatus | None) -> str:
+    if project is None:
+        return "unknown"
+    if project.state is ProjectState.RUNNING:
+        return f"RUNNING {int(project.progress * 100)}%"
+    return str(project.state.value)
+
+
+def _worst(states: set[ProjectState]) -> Exit:
+    if ProjectState.FAILED in states:
+        return Exit.FAILED
+    return Exit.CANCELLED if ProjectState.CANCELLED in states else Exit.OK
