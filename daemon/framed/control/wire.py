@@ -1,12 +1,11 @@
 """Newline-delimited JSON-RPC 2.0, as bytes: what the daemon and its clients write to each other.
 
-Plain functions; no sockets, no reading of clocks, no knowledge of any verb. What arrives is never trusted: everything here
-either returns a value or raises `WireError`, whatever the bytes.
+Plain functions; no sockets, no reading of clocks, no knowledge of any verb. What arrives is never trusted: everything
+here either returns a value or raises `WireError`, whatever the bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -92,9 +91,7 @@ def reply(request_id: RequestId, result: msgspec.Struct) -> bytes:
     return _line(_Reply("2.0", request_id, result))
 
 
-def error(
-    request_id: RequestId | None, code: ErrorCode, message: str, data: dict[str, object] | None = None
-) -> bytes:
+def error(request_id: RequestId | None, code: ErrorCode, message: str, data: dict[str, object] | None = None) -> bytes:
     """The answer to a call that failed, or to bytes that were none (`request_id` None), as a line."""
     return _line(_Error("2.0", request_id, ErrorBody(code=int(code), message=message[:_MAX_MESSAGE_CHARS], data=data)))
 
@@ -140,12 +137,13 @@ class LineBuffer:
         """Whether nothing of an unfinished line is held."""
         return not self._pending
 
-    def feed(self, received: bytes) -> Iterator[bytes]:
+    def feed(self, received: bytes) -> list[bytes]:
         """Every line that is now complete, without newlines; empty lines are left out.
 
         Raises WireError when a line is longer than MAX_FRAME_BYTES: the stream cannot be read on after that.
         """
         self._pending += received
+        lines = []
         start = 0
         while (end := self._pending.find(b"\n", max(start, self._searched))) >= 0:
             if end - start > MAX_FRAME_BYTES:
@@ -153,11 +151,12 @@ class LineBuffer:
             line = bytes(self._pending[start:end]).strip()
             start = end + 1
             if line:
-                yield line
+                lines.append(line)
         del self._pending[:start]
         self._searched = len(self._pending)
         if len(self._pending) > MAX_FRAME_BYTES:
             raise _frame_too_long()
+        return lines
 
 
 def _frame_too_long() -> WireError:
