@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 import click
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from framed.control.messages import ProjectState, ProjectStatus, StatusReply
 
@@ -25,10 +25,13 @@ _COLOURS: Final = {
     ProjectState.CANCELLED: "magenta",
 }
 _GAP: Final = "  "
-_BAR_CELLS: Final = 12
+_NARROW: Final = 100
+"""Columns of a terminal below which the bars are shorter."""
 _NARROWEST_NAME: Final = 8
+_WIDEST_NAME: Final = 40
 _NARROWEST_NOTE: Final = 30
-"""Cells; a note with less room than this goes on a line of its own."""
+"""Cells; notes with less room than this go below their projects."""
+_INDENT: Final = "    "
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def terminal_of(stream: TextIO) -> Terminal:
 
 
 def status_lines(reply: StatusReply, terminal: Terminal, raw_videos: Path) -> list[str]:
-    """The machine in one line, then a line for each project (a second one for its note where there is no room)."""
+    """The machine, then a line for each project; a note that finds no room in it goes on below, to its last word."""
     lines = _fitted(_machine_parts(reply), terminal.width)
     if not reply.projects:
         return [*lines, "", f"no projects yet; put a film into {raw_videos}{os.sep}NAME{os.sep}"]
@@ -92,7 +95,7 @@ def _machine_parts(reply: StatusReply) -> list[str]:
         else f"CPU {machine.cpu_percent:.0f}%",
         f"memory {size(machine.memory_used_bytes)} of {size(machine.memory_total_bytes)}",
         f"slots {slots.used} of {slots.total}",
-        f"running {slots.running_projects} of at most {slots.max_active}",
+        f"running {slots.running_projects} of at most {slots.max_active} projects",
     ]
     if machine.output_free_bytes is not None:
         parts.append(f"{size(machine.output_free_bytes)} free for output")
@@ -128,7 +131,9 @@ def _table(projects: Sequence[ProjectStatus], terminal: Terminal) -> list[str]:
         _Column("ELAPSED", lambda project: duration(project.elapsed_s), right=True),
         _Column("ETA", lambda project: duration(project.eta_s), right=True),
         _Column(
-            "TRY", lambda project: f"{project.attempt}/{project.max_attempts}" if project.attempt else "-", right=True
+            "ATTEMPT",
+            lambda project: f"{project.attempt}/{project.max_attempts}" if project.attempt else "-",
+            right=True,
         ),
     ]
     texts = [[column.text(project) for column in columns] for project in projects]
@@ -137,7 +142,7 @@ def _table(projects: Sequence[ProjectStatus], terminal: Terminal) -> list[str]:
     ]
     if terminal.width is not None:
         others = sum(widths[1:]) + len(_GAP) * len(widths[1:])
-        widths[0] = max(_NARROWEST_NAME, min(widths[0], terminal.width - others))
+        widths[0] = max(_NARROWEST_NAME, min(widths[0], _WIDEST_NAME, terminal.width - others))
     note_room = _note_room(widths, terminal.width)
     head = _row([column.title for column in columns], columns, widths)
     lines = [_cut(f"{head}{_GAP}NOTE" if note_room != 0 else head.rstrip(), terminal)]
@@ -150,11 +155,14 @@ def _project_lines(
     project: ProjectStatus, row: str, name_width: int, note_room: int | None, terminal: Terminal
 ) -> list[str]:
     note = printable(_note(project))
+    if terminal.width is None or note_room is None:
+        return [f"{row}{_GAP}{note}".rstrip()]
     if note_room == 0:
         lines = [_cut(row.rstrip(), terminal)]
-        lines += [_cut(f"    {note}", terminal)] if note else []
+        lines += [_INDENT + part for part in _wrapped(note, terminal.width - len(_INDENT))]
     else:
-        lines = [_cut(f"{row}{_GAP}{note}".rstrip(), terminal)]
+        first, *others = _wrapped(note, note_room) or [""]
+        lines = [f"{row}{_GAP}{first}".rstrip(), *(" " * cell_len(row) + _GAP + part for part in others)]
     if terminal.colour:
         # The state's word begins where the name's column ends; colour is put in last, since it has no width.
         at = len(set_cell_size(lines[0], name_width + len(_GAP)))
@@ -178,9 +186,10 @@ def _progress(project: ProjectStatus, terminal: Terminal) -> str:
     percent = f"{int(project.progress * 100):3}%"
     if terminal.width is None:
         return percent.strip()
-    done = int(project.progress * _BAR_CELLS)
+    cells = 8 if terminal.width < _NARROW else 12
+    done = int(project.progress * cells)
     full, empty = ("━", "─") if terminal.unicode else ("#", "-")
-    return f"{full * done}{empty * (_BAR_CELLS - done)} {percent}"
+    return f"{full * done}{empty * (cells - done)} {percent}"
 
 
 def _row(texts: Sequence[str], columns: Sequence[_Column], widths: Sequence[int]) -> str:
@@ -193,11 +202,22 @@ def _row(texts: Sequence[str], columns: Sequence[_Column], widths: Sequence[int]
 
 
 def _note_room(widths: Sequence[int], width: int | None) -> int | None:
-    """Cells left for a note beside the table: None for as many as it takes, 0 for a line of its own."""
+    """Cells left for a note beside the table: None for as many as it takes, 0 for none."""
     if width is None:
         return None
     room = width - sum(widths) - len(_GAP) * len(widths)
     return room if room >= _NARROWEST_NOTE else 0
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """`text` on as many lines of so many cells as it takes, cut between words; within a word only when it is longer."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cell_len(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines += chop_cells(word, width)
+    return lines
 
 
 def _cut(line: str, terminal: Terminal) -> str:
