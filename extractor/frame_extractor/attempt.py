@@ -1,0 +1,137 @@
+"""The files one attempt leaves in `.framed/`, and the lock that lets only one work in a folder at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from frame_extractor.contract import (
+    AttemptSpec,
+    ExitCode,
+    ExitRecord,
+    OutputLayout,
+    ProcessIdentity,
+    StartedRecord,
+)
+from frame_extractor.durable import write_atomically
+from frame_extractor.failures import OutputBusy, OutputUnusable
+
+_WORK_FOLDER: Final = re.compile(r"framed-\d{4,}")
+
+
+def make_output(layout: OutputLayout) -> None:
+    """`frames/` and `.framed/` exist, on one file system. Raises OutputUnusable, or OSError: full, not permitted."""
+    try:
+        layout.frames_dir.mkdir(parents=True, exist_ok=True)
+        layout.control.mkdir(exist_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        raise OutputUnusable(f"{layout.frames_dir} cannot be made: {error.strerror}: {error.filename}") from error
+    if layout.frames_dir.stat().st_dev != layout.folder.stat().st_dev:
+        raise OutputUnusable(
+            f"{layout.frames_dir} is on another file system than {layout.folder}, so that images cannot be moved into "
+            f"it in one step; put the whole of {layout.folder} there, or link that"
+        )
+
+
+def identity() -> ProcessIdentity:
+    """This process."""
+    # The process name, in parentheses, may itself hold spaces and parentheses: fields count from the last one.
+    after_name = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return ProcessIdentity(
+        pid=os.getpid(),
+        started_at_ticks=int(after_name[19]),
+        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
+    )
+
+
+def write_started(spec: AttemptSpec) -> None:
+    record = StartedRecord(job_id=spec.job_id, attempt=spec.attempt, process=identity(), started_at=now())
+    write_atomically(spec.layout.started(spec.attempt), msgspec.json.encode(record) + b"\n")
+
+
+def write_exit(spec: AttemptSpec, *, code: ExitCode, reason: str, images: int, wall_s: float) -> None:
+    record = ExitRecord(
+        job_id=spec.job_id,
+        attempt=spec.attempt,
+        code=code,
+        reason=reason,
+        images=images,
+        wall_s=round(wall_s, 3),
+        ended_at=now(),
+    )
+    write_atomically(spec.layout.exit(spec.attempt), msgspec.json.encode(record) + b"\n")
+
+
+def now() -> str:
+    """ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextlib.contextmanager
+def folder_lock(spec: AttemptSpec) -> Iterator[None]:
+    """This process alone works in the folder. Raises OutputBusy at once when another does; it names the other."""
+    descriptor = os.open(spec.layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputBusy(spec.layout.folder, _holder(descriptor)) from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} (job {spec.job_id}, attempt {spec.attempt})\n".encode())
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    return os.pread(descriptor, 400, 0).decode(errors="replace").strip() or "another extractor"
+
+
+@contextlib.contextmanager
+def work_folder(spec: AttemptSpec) -> Iterator[Path]:
+    """An empty folder in `temp/` for this attempt; gone at the end, and `temp/` with it when nothing else is in it.
+
+    Takes away what killed attempts left there, and nothing else: by hand, `-o` may be a folder that has its own `temp`.
+    """
+    temp = spec.layout.temp
+    _clear(temp)
+    folder = temp / f"framed-{spec.attempt:04d}"
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    finally:
+        _clear(temp)
+
+
+def _clear(temp: Path) -> None:
+    with contextlib.suppress(OSError):
+        for path in temp.iterdir():
+            if _WORK_FOLDER.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True)
+        temp.rmdir()
+
+
+def claim_number(layout: OutputLayout) -> int:
+    """The next attempt number of this folder; its (empty) spec file, made just now, keeps others from taking it."""
+    numbers = [int(found[1]) for name in os.listdir(layout.control) if (found := re.match(r"attempt-(\d+)\.", name))]
+    number = max(numbers, default=0) + 1
+    while True:
+        try:
+            layout.spec(number).touch(exist_ok=False)
+        except FileExistsError:
+            number += 1
+        else:
+            return number

@@ -1,0 +1,244 @@
+"""The extractor without a daemon: films and options from the command line, an attempt or a few, a summary."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from frame_extractor import attempt, runner, show
+from frame_extractor.contract import (
+    AttemptSpec,
+    ExitCode,
+    ExtractionSettings,
+    FilmEstimate,
+    OutputLayout,
+    Probe,
+    film_fingerprint,
+)
+from frame_extractor.cores import usable_cores, worker_budget
+from frame_extractor.durable import write_atomically
+from frame_extractor.errors import NotAFilm
+from frame_extractor.failures import OutputUnusable, Refused, failure_of
+from frame_extractor.manifest import read_output
+from frame_extractor.show import say
+from frame_extractor.words import count, duration, size, times
+
+DEFAULT_WORKERS: Final = 12
+_TRIED_AGAIN: Final = frozenset({ExitCode.INTERNAL, ExitCode.OUTPUT_NOT_WRITTEN})
+"""Of the retryable endings those that seconds may mend; a full disk or a missing permission waits for the person."""
+_BACKOFF_BASE_S: Final = 2.0
+_BACKOFF_MAX_S: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was typed."""
+
+    films: tuple[str, ...]
+    output: Path
+    settings: ExtractionSettings
+    given: frozenset[str]
+    """Names of the options that were typed; the others are at their defaults."""
+    workers: int | None
+    """None: `auto`, or not typed; `given` tells which."""
+    force: bool
+
+    @property
+    def layout(self) -> OutputLayout:
+        return OutputLayout(self.output.absolute() / "frames")
+
+
+@dataclass(frozen=True)
+class _Grant:
+    workers: int
+    why: str
+
+
+def extract(request: Request, *, retry: int) -> ExitCode:
+    """Extracts the films, again after a failure that may pass; prints a line for each film, and one for all of several.
+
+    Raises Refused when nothing can be begun.
+    """
+    films = [_checked(film) for film in request.films]
+    grant = _grant(request)
+    layout = request.layout
+    endings: list[runner.Ending] = []
+    with show.screen() as screen:
+        screen.note(f"{count(grant.workers, 'worker')} ({grant.why})")
+        for n_tries in range(1, retry + 2):
+            spec = _spec(request, layout, films, grant.workers)
+            ending = runner.run_attempt(spec, screen=screen)
+            endings.append(ending)
+            if ending.code is ExitCode.INTERNAL:
+                screen.failure(f"details: {spec.log_path}")
+            if ending.code not in _TRIED_AGAIN or n_tries > retry:
+                break
+            # --force means once: what this command has extracted it does not extract again.
+            films = [film for film in films if str(film) not in {done.path for done in ending.extracted}]
+            wait_s = min(_BACKOFF_BASE_S * 2 ** (n_tries - 1), _BACKOFF_MAX_S)
+            screen.note(f"trying again in {duration(wait_s)} ({n_tries} of {retry})")
+            time.sleep(wait_s)
+    if len(request.films) > 1:
+        say(_summary(endings, layout))
+    return endings[-1].code
+
+
+def show_plan(request: Request) -> ExitCode:
+    """`--dry-run`: what would be done, on stdout. Raises Refused."""
+    films = [_checked(film) for film in request.films]
+    grant = _grant(request)
+    layout = request.layout
+    output = read_output(layout)
+    say("Settings")
+    for name, value in msgspec.to_builtins(request.settings).items():
+        option = "--" + name.replace("_", "-")
+        say(f"  {option:<22}{value!s:<12}{'given' if name in request.given else 'default'}")
+    say(f"  {'--workers':<22}{grant.workers!s:<12}{grant.why}")
+    say(f"Images go to {layout.frames_dir}")
+    code = ExitCode.DONE
+    estimates = []
+    for film in films:
+        if output.earlier_tool_images and not request.force:
+            say(f"  {film.name}: skipped; an earlier tool extracted {count(output.earlier_tool_images, 'image')}")
+            continue
+        if not request.force and output.is_complete(film_fingerprint(film), request.settings):
+            say(f"  {film.name}: skipped; already extracted with these settings")
+            continue
+        estimate = _estimate(film, request.settings, grant.workers)
+        say(f"  {_estimate_line(estimate)}")
+        if estimate.error is None:
+            estimates.append(estimate)
+        else:
+            code = ExitCode.NOT_A_FILM
+    if len(estimates) > 1:
+        say(f"  in all: {_forecast(estimates)}")
+    return code
+
+
+def show_probe(film: str, *, as_json: bool) -> ExitCode:
+    """What the film is, on stdout. Raises Refused when it is none."""
+    from frame_extractor import pipeline  # noqa: PLC0415
+
+    path = _checked(film)
+    try:
+        found = pipeline.probe_film(path)
+    except (NotAFilm, OSError) as error:
+        failure = failure_of(error, path)
+        raise Refused(failure.line, failure.code) from error
+    say(msgspec.json.encode(found).decode() if as_json else _probe_lines(found))
+    return ExitCode.DONE
+
+
+def show_estimate(spec: AttemptSpec, *, as_json: bool) -> ExitCode:
+    """What extracting the films would give and cost, on stdout; a film that is none has its reason instead."""
+    estimates = [_estimate(Path(film), spec.settings, spec.workers) for film in spec.films]
+    if as_json:
+        say(msgspec.json.encode(estimates).decode())
+    else:
+        for estimate in estimates:
+            say(_estimate_line(estimate))
+    return ExitCode.DONE
+
+
+def _checked(film: str) -> Path:
+    """The film's absolute path. Raises Refused, with the nearest name when there is no such file."""
+    path = Path(os.path.abspath(film))  # Path.resolve() would lose the name of a symbolic link.
+    try:
+        film.encode()
+    except UnicodeEncodeError:
+        raise Refused(f"{film!a} is not UTF-8; rename the file", ExitCode.USAGE) from None
+    if path.is_dir():
+        raise Refused(f"{film} is a folder; name the films in it, as in {film.rstrip('/')}/*.mkv", ExitCode.USAGE)
+    if not path.exists():
+        try:
+            names = os.listdir(path.parent)
+        except OSError:
+            raise Refused(f"there is no folder {path.parent}", ExitCode.USAGE) from None
+        near = difflib.get_close_matches(path.name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f" in {path.parent}"
+        raise Refused(f"there is no film {path.name}{hint}", ExitCode.USAGE)
+    return path
+
+
+def _grant(request: Request) -> _Grant:
+    """A number that was typed is taken at its word, up to the cores there are; otherwise a quarter is left free."""
+    cores = usable_cores()
+    budget = worker_budget(cores)
+    if request.workers is not None:
+        granted = min(request.workers, cores)
+        return _Grant(granted, f"{request.workers} asked for, {count(cores, 'core')} usable")
+    granted = budget if "workers" in request.given else min(DEFAULT_WORKERS, budget)
+    return _Grant(granted, f"75 % of {count(cores, 'usable core')}; --workers sets another number")
+
+
+def _spec(request: Request, layout: OutputLayout, films: list[Path], workers: int) -> AttemptSpec:
+    """The specification of a new attempt, also on the disk. Raises Refused when the output cannot be written."""
+    try:
+        attempt.make_output(layout)
+        number = attempt.claim_number(layout)
+        spec = AttemptSpec(
+            project=layout.folder.name or "output",
+            job_id="by-hand",
+            attempt=number,
+            films=tuple(str(film) for film in films),
+            frames_dir=str(layout.frames_dir),
+            settings=request.settings,
+            workers=workers,
+            force=request.force,
+            log_path=str(layout.control / f"attempt-{number}.log"),
+        )
+        write_atomically(layout.spec(number), msgspec.json.encode(spec) + b"\n")
+    except (OSError, OutputUnusable) as error:
+        failure = failure_of(error)
+        raise Refused(failure.line, failure.code) from error
+    return spec
+
+
+def _estimate(film: Path, settings: ExtractionSettings, workers: int) -> FilmEstimate:
+    from frame_extractor import pipeline  # noqa: PLC0415
+
+    try:
+        return pipeline.estimate_film(pipeline.probe_film(film), settings, workers)
+    except (NotAFilm, OSError) as error:
+        reason = failure_of(error, film).line
+        return FilmEstimate(film=str(film), images=0, size_bytes=0, wall_s=0.0, error=reason)
+
+
+def _estimate_line(estimate: FilmEstimate) -> str:
+    return estimate.error or f"{Path(estimate.film).name}: {_forecast([estimate])}"
+
+
+def _forecast(estimates: list[FilmEstimate]) -> str:
+    images = sum(estimate.images for estimate in estimates)
+    n_bytes = sum(estimate.size_bytes for estimate in estimates)
+    return f"about {count(images, 'image')}, {size(n_bytes)}, {duration(sum(each.wall_s for each in estimates))}"
+
+
+def _probe_lines(found: Probe) -> str:
+    return (
+        f"{found.path}\n  {found.codec} in {found.container}, {found.width}x{found.height}, {found.fps:.3f} frames/s, "
+        f"{duration(found.duration_s)}, {count(found.source_frames, 'frame')}"
+    )
+
+
+def _summary(endings: list[runner.Ending], layout: OutputLayout) -> str:
+    extracted = [film for ending in endings for film in ending.extracted]
+    last = endings[-1]
+    parts = [f"{count(len(extracted), 'film')} extracted"]
+    if endings[0].n_skipped:
+        parts.append(f"{endings[0].n_skipped} skipped")
+    if last.n_failed:
+        parts.append(f"{last.n_failed} failed")
+    images, shots = sum(film.images for film in extracted), sum(film.shots for film in extracted)
+    wall_s = sum(ending.wall_s for ending in endings)
+    line = f"{', '.join(parts)}: {count(images, 'image')} of {count(shots, 'shot')} in {layout.frames_dir}, "
+    line += duration(wall_s)
+    if extracted and wall_s > 0:
+        line += f" ({times(sum(film.duration_s for film in extracted) / wall_s)} realtime)"
+    return line

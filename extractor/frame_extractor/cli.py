@@ -1,0 +1,231 @@
+"""The command line: what is typed in, and which exit code comes out. Imports what it needs when it needs it."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from frame_extractor.contract import ExitCode, ExtractionSettings, Mode, Quality, Sampling
+
+PROGRAM: Final = "frame-extractor"
+DEFAULTS: Final = ExtractionSettings()
+
+_EPILOG: Final = """
+Images go to DIR/frames, what is known of them to DIR/frames.jsonl and DIR/extraction_results.json. A film that was
+extracted with the same settings is skipped; with other settings its images are replaced when the new ones are complete.
+
+\b
+Other commands, for scripts and for framed:
+  frame-extractor run SPEC.json                 one attempt, as its specification says
+  frame-extractor probe FILM [--json]           what the film is
+  frame-extractor estimate SPEC.json [--json]   what extracting would give and cost
+A film that is itself called run, probe or estimate: ./run
+
+\b
+Exit codes: 0 done, 64 usage, 65 not a film, 66 too much of it undecodable,
+70 internal fault, 73 output cannot be made, 74 reading or writing failed,
+75 disk full, 76 another extractor works there, 77 not permitted,
+78 bad specification, 130 Ctrl-C, 143 terminated.
+"""
+
+
+def _bounds(field: str) -> click.IntRange | click.FloatRange:
+    """The bounds that `ExtractionSettings` gives its field."""
+    fields = msgspec.inspect.type_info(ExtractionSettings)
+    assert isinstance(fields, msgspec.inspect.StructType)
+    kind = next(each.type for each in fields.fields if each.name == field)
+    if isinstance(kind, msgspec.inspect.IntType):
+        return click.IntRange(min=kind.ge, max=kind.le)
+    assert isinstance(kind, msgspec.inspect.FloatType)
+    return click.FloatRange(min=kind.ge if kind.gt is None else kind.gt, max=kind.le, min_open=kind.gt is not None)
+
+
+def _finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number to count with.", ctx, param)
+    return value
+
+
+class _Workers(click.ParamType[int | None]):
+    """A number, or `auto`, which is None here."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value == "auto":
+            return None
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"'{value}' is neither a number nor auto.", param, ctx)
+        if not 1 <= number <= 1024:
+            self.fail(f"{number} is not in the range 1<=x<=1024.", param, ctx)
+        return number
+
+
+@click.command(
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110},
+)
+@click.argument("films", nargs=-1, required=True, metavar="FILM...")
+@click.option("-o", "--output", required=True, metavar="DIR", help="Folder for frames/ and what goes with it.")
+@click.option(
+    "--mode",
+    type=click.Choice(Mode, case_sensitive=False),
+    default=DEFAULTS.mode.value,
+    help="Frames of every shot, one every so many seconds, or both.",
+)
+@click.option(
+    "--scene-threshold",
+    metavar="SCORE",
+    type=_bounds("scene_threshold"),
+    callback=_finite,
+    default=DEFAULTS.scene_threshold,
+    help="How different a frame must be to begin a new shot; lower finds more cuts.",
+)
+@click.option(
+    "--frames-per-scene",
+    metavar="N",
+    type=_bounds("frames_per_scene"),
+    default=DEFAULTS.frames_per_scene,
+    help="Frames taken of each shot, evenly spread.",
+)
+@click.option(
+    "--min-scene-length",
+    metavar="N",
+    type=_bounds("min_scene_length"),
+    default=DEFAULTS.min_scene_length,
+    help="Frames a shot must have; cuts closer than that are merged.",
+)
+@click.option(
+    "--interval-seconds",
+    metavar="SECONDS",
+    type=_bounds("interval_seconds"),
+    callback=_finite,
+    default=DEFAULTS.interval_seconds,
+    help="Seconds between frames of the interval and hybrid modes.",
+)
+@click.option(
+    "--sampling",
+    type=click.Choice(Sampling, case_sensitive=False),
+    default=DEFAULTS.sampling.value,
+    help="reference: only pictures that others are built on, about half and the better half; exact: all.",
+)
+@click.option(
+    "--quality",
+    type=click.Choice(Quality, case_sensitive=False),
+    default=DEFAULTS.quality.value,
+    help="Of the JPEGs: low 85, medium 90, high 95.",
+)
+@click.option(
+    "--blur-threshold",
+    metavar="VARIANCE",
+    type=_bounds("blur_threshold"),
+    callback=_finite,
+    default=DEFAULTS.blur_threshold,
+    help="Leave out frames whose variance of the Laplacian is below this; 0 keeps all.",
+)
+@click.option(
+    "--workers",
+    metavar="N|auto",
+    type=_Workers(),
+    default=None,
+    show_default="12, within 75 % of the cores",
+    help="Worker processes; auto is 75 % of the cores. Never more than there are cores.",
+)
+@click.option(
+    "--retry",
+    metavar="N",
+    type=click.IntRange(0, 100),
+    default=3,
+    help="Further attempts after an internal fault or a read or write error.",
+)
+@click.option("--force", is_flag=True, help="Extract again what is already extracted.")
+@click.option("--dry-run", is_flag=True, help="Show settings, films and an estimate; write nothing.")
+@click.version_option(package_name="framed", prog_name=PROGRAM)
+@click.pass_context
+def extract(
+    ctx: click.Context,
+    /,
+    *,
+    films: tuple[str, ...],
+    output: str,
+    workers: int | None,
+    retry: int,
+    force: bool,
+    dry_run: bool,
+    **settings: Any,
+) -> ExitCode:
+    """Take good still frames from films: those of every shot, and one every two seconds."""
+    from frame_extractor import by_hand  # noqa: PLC0415
+
+    given = {name: ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE for name in ctx.params}
+    request = by_hand.Request(
+        films=films,
+        output=Path(output),
+        settings=ExtractionSettings(**settings),
+        given=frozenset(name for name, is_given in given.items() if is_given),
+        workers=workers,
+        force=force,
+    )
+    return by_hand.show_plan(request) if dry_run else by_hand.extract(request, retry=retry)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("spec_path", metavar="SPEC.json")
+def run(spec_path: str) -> ExitCode:
+    """Make one attempt, as the specification says. Its records are in the `.framed` folder beside the frames."""
+    from frame_extractor import runner, show  # noqa: PLC0415
+
+    spec = runner.read_spec(spec_path)
+    with show.screen() as screen:
+        return runner.run_attempt(spec, screen=screen).code
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("film", metavar="FILM")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def probe(film: str, as_json: bool) -> ExitCode:
+    """Say what the film is, or why it is none."""
+    from frame_extractor import by_hand  # noqa: PLC0415
+
+    return by_hand.show_probe(film, as_json=as_json)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("spec_path", metavar="SPEC.json")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each film.")
+def estimate(spec_path: str, as_json: bool) -> ExitCode:
+    """Say what extracting would probably give and cost; write nothing. SPEC.json may be - for standard input."""
+    from frame_extractor import by_hand, runner  # noqa: PLC0415
+
+    return by_hand.show_estimate(runner.read_spec(spec_path), as_json=as_json)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """What `frame-extractor` runs. Returns the exit code; prints one line about what was typed wrong."""
+    from frame_extractor.failures import Refused  # noqa: PLC0415
+
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    others = {"run": run, "probe": probe, "estimate": estimate}
+    name = typed[0] if typed and typed[0] in others else ""
+    command = others.get(name, extract)
+    path = f"{PROGRAM} {name}".strip()
+    try:
+        code = command.main(typed[1:] if name else typed, prog_name=path, standalone_mode=False)
+    except click.ClickException as error:
+        click.echo(f"{PROGRAM}: {error.format_message()} See {path} --help.", err=True)
+        return ExitCode.USAGE
+    except Refused as error:
+        click.echo(f"{PROGRAM}: {error}", err=True)
+        return error.code
+    except click.Abort:
+        click.echo(f"{PROGRAM}: ended by Ctrl-C", err=True)
+        return ExitCode.INTERRUPTED
+    return int(code or ExitCode.DONE)

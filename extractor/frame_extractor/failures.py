@@ -1,0 +1,128 @@
+"""What went wrong -> exit code and one line for a person. The only place that decides it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from frame_extractor.contract import ExitCode
+from frame_extractor.errors import NotAFilm, TooMuchFailed
+from frame_extractor.manifest import NewerSchema
+
+RETRYABLE = frozenset(
+    {
+        ExitCode.INTERNAL,
+        ExitCode.OUTPUT_NOT_MADE,
+        ExitCode.OUTPUT_NOT_WRITTEN,
+        ExitCode.DISK_FULL,
+        ExitCode.NOT_PERMITTED,
+    }
+)
+"""Another attempt may end better."""
+
+
+class Refused(Exception):
+    """A command cannot be begun; holds the line for the person and the exit code."""
+
+    def __init__(self, line: str, code: ExitCode) -> None:
+        super().__init__(line)
+        self.code = code
+
+
+class OutputUnusable(Exception):
+    """The output folder cannot be made, or not used as it is."""
+
+
+class OutputBusy(Exception):
+    """Another extractor works in the output folder."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(folder, holder)
+        self.folder = folder
+        self.holder = holder
+
+    def __str__(self) -> str:
+        return f"{self.folder} is in use by {self.holder}; nothing was changed. Wait for it, or end it first."
+
+
+class Interrupted(BaseException):
+    """A signal asks this process to end. Not an Exception, so that nothing on the way takes it for a film's fault."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+    def __str__(self) -> str:
+        return f"ended by {signal.Signals(self.signal_number).name}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    code: ExitCode
+    line: str
+    ends_attempt: bool = False
+    """Nothing more can be done for the other films either."""
+    is_fault: bool = False
+    """Unexpected: the log wants the traceback."""
+
+
+def failure_of(error: BaseException, film: Path | None = None) -> Failure:
+    """What `error`, met while extracting `film` (None: before or after any film), means for the attempt."""
+    match error:
+        case Interrupted(signal_number=signal.SIGINT):
+            return Failure(ExitCode.INTERRUPTED, str(error), ends_attempt=True)
+        case Interrupted():
+            return Failure(ExitCode.TERMINATED, str(error), ends_attempt=True)
+        case OutputBusy():
+            return Failure(ExitCode.SUPERSEDED, str(error), ends_attempt=True)
+        case OutputUnusable():
+            return Failure(ExitCode.OUTPUT_NOT_MADE, str(error), ends_attempt=True)
+        case NewerSchema():
+            return Failure(ExitCode.BAD_SETTINGS, str(error), ends_attempt=True)
+        case NotAFilm():
+            return Failure(ExitCode.NOT_A_FILM, f"{Path(error.path).name}: {error.reason}")
+        case TooMuchFailed():
+            return Failure(ExitCode.TOO_MUCH_FAILED, str(error))
+        case OSError() if film is not None and _concerns(error, film):
+            return _film_failure(error, film)
+        case OSError() if error.errno is not None:
+            return _output_failure(error)
+    where = f"{film.name}: " if film is not None else ""
+    said = str(error).strip().splitlines()
+    line = f"{where}internal fault: {type(error).__name__}{': ' + said[-1] if said else ''}"
+    return Failure(ExitCode.INTERNAL, line, is_fault=True)
+
+
+def worst(codes: list[ExitCode]) -> ExitCode:
+    """The code of an attempt whose films ended so: another attempt first, if that may help any of them."""
+    failed = [code for code in codes if code is not ExitCode.DONE]
+    retryable = [code for code in failed if code in RETRYABLE]
+    return next(iter(retryable or failed), ExitCode.DONE)
+
+
+def _concerns(error: OSError, film: Path) -> bool:
+    return error.filename is not None and os.fsdecode(error.filename) == os.fspath(film)
+
+
+def _film_failure(error: OSError, film: Path) -> Failure:
+    """The film, not the output, could not be read. A missing folder is a drive that is away, and may come back."""
+    if error.errno == errno.ENOENT and film.parent.exists():
+        return Failure(ExitCode.NOT_A_FILM, f"{film.name}: is no longer in {film.parent}")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Failure(ExitCode.NOT_PERMITTED, f"{film}: this user may not read it; check the file's permissions")
+    return Failure(ExitCode.OUTPUT_NOT_WRITTEN, f"{film}: cannot be read: {error.strerror}")
+
+
+def _output_failure(error: OSError) -> Failure:
+    what = os.fsdecode(error.filename2 or error.filename or "the output")
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            code, line = ExitCode.DISK_FULL, f"no room left for {what} ({error.strerror}); free some and start again"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            code, line = ExitCode.NOT_PERMITTED, f"{what} may not be written: {error.strerror}; check its permissions"
+        case _:
+            code, line = ExitCode.OUTPUT_NOT_WRITTEN, f"{what} cannot be written or read: {error.strerror}"
+    return Failure(code, line, ends_attempt=True)

@@ -1,0 +1,160 @@
+"""How far an attempt is: measured here, written to `progress.json`, and shown."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+
+from frame_extractor.attempt import now
+from frame_extractor.contract import AttemptSpec, Progress, Stage
+from frame_extractor.durable import write_atomically
+
+if TYPE_CHECKING:
+    from frame_extractor.pipeline import FilmProgress
+
+HEARTBEAT_S: Final = 1.0
+_NOT_YET_DONE: Final = 0.999
+_ETA_AFTER_S: Final = 2.0
+"""A forecast made from less is noise."""
+
+
+class Meter:
+    """Adds up the films of one attempt. Safe to read from another thread."""
+
+    def __init__(self, spec: AttemptSpec) -> None:
+        self._spec = spec
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._extracting_since: float | None = None
+        self._stage = Stage.OPENING
+        self._film = ""
+        self._film_number = 1
+        self._seconds_total = 0.0
+        self._seconds_before = 0.0
+        self._seconds_of_film = 0.0
+        self._seconds_in_film = 0.0
+        self._seconds_extracted = 0.0
+        self._fraction = 0.0
+        self._images_found = 0
+        self._images_before = 0
+        self._images_in_film = 0
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started
+
+    @property
+    def images(self) -> int:
+        return self._images_found + self._images_before + self._images_in_film
+
+    def expect(self, seconds_total: float, images_found: int) -> None:
+        """`seconds_total` of film are to be extracted; `images_found` are of films that are complete already."""
+        with self._lock:
+            self._seconds_total = seconds_total
+            self._images_found = images_found
+            self._extracting_since = time.monotonic()
+
+    def begin(self, film: str, number: int, duration_s: float) -> None:
+        with self._lock:
+            self._film, self._film_number = film, number
+            self._seconds_of_film, self._seconds_in_film = duration_s, 0.0
+            self._stage = Stage.OPENING
+
+    def report(self, film: FilmProgress) -> None:
+        with self._lock:
+            self._stage = film.stage if film.stage is not Stage.DONE else Stage.WRITING
+            in_film = film.fraction * self._seconds_of_film
+            self._seconds_extracted += max(0.0, in_film - self._seconds_in_film)
+            self._seconds_in_film = max(self._seconds_in_film, in_film)
+            self._images_in_film = film.images
+            self._advance()
+
+    def end_film(self, images: int) -> None:
+        """The film is done with, well or not; `images` of it are in `frames/`."""
+        with self._lock:
+            self._images_before += images
+            self._images_in_film = 0
+            self._seconds_before += self._seconds_of_film
+            self._seconds_of_film = self._seconds_in_film = 0.0
+            self._advance()
+
+    def finish(self) -> None:
+        """All results are on the disk."""
+        with self._lock:
+            self._stage = Stage.DONE
+            self._fraction = 1.0
+
+    def snapshot(self) -> Progress:
+        with self._lock:
+            extracting_s = 0.0 if self._extracting_since is None else time.monotonic() - self._extracting_since
+            done_s = self._seconds_before + self._seconds_in_film
+            settled = extracting_s >= _ETA_AFTER_S and self._fraction > 0
+            new_images = self._images_before + self._images_in_film
+            eta_s = 0.0 if self._stage is Stage.DONE else None
+            if eta_s is None and settled:
+                eta_s = extracting_s * (1 - self._fraction) / self._fraction
+            return Progress(
+                attempt=self._spec.attempt,
+                stage=self._stage,
+                film=self._film,
+                film_number=self._film_number,
+                n_films=len(self._spec.films),
+                fraction=round(self._fraction, 5),
+                film_seconds_done=round(done_s, 3),
+                film_seconds_total=round(self._seconds_total, 3),
+                images=self._images_found + new_images,
+                workers=self._spec.workers,
+                elapsed_s=round(time.monotonic() - self._started, 3),
+                eta_s=None if eta_s is None else round(eta_s, 1),
+                realtime_factor=round(self._seconds_extracted / extracting_s, 3) if settled else None,
+                images_per_s=round(new_images / extracting_s, 3) if settled else None,
+                updated_at=now(),
+            )
+
+    def _advance(self) -> None:
+        if self._seconds_total > 0:
+            fraction = (self._seconds_before + self._seconds_in_film) / self._seconds_total
+            self._fraction = max(self._fraction, min(fraction, _NOT_YET_DONE))
+
+
+class Heartbeat:
+    """Writes `progress.json` and shows it, once a second, from a thread of its own, until the end of the block.
+
+    A full disk does not end the attempt here, but where images are written; `progress.json` grows old meanwhile.
+    """
+
+    def __init__(self, meter: Meter, path: Path, show: Callable[[Progress], None]) -> None:
+        self._meter = meter
+        self._path = path
+        self._show = show
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._beat()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._beat()
+
+    def _run(self) -> None:
+        while not self._stop.wait(HEARTBEAT_S):
+            self._beat()
+
+    def _beat(self) -> None:
+        progress = self._meter.snapshot()
+        with contextlib.suppress(OSError):
+            write_atomically(self._path, msgspec.json.encode(progress) + b"\n", durable=False)
+        self._show(progress)

@@ -1,0 +1,360 @@
+"""One attempt at the films of an output folder: everything around the pipeline.
+
+Takes the lock, keeps the records of `.framed/`, goes through the films one by one, and turns whatever goes wrong into
+an exit code and one line for a person. How a film becomes pictures is pipeline.py's; where they go, publish.py's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from frame_extractor import attempt, publish
+from frame_extractor.contract import (
+    AttemptSpec,
+    ExitCode,
+    ExtractionSettings,
+    FilmResult,
+    Probe,
+    Progress,
+    film_fingerprint,
+)
+from frame_extractor.durable import sync_file_system
+from frame_extractor.errors import WorkerFault
+from frame_extractor.failures import RETRYABLE, Failure, Refused, failure_of, worst
+from frame_extractor.manifest import Output, read_output
+from frame_extractor.progress import Heartbeat, Meter
+from frame_extractor.signals import EndingSignals
+from frame_extractor.words import count, film_done
+
+if TYPE_CHECKING:
+    from frame_extractor.pipeline import FilmProgress, Picture
+
+log = logging.getLogger("frame_extractor")
+
+
+class Engine(Protocol):
+    """The pipeline, as seen from here: the module `frame_extractor.pipeline` is one."""
+
+    def probe_film(self, film: Path) -> Probe: ...
+
+    def extract_film(
+        self,
+        film: Path,
+        *,
+        settings: ExtractionSettings,
+        workers: int,
+        temp: Path,
+        publish: Callable[[Picture], None],
+        report: Callable[[FilmProgress], None],
+    ) -> FilmResult: ...
+
+
+class Screen(Protocol):
+    """What a person sees of an attempt. May be called from two threads; never raises."""
+
+    def note(self, line: str) -> None:
+        """Something to know."""
+
+    def failure(self, line: str) -> None:
+        """Something went wrong."""
+
+    def result(self, line: str) -> None:
+        """A film is done."""
+
+    def progress(self, progress: Progress) -> None:
+        """Once a second."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended."""
+
+    code: ExitCode
+    reason: str = ""
+    """One line; empty when all went well."""
+    extracted: tuple[FilmResult, ...] = ()
+    """Films completed by this attempt."""
+    n_skipped: int = 0
+    n_failed: int = 0
+    images: int = 0
+    """In `frames/`, of all films of this attempt."""
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _ToDo:
+    film: Path
+    number: int
+    fingerprint: str
+    probe: Probe
+
+
+def read_spec(path: str) -> AttemptSpec:
+    """The specification in the file, or on standard input for `-`. Raises Refused, saying what is wrong with it."""
+    try:
+        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read: {error.strerror}", ExitCode.BAD_SETTINGS) from error
+    try:
+        return msgspec.json.decode(content, type=AttemptSpec)
+    except msgspec.MsgspecError as error:
+        raise Refused(f"{path} is no specification of an attempt: {error}", ExitCode.BAD_SETTINGS) from error
+
+
+def run_attempt(spec: AttemptSpec, *, screen: Screen, engine: Engine | None = None) -> Ending:
+    """Extracts what of the specification's films is not yet extracted.
+
+    Never raises: an attempt ends with its exit code and, whatever happened, an exit record if one could be written.
+    SIGINT, SIGTERM and SIGHUP end it in order. Call from the main thread.
+    """
+    with _log_file(spec):
+        with EndingSignals() as signals:
+            ending = _Runner(spec, engine, screen, signals).run()
+            with contextlib.suppress(OSError):
+                attempt.write_exit(
+                    spec, code=ending.code, reason=ending.reason, images=ending.images, wall_s=ending.wall_s
+                )
+            log.info("attempt %d ended with code %d after %.1f s", spec.attempt, ending.code, ending.wall_s)
+        return ending
+
+
+class _Runner:
+    def __init__(self, spec: AttemptSpec, engine: Engine | None, screen: Screen, signals: EndingSignals) -> None:
+        self._spec = spec
+        self._engine = engine
+        self._screen = screen
+        self._meter = Meter(spec)
+        self._signals = signals
+        self._extracted: list[FilmResult] = []
+        self._failures: list[Failure] = []
+        self._n_skipped = 0
+
+    def run(self) -> Ending:
+        # A signal can raise on any line, but only once, and not after disarm(): so always inside the outer try.
+        try:
+            try:
+                self._run()
+            finally:
+                self._signals.disarm()
+        except BaseException as error:  # noqa: BLE001 - the attempt's last line of defence: it owes an exit code
+            self._fail(failure_of(error), error)
+        code = worst([failure.code for failure in self._failures])
+        return Ending(
+            code=code,
+            reason=next((failure.line for failure in self._failures if failure.code is code), ""),
+            extracted=tuple(self._extracted),
+            n_skipped=self._n_skipped,
+            n_failed=sum(not failure.ends_attempt for failure in self._failures),
+            images=self._meter.images,
+            wall_s=self._meter.elapsed_s,
+        )
+
+    def _run(self) -> None:
+        spec, layout = self._spec, self._spec.layout
+        attempt.make_output(layout)
+        attempt.write_started(spec)
+        n_films = count(len(spec.films), "film")
+        log.info("attempt %d of job %s: %s, %s", spec.attempt, spec.job_id, n_films, spec.settings)
+        with (
+            attempt.folder_lock(spec),
+            attempt.work_folder(spec) as temp,
+            Heartbeat(self._meter, layout.progress, self._screen.progress),
+        ):
+            try:
+                self._extract_all(temp)
+            finally:
+                self._signals.disarm()
+
+    def _extract_all(self, temp: Path) -> None:
+        output = read_output(self._spec.layout)
+        if output.earlier_tool_images and not self._spec.force:
+            self._skip_all(output.earlier_tool_images)
+        else:
+            engine = self._engine or _pipeline()
+            for todo in self._open_films(output, engine):
+                folder = temp / f"film-{todo.number}"
+                self._extract(todo, output, engine, folder)
+                shutil.rmtree(folder, ignore_errors=True)
+        if not self._failures:
+            self._meter.finish()
+
+    def _open_films(self, output: Output, engine: Engine) -> list[_ToDo]:
+        """The films that are to be extracted; those already complete are skipped, those that are none have failed."""
+        todos: list[_ToDo] = []
+        images_found = 0
+        for number, path in enumerate(self._spec.films, 1):
+            film = Path(path)
+            fingerprint = ""
+            try:
+                fingerprint = film_fingerprint(film)
+                output.keep_place(fingerprint)
+                if self._is_complete(output, fingerprint):
+                    images = len(output.images[fingerprint])
+                    images_found += images
+                    self._n_skipped += 1
+                    self._note(f"{film.name}: already extracted, {count(images, 'image')}; --force extracts it again")
+                elif fingerprint in {todo.fingerprint for todo in todos}:
+                    self._note(f"{film.name}: the same film as one before it; extracted once")
+                else:
+                    todos.append(_ToDo(film, number, fingerprint, engine.probe_film(film)))
+            except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
+                self._film_failed(film, fingerprint, error, output)
+        self._meter.expect(sum(todo.probe.duration_s for todo in todos), images_found)
+        return todos
+
+    def _is_complete(self, output: Output, fingerprint: str) -> bool:
+        return (
+            not self._spec.force
+            and output.is_complete(fingerprint, self._spec.settings)
+            and not publish.is_unsettled(output.layout, fingerprint)
+        )
+
+    def _extract(self, todo: _ToDo, output: Output, engine: Engine, temp: Path) -> None:
+        """The film's images and its entry are on the disk, or its failure is recorded."""
+        spec, layout = self._spec, self._spec.layout
+        self._meter.begin(todo.film.name, todo.number, todo.probe.duration_s)
+        publisher: publish.Publisher | None = None
+        started = time.monotonic()
+        try:
+            folder = output.folder_for(todo.film.name, todo.fingerprint, publish.claims(layout))
+            publisher = publish.Publisher(
+                layout,
+                film=todo.film.name,
+                fingerprint=todo.fingerprint,
+                folder=folder,
+                listed=output.images.get(todo.fingerprint, ()),
+                held=temp / "held",
+            )
+            pictures = temp / "pictures"
+            pictures.mkdir(parents=True)
+            found = engine.extract_film(
+                todo.film,
+                settings=spec.settings,
+                workers=spec.workers,
+                temp=pictures,
+                publish=publisher.publish,
+                report=self._meter.report,
+            )
+            with self._signals.deferred():
+                entries = publisher.complete()
+                result = msgspec.structs.replace(
+                    found,
+                    name=todo.film.name,
+                    path=str(todo.film),
+                    fingerprint=todo.fingerprint,
+                    status="complete",
+                    folder=folder,
+                    images=len(entries),
+                    settings=spec.settings,
+                    wall_s=round(time.monotonic() - started, 3),
+                    extracted_at=attempt.now(),
+                )
+                output.record(result, entries)
+                sync_file_system(layout.frames_dir)
+                self._save(output)
+                publisher.forget()
+                self._extracted.append(result)
+        except Exception as error:  # noqa: BLE001 - a bad film does not stop the others; failure_of sorts them
+            failure = self._film_failed(todo.film, todo.fingerprint, error, output)
+            if publisher is not None:
+                publisher.give_up(for_good=failure.code not in RETRYABLE)
+            self._meter.end_film(images=0)
+            return
+        finally:
+            if publisher is not None:
+                publisher.close()
+        self._meter.end_film(result.images)
+        self._result(film_done(result, layout))
+
+    def _film_failed(self, film: Path, fingerprint: str, error: Exception, output: Output) -> Failure:
+        """The failure is told and recorded in the results. Raises `error` again when it ends the whole attempt."""
+        failure = failure_of(error, film)
+        if failure.ends_attempt:
+            raise error
+        self._fail(failure, error)
+        if fingerprint:
+            output.record_failure(
+                FilmResult(
+                    name=film.name,
+                    path=str(film),
+                    fingerprint=fingerprint,
+                    status="failed",
+                    error=failure.line,
+                    settings=self._spec.settings,
+                    extracted_at=attempt.now(),
+                )
+            )
+            with self._signals.deferred():
+                self._save(output)
+        return failure
+
+    def _skip_all(self, images: int) -> None:
+        self._n_skipped = len(self._spec.films)
+        self._meter.expect(0.0, images)
+        self._note(
+            f"{self._spec.layout.results} of an earlier tool says {count(images, 'image')}: already extracted; "
+            "--force extracts again"
+        )
+
+    def _save(self, output: Output) -> None:
+        for line in output.save(self._spec.settings, self._spec.workers):
+            self._note(line)
+
+    def _note(self, line: str) -> None:
+        log.info("%s", line)
+        self._screen.note(line)
+
+    def _result(self, line: str) -> None:
+        log.info("%s", line)
+        self._screen.result(line)
+
+    def _fail(self, failure: Failure, error: BaseException) -> None:
+        self._failures.append(failure)
+        log.error("%s", failure.line, exc_info=error if failure.is_fault else None)
+        if isinstance(error, WorkerFault):
+            log.error("in the worker:\n%s", error.trace)
+        self._screen.failure(failure.line)
+
+
+def _pipeline() -> Engine:
+    """Imported when it is needed: it takes half a second, and the records of an attempt come before it."""
+    from frame_extractor import pipeline  # noqa: PLC0415
+
+    return pipeline
+
+
+@contextlib.contextmanager
+def _log_file(spec: AttemptSpec) -> Iterator[None]:
+    """What is logged goes to the attempt's file; when it cannot be written, nothing else is lost."""
+    if spec.log_path is None:
+        yield
+        return
+    logging.raiseExceptions = False
+    try:
+        Path(spec.log_path).parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(spec.log_path, encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        yield
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level, propagate = log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagate
+        handler.close()

@@ -1,0 +1,119 @@
+"""What a person sees while an attempt runs: a live bar on a terminal, a plain line now and then elsewhere.
+
+Results go to stdout, the rest to stderr. A screen that goes away (a closed pane, a broken pipe) ends nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from types import TracebackType
+from typing import Final, Self
+
+from frame_extractor.contract import Progress
+from frame_extractor.words import count, duration, progress_line, times
+
+PLAIN_EVERY_S: Final = 10.0
+
+
+def screen() -> LiveScreen | PlainScreen:
+    """The one that suits where stderr goes; to be entered for as long as the attempt runs."""
+    return LiveScreen() if sys.stderr.isatty() else PlainScreen()
+
+
+class PlainScreen:
+    """For pipes, files and logs: whole lines only, progress every ten seconds."""
+
+    def __init__(self) -> None:
+        self._last_progress = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def note(self, line: str) -> None:
+        say(line, error=True)
+
+    def failure(self, line: str) -> None:
+        say(line, error=True)
+
+    def result(self, line: str) -> None:
+        say(line)
+
+    def progress(self, progress: Progress) -> None:
+        if progress.fraction < 1 and time.monotonic() - self._last_progress >= PLAIN_EVERY_S:
+            self._last_progress = time.monotonic()
+            say(progress_line(progress), error=True)
+
+
+class LiveScreen:
+    """A bar at the foot of the terminal, lines above it."""
+
+    def __init__(self) -> None:
+        # rich takes a tenth of a second to import, which `--help` and pipes need not wait for.
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
+        from rich.progress import Progress as Bars  # noqa: PLC0415
+        from rich.table import Column  # noqa: PLC0415
+
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bars = Bars(
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True), markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>5.1f} %"),
+            TextColumn("{task.fields[facts]}", table_column=Column(no_wrap=True), markup=False),
+            console=self._console,
+            transient=True,
+            expand=True,
+            # The result lines on stdout come out above the bar when both are the terminal.
+            redirect_stdout=sys.stdout.isatty(),
+            redirect_stderr=False,
+        )
+        self._task = self._bars.add_task("starting", total=1.0, facts="")
+
+    def __enter__(self) -> Self:
+        with contextlib.suppress(OSError, ValueError):
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._bars.stop()
+
+    def note(self, line: str) -> None:
+        self._print(line)
+
+    def failure(self, line: str) -> None:
+        self._print(line, style="red")
+
+    def result(self, line: str) -> None:
+        say(line)
+
+    def progress(self, progress: Progress) -> None:
+        film = progress.film or "starting"
+        if progress.n_films > 1:
+            film = f"{progress.film_number}/{progress.n_films} {film}"
+        facts = [progress.stage.value, count(progress.images, "image")]
+        if progress.realtime_factor:
+            facts.append(times(progress.realtime_factor))
+        if progress.eta_s is not None:
+            facts.append(f"{duration(progress.eta_s)} left")
+        with contextlib.suppress(OSError, ValueError):
+            self._bars.update(self._task, description=film, completed=progress.fraction, facts=", ".join(facts))
+
+    def _print(self, line: str, style: str | None = None) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._console.print(line, style=style, markup=False)
+
+
+def say(line: str, *, error: bool = False) -> None:
+    """Prints a line to stdout, or stderr, if that still goes anywhere."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr if error else sys.stdout, flush=True)

@@ -1,0 +1,63 @@
+"""Numbers as a person reads them, and the lines made of them. Pure."""
+
+from __future__ import annotations
+
+from frame_extractor.contract import FilmResult, OutputLayout, Progress
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """9.4 s, 51 s, 5:51, 1:42:07."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, seconds_left = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds_left:02d}" if hours else f"{minutes}:{seconds_left:02d}"
+
+
+def size(n_bytes: float) -> str:
+    """Powers of 1000, as disks are sold: 812 kB, 1.4 GB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 999.5:
+            return f"{n_bytes:.0f} {unit}" if n_bytes >= 9.95 or unit == "B" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"
+
+
+def times(factor: float) -> str:
+    return f"{factor:.0f}x" if factor >= 9.95 else f"{factor:.1f}x"
+
+
+def film_done(film: FilmResult, layout: OutputLayout) -> str:
+    """The line about a completed film: images, shots, place, time."""
+    line = f"{film.name}: {count(film.images, 'image')}"
+    if film.shots:
+        line += f" of {count(film.shots, 'shot')}"
+    line += f" in {layout.frames_dir / film.folder}, {duration(film.duration_s)} of film in {duration(film.wall_s)}"
+    if film.wall_s > 0:
+        line += f" ({times(film.duration_s / film.wall_s)} realtime)"
+    if film.rejected_blurry:
+        line += f"; {count(film.rejected_blurry, 'image')} left out as blurry"
+    if film.failed_ranges:
+        lost_s = sum(failed.end_s - failed.start_s for failed in film.failed_ranges)
+        line += f"; {duration(lost_s)} of it could not be decoded (see failed_ranges in {layout.results.name})"
+    return line
+
+
+def progress_line(progress: Progress) -> str:
+    """The same as the progress bar says, in one plain line."""
+    parts = [f"{progress.film or 'starting'}: {progress.fraction:.1%}"]
+    if progress.n_films > 1:
+        parts[0] = f"film {progress.film_number} of {progress.n_films}, {parts[0]}"
+    parts += [progress.stage.value, count(progress.images, "image")]
+    if progress.realtime_factor:
+        parts.append(f"{times(progress.realtime_factor)} realtime")
+    if progress.eta_s is not None:
+        parts.append(f"{duration(progress.eta_s)} left")
+    return ", ".join(parts)
