@@ -30,8 +30,6 @@ TRIAL_PACKETS = 48
 
 MATROSKA_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vp9", "av1", "prores", "mjpeg"})
 """What can be remuxed to Matroska and comes back with the same pictures and times."""
-WITHOUT_TIMES = frozenset({"avi"})
-"""Containers that store no presentation times; what their demuxer gives instead is not to be trusted."""
 ONE_GOP_CHUNKS = frozenset({"hevc"})
 """decord fails on a second IDR after a B-pyramid."""
 
@@ -97,7 +95,7 @@ def why_whole(film: Film) -> str | None:
     """Why this film cannot be cut into chunks and has to be decoded in one go; None when it can be cut."""
     if film.codec not in MATROSKA_CODECS:
         return f"{film.codec} cannot be carried in Matroska"
-    if set(film.container.split(",")) & WITHOUT_TIMES:
+    if not film.has_times:
         return f"{film.container} stores no presentation times"
     try:
         return _trial(film)
@@ -145,7 +143,7 @@ def _gops(container: av.container.InputContainer, stream: av.VideoStream, film: 
     """The GOPs of a stream from its first key frame on; what lies before cannot be decoded and is not of the film."""
     kind_of = kind_reader(film.codec, stream.codec_context.extradata)
     gop: _Gop | None = None
-    for packet in _packets(container, stream):
+    for packet in packets_of(container, stream):
         if packet.size == 0:
             continue
         if packet.pts is None:
@@ -170,7 +168,7 @@ def _gops(container: av.container.InputContainer, stream: av.VideoStream, film: 
         yield gop
 
 
-def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
+def packets_of(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
     """The stream's packets up to its end, or up to where the container breaks off."""
     packets = container.demux(stream)
     while True:
@@ -274,7 +272,7 @@ def _remux(stream: av.VideoStream, film: Film, packets: list[_Packet]) -> bytes:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as container:
         out = container.add_stream_from_template(stream, opaque=True)
-        out.set_display_matrix(None)
+        out.set_display_rotation(0.0)
         if out.codec_context.colorspace == UNTAGGED:
             out.codec_context.colorspace = film.untagged_colorspace
         for p in packets:

@@ -26,6 +26,9 @@ Rgb = npt.NDArray[np.uint8]
 
 NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
+WITHOUT_TIMES = frozenset({"avi"})
+"""Containers that store no presentation times; what their demuxer gives instead is not to be trusted."""
+
 HD_LINES = 720
 """From this many coded lines on, an untagged stream is taken for BT.709, below for BT.601."""
 
@@ -80,6 +83,11 @@ class Film:
     @property
     def height(self) -> int:
         return self.coded_width if self.orientation.transpose else self.coded_height
+
+    @property
+    def has_times(self) -> bool:
+        """Whether its packets tell when they are shown, and not only when they are decoded."""
+        return not WITHOUT_TIMES & set(self.container.split(","))
 
     @property
     def untagged_colorspace(self) -> Colorspace:
@@ -149,7 +157,7 @@ def open_film(path: Path) -> Film:
             coded_width=first.width,
             coded_height=first.height,
             orientation=_orientation(first),
-            fps=_finite(stream.average_rate or stream.guessed_rate),
+            fps=_finite(stream.guessed_rate or stream.average_rate),
             duration_s=_duration_s(container, stream),
             stated_frames=stream.frames,
         )

@@ -1,0 +1,1 @@
+"""Sinks turn pictures into files."""
