@@ -165,6 +165,25 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
     )
 
 
+def described(settings: Settings, places: Places) -> list[tuple[str, str | int | float | bool, str]]:
+    """Every key of framed.yaml with what holds for it and the file that set it, or `default`."""
+    sources: dict[str, object] = {
+        "paths": places,
+        "frame_extraction": settings.frame_extraction,
+        "quality": settings.frame_extraction,
+        "budget": settings.budget,
+        "retry": settings.retry,
+        "watch": settings.watch,
+    }
+    rows = []
+    for section, kind in _SECTIONS.items():
+        for name in kind.__struct_fields__:
+            if section == _section_of(name, section):
+                key, value = f"{section}.{name}", getattr(sources[section], name)
+                rows.append((key, msgspec.to_builtins(value, enc_hook=str), settings.origins.get(key, DEFAULT)))
+    return rows
+
+
 def shown_path(file: Path, root: Path) -> str:
     """A file as people call it: relative to the root when it lies there."""
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
@@ -189,5 +208,6 @@ def _check_name(section: Section, project: str) -> None:
         )
 
 
-def _section_of(key: str) -> str:
-    return "quality" if key in QualitySettings.__struct_fields__ else "frame_extraction"
+def _section_of(key: str, section: str = "frame_extraction") -> str:
+    """Where a settings file has this key: what one struct holds may stand in two sections."""
+    return "quality" if key in QualitySettings.__struct_fields__ else section

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -126,14 +127,14 @@ class NoFilm(FramedError):
 
 
 class DaemonUnreachable(FramedError):
-    """Nothing answers on the control socket."""
+    """Nothing answers on the control socket; `why` is a whole clause, socket included."""
 
     exit_code = Exit.UNREACHABLE
 
     def __init__(self, socket: Path, why: str, root: Path) -> None:
         self.socket = socket
         self.why = why
-        super().__init__(f"framed is not reachable: {why} ({socket}); start it with: framed start --root {root}")
+        super().__init__(f"{why}; start framed with: framed start --root {shlex.quote(str(root))}")
 
 
 class Refused(FramedError):

@@ -43,6 +43,9 @@ class CallFailed(FramedError):
 class Connection:
     """An open connection on which `hello` has been said. Made by `connect`."""
 
+    hello: HelloReply
+    """What the daemon said of itself."""
+
     def __init__(self, opened: socket.socket, places: Places) -> None:
         self._socket = opened
         self._places = places
@@ -71,29 +74,30 @@ class Connection:
                 raise CallFailed(answer.error.code, answer.error.message)
             return wire.decode_as(kind, answer.result)
         except TimeoutError:
-            raise self._unreachable(f"it did not answer within {ANSWER_TIMEOUT_S:.0f} s") from None
+            raise self._unreachable(f"did not answer within {ANSWER_TIMEOUT_S:.0f} s") from None
         except OSError as failed:
-            raise self._unreachable(f"the connection broke, {failed.strerror}") from None
+            raise self._unreachable(f"broke the connection ({failed.strerror})") from None
         except wire.WireError as broken:
-            raise self._unreachable(f"it answered in a way this framectl does not understand, {broken}") from None
+            raise self._unreachable(f"gave an answer that is not understood ({broken})") from None
 
     def _line(self) -> bytes:
         while True:
             received = self._socket.recv(1 << 16)
             if not received:
-                raise self._unreachable("it closed the connection without an answer")
+                raise self._unreachable("closed the connection without an answer")
             for line in self._lines.feed(received):
                 return line
 
     def _unreachable(self, why: str) -> DaemonUnreachable:
-        return DaemonUnreachable(self._places.control_socket, why, self._places.root)
+        socket_path = self._places.control_socket
+        return DaemonUnreachable(socket_path, f"framed on {socket_path} {why}", self._places.root)
 
 
 def connect(places: Places) -> Connection:
     """A connection to the daemon of this root. Raises DaemonUnreachable, Refused, CallFailed (other version)."""
     connection = Connection(_opened(places), places)
     try:
-        hello = connection.call("hello", Hello(client=f"framectl {os.getpid()}"), HelloReply)
+        hello = connection.hello = connection.call("hello", Hello(client=f"framectl {os.getpid()}"), HelloReply)
         if hello.protocol.partition(".")[0] != PROTOCOL.partition(".")[0]:
             raise CallFailed(
                 ErrorCode.PROTOCOL_MISMATCH,
@@ -117,15 +121,15 @@ def _opened(places: Places) -> socket.socket:
     except BaseException as failed:
         opened.close()
         if isinstance(failed, FileNotFoundError | NotADirectoryError):
-            raise DaemonUnreachable(path, "it is not running, there is no socket", places.root) from None
+            raise DaemonUnreachable(path, f"framed is not running: there is no socket {path}", places.root) from None
         if isinstance(failed, ConnectionRefusedError):
-            why = "it is not running, nobody listens on the socket that the last one left"
+            why = f"framed is not running: nobody listens on {path}, which the last one left behind"
             raise DaemonUnreachable(path, why, places.root) from None
         if isinstance(failed, TimeoutError | BlockingIOError):
-            raise DaemonUnreachable(path, "it runs but takes no connections", places.root) from None
+            raise DaemonUnreachable(path, f"framed takes no connections on {path}", places.root) from None
         if isinstance(failed, PermissionError):
-            raise Refused(f"{path}: this user may not talk to the daemon of {places.root}") from None
+            raise Refused(f"this user may not talk to the framed of {places.root} ({path})") from None
         if isinstance(failed, OSError):
-            raise DaemonUnreachable(path, str(failed.strerror), places.root) from None
+            raise DaemonUnreachable(path, f"{path}: {failed.strerror}", places.root) from None
         raise
     return opened

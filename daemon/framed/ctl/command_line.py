@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from framed.places import Places
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
 def root_option(command: F) -> F:
@@ -55,6 +57,9 @@ def run(command: click.Command, name: str) -> int:
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
         return int(command.main(prog_name=name, standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message(), err=True)
+        return Exit.USAGE
     except click.UsageError as wrong:
         path = wrong.ctx.command_path if wrong.ctx else name
         _complain(name, f"{wrong.format_message().rstrip('.')} (see {path} --help)")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from framed.ctl.command_line import places_here, root_option
+from framed.ctl.command_line import CONTEXT_SETTINGS, places_here, root_option
 from framed.ctl.options import extraction_options, overrides
 from framed.errors import Exit
 
@@ -21,7 +21,7 @@ _EPILOG = (
 )
 
 
-@click.group(invoke_without_command=True, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(invoke_without_command=True, epilog=_EPILOG, context_settings=CONTEXT_SETTINGS)
 @root_option
 @click.version_option(package_name="framed", prog_name="framectl", message="%(prog)s %(version)s")
 @click.pass_context

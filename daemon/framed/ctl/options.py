@@ -15,16 +15,16 @@ from framed.model.values import check_value
 F = TypeVar("F", bound=Callable[..., Any])
 
 _HELP: Final = {
-    "mode": "scene, interval or hybrid: frames of every shot, one every few seconds, or both.",
+    "mode": "Frames of every shot, one every few seconds, or both.",
     "scene_threshold": "Content score (0-255) from which a new shot begins; lower finds more.",
     "frames_per_scene": "Frames of every shot.",
     "min_scene_length": "Shortest shot, in frames of the film.",
     "interval_seconds": "Seconds between frames in interval and hybrid mode.",
-    "sampling": "reference (faster) or exact (every picture is looked at).",
-    "quality": "JPEG quality: low (85), medium (90) or high (95).",
+    "sampling": "Which pictures are looked at: those that others are made from (faster), or every one.",
+    "quality": "JPEG quality: 85, 90 or 95.",
     "blur_threshold": "Leave out frames less sharp than this; 0 keeps all.",
     "max_failed_fraction": "Share of a film that may be undecodable before the film fails.",
-    "workers_per_project": "Worker processes, or auto; the budget may grant fewer.",
+    "workers_per_project": "Worker processes asked for; the budget may grant fewer.",
     "retry": "How often a failed attempt is tried again.",
 }
 
@@ -46,7 +46,7 @@ class _SettingType(click.ParamType[Any]):
 def extraction_options(command: F) -> F:
     """Adds an option for every setting of an extraction; collect them with `overrides`."""
     for field in reversed(msgspec.structs.fields(FrameExtraction)):
-        default = field.default.value if isinstance(field.default, enum.Enum) else field.default
+        default = msgspec.to_builtins(field.default)
         names = [f"--{field.name.replace('_', '-')}", field.name]
         if field.name == "workers_per_project":
             names.insert(1, "--workers")
@@ -65,7 +65,10 @@ def overrides(options: dict[str, Any]) -> Overrides:
 
 
 def _metavar(kind: Any) -> str:
-    return "WORD" if isinstance(kind, type) and issubclass(kind, enum.Enum) else "N"
+    """`scene|interval|hybrid`, `N`, `N|auto`."""
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return "|".join(str(each.value) for each in kind)
+    return "N|auto" if "auto" in str(kind) else "N"
 
 
 def _as_number(value: str) -> int | float | str:
@@ -74,4 +77,4 @@ def _as_number(value: str) -> int | float | str:
             return number(value)
         except ValueError:
             continue
-    return value
+    return value.lower()
