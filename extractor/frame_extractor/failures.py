@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,11 +97,11 @@ def failure_of(error: BaseException, film: Path | None = None) -> Failure:
     return Failure(ExitCode.INTERNAL, line, is_fault=True)
 
 
-def worst(codes: list[ExitCode]) -> ExitCode:
-    """The code of an attempt whose films ended so: another attempt first, if that may help any of them."""
-    failed = [code for code in codes if code is not ExitCode.DONE]
-    retryable = [code for code in failed if code in RETRYABLE]
-    return next(iter(retryable or failed), ExitCode.DONE)
+def deciding(failures: Sequence[Failure]) -> Failure | None:
+    """The failure that gives the attempt its exit code: what ended it, else what another attempt may mend."""
+    ended = [failure for failure in failures if failure.ends_attempt]
+    retryable = [failure for failure in failures if failure.code in RETRYABLE]
+    return next(iter(ended or retryable or failures), None)
 
 
 def _concerns(error: OSError, film: Path) -> bool:

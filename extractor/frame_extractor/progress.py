@@ -95,11 +95,10 @@ class Meter:
         with self._lock:
             extracting_s = 0.0 if self._extracting_since is None else time.monotonic() - self._extracting_since
             done_s = self._seconds_before + self._seconds_in_film
-            settled = extracting_s >= _ETA_AFTER_S and self._fraction > 0
+            is_done = self._stage is Stage.DONE
+            settled = is_done or (extracting_s >= _ETA_AFTER_S and self._fraction > 0)
             new_images = self._images_before + self._images_in_film
-            eta_s = 0.0 if self._stage is Stage.DONE else None
-            if eta_s is None and settled:
-                eta_s = extracting_s * (1 - self._fraction) / self._fraction
+            eta_s = extracting_s * (1 - self._fraction) / self._fraction if settled else None
             return Progress(
                 attempt=self._spec.attempt,
                 stage=self._stage,
@@ -113,8 +112,8 @@ class Meter:
                 workers=self._spec.workers,
                 elapsed_s=round(time.monotonic() - self._started, 3),
                 eta_s=None if eta_s is None else round(eta_s, 1),
-                realtime_factor=round(self._seconds_extracted / extracting_s, 3) if settled else None,
-                images_per_s=round(new_images / extracting_s, 3) if settled else None,
+                realtime_factor=round(self._seconds_extracted / extracting_s, 3) if settled and extracting_s else None,
+                images_per_s=round(new_images / extracting_s, 3) if settled and extracting_s else None,
                 updated_at=now(),
             )
 

@@ -30,7 +30,7 @@ from frame_extractor.contract import (
 )
 from frame_extractor.durable import sync_file_system
 from frame_extractor.errors import WorkerFault
-from frame_extractor.failures import RETRYABLE, Failure, Refused, failure_of, worst
+from frame_extractor.failures import RETRYABLE, Failure, Refused, deciding, failure_of
 from frame_extractor.manifest import Output, read_output
 from frame_extractor.progress import Heartbeat, Meter
 from frame_extractor.signals import EndingSignals
@@ -148,13 +148,13 @@ class _Runner:
                 self._signals.disarm()
         except BaseException as error:  # noqa: BLE001 - the attempt's last line of defence: it owes an exit code
             self._fail(failure_of(error), error)
-        code = worst([failure.code for failure in self._failures])
+        failure = deciding(self._failures)
         return Ending(
-            code=code,
-            reason=next((failure.line for failure in self._failures if failure.code is code), ""),
+            code=failure.code if failure else ExitCode.DONE,
+            reason=failure.line if failure else "",
             extracted=tuple(self._extracted),
             n_skipped=self._n_skipped,
-            n_failed=sum(not failure.ends_attempt for failure in self._failures),
+            n_failed=sum(not each.ends_attempt for each in self._failures),
             images=self._meter.images,
             wall_s=self._meter.elapsed_s,
         )

@@ -1,0 +1,99 @@
+"""A pipeline that makes pictures out of nothing, to be cut off, or fail, exactly where a test wants it.
+
+Real films go through the real pipeline in tests/system/test_extractor_cli.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from frame_extractor.contract import ExtractionSettings, FilmResult, Probe, Stage, film_fingerprint
+from frame_extractor.errors import NotAFilm
+from frame_extractor.pipeline import FilmProgress, Picture
+from frame_extractor.plan import Pick
+
+
+@dataclass
+class FakeEngine:
+    """Gives each film one picture a second, named for the settings, so that other settings give other names."""
+
+    duration_s: float = 4.0
+    before_picture: Callable[[int], None] = lambda _number: None
+    """Called with the picture's number before it is published; may raise."""
+    extracted: list[str] = field(default_factory=list)
+
+    def probe_film(self, film: Path) -> Probe:
+        if film.read_bytes().startswith(b"not a film"):
+            raise NotAFilm(film, "holds text, not a film")
+        return Probe(
+            path=str(film),
+            fingerprint=film_fingerprint(film),
+            container="matroska",
+            codec="h264",
+            width=320,
+            height=180,
+            fps=24.0,
+            duration_s=self.duration_s,
+            source_frames=int(self.duration_s * 24),
+        )
+
+    def extract_film(
+        self,
+        film: Path,
+        *,
+        settings: ExtractionSettings,
+        workers: int,  # noqa: ARG002 - as the pipeline is called
+        temp: Path,
+        publish: Callable[[Picture], None],
+        report: Callable[[FilmProgress], None],
+    ) -> FilmResult:
+        self.extracted.append(film.name)
+        n_pictures = int(self.duration_s / (settings.interval_seconds / 2))
+        for number in range(n_pictures):
+            time_s = number * settings.interval_seconds / 2
+            report(
+                FilmProgress(
+                    stage=Stage.WRITING,
+                    seconds_done=time_s,
+                    seconds_total=self.duration_s,
+                    fraction=number / n_pictures,
+                    images=number,
+                )
+            )
+            path = temp / f"{number}.jpg"
+            path.write_bytes(f"{film.name} {settings.quality.value} {number}".encode())
+            self.before_picture(number)
+            pick = Pick(frame_index=int(time_s * 24), time_s=time_s, scene=0, position=number)
+            publish(Picture(pick=pick, temp_path=path, size_bytes=path.stat().st_size, width=320, height=180))
+        return FilmResult(
+            name=film.name,
+            path=str(film),
+            fingerprint=film_fingerprint(film),
+            status="complete",
+            shots=1,
+            duration_s=self.duration_s,
+        )
+
+
+class RecordingScreen:
+    """Keeps what was shown."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.failures: list[str] = []
+        self.results: list[str] = []
+        self.fractions: list[float] = []
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
+
+    def failure(self, line: str) -> None:
+        self.failures.append(line)
+
+    def result(self, line: str) -> None:
+        self.results.append(line)
+
+    def progress(self, progress: object) -> None:
+        self.fractions.append(progress.fraction)  # type: ignore[attr-defined]

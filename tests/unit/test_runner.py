@@ -1,0 +1,297 @@
+"""One attempt, with a pipeline that fails where the test wants it: exit codes, records, and what is left behind."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from frame_extractor.contract import AttemptSpec, ExitCode, ExtractionSettings, OutputLayout
+from frame_extractor.runner import Ending, run_attempt
+from tests.fakes.engine import FakeEngine, RecordingScreen
+
+
+class Project:
+    """A folder of films, and attempts at them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.layout = OutputLayout(folder / "datasets" / "onward" / "frames")
+        self.engine = FakeEngine()
+        self.screen = RecordingScreen()
+        self.films: list[Path] = []
+        self.n_attempts = 0
+
+    def add(self, name: str, content: str = "a film") -> Path:
+        film = self.folder / name
+        film.write_text(f"{content} called {name}")
+        self.films.append(film)
+        return film
+
+    def attempt(self, *, force: bool = False, settings: ExtractionSettings | None = None) -> Ending:
+        self.n_attempts += 1
+        spec = AttemptSpec(
+            project="onward",
+            job_id="job-1",
+            attempt=self.n_attempts,
+            films=tuple(str(film) for film in self.films),
+            frames_dir=str(self.layout.frames_dir),
+            settings=settings or ExtractionSettings(),
+            force=force,
+            log_path=str(self.folder / "onward.log"),
+        )
+        self.screen = RecordingScreen()
+        self.engine.extracted.clear()
+        return run_attempt(spec, screen=self.screen, engine=self.engine)
+
+    def exit_record(self) -> dict[str, object]:
+        record: dict[str, object] = json.loads(self.layout.exit(self.n_attempts).read_text())
+        return record
+
+    def results(self) -> dict[str, list[dict[str, object]]]:
+        results: dict[str, list[dict[str, object]]] = json.loads(self.layout.results.read_text())
+        return results
+
+    def images(self) -> set[str]:
+        return {str(path.relative_to(self.layout.frames_dir)) for path in self.layout.frames_dir.rglob("*.jpg")}
+
+    def log(self) -> str:
+        return (self.folder / "onward.log").read_text()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path)
+    project.add("Ep1.mkv")
+    return project
+
+
+def at_picture(number: int, act: Callable[[], None]) -> Callable[[int], None]:
+    def before_picture(coming: int) -> None:
+        if coming == number:
+            act()
+
+    return before_picture
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+def test_attempt_leaves_images_results_and_records(project: Project) -> None:
+    """And nothing else: `temp/` is gone, the progress says done."""
+    ending = project.attempt()
+    assert ending.code is ExitCode.DONE
+    assert len(project.images()) == ending.images == 4
+    assert project.results()["total_frames"] == 4  # type: ignore[comparison-overlap]
+    assert project.exit_record()["code"] == 0
+    assert json.loads(project.layout.started(1).read_text())["process"]["pid"] == os.getpid()
+    progress = json.loads(project.layout.progress.read_text())
+    assert (progress["fraction"], progress["stage"], progress["images"]) == (1.0, "done", 4)
+    assert not project.layout.temp.exists()
+    assert "4 images of 1 shot" in project.log()
+    assert len(project.screen.results) == 1
+
+
+def test_complete_film_is_skipped_and_said_so(project: Project) -> None:
+    project.attempt()
+    ending = project.attempt()
+    assert (ending.code, ending.n_skipped, project.engine.extracted) == (ExitCode.DONE, 1, [])
+    assert "already extracted" in project.screen.notes[0]
+    assert json.loads(project.layout.progress.read_text())["images"] == 4
+
+
+@pytest.mark.parametrize(
+    ("force", "settings"), [(True, ExtractionSettings()), (False, ExtractionSettings(interval_seconds=4.0))]
+)
+def test_force_or_other_settings_extract_again(project: Project, force: bool, settings: ExtractionSettings) -> None:
+    """The old images are replaced; what else lies there stays."""
+    project.attempt()
+    caption = project.layout.frames_dir / min(project.images()).replace(".jpg", ".txt")
+    caption.write_text("a caption")
+    project.attempt(force=force, settings=settings)
+    assert project.engine.extracted == ["Ep1.mkv"]
+    assert len(project.images()) == 4 / settings.interval_seconds * 2
+    assert caption.exists()
+
+
+def test_bad_film_does_not_stop_the_others(project: Project) -> None:
+    """It has its reason in the results and the exit record; the good one has its images."""
+    project.films.clear()
+    project.add("Ep0.mkv", content="not a film")
+    project.add("Ep1.mkv")
+    ending = project.attempt()
+    assert ending.code is ExitCode.NOT_A_FILM
+    assert ending.reason == "Ep0.mkv: holds text, not a film"
+    assert [(film["name"], film["status"]) for film in project.results()["films"]] == [
+        ("Ep0.mkv", "failed"),
+        ("Ep1.mkv", "complete"),
+    ]
+    assert all("/" not in image for image in project.images()), "the first film that is one is flat"
+    assert project.screen.failures == [ending.reason]
+
+
+def test_later_films_have_folders_and_the_first_stays_flat_when_renamed(project: Project) -> None:
+    project.attempt()
+    project.films[0] = project.films[0].rename(project.folder / "Pilot.mkv")
+    project.add("Ep2.mkv")
+    project.attempt()
+    assert project.engine.extracted == ["Ep2.mkv"]
+    assert {image.split("/")[0] for image in project.images() if "/" in image} == {"Ep2.mkv"}
+
+
+def test_fault_is_one_line_for_the_person_and_a_traceback_in_the_log(project: Project) -> None:
+    project.engine.before_picture = at_picture(2, raising(ZeroDivisionError("by zero")))
+    ending = project.attempt()
+    assert ending.code is ExitCode.INTERNAL
+    assert project.screen.failures == ["Ep1.mkv: internal fault: ZeroDivisionError: by zero"]
+    assert "Traceback" in project.log()
+    assert project.results()["films"][0]["status"] == "failed"
+    assert not project.layout.temp.exists()
+
+
+def test_full_disk_ends_the_attempt_and_leaves_earlier_results(project: Project) -> None:
+    """No later film is tried, nothing half-written is under a final name, and the next attempt completes."""
+    project.attempt()
+    before = project.layout.results.read_bytes()
+    project.add("Ep2.mkv")
+    project.add("Ep3.mkv")
+    project.engine.before_picture = at_picture(2, raising(OSError(errno.ENOSPC, "No space left on device", "x.jpg")))
+    ending = project.attempt()
+    assert ending.code is ExitCode.DISK_FULL
+    assert project.engine.extracted == ["Ep2.mkv"]
+    assert project.exit_record()["code"] == 75
+    assert project.layout.results.read_bytes() == before
+    assert not project.layout.temp.exists()
+    project.engine.before_picture = lambda _number: None
+    assert project.attempt().code is ExitCode.DONE
+    assert len(project.images()) == 12
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGTERM, ExitCode.TERMINATED),
+        (signal.SIGHUP, ExitCode.TERMINATED),
+        (signal.SIGINT, ExitCode.INTERRUPTED),
+    ],
+)
+def test_ending_signal_ends_it_in_order(project: Project, number: signal.Signals, code: ExitCode) -> None:
+    """With a true exit record, no `temp/`, the handlers as before, and the images so far for the next attempt."""
+    before = signal.getsignal(number)
+    project.engine.before_picture = at_picture(2, lambda: os.kill(os.getpid(), number))
+    ending = project.attempt()
+    assert ending.code is code
+    assert project.exit_record()["code"] == code
+    assert not project.layout.temp.exists()
+    assert not project.layout.results.exists()
+    assert signal.getsignal(number) is before
+    assert 2 <= len(project.images()) <= 3
+    project.engine.before_picture = lambda _number: None
+    assert project.attempt().code is ExitCode.DONE
+    assert len(project.images()) == 4
+
+
+def test_interrupted_force_costs_nothing(project: Project) -> None:
+    """The old set is still there, whole, and still counts as complete."""
+    project.attempt()
+    project.engine.before_picture = at_picture(2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert project.attempt(force=True).code is ExitCode.TERMINATED
+    assert project.attempt().n_skipped == 1
+
+
+def test_only_one_attempt_works_in_a_folder(project: Project) -> None:
+    """The second changes nothing, says who holds it, and has its own exit record."""
+    project.attempt()
+    with project.layout.lock.open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write("process 4711 (job other, attempt 9)")
+        held.flush()
+        before = project.layout.progress.read_bytes()
+        ending = project.attempt(force=True)
+    assert ending.code is ExitCode.SUPERSEDED
+    assert "process 4711" in ending.reason
+    assert project.exit_record()["code"] == 76
+    assert project.engine.extracted == []
+    assert project.layout.progress.read_bytes() == before
+
+
+def test_results_of_the_earlier_tool_mean_extracted(project: Project) -> None:
+    """Unless forced; then its results are kept under another name."""
+    project.layout.frames_dir.mkdir(parents=True)
+    project.layout.results.write_text('{"total_frames": 4523}')
+    assert project.attempt().n_skipped == 1
+    assert project.engine.extracted == []
+    assert project.attempt(force=True).code is ExitCode.DONE
+    assert len(project.images()) == 4
+    assert project.layout.results.with_name("extraction_results.json.aside-1").exists()
+
+
+def test_results_of_a_later_version_are_left_alone(project: Project) -> None:
+    project.layout.frames_dir.mkdir(parents=True)
+    project.layout.results.write_text('{"schema": 9, "films": []}')
+    assert project.attempt().code is ExitCode.BAD_SETTINGS
+    assert project.layout.results.read_text() == '{"schema": 9, "films": []}'
+
+
+def test_output_that_cannot_be_made_is_said_so(project: Project) -> None:
+    """A file where a folder should be."""
+    (project.folder / "datasets").write_text("in the way")
+    ending = project.attempt()
+    assert ending.code is ExitCode.OUTPUT_NOT_MADE
+    assert str(project.layout.frames_dir) in ending.reason
+
+
+def test_progress_never_goes_back(project: Project) -> None:
+    """Over several films, one of them bad, and is 1 only at the end."""
+    project.add("bad.mkv", content="not a film")
+    project.add("Ep2.mkv")
+    seen: list[float] = []
+    project.engine.before_picture = lambda _number: seen.append(
+        json.loads(project.layout.progress.read_text())["fraction"]
+    )
+    project.attempt()
+    shown = project.screen.fractions
+    assert seen == sorted(seen)
+    assert shown == sorted(shown)
+    assert max(seen) < 1
+
+
+def test_killed_attempts_leave_no_temp_behind(project: Project) -> None:
+    """What a killed one left is cleared by the next, and nothing that is not ours."""
+    left = project.layout.temp / "framed-0007" / "pictures"
+    left.mkdir(parents=True)
+    own = project.layout.temp / "somebody's.mkv"
+    own.write_text("mine")
+    project.attempt()
+    assert list(project.layout.temp.iterdir()) == [own]
+
+
+def test_log_that_cannot_be_written_costs_nothing(project: Project) -> None:
+    (project.folder / "onward.log").mkdir()
+    assert project.attempt().code is ExitCode.DONE
+
+
+def test_same_film_twice_is_extracted_once(project: Project) -> None:
+    copy = project.folder / "copy.mkv"
+    copy.write_bytes(project.films[0].read_bytes())
+    project.films.append(copy)
+    assert project.attempt().code is ExitCode.DONE
+    assert project.engine.extracted == ["Ep1.mkv"]
+
+
+def test_vanished_film_is_told_from_a_vanished_folder(project: Project) -> None:
+    """The first will not come back by itself, a drive may."""
+    project.films.append(project.folder / "gone.mkv")
+    assert project.attempt().code is ExitCode.NOT_A_FILM
+    project.films[-1] = project.folder / "drive" / "gone.mkv"
+    assert project.attempt().code is ExitCode.OUTPUT_NOT_WRITTEN
