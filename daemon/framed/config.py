@@ -194,7 +194,7 @@ def _extraction_values(sections: Mapping[str, Section]) -> dict[str, Any]:
     section, quality = sections["frame_extraction"], sections["quality"]
     if "blur_threshold" in section.values:
         raise section.error("blur_threshold", "belongs in the section `quality`")
-    values = check(section, FrameExtraction, _OTHER_SPELLINGS)
+    values = check(section, FrameExtraction, renamed=_OTHER_SPELLINGS, without=QualitySettings.__struct_fields__)
     ours = {key: value for key, value in quality.values.items() if key in QualitySettings.__struct_fields__}
     return values | check(replace(quality, values=ours), QualitySettings)
 

@@ -65,13 +65,19 @@ def read_sections(file: Path, wanted: Collection[str], *, others_allowed: bool) 
     return sections
 
 
-def check(section: Section, kind: type[msgspec.Struct], renamed: Mapping[str, str] | None = None) -> dict[str, Any]:
+def check(
+    section: Section,
+    kind: type[msgspec.Struct],
+    *,
+    renamed: Mapping[str, str] | None = None,
+    without: Collection[str] = (),
+) -> dict[str, Any]:
     """The section's values as the types of `kind`'s fields of the same names; keys that are not given are left out.
 
-    `renamed` maps other spellings of a key to its field. Raises SettingsError for an unknown key, a key given under two
-    spellings, and a value that does not fit.
+    `renamed` maps other spellings of a key to its field, `without` are fields that are no keys of this section. Raises
+    SettingsError for an unknown key, a key given under two spellings, and a value that does not fit.
     """
-    types = {each.name: each.type for each in msgspec.structs.fields(kind)}
+    types = {each.name: each.type for each in msgspec.structs.fields(kind) if each.name not in without}
     checked: dict[str, Any] = {}
     for key, value in section.values.items():
         name = (renamed or {}).get(key, key)

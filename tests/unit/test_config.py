@@ -1,0 +1,300 @@
+"""Settings: what is read, which layer wins, and what a mistake is answered with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
+from framed.config import DEFAULT, JobSettings, Settings, described, load_settings, resolve
+from framed.errors import SettingsError
+from framed.model.project import FILM_SUFFIXES, FrameExtraction, Overrides, is_film_name
+from framed.places import Places, load_places
+
+SHIPPED = Path(__file__).resolve().parents[2] / "configs"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "configs" / "projects").mkdir(parents=True)
+    return tmp_path
+
+
+def places_with(root: Path, framed_yaml: str | None = None, onward_yaml: str | None = None) -> Places:
+    if framed_yaml is not None:
+        (root / "configs" / "framed.yaml").write_text(framed_yaml)
+    if onward_yaml is not None:
+        (root / "configs" / "projects" / "onward.yaml").write_text(onward_yaml)
+    return load_places(root, {"HOME": str(root)})
+
+
+def resolved(
+    root: Path,
+    framed_yaml: str | None = None,
+    onward_yaml: str | None = None,
+    overrides: Overrides | None = None,
+) -> JobSettings:
+    places = places_with(root, framed_yaml, onward_yaml)
+    return resolve(load_settings(places), places, "onward", overrides or Overrides())
+
+
+def test_without_any_file_the_defaults_hold(root: Path) -> None:
+    """The guide's defaults: hybrid, 30, 10, 15, 2 s, high, 12 workers, 3 retries."""
+    places = places_with(root)
+    settings = load_settings(places)
+    assert settings == Settings()
+    job = resolve(settings, places, "onward", Overrides())
+    assert job.extraction == ExtractionSettings()
+    assert (job.workers, job.retry) == (12, 3)
+    assert job.frames_dir == root / "datasets" / "onward" / "frames"
+    assert set(job.origins.values()) == {DEFAULT}
+
+
+def test_command_line_wins_over_project_over_framed_yaml_over_default(root: Path) -> None:
+    """Each key comes from the highest layer that gives it, and says which that was."""
+    job = resolved(
+        root,
+        "frame_extraction: {mode: scene, scene_threshold: 20, frames_per_scene: 5, workers_per_project: auto}",
+        "frame_extraction: {scene_threshold: 25, frames_per_scene: 6, retry: 7}\nquality: {blur_threshold: 80}",
+        Overrides(frames_per_scene=7, quality=Quality.LOW),
+    )
+    assert job.extraction == ExtractionSettings(
+        mode=Mode.SCENE, scene_threshold=25.0, frames_per_scene=7, quality=Quality.LOW, blur_threshold=80.0
+    )
+    assert (job.workers, job.retry) == ("auto", 7)
+    assert dict(job.origins) == {
+        "mode": "configs/framed.yaml",
+        "scene_threshold": "configs/projects/onward.yaml",
+        "frames_per_scene": "--frames-per-scene",
+        "min_scene_length": DEFAULT,
+        "interval_seconds": DEFAULT,
+        "sampling": DEFAULT,
+        "quality": "--quality",
+        "blur_threshold": "configs/projects/onward.yaml",
+        "max_failed_fraction": DEFAULT,
+        "workers_per_project": "configs/framed.yaml",
+        "retry": "configs/projects/onward.yaml",
+        "frames_dir": DEFAULT,
+    }
+
+
+def test_every_key_can_be_set_in_both_files_and_on_the_command_line(root: Path) -> None:
+    """No layer lacks a setting that another has."""
+    section = (
+        "frame_extraction:\n  mode: interval\n  scene_threshold: 1.5\n  frames_per_scene: 2\n  min_scene_length: 3\n"
+        "  interval_seconds: 4\n  sampling: exact\n  quality: medium\n  max_failed_fraction: 0.5\n  workers: 6\n"
+        "  retry: 0\nquality:\n  blur_threshold: 7\n"
+    )
+    wanted = FrameExtraction(
+        mode=Mode.INTERVAL,
+        scene_threshold=1.5,
+        frames_per_scene=2,
+        min_scene_length=3,
+        interval_seconds=4.0,
+        sampling=Sampling.EXACT,
+        quality=Quality.MEDIUM,
+        blur_threshold=7.0,
+        max_failed_fraction=0.5,
+        workers_per_project=6,
+        retry=0,
+    )
+    on_the_command_line = Overrides(**{name: getattr(wanted, name) for name in FrameExtraction.__struct_fields__})
+    for job in (resolved(root, section), resolved(root, "", section), resolved(root, "", "", on_the_command_line)):
+        assert (job.extraction, job.workers, job.retry) == (wanted.extraction, 6, 0)
+        assert list(job.origins.values()).count(DEFAULT) == 1
+
+
+def test_project_sends_its_frames_elsewhere(root: Path) -> None:
+    """`paths.frames` with its ${base_dir} wins over datasets/; relative, it starts at the root."""
+    absolute = resolved(
+        root, "", "paths:\n  base_dir: /mnt/data/onward\n  frames: ${base_dir}/frames\n  models: ${x}/y"
+    )
+    assert absolute.frames_dir == Path("/mnt/data/onward/frames")
+    assert absolute.origins["frames_dir"] == "configs/projects/onward.yaml"
+    assert resolved(root, "", "paths: {frames: out/frames}").frames_dir == root / "out" / "frames"
+    assert resolved(root, "paths: {datasets: /d}", "").frames_dir == Path("/d/onward/frames")
+
+
+def test_other_stages_keep_their_sections_in_the_project_file(root: Path) -> None:
+    """Not even a tag that only they know stands in the way, nor a key given twice in there."""
+    job = resolved(
+        root,
+        "",
+        "project: {name: onward, studio: Pixar}\nsegmentation: !sam2 {a: 1}\nlora_training:\n  rank: 1\n  rank: 2\n"
+        "quality: {min_face_size: 64, blur_threshold: 5}\nframe_extraction: {mode: scene}\n",
+    )
+    assert job.extraction.mode is Mode.SCENE
+    assert job.extraction.blur_threshold == 5.0
+
+
+def test_merge_keys_are_followed(root: Path) -> None:
+    """`<<: *anchor` is how people share settings within a file; what stands beside it wins."""
+    job = resolved(
+        root, "", "common: &c {mode: scene, retry: 1}\nframe_extraction:\n  <<: *c\n  retry: 2\n  quality: low\n"
+    )
+    assert (job.extraction.mode, job.retry, job.extraction.quality) == (Mode.SCENE, 2, Quality.LOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "frame_extraction:\n  scene_treshold: 3",
+            ":2: frame_extraction.scene_treshold: no such key; did you mean scene_th",
+        ),
+        ("frame_extraction:\n  zzz: 3", ":2: frame_extraction.zzz: no such key; there are frames_per_scene, interval"),
+        ("frame_extraction:\n  mode: scen", ":2: frame_extraction.mode: must be scene, interval or hybrid, not 'scen'"),
+        ("frame_extraction:\n  mode: off", ":2: frame_extraction.mode: must be scene, interval or hybrid, not false"),
+        ("frame_extraction:\n  mode:", ":2: frame_extraction.mode: has no value"),
+        ("frame_extraction:\n  frames_per_scene: ten", "must be a whole number from 1 to 1000, not 'ten'"),
+        ("frame_extraction:\n  frames_per_scene: true", "must be a whole number from 1 to 1000, not true"),
+        ("frame_extraction:\n  scene_threshold: 300", "must be a number above 0 and at most 255, not 300"),
+        ("frame_extraction:\n  interval_seconds: .nan", "must be a number above 0 and at most 86400, not nan"),
+        ("frame_extraction:\n  retry: -1", "must be a whole number from 0 to 100, not -1"),
+        ("frame_extraction:\n  workers: many", "must be a whole number from 1 to 1024 or auto, not 'many'"),
+        (
+            "frame_extraction:\n  workers: 1\n  workers_per_project: 2",
+            "both its names, workers_per_project and workers",
+        ),
+        (
+            "frame_extraction:\n  blur_threshold: 80",
+            ":2: frame_extraction.blur_threshold: belongs in the section `qual",
+        ),
+        ("frame_extraction: fast", ":1: frame_extraction: must be a section with keys"),
+        ("frame_extraction:\n  mode: scene\n  mode: hybrid", ":3: frame_extraction.mode: given twice, first in line 2"),
+        ("quality:\n  blur_threshold: sharp", ":2: quality.blur_threshold: must be a number from 0 up, not 'sharp'"),
+        ("frame_extraction:\n\tmode: scene", ":2: is no valid YAML: a tab stands where only spaces may"),
+        ("frame_extraction: [", ":1: is no valid YAML"),
+        ("a: 1\n---\nb: 2", "is no valid YAML: expected a single document"),
+        ("- onward", ":1: must hold sections"),
+        ("x: \x01", "is no valid YAML: unacceptable character"),
+    ],
+)
+@pytest.mark.parametrize("which", ["framed.yaml", "projects/onward.yaml"])
+def test_mistake_names_file_line_key_and_remedy(root: Path, which: str, text: str, message: str) -> None:
+    """The same in framed.yaml and in a project's file."""
+    (root / "configs" / which).write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        resolved(root)
+    assert caught.value.file == root / "configs" / which
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bugdet: {slots: 3}", ":1: bugdet: no such section; did you mean budget?"),
+        ("budget:\n  slots: 0", ":2: budget.slots: must be a whole number from 1 to 4096 or auto, not 0"),
+        ("quality:\n  min_face_size: 64", ":2: quality.min_face_size: no such key; there are blur_threshold"),
+        ("retry:\n  factor: .inf", ":2: retry.factor: must be a number from 1 to 100, not inf"),
+        ("watch:\n  auto_submit: maybe", ":2: watch.auto_submit: must be true or false, not 'maybe'"),
+        ("watch:\n  settle_s: 1\nwatch:\n  settle_s: 2", ":3: watch: given twice, first in line 1"),
+    ],
+)
+def test_nothing_unknown_passes_in_framed_yaml(root: Path, text: str, message: str) -> None:
+    """framed.yaml is framed's alone, so whatever it does not know there is a mistake."""
+    with pytest.raises(SettingsError) as caught:
+        load_settings(places_with(root, text))
+    assert message in str(caught.value)
+
+
+def test_value_of_an_option_is_checked_like_one_in_a_file(root: Path) -> None:
+    """Whoever talks to the socket without framectl gets the same answer."""
+    with pytest.raises(SettingsError, match="--scene-threshold: must be a number above 0 and at most 255, not -3"):
+        resolved(root, "", "", Overrides(scene_threshold=-3.0))
+
+
+def test_copied_file_with_the_old_name_is_refused(root: Path) -> None:
+    """It would send one project's frames into the folder of another."""
+    with pytest.raises(SettingsError, match=r"onward.yaml:2: project.name: is 'template'"):
+        resolved(root, "", "project:\n  name: template\n")
+    assert resolved(root, "", "project: {name: Onward}").retry == 3
+
+
+@pytest.mark.parametrize("name", ["", "..", "../up", "a/b", ".hidden", "a\0b"])
+def test_project_name_never_leads_out_of_the_root(root: Path, name: str) -> None:
+    """A name is the name of one visible folder, whatever is sent to the socket."""
+    places = places_with(root)
+    with pytest.raises(SettingsError, match="cannot be a project"):
+        resolve(Settings(), places, name, Overrides())
+
+
+def test_unreadable_file_is_an_error_not_a_default(root: Path) -> None:
+    """A file that is there and cannot be read would otherwise silently not count."""
+    (root / "configs" / "projects" / "onward.yaml").mkdir()
+    places = places_with(root)
+    with pytest.raises(SettingsError, match="cannot be read"):
+        resolve(Settings(), places, "onward", Overrides())
+
+
+def test_shipped_framed_yaml_shows_the_defaults(root: Path) -> None:
+    """Every key there is, in comments, with its default; all of them uncommented change nothing."""
+    text = (SHIPPED / "framed.yaml").read_text()
+    shipped = load_settings(places_with(root, text))
+    assert shipped == Settings()
+    keys = {name.partition(".")[2] for name, _, _ in described(shipped, places_with(root))}
+    uncommented = "\n".join(
+        line.replace("  # ", "  ", 1)
+        if line.lstrip(" #").partition(":")[0] in keys and line.startswith("  # ")
+        else line
+        for line in text.splitlines()
+        if not any(line.startswith(f"  # {word}:  ") for word in ("scene", "interval", "hybrid", "reference", "exact"))
+    )
+    places = places_with(root, uncommented)
+    settings = load_settings(places)
+    assert {key for key, _, origin in described(settings, places) if origin == DEFAULT} == set()
+    assert described(settings, places) == [
+        (key, value, "configs/framed.yaml") for key, value, _ in described(Settings(), load_places(root, {}))
+    ]
+
+
+@pytest.mark.parametrize("project", ["template", "luca", "onward", "orion"])
+def test_shipped_project_says_what_the_guide_says(project: str) -> None:
+    """hybrid, 30, 10 per scene, high; frames where datasets/ is, so that nobody's disk is written in."""
+    places = load_places(SHIPPED.parent, {})
+    job = resolve(Settings(), places, project, Overrides())
+    assert job.extraction == ExtractionSettings()
+    assert job.frames_dir == SHIPPED.parent / "datasets" / project / "frames"
+    assert job.origins["mode"] == f"configs/projects/{project}.yaml"
+    assert not [line for line in (SHIPPED / "projects" / f"{project}.yaml").read_text().splitlines() if ': "/' in line]
+
+
+@pytest.mark.parametrize("suffix", sorted(FILM_SUFFIXES))
+def test_every_promised_extension_is_a_film_in_any_case(suffix: str) -> None:
+    """The guide's eight, and webm, m4v, mpg, vob; cameras and Windows write them in upper case."""
+    assert is_film_name(f"Film 1{suffix}")
+    assert is_film_name(f"фильм{suffix.upper()}")
+    assert not is_film_name(f"Film{suffix}.part")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            ".mkv",
+            "._film.mkv",
+            ".film.mkv",
+            "~film.mkv",
+            "film.mkv~",
+            "film",
+            "mkv",
+            "film.",
+            "film.txt",
+            "film.mkv.tmp",
+        ),
+        *("film.mkv.crdownload", "film.mkv.!qB", "film.mkv.partial", "film.srt", "film.ts.jpg"),
+    ],
+)
+def test_file_that_is_no_film_yet_or_never_is_left_alone(name: str) -> None:
+    """Hidden, backup and half-downloaded files, and what lies beside films."""
+    assert not is_film_name(name)
+
+
+@given(st.text(max_size=8), st.sampled_from(sorted(FILM_SUFFIXES)))
+def test_visible_name_with_a_promised_extension_is_always_a_film(stem: str, suffix: str) -> None:
+    """Whatever a film is called: only the first character and the extension decide."""
+    assert is_film_name(stem + suffix) is (stem != "" and stem[0] not in ".~")
