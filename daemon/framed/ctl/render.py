@@ -24,6 +24,9 @@ _COLOURS: Final = {
     ProjectState.FAILED: "bright_red",
     ProjectState.CANCELLED: "magenta",
 }
+_STEERING: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""Marks that turn the reading direction; the joiners that many scripts need are not among them."""
 _GAP: Final = "  "
 _NARROW: Final = 100
 """Columns of a terminal below which the bars are shorter."""
@@ -60,13 +63,20 @@ def status_lines(reply: StatusReply, terminal: Terminal, raw_videos: Path) -> li
     """The machine, then a line for each project; a note that finds no room in it goes on below, to its last word."""
     lines = _fitted(_machine_parts(reply), terminal.width)
     if not reply.projects:
-        return [*lines, "", f"no projects yet; put a film into {raw_videos}{os.sep}NAME{os.sep}"]
+        hint = printable(f"no projects yet; put a film into {raw_videos}/NAME/")
+        return [*lines, "", *([hint] if terminal.width is None else _wrapped(hint, terminal.width))]
     return [*lines, "", *_table(reply.projects, terminal)]
 
 
 def printable(text: str) -> str:
     """`text` with what could steer a terminal written out: names come from folders that anybody may have made."""
-    return "".join(char if unicodedata.category(char)[0] != "C" else ascii(char)[1:-1] for char in text)
+    return "".join(ascii(char)[1:-1] if _steers(char) else char for char in text)
+
+
+def _steers(char: str) -> bool:
+    if char.isascii():
+        return not char.isprintable()
+    return unicodedata.category(char) in _STEERING or unicodedata.bidirectional(char) in _TURNING
 
 
 def duration(seconds: float | None) -> str:
@@ -110,7 +120,7 @@ def _fitted(parts: Sequence[str], width: int | None) -> list[str]:
         if lines and (width is None or cell_len(joined) <= width):
             lines[-1] = joined
         else:
-            lines.append(part)
+            lines += [part] if width is None else _wrapped(part, width)
     return lines
 
 
