@@ -57,7 +57,7 @@ def submit(names: tuple[str, ...], listed: str | None, *, force: bool, dry_run: 
         request = Submit(projects=projects, overrides=overrides(options), force=force, key=_new_key())
         reply = daemon.call("submit", request, SubmitReply)
     for outcome in reply.outcomes:
-        click.echo(outcome.message)
+        click.echo(f"{outcome.project}: {outcome.message}")
     return Exit.OK
 
 
@@ -117,7 +117,7 @@ def cancel(names: tuple[str, ...], listed: str | None) -> int:
         request = Cancel(projects=_projects(names, listed, places, needed=True), key=_new_key())
         reply = daemon.call("cancel", request, CancelReply)
     for outcome in reply.outcomes:
-        click.echo(outcome.message)
+        click.echo(f"{outcome.project}: {outcome.message}")
     return Exit.OK
 
 

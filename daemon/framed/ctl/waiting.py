@@ -29,6 +29,9 @@ def wait_for(places: Places, projects: tuple[str, ...], timeout_s: float | None)
         try:
             open_ones = tuple(name for name in projects if name not in ended)
             for project in _status(places, open_ones):
+                if project.state is ProjectState.NEW and project.name not in latest:
+                    why = project.reason or "nobody has submitted it"
+                    click.echo(f"framectl: {project.name} is NEW ({why}); waiting all the same", err=True)
                 latest[project.name] = project
                 if project.state.is_terminal:
                     ended[project.name] = project.state
