@@ -28,7 +28,9 @@ MAX_DECODED_BYTES = 768 << 20
 TRIAL_PACKETS = 48
 """Pictures decoded beforehand to see that one packet is one picture."""
 
-MATROSKA_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vp9", "av1", "prores", "mjpeg"})
+MATROSKA_CODECS = frozenset(
+    {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vp9", "av1", "prores", "mjpeg"}
+)
 """What can be remuxed to Matroska and comes back with the same pictures and times."""
 ONE_GOP_CHUNKS = frozenset({"hevc"})
 """decord fails on a second IDR after a B-pyramid."""
@@ -113,9 +115,9 @@ def _trial(film: Film) -> str | None:
             return "no key frame"
         packets = gop.own()[:TRIAL_PACKETS]
         remuxed = _remux(stream, film, packets)
-    with av.open(io.BytesIO(remuxed)) as chunk:
+    with av.open(io.BytesIO(remuxed), "r") as chunk:
         try:
-            n_decoded = sum(1 for _ in chunk.decode(video=0))
+            n_decoded = len(list(chunk.decode(video=0)))
         except av.error.FFmpegError as failure:
             return f"its first pictures do not decode ({failure.strerror})"
     if n_decoded != len(packets):
@@ -124,7 +126,7 @@ def _trial(film: Film) -> str | None:
 
 
 def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
-    """Every chunk of the film, in order. Raises NeedsWholeFilm where the stream turns out not to be made of pictures."""
+    """Every chunk of the film, in order. Raises NeedsWholeFilm where its packets turn out not to be pictures."""
     with open_container(film.path) as container:
         stream = container.streams[film.stream_index]
         assert isinstance(stream, av.VideoStream)
@@ -168,7 +170,7 @@ def _gops(container: av.container.InputContainer, stream: av.VideoStream, film: 
         yield gop
 
 
-def packets_of(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
+def packets_of(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[av.VideoStream]]:
     """The stream's packets up to its end, or up to where the container breaks off."""
     packets = container.demux(stream)
     while True:
@@ -228,7 +230,7 @@ class _Cutter:
             packets = [p for p in packets if p.is_key or is_referred_to_in_chunk(p.kind, highest_layer)]
         presented = sorted(packets, key=lambda p: p.pts)
         offset = self._offset_for(times[0] if times else packets[0].pts)
-        end = self._end_of(shown, following)
+        end = self._end_of(shown)
         chunk = Chunk(
             number=next(self._numbers),
             matroska=_remux(self._stream, self._film, packets),
@@ -252,12 +254,14 @@ class _Cutter:
             self._offset = first_pts - self._end
         return self._offset
 
-    def _end_of(self, shown: list[_Packet], following: _Gop | None) -> int:
+    def _end_of(self, shown: list[_Packet]) -> int:
         """Ticks at which the last of these frames stops being shown."""
         if not shown:
             return 0
         last = max(shown, key=lambda p: p.pts)
-        nominal = round(1 / (Fraction(self._film.fps).limit_denominator(100_000) * self._time_base)) if self._film.fps else 1
+        nominal = (
+            round(1 / (Fraction(self._film.fps).limit_denominator(100_000) * self._time_base)) if self._film.fps else 1
+        )
         return last.pts + (last.duration or max(1, nominal))
 
     def _is_too_long(self, packets: list[_Packet]) -> bool:
@@ -267,8 +271,9 @@ class _Cutter:
 
 
 def _remux(stream: av.VideoStream, film: Film, packets: list[_Packet]) -> bytes:
-    """These packets as a Matroska file. Colour is tagged in it and rotation left out, so that no reader guesses either."""
+    """These packets as a Matroska file, its colour tagged and rotation left out: no reader has to guess either."""
     base = min(p.pts for p in packets)
+    time_base = stream.time_base or Fraction(1, 1000)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as container:
         out = container.add_stream_from_template(stream, opaque=True)
@@ -278,7 +283,7 @@ def _remux(stream: av.VideoStream, film: Film, packets: list[_Packet]) -> bytes:
         for p in packets:
             packet = av.Packet(p.payload)
             packet.stream = out
-            packet.time_base = stream.time_base
+            packet.time_base = time_base
             packet.pts = p.pts - base
             packet.dts = None if p.dts is None else p.dts - base
             packet.duration = p.duration

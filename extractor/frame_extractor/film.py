@@ -16,6 +16,7 @@ import av
 import av.logging
 import numpy as np
 import numpy.typing as npt
+from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.reformatter import Colorspace
 
@@ -24,6 +25,7 @@ from frame_extractor.errors import NotAFilm
 Rgb = npt.NDArray[np.uint8]
 """One picture: uint8, (H, W, 3), RGB, upright."""
 
+DISPLAY_MATRIX = SideDataType.DISPLAYMATRIX
 NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
 WITHOUT_TIMES = frozenset({"avi"})
@@ -124,7 +126,7 @@ def picture_stream(container: av.container.InputContainer, path: Path) -> av.Vid
     Cover art and thumbnails are not the film. Raises NotAFilm when there is none.
     """
     moving = [stream for stream in container.streams.video if not stream.disposition & NOT_MOVING]
-    decodable = [stream for stream in moving if stream.codec_context is not None and stream.codec_context.width > 0]
+    decodable = [stream for stream in moving if stream.codec_context.width > 0]
     if not decodable:
         if moving:
             raise NotAFilm(path, "its picture stream has no known size or codec; FFmpeg cannot decode it")
@@ -148,7 +150,9 @@ def open_film(path: Path) -> Film:
         stream = picture_stream(container, path)
         first = _first_picture(container, stream)
         if first is None:
-            raise NotAFilm(path, f"no picture of its {stream.codec_context.name} stream can be decoded; the file is damaged")
+            raise NotAFilm(
+                path, f"no picture of its {stream.codec_context.name} stream can be decoded; the file is damaged"
+            )
         return Film(
             path=path,
             container=container.format.name,
@@ -181,13 +185,14 @@ def _first_picture(container: av.container.InputContainer, stream: av.VideoStrea
 
 def _orientation(frame: av.VideoFrame) -> Orientation:
     """From the display matrix: x' = a x + c y, y' = b x + d y in 16.16 fixed point (libavutil/display.h)."""
-    for entry in frame.side_data:
-        if entry.type.name == "DISPLAYMATRIX":
-            a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(entry), dtype="=i4")[:5])
-            if abs(b) + abs(c) > abs(a) + abs(d):
-                return Orientation(transpose=True, mirror_x=c < 0, mirror_y=b < 0)
-            return Orientation(mirror_x=a < 0, mirror_y=d < 0)
-    return UPRIGHT
+    side_data: Any = frame.side_data  # PyAV's stubs take it for a mapping by name.
+    matrix = side_data.get(DISPLAY_MATRIX)
+    if matrix is None:
+        return UPRIGHT
+    a, b, _, c, d = (int(value) for value in np.frombuffer(matrix, dtype="=i4")[:5])
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return Orientation(transpose=True, mirror_x=c < 0, mirror_y=b < 0)
+    return Orientation(mirror_x=a < 0, mirror_y=d < 0)
 
 
 def _duration_s(container: Any, stream: av.VideoStream) -> float:

@@ -1,6 +1,6 @@
 """A film from file to images: names the stages and hands results from one to the next.
 
-    inspect -> scan (decode and score every sampled frame) -> shots -> plan -> write (decode and encode the picks)
+inspect -> scan (decode and score every sampled frame) -> shots -> plan -> write (decode and encode the picks)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from frame_extractor.plan import Pick, plan
 from frame_extractor.pool import Finished, GivenUp, Restarted, WorkerPool
 from frame_extractor.shots import find_shots
 from frame_extractor.stitch import Scan, Stitcher
-from frame_extractor.worker import ScanPart, ScanTask, Stopwatch, WriteDone, Written, WriteTask, unreadable_part
+from frame_extractor.worker import ScanPart, ScanTask, Stopwatch, WriteDone, WriteTask, Written, unreadable_part
 
 SCAN_SHARE = 0.6
 """Of the progress bar: the scan decodes every sampled frame, writing only up to the last pick of each chunk."""
@@ -101,7 +101,7 @@ def extract_film(
             raise TooMuchFailed(path, scan.failed_fraction, settings.max_failed_fraction, scan.failed)
         shots = find_shots(scan.samples, settings)
         picks = plan(scan.samples, shots, settings)
-        tasks = _write_tasks(film, chunks(), scan, picks, settings, temp)
+        tasks = _write_tasks(chunks(), picks, film=film, scan=scan, settings=settings, temp=temp)
         writing = _write(tasks, picks, pool, publish, tell)
     return FilmResult(
         name=path.name,
@@ -130,7 +130,7 @@ def extract_film(
 
 
 def _scan(film: Film, chunks: Iterator[Chunk | None], pool: WorkerPool, tell: _Teller) -> Scan:
-    """Scores of every sampled frame of the film. Raises NeedsWholeFilm where its packets turn out not to be pictures."""
+    """Scores of every sampled frame. Raises NeedsWholeFilm where packets turn out not to be pictures."""
     stitcher = Stitcher()
     parts: defaultdict[int, list[ScanPart]] = defaultdict(list)
     in_work: dict[int, Chunk | None] = {}
@@ -159,10 +159,11 @@ def _scan(film: Film, chunks: Iterator[Chunk | None], pool: WorkerPool, tell: _T
 
 
 def _write_tasks(
-    film: Film,
     chunks: Iterator[Chunk | None],
-    scan: Scan,
     picks: Sequence[Pick],
+    *,
+    film: Film,
+    scan: Scan,
     settings: ExtractionSettings,
     temp: Path,
 ) -> Iterator[WriteTask]:
@@ -172,7 +173,9 @@ def _write_tasks(
         if chunk is None:
             of_chunk = wanted
         else:
-            of_chunk = wanted[bisect_left(wanted, chunk.first_frame) : bisect_left(wanted, chunk.first_frame + chunk.n_frames)]
+            of_chunk = wanted[
+                bisect_left(wanted, chunk.first_frame) : bisect_left(wanted, chunk.first_frame + chunk.n_frames)
+            ]
         if of_chunk:
             yield WriteTask(
                 film=film,
@@ -221,7 +224,9 @@ def _write(
     for pick in open_picks.values():
         # Read when it was scanned and not since: the disk or the decoder has changed its mind.
         writing.failed.append(
-            FailedRange(start_s=pick.time_s, end_s=pick.time_s, reason=f"frame {pick.frame_index} could not be read again")
+            FailedRange(
+                start_s=pick.time_s, end_s=pick.time_s, reason=f"frame {pick.frame_index} could not be read again"
+            )
         )
     return writing
 

@@ -57,7 +57,7 @@ Event = Message | Finished | Restarted | GivenUp
 
 
 class WorkerPool:
-    """Processes that do one task each at a time. A context manager: none of them outlives it, nor the process itself."""
+    """Processes that do one task each at a time. A context manager: none of them outlives it, or this process."""
 
     def __init__(self, n_workers: int) -> None:
         self._context = multiprocessing.get_context("spawn")
@@ -124,7 +124,9 @@ class WorkerPool:
             self._assign(waiting)
         yield assignment.number, message
 
-    def _bury(self, worker: _Worker, assignment: _Assignment, waiting: deque[_Assignment]) -> Iterator[tuple[int, Event]]:
+    def _bury(
+        self, worker: _Worker, assignment: _Assignment, waiting: deque[_Assignment]
+    ) -> Iterator[tuple[int, Event]]:
         exit_code = worker.end(at_once=True)
         self._workers[self._workers.index(worker)] = _Worker(self._context)
         again = assignment.after_death()
@@ -206,5 +208,5 @@ def _work(connection: Connection, parent_pid: int) -> None:
             connection.send(Finished())
         except OSError as failure:
             connection.send(failure)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is raised again, in the parent
             connection.send(WorkerFault(traceback.format_exc()))

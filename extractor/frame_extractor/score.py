@@ -1,8 +1,8 @@
 """How much a frame differs from the one before it: PySceneDetect's content score on a small picture.
 
 The same figure as `scenedetect.detectors.ContentDetector` computes with its default weights: the mean absolute
-difference of hue, saturation and value, averaged over the three. Here it can be computed between any two frames, so that
-workers can score stretches of a film and the score across their edge is not lost.
+difference of hue, saturation and value, averaged over the three. Here it can be computed between any two frames, so
+that workers can score stretches of a film and the score across their edge is not lost.
 """
 
 from __future__ import annotations
@@ -28,13 +28,11 @@ def small_hsv(picture: Rgb) -> Hsv:
     height, width = picture.shape[:2]
     if width > SMALL_WIDTH:
         factor = width / SMALL_WIDTH
-        picture = cv2.resize(
-            picture, (SMALL_WIDTH, max(1, round(height / factor))), interpolation=cv2.INTER_LINEAR
-        )
-    hsv: Hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
-    return hsv
+        size = (SMALL_WIDTH, max(1, round(height / factor)))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2HSV), dtype=np.uint8)
 
 
 def content_score(before: Hsv, after: Hsv) -> float:
-    """0 for equal pictures, up to 255. A frame scoring `scene_threshold` or more against the one before begins a shot."""
+    """From 0 for equal pictures up to 255. At `scene_threshold` or more, `after` begins a shot."""
     return cv2.norm(before, after, cv2.NORM_L1) / before.size

@@ -74,7 +74,7 @@ class ScanPart:
     first: Hsv | None
     last: Hsv | None
     breaks: tuple[int, ...]
-    """Positions in this part before which film is missing; the part's length when it is missing after its last frame."""
+    """Positions in this part before which film is missing; its length when it is missing after its last frame."""
     failed: tuple[FailedRange, ...]
     end_s: float
     n_frames: int

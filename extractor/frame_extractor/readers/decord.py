@@ -20,7 +20,7 @@ from frame_extractor.readers import TIME_TOLERANCE_S, Frame
 decord.logging.set_level(decord.logging.QUIET)
 
 NO_RECOVERY = 1
-"""decord counts the frames it fills in from a neighbour, and raises when there are more than this many; 0 is no limit."""
+"""decord counts the frames it fills in from a neighbour, and raises when they are more than this; 0 is no limit."""
 
 
 class DecordReader:

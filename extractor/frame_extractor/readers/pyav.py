@@ -25,12 +25,12 @@ class PyavReader:
         expected = np.array(chunk.times_s) - chunk.times_s[0]
         given = -1
         try:
-            container = av.open(io.BytesIO(chunk.matroska))
+            container = av.open(io.BytesIO(chunk.matroska), "r")
         except av.error.FFmpegError as failure:
-            raise ReadFailed(self.name, failure.strerror) from None
+            raise ReadFailed(self.name, str(failure)) from None
         with container:
             for frame, _ in _decoded(container, container.streams.video[0]):
-                if frame.time is None:
+                if frame.pts is None:
                     continue
                 nth = int(np.abs(expected - frame.time).argmin())
                 if nth <= given or abs(expected[nth] - frame.time) > TIME_TOLERANCE_S:
@@ -68,12 +68,12 @@ class _FilmClock:
         self._offset: float | None = None
         self._last_s = -self._frame_s
 
-    def add_slot(self, packet: av.Packet) -> None:
-        if packet.dts is not None and packet.time_base is not None:
+    def add_slot(self, packet: av.Packet[av.VideoStream]) -> None:
+        if packet.dts is not None:
             self._slots_s.append(float(packet.dts * packet.time_base))
 
     def time_s(self, frame: av.VideoFrame) -> float:
-        stream_s = self._slots_s.popleft() if self._slots_s else frame.time
+        stream_s = self._slots_s.popleft() if self._slots_s else _own_time_s(frame)
         if stream_s is None:
             self._last_s += self._frame_s
             return self._last_s
@@ -81,6 +81,10 @@ class _FilmClock:
             self._offset = stream_s - (self._last_s + self._frame_s)
         self._last_s = stream_s - self._offset
         return self._last_s
+
+
+def _own_time_s(frame: av.VideoFrame) -> float | None:
+    return None if frame.pts is None else float(frame.time)
 
 
 def _decoded(
@@ -109,4 +113,4 @@ def _upright_rgb(film: Film, frame: av.VideoFrame) -> Rgb:
     if frame.colorspace == UNTAGGED:
         frame.colorspace = film.untagged_colorspace
     rgb = frame.reformat(width=film.coded_width, height=film.coded_height, format="rgb24", threads=1)
-    return film.orientation.apply(rgb.to_ndarray())
+    return film.orientation.apply(np.asarray(rgb.to_ndarray(), dtype=np.uint8))

@@ -17,9 +17,7 @@ def write_jpeg(picture: Rgb, path: Path, quality: Quality) -> int:
     """The picture stands complete at `path`; returns its size in bytes. Raises OSError, leaving nothing there."""
     try:
         with path.open("wb") as file:
-            Image.fromarray(picture).save(
-                file, "JPEG", quality=quality.jpeg_quality, subsampling=CHROMA_SUBSAMPLING
-            )
+            Image.fromarray(picture).save(file, "JPEG", quality=quality.jpeg_quality, subsampling=CHROMA_SUBSAMPLING)
             return file.tell()
     except OSError:
         path.unlink(missing_ok=True)
