@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ from frame_extractor.contract import (
 from frame_extractor.durable import write_atomically
 from frame_extractor.failures import OutputBusy, OutputUnusable
 
+LOCK_PATIENCE_S: Final = 0.5
+"""Whoever only looks whether the folder is locked holds the lock for an instant."""
 _WORK_FOLDER: Final = re.compile(r"framed-\d{4,}")
 
 
@@ -81,19 +84,28 @@ def now() -> str:
 
 @contextlib.contextmanager
 def folder_lock(spec: AttemptSpec) -> Iterator[None]:
-    """This process alone works in the folder. Raises OutputBusy at once when another does; it names the other."""
+    """This process alone works in the folder. Raises OutputBusy, which names the other, when another does."""
     descriptor = os.open(spec.layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputBusy(spec.layout.folder, _holder(descriptor)) from error
+        deadline = time.monotonic() + LOCK_PATIENCE_S
+        while not _locked(descriptor):
+            if time.monotonic() > deadline:
+                raise OutputBusy(spec.layout.folder, _holder(descriptor))
+            time.sleep(0.05)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} (job {spec.job_id}, attempt {spec.attempt})\n".encode())
         yield
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _holder(descriptor: int) -> str:

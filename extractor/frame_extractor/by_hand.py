@@ -24,8 +24,9 @@ from frame_extractor.contract import (
 from frame_extractor.cores import usable_cores, worker_budget
 from frame_extractor.durable import write_atomically
 from frame_extractor.errors import NotAFilm
+from frame_extractor.estimate import estimate_film
 from frame_extractor.failures import OutputUnusable, Refused, failure_of
-from frame_extractor.manifest import read_output
+from frame_extractor.manifest import NewerSchema, read_output
 from frame_extractor.show import say
 from frame_extractor.words import count, duration, size, times
 
@@ -85,7 +86,7 @@ def extract(request: Request, *, retry: int) -> ExitCode:
             screen.note(f"trying again in {duration(wait_s)} ({n_tries} of {retry})")
             time.sleep(wait_s)
     if len(request.films) > 1:
-        say(_summary(endings, layout))
+        say(_summary(len(request.films), endings, layout))
     return endings[-1].code
 
 
@@ -94,7 +95,11 @@ def show_plan(request: Request) -> ExitCode:
     films = [_checked(film) for film in request.films]
     grant = _grant(request)
     layout = request.layout
-    output = read_output(layout)
+    try:
+        output = read_output(layout)
+        complete = {film for film in films if output.is_complete(film_fingerprint(film), request.settings)}
+    except (OSError, NewerSchema) as error:
+        raise _refused(error) from error
     say("Settings")
     for name, value in msgspec.to_builtins(request.settings).items():
         option = "--" + name.replace("_", "-")
@@ -107,7 +112,7 @@ def show_plan(request: Request) -> ExitCode:
         if output.earlier_tool_images and not request.force:
             say(f"  {film.name}: skipped; an earlier tool extracted {count(output.earlier_tool_images, 'image')}")
             continue
-        if not request.force and output.is_complete(film_fingerprint(film), request.settings):
+        if film in complete and not request.force:
             say(f"  {film.name}: skipped; already extracted with these settings")
             continue
         estimate = _estimate(film, request.settings, grant.workers)
@@ -129,8 +134,7 @@ def show_probe(film: str, *, as_json: bool) -> ExitCode:
     try:
         found = pipeline.probe_film(path)
     except (NotAFilm, OSError) as error:
-        failure = failure_of(error, path)
-        raise Refused(failure.line, failure.code) from error
+        raise _refused(error, path) from error
     say(msgspec.json.encode(found).decode() if as_json else _probe_lines(found))
     return ExitCode.DONE
 
@@ -153,17 +157,29 @@ def _checked(film: str) -> Path:
         film.encode()
     except UnicodeEncodeError:
         raise Refused(f"{film!a} is not UTF-8; rename the file", ExitCode.USAGE) from None
-    if path.is_dir():
+    if os.path.isdir(path):
         raise Refused(f"{film} is a folder; name the films in it, as in {film.rstrip('/')}/*.mkv", ExitCode.USAGE)
-    if not path.exists():
-        try:
-            names = os.listdir(path.parent)
-        except OSError:
-            raise Refused(f"there is no folder {path.parent}", ExitCode.USAGE) from None
-        near = difflib.get_close_matches(path.name, names, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f" in {path.parent}"
-        raise Refused(f"there is no film {path.name}{hint}", ExitCode.USAGE)
+    try:
+        runner.require_regular_file(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Refused(_nothing_there(path), ExitCode.USAGE) from None
+    except (OSError, NotAFilm) as error:
+        raise _refused(error, path) from error
     return path
+
+
+def _nothing_there(path: Path) -> str:
+    try:
+        names = os.listdir(path.parent)
+    except OSError:
+        return f"there is no folder {path.parent}"
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"there is no film {path.name}" + (f"; did you mean {near[0]}?" if near else f" in {path.parent}")
+
+
+def _refused(error: Exception, film: Path | None = None) -> Refused:
+    failure = failure_of(error, film)
+    return Refused(failure.line, failure.code)
 
 
 def _grant(request: Request) -> _Grant:
@@ -195,8 +211,7 @@ def _spec(request: Request, layout: OutputLayout, films: list[Path], workers: in
         )
         write_atomically(layout.spec(number), msgspec.json.encode(spec) + b"\n")
     except (OSError, OutputUnusable) as error:
-        failure = failure_of(error)
-        raise Refused(failure.line, failure.code) from error
+        raise _refused(error) from error
     return spec
 
 
@@ -204,14 +219,14 @@ def _estimate(film: Path, settings: ExtractionSettings, workers: int) -> FilmEst
     from frame_extractor import pipeline  # noqa: PLC0415
 
     try:
-        return pipeline.estimate_film(pipeline.probe_film(film), settings, workers)
+        return estimate_film(pipeline.probe_film(film), settings, workers)
     except (NotAFilm, OSError) as error:
         reason = failure_of(error, film).line
-        return FilmEstimate(film=str(film), images=0, size_bytes=0, wall_s=0.0, error=reason)
+        return FilmEstimate(film=film.name, images=0, size_bytes=0, wall_s=0.0, error=reason)
 
 
 def _estimate_line(estimate: FilmEstimate) -> str:
-    return estimate.error or f"{Path(estimate.film).name}: {_forecast([estimate])}"
+    return estimate.error or f"{estimate.film}: {_forecast([estimate])}"
 
 
 def _forecast(estimates: list[FilmEstimate]) -> str:
@@ -227,18 +242,19 @@ def _probe_lines(found: Probe) -> str:
     )
 
 
-def _summary(endings: list[runner.Ending], layout: OutputLayout) -> str:
+def _summary(n_films: int, endings: list[runner.Ending], layout: OutputLayout) -> str:
     extracted = [film for ending in endings for film in ending.extracted]
-    last = endings[-1]
-    parts = [f"{count(len(extracted), 'film')} extracted"]
-    if endings[0].n_skipped:
-        parts.append(f"{endings[0].n_skipped} skipped")
-    if last.n_failed:
-        parts.append(f"{last.n_failed} failed")
-    images, shots = sum(film.images for film in extracted), sum(film.shots for film in extracted)
-    wall_s = sum(ending.wall_s for ending in endings)
-    line = f"{', '.join(parts)}: {count(images, 'image')} of {count(shots, 'shot')} in {layout.frames_dir}, "
-    line += duration(wall_s)
-    if extracted and wall_s > 0:
+    n_skipped, n_failed = endings[0].n_skipped, endings[-1].n_failed
+    numbers = {
+        "extracted": len(extracted),
+        "skipped": n_skipped,
+        "failed": n_failed,
+        "not extracted": n_films - len(extracted) - n_skipped - n_failed,
+    }
+    line = f"{count(n_films, 'film')}: {', '.join(f'{number} {what}' for what, number in numbers.items() if number)}"
+    if extracted:
+        images, shots = sum(film.images for film in extracted), sum(film.shots for film in extracted)
+        wall_s = sum(ending.wall_s for ending in endings)
+        line += f"; {count(images, 'image')} of {count(shots, 'shot')} in {layout.frames_dir}, {duration(wall_s)}"
         line += f" ({times(sum(film.duration_s for film in extracted) / wall_s)} realtime)"
     return line

@@ -132,6 +132,14 @@ class _Workers(click.ParamType[int | None]):
     help="Leave out frames whose variance of the Laplacian is below this; 0 keeps all.",
 )
 @click.option(
+    "--max-failed-fraction",
+    metavar="SHARE",
+    type=_bounds("max_failed_fraction"),
+    callback=_finite,
+    default=DEFAULTS.max_failed_fraction,
+    help="Share of a film's time that may be undecodable before the film counts as failed.",
+)
+@click.option(
     "--workers",
     metavar="N|auto",
     type=_Workers(),
@@ -181,10 +189,11 @@ def extract(
 @click.argument("spec_path", metavar="SPEC.json")
 def run(spec_path: str) -> ExitCode:
     """Make one attempt, as the specification says. Its records are in the `.framed` folder beside the frames."""
-    from frame_extractor import runner, show  # noqa: PLC0415
+    from frame_extractor import runner, show, words  # noqa: PLC0415
 
     spec = runner.read_spec(spec_path)
     with show.screen() as screen:
+        screen.note(words.introduction(spec))
         return runner.run_attempt(spec, screen=screen).code
 
 
@@ -210,7 +219,7 @@ def estimate(spec_path: str, as_json: bool) -> ExitCode:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """What `frame-extractor` runs. Returns the exit code; prints one line about what was typed wrong."""
-    from frame_extractor.failures import Refused  # noqa: PLC0415
+    from frame_extractor.failures import Refused, failure_of  # noqa: PLC0415
 
     typed = list(sys.argv[1:] if arguments is None else arguments)
     others = {"run": run, "probe": probe, "estimate": estimate}
@@ -228,4 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         click.echo(f"{PROGRAM}: ended by Ctrl-C", err=True)
         return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - what an attempt does not catch itself: a fault in probe or --dry-run
+        click.echo(f"{PROGRAM}: {failure_of(error).line}", err=True)
+        return ExitCode.INTERNAL
     return int(code or ExitCode.DONE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,8 @@ class Interrupted(BaseException):
         self.signal_number = signal_number
 
     def __str__(self) -> str:
-        return f"ended by {signal.Signals(self.signal_number).name}"
+        by = "Ctrl-C" if self.signal_number == signal.SIGINT else signal.Signals(self.signal_number).name
+        return f"ended by {by}"
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,21 @@ def failure_of(error: BaseException, film: Path | None = None) -> Failure:
         case NotAFilm():
             return Failure(ExitCode.NOT_A_FILM, f"{Path(error.path).name}: {error.reason}")
         case TooMuchFailed():
-            return Failure(ExitCode.TOO_MUCH_FAILED, str(error))
+            return Failure(ExitCode.TOO_MUCH_FAILED, Path(error.path).name + str(error).removeprefix(error.path))
         case OSError() if film is not None and _concerns(error, film):
             return _film_failure(error, film)
         case OSError() if error.errno is not None:
             return _output_failure(error)
     where = f"{film.name}: " if film is not None else ""
+    return Failure(ExitCode.INTERNAL, f"{where}internal fault: {_described(error)}", is_fault=True)
+
+
+def _described(error: BaseException) -> str:
+    """What and where, in one line: `ZeroDivisionError: division by zero (shots.py, line 12)`."""
     said = str(error).strip().splitlines()
-    line = f"{where}internal fault: {type(error).__name__}{': ' + said[-1] if said else ''}"
-    return Failure(ExitCode.INTERNAL, line, is_fault=True)
+    innermost = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in innermost)
+    return f"{type(error).__name__}{': ' + said[-1] if said else ''}{place}"
 
 
 def deciding(failures: Sequence[Failure]) -> Failure | None:

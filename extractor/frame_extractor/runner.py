@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -29,17 +30,19 @@ from frame_extractor.contract import (
     film_fingerprint,
 )
 from frame_extractor.durable import sync_file_system
-from frame_extractor.errors import WorkerFault
+from frame_extractor.errors import NotAFilm, WorkerFault
 from frame_extractor.failures import RETRYABLE, Failure, Refused, deciding, failure_of
 from frame_extractor.manifest import Output, read_output
 from frame_extractor.progress import Heartbeat, Meter
 from frame_extractor.signals import EndingSignals
-from frame_extractor.words import count, film_done
+from frame_extractor.words import count, film_done, introduction, progress_line
 
 if TYPE_CHECKING:
     from frame_extractor.pipeline import FilmProgress, Picture
 
 log = logging.getLogger("frame_extractor")
+
+LOG_PROGRESS_EVERY_S: Final = 30.0
 
 
 class Engine(Protocol):
@@ -138,6 +141,7 @@ class _Runner:
         self._extracted: list[FilmResult] = []
         self._failures: list[Failure] = []
         self._n_skipped = 0
+        self._logged_at_s = 0.0
 
     def run(self) -> Ending:
         # A signal can raise on any line, but only once, and not after disarm(): so always inside the outer try.
@@ -163,12 +167,12 @@ class _Runner:
         spec, layout = self._spec, self._spec.layout
         attempt.make_output(layout)
         attempt.write_started(spec)
-        n_films = count(len(spec.films), "film")
-        log.info("attempt %d of job %s: %s, %s", spec.attempt, spec.job_id, n_films, spec.settings)
+        settings = " ".join(f"{name}={value}" for name, value in msgspec.to_builtins(spec.settings).items())
+        log.info("attempt %d of job %s, %s: %s", spec.attempt, spec.job_id, introduction(spec), settings)
         with (
             attempt.folder_lock(spec),
             attempt.work_folder(spec) as temp,
-            Heartbeat(self._meter, layout.progress, self._screen.progress),
+            Heartbeat(self._meter, layout.progress, self._beat),
         ):
             try:
                 self._extract_all(temp)
@@ -196,6 +200,7 @@ class _Runner:
             film = Path(path)
             fingerprint = ""
             try:
+                require_regular_file(film)
                 fingerprint = film_fingerprint(film)
                 output.keep_place(fingerprint)
                 if self._is_complete(output, fingerprint):
@@ -310,6 +315,13 @@ class _Runner:
         for line in output.save(self._spec.settings, self._spec.workers):
             self._note(line)
 
+    def _beat(self, progress: Progress) -> None:
+        """From the heartbeat's thread."""
+        self._screen.progress(progress)
+        if progress.elapsed_s - self._logged_at_s >= LOG_PROGRESS_EVERY_S:
+            self._logged_at_s = progress.elapsed_s
+            log.info("%s", progress_line(progress))
+
     def _note(self, line: str) -> None:
         log.info("%s", line)
         self._screen.note(line)
@@ -324,6 +336,12 @@ class _Runner:
         if isinstance(error, WorkerFault):
             log.error("in the worker:\n%s", error.trace)
         self._screen.failure(failure.line)
+
+
+def require_regular_file(film: Path) -> None:
+    """Raises NotAFilm, or OSError when it is not there. Opening a pipe would wait for a writer for ever."""
+    if not stat.S_ISREG(film.stat().st_mode):
+        raise NotAFilm(film, "not a regular file; a film must be one")
 
 
 def _pipeline() -> Engine:

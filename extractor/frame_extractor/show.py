@@ -64,9 +64,11 @@ class LiveScreen:
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._bars = Bars(
             TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True), markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             TextColumn("{task.percentage:>5.1f} %"),
             TextColumn("{task.fields[facts]}", table_column=Column(no_wrap=True), markup=False),
+            # Room for the terminal's ^C, which would otherwise break the line and leave half a bar behind.
+            TextColumn("  "),
             console=self._console,
             transient=True,
             expand=True,
@@ -100,9 +102,10 @@ class LiveScreen:
         film = progress.film or "starting"
         if progress.n_films > 1:
             film = f"{progress.film_number}/{progress.n_films} {film}"
-        facts = [progress.stage.value, count(progress.images, "image")]
+        # What fits beside a film's name in 80 columns.
+        facts = [count(progress.images, "image") if progress.images else progress.stage.value]
         if progress.realtime_factor:
-            facts.append(times(progress.realtime_factor))
+            facts.append(f"{times(progress.realtime_factor)} realtime")
         if progress.eta_s is not None:
             facts.append(f"{duration(progress.eta_s)} left")
         with contextlib.suppress(OSError, ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from frame_extractor.contract import FilmResult, OutputLayout, Progress
+from frame_extractor.contract import AttemptSpec, FilmResult, OutputLayout, Progress
 
 
 def count(number: int, noun: str) -> str:
@@ -32,6 +32,10 @@ def size(n_bytes: float) -> str:
 
 def times(factor: float) -> str:
     return f"{factor:.0f}x" if factor >= 9.95 else f"{factor:.1f}x"
+
+
+def introduction(spec: AttemptSpec) -> str:
+    return f"{spec.project}: {count(len(spec.films), 'film')}, {count(spec.workers, 'worker')}"
 
 
 def film_done(film: FilmResult, layout: OutputLayout) -> str:

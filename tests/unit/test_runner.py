@@ -153,7 +153,8 @@ def test_fault_is_one_line_for_the_person_and_a_traceback_in_the_log(project: Pr
     project.engine.before_picture = at_picture(2, raising(ZeroDivisionError("by zero")))
     ending = project.attempt()
     assert ending.code is ExitCode.INTERNAL
-    assert project.screen.failures == ["Ep1.mkv: internal fault: ZeroDivisionError: by zero"]
+    assert len(project.screen.failures) == 1
+    assert project.screen.failures[0].startswith("Ep1.mkv: internal fault: ZeroDivisionError: by zero (test_runner.py")
     assert "Traceback" in project.log()
     assert project.results()["films"][0]["status"] == "failed"
     assert not project.layout.temp.exists()
@@ -287,6 +288,13 @@ def test_same_film_twice_is_extracted_once(project: Project) -> None:
     project.films.append(copy)
     assert project.attempt().code is ExitCode.DONE
     assert project.engine.extracted == ["Ep1.mkv"]
+
+
+def test_pipe_is_no_film_and_is_not_waited_for(project: Project) -> None:
+    """Opening it would block for ever."""
+    os.mkfifo(project.folder / "pipe.mkv")
+    project.films.append(project.folder / "pipe.mkv")
+    assert project.attempt().code is ExitCode.NOT_A_FILM
 
 
 def test_vanished_film_is_told_from_a_vanished_folder(project: Project) -> None:
