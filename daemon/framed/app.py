@@ -1,0 +1,162 @@
+"""The daemon: every part made once, joined, and run in one task group until it is told to end."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import json
+import logging
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from frame_extractor.cores import usable_cores
+from framed.bell import Bell
+from framed.clock import read_clocks
+from framed.config import Settings
+from framed.control.handlers import Handlers
+from framed.control.report import Report
+from framed.control.server import Server
+from framed.dispatch import Dispatcher
+from framed.engines.tmux import TmuxEngine
+from framed.errors import AlreadyRunning, FramedError, PlaceNotUsable
+from framed.intake import Intake
+from framed.ledger import Ledger
+from framed.liveness import identify
+from framed.log import configure, fields
+from framed.machine import Machine
+from framed.model.job import Moment, Running
+from framed.places import Places, make_folders
+from framed.policy.shares import budget as budget_of
+from framed.reconcile import adopt
+from framed.running import announced
+from framed.slots import SlotPool
+from framed.store import Store
+from framed.supervise import EXTRACTOR, Supervisor
+from framed.watch import Watcher
+
+_log: Final = logging.getLogger(__name__)
+
+_CLOSING_S: Final = 1.0
+_LAST_WORDS_S: Final = 0.1
+"""For answers on their way, the one to `shutdown` among them."""
+_LONGEST_LOG_NAME_BYTES: Final = 200
+
+
+def run(places: Places, settings: Settings, *, extractor: Sequence[str] = EXTRACTOR) -> None:
+    """Runs the daemon until SIGTERM, SIGINT or `shutdown`; the films it started go on.
+
+    `extractor`: the command that a specification's path is added to. Raises FramedError.
+    """
+    try:
+        anyio.run(functools.partial(serve, places, settings, extractor=extractor))
+    except BaseExceptionGroup as group:
+        # A task's expected failure is told like any other: as one line.
+        expected = group.subgroup(FramedError)
+        if expected is None:
+            raise
+        raise _first(expected) from None
+
+
+async def serve(places: Places, settings: Settings, *, extractor: Sequence[str] = EXTRACTOR) -> None:
+    """As `run`, within a running event loop."""
+    make_folders(places)
+    configure(places.state / "framed.log")
+    with _sole_daemon(places), announced(places, os.environ):
+        engine = TmuxEngine(places.tmux_socket, places.tmux_config)
+        store = await anyio.to_thread.run_sync(Store, places.store)
+        try:
+            await _serve(places, settings, store, engine, extractor)
+        finally:
+            with anyio.move_on_after(_CLOSING_S, shield=True):
+                await anyio.to_thread.run_sync(store.close)
+
+
+async def _serve(
+    places: Places, settings: Settings, store: Store, engine: TmuxEngine, extractor: Sequence[str]
+) -> None:
+    ending = Bell()
+    ledger = Ledger(store, functools.partial(_log_path, places))
+    budget = budget_of(usable_cores(), settings.budget)
+    pool = SlotPool(budget.slots)
+    supervisor = Supervisor(ledger, engine, settings.retry, completion_log=places.completion_log, extractor=extractor)
+    watcher = Watcher(places, settings, ledger)
+    machine = Machine(places.datasets)
+    async with anyio.create_task_group() as tasks:
+        dispatcher = Dispatcher(
+            tasks,
+            raw_videos=places.raw_videos,
+            ledger=ledger,
+            watcher=watcher,
+            supervisor=supervisor,
+            pool=pool,
+            budget=budget,
+        )
+        report = Report(ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine)
+        handlers = Handlers(places=places, settings=settings, ledger=ledger, report=report, shut_down=ending.ring)
+        await tasks.start(_await_signal, ending)
+        # Slots of what still runs are taken before anything may start, and before anybody may ask for more.
+        await tasks.start(dispatcher.run, adopt(ledger, pool))
+        await tasks.start(machine.run)
+        await tasks.start(watcher.run)
+        if settings.watch.auto_submit:
+            await tasks.start(Intake(places, settings, ledger, watcher).run)
+        await tasks.start(Server(places.control_socket, handlers).run, tasks)
+        _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
+        await ending.wait()
+        n_running = sum(isinstance(job.state, Running) for job in ledger.open_jobs())
+        _log.info("framed ends", extra=fields(running_films_go_on=n_running))
+        await anyio.sleep(_LAST_WORDS_S)
+        tasks.cancel_scope.cancel()
+
+
+async def _await_signal(ending: Bell, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        async for _signal in signals:
+            ending.ring()
+
+
+@contextlib.contextmanager
+def _sole_daemon(places: Places) -> Iterator[None]:
+    """Within, this process is the root's only daemon: the kernel keeps the lock. Raises AlreadyRunning."""
+    try:
+        file = os.fdopen(os.open(places.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
+    except OSError as failed:
+        raise PlaceNotUsable(places.lock_file, f"cannot be opened: {failed.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(_pid_in(file.read()), places.root) from None
+        me = identify(os.getpid())
+        assert me is not None
+        facts = {"pid": me.pid, "started_at_ticks": me.started_at_ticks, "boot_id": me.boot_id}
+        file.truncate(0)
+        file.write(json.dumps(facts | {"root": str(places.root), "since": read_clocks().utc.isoformat()}) + "\n")
+        file.flush()
+        yield
+
+
+def _pid_in(text: str) -> int | None:
+    try:
+        return int(json.loads(text)["pid"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _log_path(places: Places, project: str, now: Moment) -> str:
+    # A name may have 255 bytes, and a project's may use them all.
+    name = project.encode()[:_LONGEST_LOG_NAME_BYTES].decode(errors="ignore")
+    return str(places.logs / f"{name}_{now.utc.astimezone():%Y%m%d_%H%M%S}.log")
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,98 @@
+"""The files by which an attempt is told what to do and seen at work: `.framed/` in its output folder. Blocking.
+
+The extractor writes them and may die at any moment, so whatever cannot be read counts as not there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from frame_extractor.contract import (
+    AttemptSpec,
+    ExitRecord,
+    OutputLayout,
+    ProcessIdentity,
+    Progress,
+    Results,
+    StartedRecord,
+)
+from framed.liveness import is_alive
+
+T = TypeVar("T")
+
+_NUMBERED: Final = re.compile(r"attempt-(\d+)\.")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One look at an attempt."""
+
+    process: ProcessIdentity | None
+    """None until it has said that it started."""
+    is_alive: bool
+    progress: Progress | None
+    exit: ExitRecord | None
+
+
+def claim_number(layout: OutputLayout) -> int:
+    """The next attempt number of this folder, and no other attempt's: its specification, still empty, is there now.
+
+    Makes the folder when it is missing. Raises OSError.
+    """
+    layout.control.mkdir(parents=True, exist_ok=True)
+    number = max((int(found[1]) for name in os.listdir(layout.control) if (found := _NUMBERED.match(name))), default=0)
+    while True:
+        number += 1
+        try:
+            layout.spec(number).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return number
+
+
+def write_spec(spec: AttemptSpec) -> Path:
+    """The specification is in its place, whole and durable; returns where. Raises OSError."""
+    path = spec.layout.spec(spec.attempt)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(spec)))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return path
+
+
+def look(layout: OutputLayout, number: int) -> Sight:
+    """What is to be seen of attempt `number`."""
+    started = _read(layout.started(number), StartedRecord)
+    process = started.process if started is not None and started.attempt == number else None
+    # In this order: an exit record written after the process was seen dead cannot be, one written before is found.
+    alive = process is not None and is_alive(process)
+    ended = _read(layout.exit(number), ExitRecord)
+    progress = _read(layout.progress, Progress)
+    return Sight(
+        process=process,
+        is_alive=alive,
+        progress=progress if progress is not None and progress.attempt == number else None,
+        exit=ended if ended is not None and ended.attempt == number else None,
+    )
+
+
+def extracted_fingerprints(layout: OutputLayout) -> frozenset[str]:
+    """The films that the results say are complete."""
+    results = _read(layout.results, Results)
+    films = results.films if results is not None else ()
+    return frozenset(film.fingerprint for film in films if film.status == "complete")
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,167 @@
+"""The catalog: what is known of every project's films, as one look after the other has seen them. Blocking.
+
+Which files lie there and how they change is on the disk (`scan`), when one of them is whole is `policy.settle`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from framed.config import Settings, resolve
+from framed.errors import SettingsError
+from framed.model.job import JobFilm
+from framed.model.project import Overrides
+from framed.places import Places
+from framed.policy.settle import Signature, Track, is_settled, observe
+from framed.scan import FoundResults, SeenFilm, fingerprint_of, read_results, scan_raw_videos
+
+MOST_READ_PER_LOOK: Final = 32
+"""Films whose fingerprint is read in one look; a backlog is spread over several, so that each ends soon."""
+
+
+@dataclass(frozen=True)
+class CatalogFilm:
+    name: str
+    path: str
+    fingerprint: str | None
+    """None while it settles."""
+    unchanged_since_s: float
+    """Monotonic."""
+
+
+@dataclass(frozen=True)
+class CatalogProject:
+    films: tuple[CatalogFilm, ...]
+    """By name."""
+    output_dir: str
+    """Its `frames/`; empty when its settings file is wrong."""
+    results: FoundResults | None
+    settings_error: str
+    """What is wrong with the project's settings file; empty when nothing is."""
+
+    @property
+    def settled(self) -> tuple[JobFilm, ...]:
+        return tuple(
+            JobFilm(path=film.path, fingerprint=film.fingerprint) for film in self.films if film.fingerprint is not None
+        )
+
+    @property
+    def settling(self) -> tuple[CatalogFilm, ...]:
+        return tuple(film for film in self.films if film.fingerprint is None)
+
+    def settling_words(self, now_s: float) -> str:
+        """`settling: onward.ts unchanged for 4 s`; empty when all have settled."""
+        if not self.settling:
+            return ""
+        latest = max(self.settling, key=lambda film: film.unchanged_since_s)
+        return f"settling: {latest.name} unchanged for {now_s - latest.unchanged_since_s:.0f} s"
+
+    def is_extracted(self, fingerprint: str) -> bool:
+        """Whether the results on the disk have that film, with whatever settings."""
+        return self.results is not None and (self.results.by_earlier_tool or fingerprint in self.results.complete)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    projects: Mapping[str, CatalogProject] = field(default_factory=dict)
+    problem: str = "looking for films"
+    """Why it is not believed just now (then it is the last that was); empty when it is."""
+    is_partial: bool = False
+    """Some settled films have not been read yet; look again."""
+
+
+@dataclass
+class _Known:
+    """What is kept of one project from look to look."""
+
+    settings_signature: Signature | None = None
+    output_dir: str = ""
+    settings_error: str = ""
+    results_signature: Signature | None = None
+    results: FoundResults | None = None
+
+
+class CatalogKeeper:
+    """Looks, and remembers what it saw. Only one thread at a time."""
+
+    def __init__(self, places: Places, settings: Settings, remembered: Mapping[str, tuple[Signature, str]]) -> None:
+        """`remembered`: path -> signature and fingerprint of films that had settled before; they need not again."""
+        self._places = places
+        self._settings = settings
+        self._fingerprints = dict(remembered)
+        self._tracks: dict[str, Track] = {}
+        self._known: dict[str, _Known] = {}
+        self._catalog = Catalog()
+        self._newly_settled: dict[str, tuple[Signature, str]] = {}
+
+    def take_newly_settled(self) -> dict[str, tuple[Signature, str]]:
+        """What settled since this was last asked, to be remembered."""
+        taken, self._newly_settled = self._newly_settled, {}
+        return taken
+
+    def look(self, now_s: float) -> Catalog:
+        """The catalog after one more look at the disk."""
+        scan = scan_raw_videos(self._places.raw_videos)
+        if scan.problem:
+            self._catalog = Catalog(self._catalog.projects, scan.problem)
+            return self._catalog
+        self._unread = MOST_READ_PER_LOOK
+        tracks: dict[str, Track] = {}
+        projects = {}
+        for name, films in scan.projects.items():
+            before = self._catalog.projects.get(name)
+            if films is not None:
+                seen = tuple(self._film(film, tracks, now_s) for film in films)
+            elif before is not None:
+                seen = before.films
+                tracks |= {film.path: self._tracks[film.path] for film in seen if film.path in self._tracks}
+            else:
+                seen = ()
+            projects[name] = self._project(name, seen)
+        self._tracks = tracks
+        self._known = {name: self._known[name] for name in projects}
+        self._catalog = Catalog(projects, "", is_partial=self._unread < 0)
+        return self._catalog
+
+    def _film(self, film: SeenFilm, tracks: dict[str, Track], now_s: float) -> CatalogFilm:
+        track = tracks[film.path] = observe(self._tracks.get(film.path), film.signature, now_s)
+        signature, fingerprint = self._fingerprints.get(film.path, (None, None))
+        if signature != film.signature:
+            fingerprint = None
+            watch = self._settings.watch
+            if is_settled(track, now_s, settle_s=watch.settle_s, settle_scans=watch.settle_scans):
+                self._unread -= 1
+                if self._unread >= 0:
+                    fingerprint = fingerprint_of(film)
+                    self._fingerprints[film.path] = self._newly_settled[film.path] = (film.signature, fingerprint)
+        return CatalogFilm(film.name, film.path, fingerprint, track.unchanged_since_s)
+
+    def _project(self, name: str, films: tuple[CatalogFilm, ...]) -> CatalogProject:
+        known = self._known.setdefault(name, _Known())
+        signature = _signature(self._places.project_file(name))
+        if not known.output_dir or signature != known.settings_signature:
+            known.settings_signature = signature
+            try:
+                resolved = resolve(self._settings, self._places, name, Overrides())
+                known.output_dir, known.settings_error = str(resolved.frames_dir), ""
+            except SettingsError as wrong:
+                known.output_dir, known.settings_error = "", str(wrong)
+        if known.output_dir:
+            frames_dir = Path(known.output_dir)
+            signature = _signature(frames_dir.parent / "extraction_results.json")
+            if signature != known.results_signature:
+                known.results_signature = signature
+                known.results = read_results(frames_dir) if signature else None
+        return CatalogProject(films, known.output_dir, known.results, known.settings_error)
+
+
+def _signature(path: Path) -> Signature | None:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino)

@@ -1,0 +1,259 @@
+"""What each verb does. One method per verb, named for it; errors are raised and become answers in `server`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final, TypeVar
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from framed.config import Settings, resolve
+from framed.control.messages import (
+    PROTOCOL,
+    Cancel,
+    CancelOutcome,
+    CancelReply,
+    Hello,
+    HelloReply,
+    Shutdown,
+    ShutdownReply,
+    Status,
+    StatusReply,
+    Submit,
+    SubmitOutcome,
+    SubmitReply,
+    Submitted,
+)
+from framed.control.report import Report
+from framed.errors import FramedError, NoFilm, NoSuchProject, Refused, is_one_name
+from framed.intake import options_of
+from framed.ledger import Ledger, NewJob, ProjectBusy
+from framed.model.job import Job, Options, Queued, Running, Verdict
+from framed.model.project import FILM_SUFFIXES
+from framed.places import Places
+from framed.policy.lifecycle import CancelAsked, Changed, Event, IllegalEvent
+from framed.scan import films_in, fingerprint_of, read_results
+
+T = TypeVar("T")
+
+CANCEL_PATIENCE_S: Final = 8.0
+"""How long the answer to `cancel` waits for the extractors to be gone."""
+
+_TRIES: Final = 5
+"""A job may change between being looked at and being changed; then it is looked at again."""
+
+
+class ProtocolMismatch(FramedError):
+    """The client speaks another major version."""
+
+    def __init__(self, theirs: str) -> None:
+        super().__init__(f"this framed speaks protocol {PROTOCOL}, the client {theirs}; restart whichever is older")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """One submitted project, as it is on the disk."""
+
+    project: str
+    options: Options
+    is_extracted: bool
+    """Every film of it, with these very settings, or by the tool before framed."""
+
+
+class Handlers:
+    """The verbs. Any number of clients may call at once."""
+
+    def __init__(
+        self, *, places: Places, settings: Settings, ledger: Ledger, report: Report, shut_down: Callable[[], None]
+    ) -> None:
+        self._places = places
+        self._settings = settings
+        self._ledger = ledger
+        self._report = report
+        self._shut_down = shut_down
+        self._changing = anyio.Lock()
+
+    async def hello(self, params: Hello) -> HelloReply:
+        if params.protocol.partition(".")[0] != PROTOCOL.partition(".")[0]:
+            raise ProtocolMismatch(params.protocol)
+        return HelloReply(protocol=PROTOCOL, server=_server_name(), pid=os.getpid(), root=str(self._places.root))
+
+    async def status(self, params: Status) -> StatusReply:
+        known = self._report.project_names()
+        for name in params.projects:
+            if name not in known and not await self._is_project(name):
+                raise NoSuchProject(name, self._places.raw_videos, known)
+        return self._report.status(dict.fromkeys(params.projects) or sorted(known))
+
+    async def submit(self, params: Submit) -> SubmitReply:
+        """All projects are queued, or none: the first that cannot be is the error."""
+        async with self._changing:
+            if (known := await self._ledger.reply(params.key)) is not None:
+                return msgspec.json.decode(known, type=SubmitReply)
+            names = tuple(dict.fromkeys(params.projects))
+            found = [await anyio.to_thread.run_sync(self._find, name, params) for name in names]
+            return await _tried_again(lambda: self._submit(params, found))
+
+    async def cancel(self, params: Cancel) -> CancelReply:
+        """Answered when the extractors are gone, or after a while when they take their time."""
+        async with self._changing:
+            if (known := await self._ledger.reply(params.key)) is not None:
+                return msgspec.json.decode(known, type=CancelReply)
+            names = tuple(dict.fromkeys(params.projects))
+            for name in names:
+                if name not in self._report.project_names() and not await self._is_project(name):
+                    raise NoSuchProject(name, self._places.raw_videos, self._report.project_names())
+            reply, job_ids = await _tried_again(lambda: self._cancel(params, names))
+        await self._ended(job_ids)
+        return reply
+
+    async def shutdown(self, params: Shutdown) -> ShutdownReply:  # noqa: ARG002 -- every verb takes its params
+        running = [job.project for job in self._ledger.open_jobs() if isinstance(job.state, Running)]
+        self._shut_down()
+        return ShutdownReply(running=tuple(running))
+
+    async def _submit(self, params: Submit, found: Iterable[_Found]) -> SubmitReply:
+        outcomes: dict[str, SubmitOutcome] = {}
+        new_jobs: list[NewJob] = []
+        events: dict[str, Event] = {}
+        for each in found:
+            latest = self._ledger.latest(each.project)
+            if latest is not None and not latest.is_over:
+                outcome, event = _submitted_again(each, latest, force=params.force)
+                if event is not None:
+                    events[latest.id] = event
+            elif each.is_extracted and not params.force:
+                message = "already extracted with these settings; --force extracts it again"
+                outcome = SubmitOutcome(project=each.project, outcome=Submitted.ALREADY_COMPLETE, message=message)
+            else:
+                new_jobs.append(NewJob(project=each.project, by="user", options=each.options, force=params.force))
+                outcome = SubmitOutcome(project=each.project, outcome=Submitted.QUEUED, message="queued")
+            outcomes[each.project] = outcome
+        reply = SubmitReply(outcomes=())
+
+        def answer(jobs: Mapping[str, Job]) -> tuple[str, bytes]:
+            nonlocal reply
+            reply = SubmitReply(
+                outcomes=tuple(
+                    msgspec.structs.replace(outcome, job_id=jobs[name].id) if name in jobs else outcome
+                    for name, outcome in outcomes.items()
+                )
+            )
+            return params.key, msgspec.json.encode(reply)
+
+        await self._ledger.commit(events, new_jobs, answer=answer)
+        return reply
+
+    async def _cancel(self, params: Cancel, names: Iterable[str]) -> tuple[CancelReply, list[str]]:
+        outcomes = []
+        events: dict[str, Event] = {}
+        verdicts: dict[str, Mapping[str, Verdict]] = {}
+        for name in names:
+            job = self._ledger.latest(name)
+            if job is None or job.is_over:
+                message = "nothing of it is queued or running"
+            else:
+                events[job.id] = CancelAsked()
+                message = "cancelled"
+                if not isinstance(job.state, Running):
+                    marks = await anyio.to_thread.run_sync(_fingerprints_now, self._places.films_dir(name))
+                    undecided = [mark for mark in marks if self._ledger.verdict(name, mark) is None]
+                    verdicts[job.id] = dict.fromkeys(undecided, Verdict.CANCELLED)
+            outcomes.append(CancelOutcome(project=name, cancelled=message == "cancelled", message=message))
+        reply = CancelReply(outcomes=tuple(outcomes))
+        await self._ledger.commit(
+            events, verdicts=verdicts, answer=lambda _jobs: (params.key, msgspec.json.encode(reply))
+        )
+        return reply, list(events)
+
+    async def _ended(self, job_ids: Iterable[str]) -> None:
+        with anyio.move_on_after(CANCEL_PATIENCE_S):
+            while any(self._ledger.is_open(job_id) for job_id in job_ids):
+                await self._ledger.change()
+
+    async def _is_project(self, name: str) -> bool:
+        return is_one_name(name) and await anyio.to_thread.run_sync(self._places.films_dir(name).is_dir)
+
+    def _find(self, name: str, params: Submit) -> _Found:
+        """Raises NoSuchProject, NoFilm, SettingsError. Blocking."""
+        folder = self._places.films_dir(name)
+        if not is_one_name(name) or not folder.is_dir():
+            raise NoSuchProject(name, self._places.raw_videos, self._report.project_names())
+        marks = _fingerprints_now(folder)
+        if not marks:
+            raise NoFilm(folder, FILM_SUFFIXES)
+        options = options_of(resolve(self._settings, self._places, name, params.overrides))
+        results = read_results(Path(options.frames_dir))
+        is_extracted = results is not None and (
+            results.by_earlier_tool or all(results.complete.get(mark) == options.extraction for mark in marks)
+        )
+        return _Found(project=name, options=options, is_extracted=is_extracted)
+
+
+def _submitted_again(found: _Found, job: Job, *, force: bool) -> tuple[SubmitOutcome, Event | None]:
+    """What becomes of a project that is submitted while its last job is not over. Raises Refused."""
+    is_same = found.options == job.options and (job.force or not force)
+    outcome = SubmitOutcome(
+        project=job.project, outcome=Submitted.ALREADY_RUNNING, job_id=job.id, message="already running"
+    )
+    if isinstance(job.state, Running):
+        if is_same:
+            return outcome, None
+        asked, runs = _differences(found.options, job.options, force=(force, job.force))
+        next_step = "cancel it first, or submit again when it is done"
+        raise Refused(f"{job.project} is running with {runs}, not with {asked} as asked; {next_step}")
+    if not is_same:
+        asked, before = _differences(found.options, job.options, force=(force, job.force))
+        message = f"was queued already, now with {asked} instead of {before}"
+        outcome = SubmitOutcome(project=job.project, outcome=Submitted.QUEUED, job_id=job.id, message=message)
+    else:
+        word = "queued" if isinstance(job.state, Queued) else "waiting for its next attempt"
+        outcome = msgspec.structs.replace(outcome, message=f"already {word}")
+        if job.by == "user":
+            return outcome, None
+    return outcome, Changed(options=found.options, force=force or job.force)
+
+
+def _differences(asked: Options, had: Options, *, force: tuple[bool, bool]) -> tuple[str, str]:
+    """Both settings, as far as they differ: `scene_threshold 25.0`."""
+    left, right = _flat(asked, force=force[0]), _flat(had, force=force[1])
+    names = [name for name in left if left[name] != right[name]]
+    return ", ".join(f"{name} {left[name]}" for name in names), ", ".join(f"{name} {right[name]}" for name in names)
+
+
+def _flat(options: Options, *, force: bool) -> dict[str, object]:
+    values: dict[str, object] = msgspec.to_builtins(options)
+    extraction = values.pop("extraction")
+    assert isinstance(extraction, dict)
+    return extraction | values | {"force": force}
+
+
+def _fingerprints_now(folder: Path) -> tuple[str, ...]:
+    """Of every film in the folder, settled or not. Raises Refused when it cannot be read. Blocking."""
+    try:
+        return tuple(fingerprint_of(film) for film in films_in(folder))
+    except OSError as failed:
+        raise Refused(f"{folder} cannot be read: {failed.strerror}") from None
+
+
+async def _tried_again(change: Callable[[], Awaitable[T]]) -> T:
+    """The change made against jobs as they were when it was written down."""
+    for _ in range(_TRIES):
+        try:
+            return await change()
+        except (IllegalEvent, ProjectBusy):
+            continue
+    raise Refused("the job changes faster than it can be asked to; try again")
+
+
+def _server_name() -> str:
+    try:
+        return f"framed {version('framed')}"
+    except PackageNotFoundError:
+        return "framed"

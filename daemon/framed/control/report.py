@@ -1,0 +1,131 @@
+"""The answer to `status`: what is in memory, put together in a moment. Touches no disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from framed.catalog import CatalogProject
+from framed.clock import read_clocks
+from framed.control.messages import ProjectState, ProjectStatus, SlotsStatus, StatusReply
+from framed.dispatch import Dispatcher
+from framed.ledger import Ledger
+from framed.machine import Machine
+from framed.model.job import Cancelled, Complete, Failed, Job, Moment, Queued, Retrying, Running
+from framed.supervise import Supervisor
+from framed.watch import Watcher
+
+
+class Report:
+    """Reads what the other parts hold; changes nothing."""
+
+    def __init__(
+        self, *, ledger: Ledger, watcher: Watcher, dispatcher: Dispatcher, supervisor: Supervisor, machine: Machine
+    ) -> None:
+        self._ledger = ledger
+        self._watcher = watcher
+        self._dispatcher = dispatcher
+        self._supervisor = supervisor
+        self._machine = machine
+
+    def project_names(self) -> frozenset[str]:
+        """Every project that there is or was."""
+        return frozenset(self._watcher.catalog.projects) | frozenset(self._ledger.projects())
+
+    def status(self, projects: Iterable[str]) -> StatusReply:
+        """The state of these projects, in this order, and of the machine."""
+        now = read_clocks()
+        slots = self._dispatcher.pool.statistics()
+        return StatusReply(
+            machine=self._machine.status,
+            slots=SlotsStatus(
+                used=slots.used,
+                total=slots.total,
+                running_projects=self._dispatcher.n_running,
+                max_active=self._dispatcher.budget.max_active,
+            ),
+            projects=tuple(self._project(name, now) for name in projects),
+        )
+
+    def _project(self, name: str, now: Moment) -> ProjectStatus:
+        project = self._watcher.catalog.projects.get(name)
+        job = self._ledger.latest(name)
+        if job is None or (job.is_over and project is not None and self._has_unjudged(name, project)):
+            return self._without_job(name, project, now)
+        return self._with_job(job, project, now)
+
+    def _has_unjudged(self, name: str, project: CatalogProject) -> bool:
+        return any(
+            film.fingerprint is None
+            or (self._ledger.verdict(name, film.fingerprint) is None and not project.is_extracted(film.fingerprint))
+            for film in project.films
+        )
+
+    def _without_job(self, name: str, project: CatalogProject | None, now: Moment) -> ProjectStatus:
+        if project is None:
+            return ProjectStatus(name=name, state=ProjectState.NEW)
+        state, reason = ProjectState.NEW, project.settings_error
+        if project.settling:
+            state, reason = ProjectState.SETTLING, project.settling_words(now.monotonic_s)
+        elif project.films and not self._has_unjudged(name, project):
+            state = ProjectState.COMPLETE
+        elif not project.films:
+            reason = reason or "no film in it"
+        return ProjectStatus(
+            name=name,
+            state=state,
+            progress=1.0 if state is ProjectState.COMPLETE else 0.0,
+            frames=project.results.total_frames if project.results else 0,
+            films=len(project.films),
+            reason=reason,
+            output_dir=project.output_dir or None,
+        )
+
+    def _with_job(self, job: Job, project: CatalogProject | None, now: Moment) -> ProjectStatus:
+        last = job.last_attempt
+        progress = self._supervisor.progress.get(job.id)
+        outcome = last.outcome if last is not None else None
+        frames = outcome.images if outcome is not None else 0
+        state, reason, fraction, elapsed_s = ProjectState.QUEUED, "", 0.0, None
+        match job.state:
+            case Queued(reason=why):
+                waits_for = self._dispatcher.why_waiting(job)
+                reason = f"{waits_for} (after: {why})" if why and waits_for else waits_for or why
+            case Retrying():
+                state, reason = ProjectState.RETRYING, self._dispatcher.why_waiting(job)
+            case Running(since=since, cancelling=cancelling):
+                state = ProjectState.RUNNING
+                reason = "being cancelled" if cancelling else "" if progress else "starting"
+                elapsed_s = progress.elapsed_s if progress else (now.utc - since).total_seconds()
+                fraction = progress.fraction if progress else 0.0
+                frames = progress.images if progress else 0
+            case Complete(outcome=done):
+                state, fraction, elapsed_s = ProjectState.COMPLETE, 1.0, done.wall_s
+                frames = project.results.total_frames if project and project.results else done.images
+            case Failed(outcome=bad):
+                state, reason, elapsed_s = ProjectState.FAILED, bad.summary, bad.wall_s
+            case Cancelled(outcome=ended):
+                state, elapsed_s = ProjectState.CANCELLED, ended.wall_s if ended else None
+                reason = ended.reason if ended else ""
+        is_running = state is ProjectState.RUNNING
+        return ProjectStatus(
+            name=job.project,
+            state=state,
+            job_id=job.id,
+            attempt=last.ordinal if last else 0,
+            max_attempts=job.options.retry + 1,
+            progress=fraction,
+            frames=frames,
+            films=len(project.films) if project else len(job.films),
+            workers=last.workers if last and is_running else 0,
+            stage=progress.stage.value if progress else "",
+            elapsed_s=elapsed_s,
+            eta_s=progress.eta_s if progress else None,
+            realtime_factor=progress.realtime_factor if progress else None,
+            reason=reason,
+            session=last.session if last and state in _WITH_SESSION and last.boot_id == now.boot_id else None,
+            log=job.log_path,
+            output_dir=job.options.frames_dir,
+        )
+
+
+_WITH_SESSION = frozenset({ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED})

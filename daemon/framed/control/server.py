@@ -1,0 +1,189 @@
+"""The control socket: who may talk, how much, and for how long. Knows no verb beyond its name and types.
+
+Whatever a client sends or fails to send, it costs a bounded amount of memory and time; others are served meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import anyio.abc
+import msgspec
+
+from framed.control import wire
+from framed.control.handlers import Handlers, ProtocolMismatch
+from framed.control.messages import Cancel, ErrorCode, Hello, Shutdown, Status, Submit
+from framed.errors import FramedError, NoFilm, NoSuchProject, PlaceNotUsable, Refused, SettingsError
+from framed.log import fields
+from framed.store import StoreUnavailable
+
+_log: Final = logging.getLogger(__name__)
+
+MAX_CONNECTIONS: Final = 64
+HELLO_DEADLINE_S: Final = 5.0
+FRAME_DEADLINE_S: Final = 10.0
+"""From the first byte of a message to its last."""
+SEND_DEADLINE_S: Final = 10.0
+_CHUNK_BYTES: Final = 1 << 16
+_ACCEPT_PAUSE_S: Final = 0.1
+
+_CODES: Final[Mapping[type[FramedError], ErrorCode]] = {
+    NoSuchProject: ErrorCode.NO_SUCH_PROJECT,
+    NoFilm: ErrorCode.NO_FILM,
+    SettingsError: ErrorCode.BAD_SETTINGS,
+    Refused: ErrorCode.REFUSED,
+    ProtocolMismatch: ErrorCode.PROTOCOL_MISMATCH,
+    StoreUnavailable: ErrorCode.STATE_UNAVAILABLE,
+}
+
+
+class _Connection:
+    """One client."""
+
+    def __init__(self, stream: anyio.abc.SocketStream) -> None:
+        self.stream = stream
+        self.scope = anyio.CancelScope()
+        self.is_busy = False
+        self.last_heard_s = time.monotonic()
+
+
+class Server:
+    """Listens on a path that nobody else listens on: the caller holds the lock that says so."""
+
+    def __init__(self, path: Path, handlers: Handlers) -> None:
+        self._path = path
+        self._verbs: Mapping[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[msgspec.Struct]]]] = {
+            "hello": (Hello, handlers.hello),
+            "status": (Status, handlers.status),
+            "submit": (Submit, handlers.submit),
+            "cancel": (Cancel, handlers.cancel),
+            "shutdown": (Shutdown, handlers.shutdown),
+        }
+        self._connections: set[_Connection] = set()
+
+    async def run(self, tasks: anyio.abc.TaskGroup, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Serves until cancelled; started once clients can connect. Raises PlaceNotUsable."""
+        async with await anyio.abc.SocketListener.from_socket(self._bound()) as listener:
+            task_status.started()
+            try:
+                while True:
+                    if (stream := await _accepted(listener)) is not None:
+                        self._make_room()
+                        connection = _Connection(stream)
+                        self._connections.add(connection)
+                        tasks.start_soon(self._serve, connection)
+            finally:
+                self._path.unlink(missing_ok=True)
+
+    def _bound(self) -> socket.socket:
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Safe only under the lock: asyncio's and anyio's own listeners take the path from a living daemon too.
+            self._path.unlink(missing_ok=True)
+            listening.bind(str(self._path))
+            self._path.chmod(0o600)
+            listening.listen(MAX_CONNECTIONS)
+            listening.setblocking(False)  # noqa: FBT003 -- the name of the method says it
+        except OSError as failed:
+            listening.close()
+            raise PlaceNotUsable(self._path, f"cannot listen there: {failed.strerror}") from None
+        return listening
+
+    def _make_room(self) -> None:
+        if len(self._connections) >= MAX_CONNECTIONS:
+            # One that waits for an answer goes only when all do.
+            idle_longest = min(self._connections, key=lambda each: (each.is_busy, each.last_heard_s))
+            idle_longest.scope.cancel()
+            self._connections.discard(idle_longest)
+
+    async def _serve(self, connection: _Connection) -> None:
+        try:
+            with connection.scope:
+                async with connection.stream:
+                    if _is_allowed(connection.stream):
+                        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, TimeoutError):
+                            await self._converse(connection)
+        finally:
+            self._connections.discard(connection)
+
+    async def _converse(self, connection: _Connection) -> None:
+        lines = wire.LineBuffer()
+        greeted = False
+        deadline_s: float | None = HELLO_DEADLINE_S
+        while True:
+            with anyio.fail_after(deadline_s):
+                try:
+                    received = await connection.stream.receive(_CHUNK_BYTES)
+                except anyio.EndOfStream:
+                    return
+            connection.last_heard_s = time.monotonic()
+            connection.is_busy = True
+            try:
+                for line in lines.feed(received):
+                    answer, greeted = await self._answer(line, greeted=greeted)
+                    with anyio.fail_after(SEND_DEADLINE_S):
+                        await connection.stream.send(answer)
+            except wire.WireError as broken:
+                # Whoever does not speak the protocol is told so, once.
+                with anyio.fail_after(SEND_DEADLINE_S):
+                    await connection.stream.send(wire.error(broken.request_id, broken.code, broken.message))
+                return
+            finally:
+                connection.is_busy = False
+            deadline_s = (None if lines.is_empty else FRAME_DEADLINE_S) if greeted else HELLO_DEADLINE_S
+
+    async def _answer(self, line: bytes, *, greeted: bool) -> tuple[bytes, bool]:
+        """The answer to one line, and whether hello has been said. Raises WireError for what is no request."""
+        request = wire.decode_request(line)
+        if request.method not in self._verbs:
+            message = f"unknown method {request.method!r}; there are {', '.join(self._verbs)}"
+            return wire.error(request.id, ErrorCode.UNKNOWN_METHOD, message), greeted
+        if not greeted and request.method != "hello":
+            raise wire.WireError(ErrorCode.INVALID_REQUEST, "the first message must be hello", request.id)
+        kind, handle = self._verbs[request.method]
+        try:
+            params = wire.decode_as(kind, request.params, request.id)
+            return wire.reply(request.id, await handle(params)), True
+        except wire.WireError as invalid:
+            return wire.error(request.id, invalid.code, f"{request.method}: {invalid.message}"), greeted
+        except FramedError as failed:
+            code = _CODES.get(type(failed), ErrorCode.INTERNAL)
+            return wire.error(request.id, code, str(failed)), greeted
+        except Exception:  # noqa: BLE001 -- logged; one client's fault must not end the daemon
+            _log.exception("verb failed", extra=fields(method=request.method))
+            message = f"{request.method}: framed itself failed; its log says why"
+            return wire.error(request.id, ErrorCode.INTERNAL, message), greeted
+
+
+async def _accepted(listener: anyio.abc.SocketListener) -> anyio.abc.SocketStream | None:
+    """The next client; None when there was none to be had just now."""
+    try:
+        return await listener.accept()
+    except anyio.BrokenResourceError as broken:
+        why = broken.__cause__
+        if isinstance(why, OSError) and why.errno in (errno.EMFILE, errno.ENFILE, errno.ECONNABORTED, errno.ENOMEM):
+            _log.warning("connection not accepted", extra=fields(why=why.strerror))
+            await anyio.sleep(_ACCEPT_PAUSE_S)
+            return None
+        raise
+
+
+def _is_allowed(stream: anyio.abc.SocketStream) -> bool:
+    """Whether the peer is this user or root, as the kernel says."""
+    raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610 -- no Django here
+    credentials = raw.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _pid, uid, _gid = struct.unpack("3i", credentials)
+    if uid in (os.getuid(), 0):
+        return True
+    _log.warning("stranger turned away", extra=fields(uid=uid))
+    return False

@@ -1,0 +1,182 @@
+"""The tmux engine: one session per project on framed's own tmux server, through libtmux. All tmux grammar is here.
+
+Traps, each of them seen on 3.3a: a session name or a start directory with `#(command)` in it executes it; `.` and `:`
+in a name turn into `_`; a target without `=` matches by prefix; an argument ending in `;` begins another tmux command.
+libtmux has no time-out, so every call runs in a thread of its own that may be left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import anyio
+import libtmux
+from libtmux.common import tmux_cmd
+
+from frame_extractor.contract import ProcessIdentity
+from framed.engines import EngineRefused, EngineUnresponsive
+from framed.errors import TmuxMissing
+from framed.liveness import identify
+from framed.policy.ending import SessionView
+
+T = TypeVar("T")
+
+SESSION_PREFIX: Final = "frame_extraction_"
+_LONGEST_PLAIN_NAME: Final = 100
+_DEADLINE_S: Final = 5.0
+_AT_ONCE: Final = 2
+
+_CONFIG: Final = """\
+# Written by framed at every start; changes are lost.
+set -s exit-empty off
+set -s set-clipboard off
+set -g remain-on-exit on
+set -g destroy-unattached off
+set -g update-environment ""
+set -g history-limit 5000
+set -g allow-rename off
+set -g automatic-rename off
+set -g status-right ""
+"""
+
+_INHERITED: Final = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|XDG_RUNTIME_DIR"
+    r"|PYTHON(?:PATH|HOME|UTF8)|VIRTUAL_ENV|LD_LIBRARY_PATH"
+)
+"""What extractors get of the daemon's environment; its secrets and its NOTIFY_SOCKET stay with it."""
+
+_PANE_FORMAT: Final = (
+    "#{pid}\t#{pane_pid}\t#{pane_dead}\t#{pane_dead_status}\t#{pane_dead_signal}\t#{pane_start_command}"
+)
+
+
+class TmuxEngine:
+    """Sessions on a private tmux server that outlives the daemon."""
+
+    def __init__(self, socket: Path, config: Path) -> None:
+        """Raises TmuxMissing."""
+        program = shutil.which("tmux")
+        if program is None:
+            raise TmuxMissing
+        self._program = program
+        self._socket = socket
+        self._config = config
+        self._server = libtmux.Server(socket_path=str(socket), config_file=str(config), tmux_bin=program)
+        self._lanes = anyio.Semaphore(_AT_ONCE)
+
+    def session_name(self, project: str) -> str:
+        """`frame_extraction_{project}`; what tmux could misread is replaced, and told apart by a short hash."""
+        return SESSION_PREFIX + slug(project)
+
+    async def prepare(self) -> ProcessIdentity | None:
+        return await self._in_thread(self._start_server)
+
+    async def launch(self, session: str, argv: Sequence[str]) -> None:
+        await self._in_thread(lambda: self._launch(session, [_word(argument) for argument in argv]))
+
+    async def look(self, session: str) -> SessionView:
+        return await self._in_thread(lambda: self._look(session))
+
+    async def close(self, session: str) -> None:
+        await self._in_thread(lambda: self._ask("kill-session", "-t", _target(session)))
+
+    def _start_server(self) -> ProcessIdentity | None:
+        self._config.write_text(_CONFIG, encoding="utf-8")
+        # Not through libtmux, which cannot give the server, and so every pane, an environment of its own.
+        environment = {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
+        started = subprocess.run(
+            [self._program, f"-S{self._socket}", f"-f{self._config}", "start-server"],
+            env=environment, cwd="/", capture_output=True, text=True, errors="replace", check=False,
+        )  # fmt: skip
+        if started.returncode != 0:
+            raise EngineRefused(f"the tmux server does not start: {started.stderr.strip()}")
+        return self._host()
+
+    def _host(self) -> ProcessIdentity | None:
+        answer = self._ask("display-message", "-p", "#{pid}")
+        return identify(int(answer.stdout[0])) if answer.stdout and answer.stdout[0].isdigit() else None
+
+    def _launch(self, session: str, words: list[str]) -> None:
+        # A dead pane of the attempt before is used again, so that whoever is attached sees the next one begin.
+        if self._ask("has-session", "-t", _target(session)).returncode == 0:
+            answer = self._ask("respawn-pane", "-k", "-c", "/", "-t", _target(session), "--", *words)
+        else:
+            size = ("-x", "160", "-y", "50")
+            answer = self._ask("new-session", "-d", "-s", session, "-n", "extractor", *size, "-c", "/", "--", *words)
+        if answer.returncode != 0:
+            raise EngineRefused(f"tmux cannot start the session {session}: {' '.join(answer.stderr)}")
+
+    def _look(self, session: str) -> SessionView:
+        answer = self._ask("list-panes", "-t", _target(session), "-F", _PANE_FORMAT)
+        if answer.returncode != 0 or not answer.stdout:
+            return SessionView(host=self._host(), exists=False)
+        host, pid, dead, status, signal, command = answer.stdout[0].split("\t", 5)
+        return SessionView(
+            host=identify(int(host)),
+            exists=True,
+            pid=int(pid) if dead != "1" and pid.isdigit() else None,
+            code=128 + int(signal) if signal.isdigit() else int(status) if status.isdigit() else None,
+            command=command,
+        )
+
+    def _ask(self, command: str, *arguments: str) -> tmux_cmd:
+        return self._server.cmd(command, *arguments)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        """The call's result. Raises EngineUnresponsive after the deadline; the thread ends when tmux does answer.
+
+        A thread of its own kind, because anyio's would keep the daemon from ending while tmux hangs.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def deliver(settle: Callable[[], None]) -> None:
+            self._lanes.release()
+            if not answer.done():
+                settle()
+
+        def run() -> None:
+            try:
+                result = call()
+            except Exception as failed:  # noqa: BLE001 -- raised again where the answer is awaited
+                settle = functools.partial(answer.set_exception, failed)
+            else:
+                settle = functools.partial(answer.set_result, result)
+            with contextlib.suppress(RuntimeError):  # the daemon has ended meanwhile
+                loop.call_soon_threadsafe(deliver, settle)
+
+        try:
+            with anyio.fail_after(_DEADLINE_S):
+                await self._lanes.acquire()
+                threading.Thread(target=run, name="tmux", daemon=True).start()
+                return await answer
+        except TimeoutError:
+            raise EngineUnresponsive("tmux", _DEADLINE_S) from None
+
+
+def slug(project: str) -> str:
+    """The project's name in [A-Za-z0-9_-] only: itself, or with a hash when anything had to be replaced."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", project)[:_LONGEST_PLAIN_NAME]
+    # A name that looks like one of ours with its hash gets a hash too, or it could be taken for that project.
+    if plain == project and not re.search(r"-[0-9a-f]{8}\Z", project):
+        return plain
+    return f"{plain}-{hashlib.blake2b(os.fsencode(project), digest_size=4).hexdigest()}"
+
+
+def _target(session: str) -> str:
+    return f"={session}:"
+
+
+def _word(argument: str) -> str:
+    return argument[:-1] + r"\;" if argument.endswith(";") else argument

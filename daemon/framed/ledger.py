@@ -1,0 +1,194 @@
+"""The ledger of jobs, and the only writer of their state: apply an event, make it durable, then let everybody know.
+
+In memory are the jobs that are not over and the latest of each project; older ones are in the store only. A job that is
+seen here was on the disk first.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import anyio
+import anyio.to_thread
+
+from framed.clock import read_clocks
+from framed.log import fields
+from framed.model.job import FilmVerdict, Job, Moment, Options, Queued, Verdict
+from framed.policy.lifecycle import Event, advance
+from framed.policy.settle import Signature
+from framed.store import Store, StoreUnavailable
+
+_log: Final = logging.getLogger(__name__)
+
+_RETRY_S: Final = 2.0
+"""How often a change that has happened in the world, and must be written, is tried while the disk is full."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """A job to be: what the ledger does not decide itself."""
+
+    project: str
+    by: Literal["user", "watch"]
+    options: Options
+    force: bool = False
+
+
+class ProjectBusy(Exception):
+    """A new job for a project whose last one is not over: somebody else was quicker."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(project)
+        self.project = project
+
+
+class Ledger:
+    """All jobs and verdicts. Every change goes through `commit`; listeners run after it is durable."""
+
+    def __init__(self, store: Store, log_path: Callable[[str, Moment], str]) -> None:
+        """Reads everything back; blocking. `log_path`: where the job of a project submitted then writes its log."""
+        self._store = store
+        self._log_path = log_path
+        self._writing = anyio.Lock()
+        self._jobs: dict[str, Job] = {job.id: job for job in store.latest_jobs()}
+        self._latest: dict[str, str] = {job.project: job.id for job in self._jobs.values()}
+        self._verdicts = store.verdicts()
+        self._last_order = store.last_order()
+        self._changed = anyio.Event()
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """`listener` is called after every change. It must be quick and must not raise."""
+        self._listeners.append(listener)
+
+    async def change(self) -> None:
+        """Returns after the next change."""
+        await self._changed.wait()
+
+    def job(self, job_id: str) -> Job:
+        return self._jobs[job_id]
+
+    def is_open(self, job_id: str) -> bool:
+        """Whether the job is not over."""
+        return job_id in self._jobs and not self._jobs[job_id].is_over
+
+    def open_jobs(self) -> list[Job]:
+        """Every job that is not over, in queue order."""
+        return sorted((job for job in self._jobs.values() if not job.is_over), key=lambda job: job.order)
+
+    def latest(self, project: str) -> Job | None:
+        """The project's latest job; None when it never had one."""
+        job_id = self._latest.get(project)
+        return None if job_id is None else self._jobs[job_id]
+
+    def projects(self) -> Iterable[str]:
+        """Every project that ever had a job."""
+        return self._latest.keys()
+
+    def verdict(self, project: str, fingerprint: str) -> Verdict | None:
+        return self._verdicts.get((project, fingerprint))
+
+    async def reply(self, key: str) -> bytes | None:
+        """What was answered under this idempotency key. Raises StoreUnavailable."""
+        async with self._writing:
+            return await anyio.to_thread.run_sync(self._store.reply, key)
+
+    def remembered_films(self) -> dict[str, tuple[Signature, str]]:
+        """Path -> signature and fingerprint of films that had settled; blocking."""
+        return self._store.films()
+
+    async def remember_films(self, films: Mapping[str, tuple[Signature, str]]) -> None:
+        """These are remembered over a restart. Raises StoreUnavailable."""
+        async with self._writing:
+            await anyio.to_thread.run_sync(self._store.remember_films, films)
+
+    async def commit(
+        self,
+        events: Mapping[str, Event],
+        new_jobs: Iterable[NewJob] = (),
+        *,
+        verdicts: Mapping[str, Mapping[str, Verdict]] | None = None,
+        answer: Callable[[Mapping[str, Job]], tuple[str, bytes]] | None = None,
+    ) -> Mapping[str, Job]:
+        """Events applied to jobs, new jobs in the queue, verdicts and an answer under its key: all of it or nothing.
+
+        `events` and `verdicts` (fingerprint -> verdict) are by job id; `answer` makes key and reply from the jobs by
+        project, which are also returned. Raises StoreUnavailable; IllegalEvent or ProjectBusy for what came too late.
+        """
+        async with self._writing:
+            now = read_clocks()
+            jobs = [advance(self._jobs[job_id], event, now) for job_id, event in events.items()]
+            for n, new in enumerate(new_jobs, 1):
+                latest = self.latest(new.project)
+                if latest is not None and not latest.is_over:
+                    raise ProjectBusy(new.project)
+                jobs.append(self._new_job(new, self._last_order + n, now))
+            by_project = {job.project: job for job in jobs}
+            decided = [
+                FilmVerdict(
+                    project=self._jobs[job_id].project, fingerprint=fingerprint, verdict=verdict,
+                    job_id=job_id, decided_at=now.utc,
+                )
+                for job_id, films in (verdicts or {}).items()
+                for fingerprint, verdict in films.items()
+            ]  # fmt: skip
+            await anyio.to_thread.run_sync(self._store.write, jobs, decided, answer(by_project) if answer else None)
+            self._verdicts |= {(each.project, each.fingerprint): each.verdict for each in decided}
+            self._publish(jobs)
+        return by_project
+
+    async def record(self, job_id: str, event: Event, verdicts: Mapping[str, Verdict] | None = None) -> Job:
+        """The job after what has already happened in the world: tried until the disk takes it. Raises IllegalEvent."""
+        warned = False
+        while True:
+            try:
+                await self.commit({job_id: event}, verdicts={job_id: verdicts or {}})
+                return self._jobs[job_id]
+            except StoreUnavailable as unavailable:
+                if not warned:
+                    warned = True
+                    _log.error("state cannot be written", extra=fields(job_id=job_id, why=unavailable.why))
+                await anyio.sleep(_RETRY_S)
+
+    def _new_job(self, new: NewJob, order: int, now: Moment) -> Job:
+        return Job(
+            id=uuid.uuid4().hex[:12],
+            project=new.project,
+            order=order,
+            by=new.by,
+            options=new.options,
+            force=new.force,
+            submitted_at=now.utc,
+            log_path=self._log_path(new.project, now),
+            state=Queued(since=now.utc),
+        )
+
+    def _publish(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            replaced = self._latest.get(job.project)
+            if replaced is not None and replaced != job.id:
+                del self._jobs[replaced]
+            self._jobs[job.id] = job
+            self._latest[job.project] = job.id
+            self._last_order = max(self._last_order, job.order)
+            _log.info("job changed", extra=_log_fields(job))
+        self._changed.set()
+        self._changed = anyio.Event()
+        for listener in self._listeners:
+            listener()
+
+
+def _log_fields(job: Job) -> dict[str, object]:
+    last = job.last_attempt
+    return fields(
+        project=job.project,
+        job_id=job.id,
+        state=type(job.state).__name__.upper(),
+        attempt=last.number if last else None,
+        workers=last.workers if last else None,
+        outcome=last.outcome.summary if last and last.outcome else None,
+    )

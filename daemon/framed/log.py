@@ -1,0 +1,54 @@
+"""The daemon's own log: constant messages with fields, on stderr and in the state folder."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import time
+from pathlib import Path
+from typing import Final
+
+_MAX_BYTES: Final = 4 * 1024 * 1024
+_KEPT_FILES: Final = 3
+
+
+def fields(**values: object) -> dict[str, object]:
+    """`extra=` of a log call: the fields that follow the message. None is left out."""
+    return {"fields": {name: value for name, value in values.items() if value is not None}}
+
+
+class _Lines(logging.Formatter):
+    """`2025-11-15T14:30:00Z INFO job running job_id=... project="a b"`: one line each, whatever the values hold."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
+        self.converter = time.gmtime
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the name is logging's
+        line = super().formatMessage(record)
+        named = getattr(record, "fields", {})
+        return " ".join([line, *(f"{name}={_shown(value)}" for name, value in named.items())])
+
+
+def configure(file: Path) -> None:
+    """What framed logs goes to stderr and to `file`, which is rotated. Calling it again changes the file."""
+    logger = logging.getLogger("framed")
+    for old in list(logger.handlers):
+        logger.removeHandler(old)
+        old.close()
+    kept = logging.handlers.RotatingFileHandler(
+        file, maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, encoding="utf-8", errors="backslashreplace", delay=True
+    )
+    for handler in (logging.StreamHandler(), kept):
+        handler.setFormatter(_Lines())
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    # A full disk under the log must not fill stderr with tracebacks.
+    logging.raiseExceptions = False
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    plain = text.isprintable() and not any(each in text for each in ' "=\\')
+    return text if plain and text else '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -1,0 +1,45 @@
+"""What the machine is busy with, measured in the background so that `status` never waits for it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+import psutil
+
+from framed.control.messages import MachineStatus
+
+_INTERVAL_S: Final = 2.0
+
+
+class Machine:
+    """`status` is the last measurement."""
+
+    def __init__(self, output: Path) -> None:
+        """`output`: whose disk's free space is told."""
+        self._output = output
+        self.status = self._measure()
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        task_status.started()
+        while True:
+            await anyio.sleep(_INTERVAL_S)
+            self.status = await anyio.to_thread.run_sync(self._measure, abandon_on_cancel=True)
+
+    def _measure(self) -> MachineStatus:
+        memory = psutil.virtual_memory()
+        try:
+            free_bytes = shutil.disk_usage(self._output).free
+        except OSError:
+            free_bytes = None
+        return MachineStatus(
+            cpu_percent=psutil.cpu_percent(interval=None),
+            cores=psutil.cpu_count() or 1,
+            memory_used_bytes=memory.total - memory.available,
+            memory_total_bytes=memory.total,
+            output_free_bytes=free_bytes,
+        )

@@ -1,0 +1,202 @@
+"""Jobs, their states and attempts, as data. No behaviour beyond words for people, no input or output.
+
+A job is one request to extract what is not yet extracted of a project; an attempt is one extractor process; an outcome
+is how an attempt ended. The store keeps jobs as JSON of these types.
+"""
+
+from __future__ import annotations
+
+import enum
+import signal
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from frame_extractor.contract import ExitCode, ExtractionSettings, ProcessIdentity
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """One reading of the clocks."""
+
+    utc: datetime
+    """Aware; for records and people. May jump."""
+    monotonic_s: float
+    """CLOCK_MONOTONIC: seconds of this boot; for durations."""
+    boot_id: str
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """A point in time that survives a restart of the daemon and a jump of the wall clock; past in any later boot."""
+
+    boot_id: str
+    monotonic_s: float
+
+    def in_s(self, now: Moment) -> float:
+        """Seconds from `now`; 0 when it is past."""
+        return max(0.0, self.monotonic_s - now.monotonic_s) if self.boot_id == now.boot_id else 0.0
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for: the settings as resolved when the job was submitted."""
+
+    extraction: ExtractionSettings
+    workers: int | Literal["auto"]
+    retry: int
+    """How often a failed attempt is tried again."""
+    frames_dir: str
+
+
+class JobFilm(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    fingerprint: str
+
+
+class Ending(enum.Enum):
+    """How an attempt ended, as far as framed can tell."""
+
+    EXITED = "exited"
+    """It said so itself, in its exit record."""
+    CRASHED = "crashed"
+    """Gone without a word."""
+    LOST = "lost"
+    """Its tmux server or the whole machine went away under it."""
+    STOPPED = "stopped"
+    """The user ended it: Ctrl-C in its session, or the session closed."""
+    NOT_STARTED = "not_started"
+    """There was never a process."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    ending: Ending
+    code: int | None = None
+    """Exit code, 128 + signal for one that was killed; None when nobody knows."""
+    reason: str = ""
+    """One line for a person; empty when all went well."""
+    images: int = 0
+    wall_s: float = 0.0
+    ended_at: datetime
+
+    @property
+    def summary(self) -> str:
+        """The outcome in a few words: `exit 137 (killed)`, `exit 65 (no video stream)`."""
+        if self.code is None:
+            return self.reason or self.ending.value.replace("_", " ")
+        words = self.reason or code_words(self.code)
+        return f"exit {self.code} ({words})" if words else f"exit {self.code}"
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One extractor process. Written down before it is started."""
+
+    number: int
+    """In the output folder; only ever grows."""
+    ordinal: int
+    """1 for the first, and one more for every counted failure before it: the n of `attempt n/m`."""
+    workers: int
+    session: str
+    host: ProcessIdentity | None
+    """The tmux server it runs under; None when an engine has no such thing."""
+    boot_id: str
+    started_at: datetime
+    outcome: Outcome | None = None
+
+
+class Queued(msgspec.Struct, frozen=True, kw_only=True, tag="queued"):
+    since: datetime
+    reason: str = ""
+    """Why it is back in the queue; empty for one that was never started. What it waits for, policy.schedule says."""
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True, tag="running"):
+    since: datetime
+    attempt: Attempt
+    cancelling: bool = False
+    """Cancelling was asked for; the extractor is being ended."""
+
+
+class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag="retrying"):
+    """Waits out the backoff after its last attempt."""
+
+    since: datetime
+    due: Due
+
+
+class Complete(msgspec.Struct, frozen=True, kw_only=True, tag="complete"):
+    since: datetime
+    outcome: Outcome
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
+    since: datetime
+    outcome: Outcome
+
+
+class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag="cancelled"):
+    since: datetime
+    outcome: Outcome | None = None
+    """Of the attempt that ran; None when none did."""
+
+
+JobState = Queued | Running | Retrying | Complete | Failed | Cancelled
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    project: str
+    order: int
+    """Place in the queue: lower is earlier, never reused."""
+    by: Literal["user", "watch"]
+    options: Options
+    force: bool = False
+    submitted_at: datetime
+    log_path: str
+    state: JobState
+    films: tuple[JobFilm, ...] = ()
+    """What the running or last attempt was given; empty before the first."""
+    attempts: tuple[Attempt, ...] = ()
+    """Those that ended, the latest last; the oldest of a long row are forgotten."""
+    failures: int = 0
+    """Attempts that count against `options.retry`."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job has ended for good."""
+        return isinstance(self.state, Complete | Failed | Cancelled)
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        """The attempt that runs, else the one that ran last."""
+        if isinstance(self.state, Running):
+            return self.state.attempt
+        return self.attempts[-1] if self.attempts else None
+
+
+class Verdict(enum.Enum):
+    """What became of one film in one project; a film with a verdict is not submitted again by itself."""
+
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class FilmVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    project: str
+    fingerprint: str
+    verdict: Verdict
+    job_id: str
+    decided_at: datetime
+
+
+def code_words(code: int) -> str:
+    """What an exit code means, in a word or two; empty when it has no meaning."""
+    if code > 128:
+        try:
+            number = signal.Signals(code - 128)
+        except ValueError:
+            return ""
+        return "killed" if number == signal.SIGKILL else number.name
+    try:
+        return ExitCode(code).name.lower().replace("_", " ")
+    except ValueError:
+        return ""

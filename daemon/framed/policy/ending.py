@@ -1,0 +1,89 @@
+"""How an attempt ended, from what was seen of it. Pure.
+
+The extractor's own exit record is the truth where there is one; what tmux says decides only what the record cannot
+know: whether a signal came from the user, from the loss of the tmux server, or from somewhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from frame_extractor.contract import ExitCode, ExitRecord, ProcessIdentity
+from framed.model.job import Attempt, Ending, Moment, Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionView:
+    """What the engine says of one session at one moment."""
+
+    host: ProcessIdentity | None
+    """The server that answered; None when there is none."""
+    exists: bool
+    pid: int | None = None
+    """Of the pane's process, while it lives."""
+    code: int | None = None
+    """Of the pane's dead process: its exit code, or 128 + signal."""
+    command: str = ""
+    """What the pane was told to run, as tmux writes it."""
+
+    def runs(self, attempt: Attempt) -> bool:
+        """Whether the pane is this attempt's, and not still that of the one before it."""
+        return self.exists and f"attempt-{attempt.number}.spec.json" in self.command
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What is left of an attempt whose process is gone."""
+
+    was_started: bool
+    """It wrote its started record."""
+    record: ExitRecord | None
+    view: SessionView | None
+    """None when the engine did not answer."""
+
+
+def conclude(attempt: Attempt, evidence: Evidence, now: Moment) -> Outcome:
+    """How the attempt ended."""
+    if evidence.record is not None:
+        return _from_record(attempt, evidence.record, evidence.view, now)
+    view = evidence.view
+    if attempt.boot_id != now.boot_id:
+        return _outcome(Ending.LOST, "the machine was restarted", now)
+    if view is None:
+        return _outcome(Ending.LOST, "it is gone, and tmux does not answer", now)
+    if view.runs(attempt):
+        reason = "" if view.code else "it vanished"
+        if not evidence.was_started:
+            reason = "it ended before it began; its session shows why"
+        return _outcome(Ending.CRASHED, reason, now, code=view.code)
+    if view.host is None or view.host != attempt.host:
+        return _outcome(Ending.LOST, "its tmux server is gone", now)
+    if not evidence.was_started or view.exists:
+        return _outcome(Ending.LOST, "its session never came to be", now)
+    return _outcome(Ending.STOPPED, "its tmux session was closed", now)
+
+
+def _from_record(attempt: Attempt, record: ExitRecord, view: SessionView | None, now: Moment) -> Outcome:
+    ending, reason = Ending.EXITED, record.reason
+    if record.code == ExitCode.INTERRUPTED:
+        ending, reason = Ending.STOPPED, reason or "interrupted in its session"
+    elif record.code == ExitCode.TERMINATED:
+        # tmux sends SIGHUP when a session is closed and when its server ends; both leave the same record.
+        if attempt.boot_id != now.boot_id:
+            ending, reason = Ending.LOST, "the machine was restarted"
+        elif view is None or view.host is None or view.host != attempt.host:
+            ending, reason = Ending.LOST, "its tmux server is gone"
+        elif not view.exists:
+            ending, reason = Ending.STOPPED, "its tmux session was closed"
+    return Outcome(
+        ending=ending,
+        code=record.code,
+        reason=reason,
+        images=record.images,
+        wall_s=record.wall_s,
+        ended_at=now.utc,
+    )
+
+
+def _outcome(ending: Ending, reason: str, now: Moment, code: int | None = None) -> Outcome:
+    return Outcome(ending=ending, code=code, reason=reason, ended_at=now.utc)

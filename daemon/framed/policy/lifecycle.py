@@ -1,0 +1,125 @@
+"""The states of a job and the events that lead from one to the next. The only home of that rule. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from framed.model.job import (
+    Attempt,
+    Cancelled,
+    Complete,
+    Due,
+    Failed,
+    Job,
+    JobFilm,
+    JobState,
+    Moment,
+    Options,
+    Outcome,
+    Queued,
+    Retrying,
+    Running,
+)
+from framed.policy.retry import Again, Consequence, Done, GiveUp, Stop
+
+KEPT_ATTEMPTS: Final = 50
+"""A job waiting for room tries for weeks; its oldest attempts are forgotten."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """An attempt is about to be started with these films."""
+
+    attempt: Attempt
+    films: tuple[JobFilm, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """The running attempt is over."""
+
+    outcome: Outcome
+    consequence: Consequence
+
+
+@dataclass(frozen=True)
+class CancelAsked:
+    """The user wants the job to end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """The user wants other settings for a job that waits."""
+
+    options: Options
+    force: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmsGone:
+    """A waiting job has nothing left to extract."""
+
+    outcome: Outcome
+
+
+Event = Started | Ended | CancelAsked | Changed | FilmsGone
+
+
+class IllegalEvent(Exception):
+    """An event that cannot happen to a job in this state: a fault in framed."""
+
+    def __init__(self, job: Job, event: Event) -> None:
+        super().__init__(f"{type(event).__name__} for job {job.id}, which is {type(job.state).__name__}")
+        self.job = job
+        self.event = event
+
+
+def advance(job: Job, event: Event, now: Moment) -> Job:
+    """The job after the event. Raises IllegalEvent; a job that is over takes no event at all."""
+    match job.state, event:
+        case Queued() | Retrying(), Started(attempt=attempt, films=films):
+            return _with(job, Running(since=now.utc, attempt=attempt), films=films)
+        case Queued() | Retrying(), CancelAsked():
+            last = job.last_attempt
+            return _with(job, Cancelled(since=now.utc, outcome=last.outcome if last else None))
+        case Queued() | Retrying(), Changed(options=options, force=force):
+            return _with(job, Queued(since=now.utc), options=options, force=force, by="user", failures=0)
+        case Queued() | Retrying(), FilmsGone(outcome=outcome):
+            return _with(job, Failed(since=now.utc, outcome=outcome))
+        case Running() as running, CancelAsked():
+            return _with(job, msgspec.structs.replace(running, cancelling=True))
+        case Running() as running, Ended(outcome=outcome, consequence=consequence):
+            ended = msgspec.structs.replace(running.attempt, outcome=outcome)
+            return _with(
+                job,
+                _after(outcome, consequence, now),
+                attempts=(*job.attempts, ended)[-KEPT_ATTEMPTS:],
+                failures=job.failures + _counts(consequence),
+            )
+        case _:
+            raise IllegalEvent(job, event)
+
+
+def _after(outcome: Outcome, consequence: Consequence, now: Moment) -> JobState:
+    match consequence:
+        case Done():
+            return Complete(since=now.utc, outcome=outcome)
+        case GiveUp():
+            return Failed(since=now.utc, outcome=outcome)
+        case Stop():
+            return Cancelled(since=now.utc, outcome=outcome)
+        case Again(after_s=after_s) if after_s > 0:
+            return Retrying(since=now.utc, due=Due(boot_id=now.boot_id, monotonic_s=now.monotonic_s + after_s))
+        case Again():
+            return Queued(since=now.utc, reason=outcome.summary)
+
+
+def _counts(consequence: Consequence) -> bool:
+    return isinstance(consequence, GiveUp) or (isinstance(consequence, Again) and consequence.counted)
+
+
+def _with(job: Job, state: JobState, **changes: object) -> Job:
+    return msgspec.structs.replace(job, state=state, **changes)

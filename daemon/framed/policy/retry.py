@@ -1,0 +1,87 @@
+"""What follows from an attempt's outcome: done, given up, stopped, or once more after a while. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from frame_extractor.contract import ExitCode
+from framed.config import RetrySettings
+from framed.model.job import Attempt, Ending, Job, Outcome, Running
+
+_NEVER_AGAIN: Final = frozenset(
+    {ExitCode.USAGE, ExitCode.NOT_A_FILM, ExitCode.TOO_MUCH_FAILED, ExitCode.BAD_SETTINGS},
+)
+"""The input is bad; another attempt would end the same."""
+
+_NOT_COUNTED: Final = frozenset({ExitCode.DISK_FULL, ExitCode.SUPERSEDED})
+"""Nothing is wrong with the film: it waits until there is room, or until the other extractor is through."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The job is complete."""
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """The job has failed."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The job is cancelled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """Another attempt, so much later."""
+
+    after_s: float
+    counted: bool
+    """Whether the failed attempt counts against the limit."""
+
+
+Consequence = Done | GiveUp | Stop | Again
+
+
+def judge(job: Job, outcome: Outcome, settings: RetrySettings, dice: float) -> Consequence:
+    """What follows for a running job from its attempt's outcome. `dice`, from -1 to 1, spreads the waits."""
+    if outcome.code == ExitCode.DONE:
+        return Done()
+    if outcome.ending is Ending.STOPPED or (isinstance(job.state, Running) and job.state.cancelling):
+        return Stop()
+    if outcome.code in _NEVER_AGAIN:
+        return GiveUp()
+    if is_not_counted(outcome):
+        before = _not_counted_in_a_row(job.attempts)
+        # Lost once is bad luck and goes on at once; lost again and again has a cause that needs time.
+        at_once = outcome.ending is Ending.LOST and before == 0
+        return Again(after_s=0.0 if at_once else backoff_s(before + 1, settings, dice), counted=False)
+    failures = job.failures + 1
+    if failures > job.options.retry:
+        return GiveUp()
+    return Again(after_s=backoff_s(failures, settings, dice), counted=True)
+
+
+def backoff_s(failures: int, settings: RetrySettings, dice: float) -> float:
+    """How long to wait after so many failures (1 or more) in a row."""
+    # The exponent is capped because floats end at 1e308; the wait is at its longest far below.
+    wait = min(settings.max_s, settings.base_s * settings.factor ** min(failures - 1, 64))
+    return wait * (1 + settings.jitter * dice)
+
+
+def is_not_counted(outcome: Outcome) -> bool:
+    """Whether the outcome says nothing against the film."""
+    if outcome.ending is Ending.LOST or outcome.code in _NOT_COUNTED:
+        return True
+    return outcome.ending is Ending.NOT_STARTED and outcome.code is None
+
+
+def _not_counted_in_a_row(attempts: tuple[Attempt, ...]) -> int:
+    count = 0
+    for attempt in reversed(attempts):
+        if attempt.outcome is None or not is_not_counted(attempt.outcome):
+            break
+        count += 1
+    return count

@@ -1,0 +1,37 @@
+"""When a film that is being copied is whole. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What changes while a file is written or replaced."""
+
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True)
+class Track:
+    """One file as the scans saw it."""
+
+    signature: Signature
+    unchanged_since_s: float
+    """Monotonic time of the first scan that saw it like this."""
+    n_scans: int
+    """Scans that saw it like this; 1 or more."""
+
+
+def observe(track: Track | None, signature: Signature, now_s: float) -> Track:
+    """The track after one more scan; it starts anew with every change."""
+    if track is None or track.signature != signature:
+        return Track(signature, now_s, 1)
+    return Track(signature, track.unchanged_since_s, track.n_scans + 1)
+
+
+def is_settled(track: Track, now_s: float, *, settle_s: float, settle_scans: int) -> bool:
+    """Whether the file has not changed for that long and over that many scans."""
+    return track.n_scans >= settle_scans and now_s - track.unchanged_since_s >= settle_s

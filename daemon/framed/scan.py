@@ -1,0 +1,130 @@
+"""One look at the disk: which films lie in which project, and what is already extracted. Blocking; changes nothing.
+
+What cannot be read is said so and does not stop the rest: a look never raises.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from frame_extractor.contract import ExtractionSettings, FilmResult, OutputLayout, film_fingerprint
+from framed.errors import is_one_name
+from framed.model.project import is_film_name
+from framed.policy.settle import Signature
+
+MOST_ENTRIES: Final = 20_000
+"""Of one folder that are looked at: somebody may point raw_videos at the wrong place."""
+
+
+@dataclass(frozen=True)
+class SeenFilm:
+    path: str
+    signature: Signature
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)
+
+
+@dataclass(frozen=True)
+class Scan:
+    projects: dict[str, tuple[SeenFilm, ...] | None]
+    """Project -> its films by name; None where the folder could not be read just now."""
+    problem: str
+    """Why nothing can be concluded from this scan; empty when all is well."""
+
+
+@dataclass(frozen=True)
+class FoundResults:
+    """What an `extraction_results.json` says is done."""
+
+    total_frames: int
+    complete: dict[str, ExtractionSettings]
+    """Fingerprint -> the settings its film was extracted with."""
+    by_earlier_tool: bool
+    """Written by the tool before framed, which did not list its films: what is there counts as complete."""
+
+
+class _ResultsFile(msgspec.Struct, frozen=True):
+    total_frames: int = 0
+    films: tuple[FilmResult, ...] = ()
+
+
+def scan_raw_videos(raw_videos: Path) -> Scan:
+    """Every project folder and its films. An unreadable or empty raw_videos is a problem: its disk may be away."""
+    try:
+        names = sorted(entry.name for entry in _entries(raw_videos) if _is_project(entry))
+    except OSError as failed:
+        return Scan({}, f"{raw_videos} cannot be read: {failed.strerror}")
+    if not names:
+        return Scan({}, f"{raw_videos} is empty, or its disk is not mounted")
+    projects: dict[str, tuple[SeenFilm, ...] | None] = {}
+    for name in names:
+        try:
+            projects[name] = films_in(raw_videos / name)
+        except OSError:
+            projects[name] = None
+    return Scan(projects, "")
+
+
+def films_in(folder: Path) -> tuple[SeenFilm, ...]:
+    """The films in a project's folder, by name. Raises OSError when the folder cannot be read."""
+    found = []
+    for entry in _entries(folder):
+        if not is_film_name(entry.name) or not _is_utf8(entry.name):
+            continue
+        try:
+            if not entry.is_file():
+                continue
+            stat = entry.stat()
+        except OSError:
+            continue
+        found.append(SeenFilm(entry.path, Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino)))
+    return tuple(sorted(found, key=lambda film: film.path))
+
+
+def fingerprint_of(film: SeenFilm) -> str:
+    """The film's identity. One that cannot be read has one as well: extracting it will fail, and once is enough."""
+    try:
+        return film_fingerprint(film.path)
+    except OSError:
+        signature = film.signature
+        return f"unreadable-{signature.size_bytes:x}-{signature.mtime_ns:x}-{signature.inode:x}"
+
+
+def read_results(frames_dir: Path) -> FoundResults | None:
+    """What is extracted already; None when there are no results or nothing can be made of them."""
+    try:
+        found = msgspec.json.decode(OutputLayout(frames_dir).results.read_bytes(), type=_ResultsFile)
+    except (OSError, ValueError, RecursionError):
+        return None
+    complete = {film.fingerprint: film.settings for film in found.films if film.status == "complete"}
+    return FoundResults(found.total_frames, complete, by_earlier_tool=not found.films and found.total_frames > 0)
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        yield from itertools.islice(entries, MOST_ENTRIES)
+
+
+def _is_project(entry: os.DirEntry[str]) -> bool:
+    try:
+        return is_one_name(entry.name) and _is_utf8(entry.name) and entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_utf8(name: str) -> bool:
+    """Names that are not cannot be written into any JSON, so they cannot be extracted until they are renamed."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

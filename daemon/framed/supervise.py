@@ -1,0 +1,272 @@
+"""One attempt from launch to outcome.
+
+The extractor's files and its process are the truth; the engine is asked only where they cannot know. Nothing here
+decides what an outcome means: that is policy's.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from frame_extractor.contract import AttemptSpec, ExitCode, OutputLayout, ProcessIdentity, Progress
+from framed import attempt_files
+from framed.attempt_files import Sight
+from framed.bell import Bell
+from framed.clock import read_clocks
+from framed.config import RetrySettings
+from framed.engines import Engine, EngineRefused, EngineUnresponsive
+from framed.ledger import Ledger
+from framed.liveness import kill_tree, terminate, until_gone
+from framed.log import fields
+from framed.model.job import (
+    Attempt,
+    Cancelled,
+    Complete,
+    Ending,
+    Job,
+    JobFilm,
+    Outcome,
+    Running,
+    Verdict,
+)
+from framed.policy.ending import Evidence, SessionView, conclude
+from framed.policy.lifecycle import Ended, IllegalEvent, Started
+from framed.policy.retry import Again, Consequence, Done, GiveUp, judge
+
+_log: Final = logging.getLogger(__name__)
+
+EXTRACTOR: Final = (sys.executable, "-m", "frame_extractor", "run")
+"""The extractor's command; the path of a specification follows."""
+
+POLL_S: Final = 0.5
+GRACE_S: Final = 5.0
+"""Between asking an extractor to end and killing it."""
+
+
+class Supervisor:
+    """Starts attempts, watches over them, and records how they ended."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        engine: Engine,
+        retry: RetrySettings,
+        *,
+        completion_log: Path,
+        extractor: Sequence[str] = EXTRACTOR,
+    ) -> None:
+        self._ledger = ledger
+        self._engine = engine
+        self._retry = retry
+        self._completion_log = completion_log
+        self._extractor = tuple(extractor)
+        self._bells: dict[str, Bell] = {}
+        self.progress: dict[str, Progress] = {}
+        """Job id -> what its running attempt says."""
+
+    def session_name(self, project: str) -> str:
+        return self._engine.session_name(project)
+
+    def look_again(self, job_id: str) -> None:
+        """The job was changed from outside; whoever watches over it looks at once."""
+        if bell := self._bells.get(job_id):
+            bell.ring()
+
+    async def run(self, job_id: str, films: tuple[JobFilm, ...], workers: int) -> None:
+        """A new attempt of a waiting job, from launch to the job's next state."""
+        job = self._ledger.job(job_id)
+        layout = OutputLayout(Path(job.options.frames_dir))
+        trouble: Outcome | None = None
+        host: ProcessIdentity | None = None
+        last = job.last_attempt
+        number = last.number + 1 if last is not None else 1
+        try:
+            number = await anyio.to_thread.run_sync(attempt_files.claim_number, layout)
+            host = await self._engine.prepare()
+        except OSError as failed:
+            trouble = _cannot_write(failed, layout)
+        except (EngineRefused, EngineUnresponsive) as failed:
+            trouble = _not_started(str(failed))
+        now = read_clocks()
+        attempt = Attempt(
+            number=number,
+            ordinal=job.failures + 1,
+            workers=workers,
+            session=self._engine.session_name(job.project),
+            host=host,
+            boot_id=now.boot_id,
+            started_at=now.utc,
+        )
+        # On the disk before anything is started: a daemon that dies here finds out at its next start what came of it.
+        try:
+            job = await self._ledger.record(job_id, Started(attempt=attempt, films=films))
+        except IllegalEvent:
+            # Cancelled while this was being made ready.
+            return
+        if trouble is None:
+            trouble = await self._launch(job, attempt)
+        outcome = trouble or await self._observe(job_id, attempt, layout)
+        await self._record(job_id, outcome)
+
+    async def resume(self, job_id: str) -> None:
+        """A running attempt of an earlier daemon, from now to the job's next state."""
+        job = self._ledger.job(job_id)
+        assert isinstance(job.state, Running)
+        layout = OutputLayout(Path(job.options.frames_dir))
+        await self._record(job_id, await self._observe(job_id, job.state.attempt, layout))
+
+    async def _launch(self, job: Job, attempt: Attempt) -> Outcome | None:
+        """None when the extractor was started, or may have been."""
+        spec = AttemptSpec(
+            project=job.project,
+            job_id=job.id,
+            attempt=attempt.number,
+            films=tuple(film.path for film in job.films),
+            frames_dir=job.options.frames_dir,
+            settings=job.options.extraction,
+            workers=attempt.workers,
+            force=job.force,
+            log_path=job.log_path,
+        )
+        try:
+            path = await anyio.to_thread.run_sync(attempt_files.write_spec, spec)
+            await self._engine.launch(attempt.session, [*self._extractor, str(path)])
+        except OSError as failed:
+            return _cannot_write(failed, spec.layout)
+        except EngineRefused as failed:
+            return _not_started(str(failed))
+        except EngineUnresponsive as failed:
+            _log.warning("launch not confirmed", extra=fields(job_id=job.id, why=failed))
+        return None
+
+    async def _observe(self, job_id: str, attempt: Attempt, layout: OutputLayout) -> Outcome:
+        """How the attempt ended, once it has."""
+        bell = self._bells[job_id] = Bell()
+        try:
+            while True:
+                sight = await _look(layout, attempt)
+                if sight.progress is not None:
+                    self.progress[job_id] = sight.progress
+                if sight.process is None:
+                    view = await self._view(attempt)
+                    if view is not None and not (view.runs(attempt) and view.pid is not None):
+                        # It may have begun, and even ended, since the files were looked at.
+                        sight = await _look(layout, attempt)
+                        if not sight.is_alive:
+                            return _concluded(attempt, sight, view)
+                elif not sight.is_alive:
+                    return _concluded(attempt, sight, await self._view(attempt))
+                if self._is_cancelling(job_id):
+                    await self._end(attempt, sight.process)
+                elif sight.exit is not None and sight.process is not None:
+                    await _outlive(attempt, sight.process)
+                await bell.wait(POLL_S)
+        finally:
+            del self._bells[job_id]
+            self.progress.pop(job_id, None)
+
+    async def _end(self, attempt: Attempt, process: ProcessIdentity | None) -> None:
+        """The extractor was asked to end, and is dead after the grace time at the latest."""
+        if process is None:
+            await self._close_session(attempt)
+        else:
+            await anyio.to_thread.run_sync(terminate, process)
+            await _outlive(attempt, process)
+
+    def _is_cancelling(self, job_id: str) -> bool:
+        state = self._ledger.job(job_id).state
+        return isinstance(state, Running) and state.cancelling
+
+    async def _view(self, attempt: Attempt) -> SessionView | None:
+        """None when the engine does not answer."""
+        try:
+            return await self._engine.look(attempt.session)
+        except EngineUnresponsive:
+            return None
+
+    async def _record(self, job_id: str, outcome: Outcome) -> None:
+        job = self._ledger.job(job_id)
+        consequence = judge(job, outcome, self._retry, random.uniform(-1, 1))  # noqa: S311 -- spreads waits, no secret
+        verdicts = await anyio.to_thread.run_sync(_verdicts, job, consequence)
+        job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
+        if isinstance(job.state, Complete):
+            await anyio.to_thread.run_sync(_note_completion, self._completion_log, job, outcome)
+        if isinstance(job.state, Complete | Cancelled) and (last := job.last_attempt) is not None:
+            await self._close_session(last)
+
+    async def _close_session(self, attempt: Attempt) -> None:
+        try:
+            await self._engine.close(attempt.session)
+        except EngineUnresponsive as failed:
+            _log.warning("session not closed", extra=fields(session=attempt.session, why=failed))
+
+
+async def _look(layout: OutputLayout, attempt: Attempt) -> Sight:
+    return await anyio.to_thread.run_sync(attempt_files.look, layout, attempt.number, abandon_on_cancel=True)
+
+
+async def _outlive(attempt: Attempt, process: ProcessIdentity) -> None:
+    """The process, which is about to end, is dead; if need be it is killed after the grace time."""
+    with anyio.move_on_after(GRACE_S):
+        await until_gone(process)
+        return
+    _log.warning("extractor killed", extra=fields(attempt=attempt.number, session=attempt.session, pid=process.pid))
+    await anyio.to_thread.run_sync(kill_tree, process)
+
+
+def _concluded(attempt: Attempt, sight: Sight, view: SessionView | None) -> Outcome:
+    evidence = Evidence(was_started=sight.process is not None, record=sight.exit, view=view)
+    return conclude(attempt, evidence, read_clocks())
+
+
+def _not_started(reason: str) -> Outcome:
+    return Outcome(ending=Ending.NOT_STARTED, reason=reason, ended_at=read_clocks().utc)
+
+
+def _cannot_write(failed: OSError, layout: OutputLayout) -> Outcome:
+    code = {
+        errno.ENOSPC: ExitCode.DISK_FULL,
+        errno.EDQUOT: ExitCode.DISK_FULL,
+        errno.EACCES: ExitCode.NOT_PERMITTED,
+        errno.EPERM: ExitCode.NOT_PERMITTED,
+        errno.EROFS: ExitCode.NOT_PERMITTED,
+    }.get(failed.errno or 0, ExitCode.OUTPUT_NOT_MADE)
+    reason = f"{failed.filename or layout.control}: {failed.strerror}"
+    return Outcome(ending=Ending.NOT_STARTED, code=code, reason=reason, ended_at=read_clocks().utc)
+
+
+def _verdicts(job: Job, consequence: Consequence) -> Mapping[str, Verdict]:
+    """What became of each film of a job that is over; nothing of one that goes on."""
+    match consequence:
+        case Again():
+            return {}
+        case Done():
+            rest = Verdict.COMPLETE
+        case GiveUp():
+            rest = Verdict.FAILED
+        case _:
+            rest = Verdict.CANCELLED
+    extracted = attempt_files.extracted_fingerprints(OutputLayout(Path(job.options.frames_dir)))
+    marks = (film.fingerprint for film in job.films)
+    return {mark: Verdict.COMPLETE if mark in extracted else rest for mark in marks}
+
+
+def _note_completion(log: Path, job: Job, outcome: Outcome) -> None:
+    at = outcome.ended_at.astimezone().isoformat(sep=" ", timespec="seconds")
+    line = (
+        f"{at} {job.project}: COMPLETE, {outcome.images} frames in {job.options.frames_dir}, {outcome.wall_s:.0f} s\n"
+    )
+    try:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(line)
+    except OSError as failed:
+        _log.warning("completion not noted", extra=fields(project=job.project, file=log, why=failed.strerror))

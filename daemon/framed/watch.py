@@ -1,0 +1,94 @@
+"""Looks for films for as long as the daemon lives, and tells whoever listens what the catalog says.
+
+The scan at its interval is the truth; notifications only wake it early. Submits nothing: see `intake`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from framed.bell import Bell
+from framed.catalog import Catalog, CatalogKeeper
+from framed.config import Settings
+from framed.hint import Hint, notifies
+from framed.ledger import Ledger
+from framed.log import fields
+from framed.places import Places
+from framed.store import StoreUnavailable
+
+_log: Final = logging.getLogger(__name__)
+
+_LEAST_GAP_S: Final = 0.5
+"""Between two scans: a file that is being written notifies all the time."""
+
+
+class Watcher:
+    """`catalog` is what the last look saw."""
+
+    def __init__(self, places: Places, settings: Settings, ledger: Ledger) -> None:
+        self.catalog = Catalog()
+        self._places = places
+        self._settings = settings.watch
+        self._ledger = ledger
+        self._keeper = CatalogKeeper(places, settings, ledger.remembered_films())
+        self._bell = Bell()
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """`listener` is called after every look. It must be quick and must not raise."""
+        self._listeners.append(listener)
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Looks again and again; started once the first look is over."""
+        hint = Hint(functools.partial(_ring_from_thread, asyncio.get_running_loop(), self._bell))
+        is_first = True
+        try:
+            while True:
+                started_s = time.monotonic()
+                catalog = await anyio.to_thread.run_sync(self._keeper.look, started_s, abandon_on_cancel=True)
+                if catalog.problem and catalog.problem != self.catalog.problem:
+                    _log.warning("films cannot be looked for", extra=fields(why=catalog.problem))
+                self.catalog = catalog
+                await self._remember()
+                for listener in self._listeners:
+                    listener()
+                if is_first:
+                    is_first = False
+                    task_status.started()
+                await anyio.to_thread.run_sync(self._point, hint, catalog)
+                if not catalog.is_partial:
+                    gap_s = min(_LEAST_GAP_S, self._settings.scan_interval_s)
+                    await anyio.sleep(max(0.0, gap_s - (time.monotonic() - started_s)))
+                    await self._bell.wait(max(0.0, self._settings.scan_interval_s - (time.monotonic() - started_s)))
+        finally:
+            hint.stop()
+
+    async def _remember(self) -> None:
+        settled = self._keeper.take_newly_settled()
+        if settled:
+            try:
+                await self._ledger.remember_films(settled)
+            except StoreUnavailable as unavailable:
+                _log.warning("settled films are not remembered", extra=fields(why=unavailable.why))
+
+    def _point(self, hint: Hint, catalog: Catalog) -> None:
+        if catalog.problem or self._settings.force_polling or not notifies(self._places.raw_videos):
+            hint.watch(frozenset())
+        else:
+            raw_videos = self._places.raw_videos
+            hint.watch(frozenset(str(folder) for folder in (raw_videos, *(raw_videos / p for p in catalog.projects))))
+
+
+def _ring_from_thread(loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
+    with contextlib.suppress(RuntimeError):  # the daemon has ended meanwhile
+        loop.call_soon_threadsafe(bell.ring)
