@@ -1,0 +1,108 @@
+"""Which frames of a shot and of an interval are wanted."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frame_extractor.contract import ExtractionSettings, Mode
+from frame_extractor.plan import GRID_PICKS, grid_step, interval_picks, plan, shot_picks
+from frame_extractor.shots import Samples, Shot
+
+LENGTHS = st.integers(1, 5000)
+WANTED = st.integers(1, 60)
+STARTS = st.integers(0, 100_000)
+
+
+def samples_of(n: int, *, step: int = 1, fps: float = 24.0) -> Samples:
+    """`n` samples, every `step`th frame of a film of `fps` frames a second, all alike."""
+    indices = np.arange(n) * step
+    return Samples(indices, indices / fps, np.zeros(n), frozenset())
+
+
+@given(STARTS, LENGTHS, WANTED)
+def test_a_shot_gives_as_many_distinct_picks_as_wanted_or_as_it_has(start: int, length: int, wanted: int) -> None:
+    """Never a frame twice, never one of another shot."""
+    picks = shot_picks(Shot(start, start + length), wanted)
+    assert len(picks) == min(wanted, length)
+    assert picks == sorted(set(picks))
+    assert start <= picks[0]
+    assert picks[-1] < start + length
+
+
+@given(STARTS, LENGTHS, WANTED)
+def test_every_pick_is_on_the_grid(start: int, length: int, wanted: int) -> None:
+    """Grid numbers count from the start of the film: a worker knows them before it knows the shot's end."""
+    step = grid_step(length, wanted)
+    assert length / step <= GRID_PICKS * wanted
+    assert step == 1 or length / (step // 2) > GRID_PICKS * wanted
+    assert all(pick % step == 0 for pick in shot_picks(Shot(start, start + length), wanted))
+
+
+@given(STARTS, st.integers(1, 2000), st.integers(2, 20))
+def test_picks_are_spread_evenly(start: int, length: int, wanted: int) -> None:
+    """The widest and the narrowest distance differ by no more than a grid step."""
+    gaps = np.diff(shot_picks(Shot(start, start + length), wanted))
+    if len(gaps) > 1 and length > wanted:
+        assert gaps.max() - gaps.min() <= grid_step(length, wanted)
+
+
+@given(STARTS, st.integers(100, 5000), st.integers(1, 10))
+def test_the_edges_of_a_long_shot_are_left_alone(start: int, length: int, wanted: int) -> None:
+    """The first and the last tenth: fades, and blur into the cut."""
+    picks = shot_picks(Shot(start, start + length), wanted)
+    assert picks[0] >= start + length // 10
+    assert picks[-1] < start + length - length // 10
+
+
+def test_a_shot_hardly_longer_than_wanted_is_used_to_its_edges() -> None:
+    """Ten frames of twelve: trimming would leave too few."""
+    assert shot_picks(Shot(100, 112), 10) == [100, 101, 102, 104, 105, 106, 107, 109, 110, 111]
+
+
+def test_an_interval_takes_the_first_frame_at_or_after_it() -> None:
+    """At 24 frames a second and 2 s: every 48th frame."""
+    assert list(interval_picks(samples_of(100), 2.0)) == [(0, 0), (1, 48), (2, 96)]
+
+
+def test_an_interval_whose_frame_was_not_sampled_takes_the_next_sampled_one() -> None:
+    """Every fifth frame decoded: 48 and 96 are not among them."""
+    found = list(interval_picks(samples_of(20, step=5), 2.0))
+    assert [(interval, sample * 5) for interval, sample in found] == [(0, 0), (1, 50)]
+
+
+def test_intervals_shorter_than_a_frame_give_every_frame_once() -> None:
+    """Otherwise one frame would be written under many names."""
+    picks = plan(samples_of(10), [Shot(0, 10)], ExtractionSettings(mode=Mode.INTERVAL, interval_seconds=0.01))
+    assert [pick.frame_index for pick in picks] == list(range(10))
+
+
+def test_a_time_rounded_down_by_the_container_is_still_on_time() -> None:
+    """Matroska says 1.999 s for a frame at 2 s."""
+    times = np.array([0.0, 1.0, 1.9996, 3.0])
+    samples = Samples(np.arange(4), times, np.zeros(4), frozenset())
+    assert list(interval_picks(samples, 2.0)) == [(0, 0), (1, 2)]
+
+
+def test_hybrid_names_a_frame_both_want_once() -> None:
+    """It has a place in its shot and a number as interval."""
+    settings = ExtractionSettings(mode=Mode.HYBRID, frames_per_scene=40, interval_seconds=1.0)
+    picks = plan(samples_of(72), [Shot(0, 36), Shot(36, 72)], settings)
+    assert len({pick.frame_index for pick in picks}) == len(picks)
+    both = [pick for pick in picks if pick.scene is not None and pick.interval is not None]
+    assert [(pick.frame_index, pick.scene, pick.position, pick.interval) for pick in both] == [
+        (0, 0, 0, 0),
+        (24, 0, 24, 1),
+        (48, 1, 12, 2),
+    ]
+
+
+def test_scene_mode_gives_no_intervals_and_interval_mode_no_scenes() -> None:
+    """Each mode gives only what it is named for."""
+    shots = [Shot(0, 50), Shot(50, 100)]
+    of_scenes = plan(samples_of(100), shots, ExtractionSettings(mode=Mode.SCENE))
+    of_intervals = plan(samples_of(100), shots, ExtractionSettings(mode=Mode.INTERVAL))
+    assert {pick.interval for pick in of_scenes} == {None}
+    assert [pick.scene for pick in of_scenes] == [0] * 10 + [1] * 10
+    assert {pick.scene for pick in of_intervals} == {None}

@@ -1,0 +1,65 @@
+"""Scores to shots."""
+
+from __future__ import annotations
+
+import numpy as np
+from scenedetect.common import FrameTimecode
+from scenedetect.detectors import ContentDetector
+
+from frame_extractor.contract import ExtractionSettings
+from frame_extractor.score import content_score, small_hsv
+from frame_extractor.shots import Samples, Shot, find_shots
+
+
+def samples_with(scores: dict[int, float], n: int = 100, *, breaks: frozenset[int] = frozenset()) -> Samples:
+    """`n` consecutive frames, all alike but for these."""
+    values = np.zeros(n)
+    for sample, score in scores.items():
+        values[sample] = score
+    return Samples(np.arange(n), np.arange(n) / 24, values, breaks)
+
+
+def test_a_film_without_a_cut_is_one_shot() -> None:
+    """Not zero: it has frames, and they are wanted."""
+    assert find_shots(samples_with({}), ExtractionSettings()) == (Shot(0, 100),)
+
+
+def test_a_film_without_frames_has_no_shots() -> None:
+    """Nothing to pick from."""
+    assert find_shots(samples_with({}, 0), ExtractionSettings()) == ()
+
+
+def test_a_score_at_the_threshold_is_a_cut() -> None:
+    """PySceneDetect's rule: reached is enough."""
+    assert find_shots(samples_with({40: 30.0, 70: 29.9}), ExtractionSettings()) == (Shot(0, 40), Shot(40, 100))
+
+
+def test_cuts_closer_than_the_minimum_length_are_merged() -> None:
+    """A flash is one cut, not many."""
+    shots = find_shots(samples_with({30: 50.0, 60: 50.0, 62: 50.0, 64: 50.0}), ExtractionSettings())
+    assert shots == (Shot(0, 30), Shot(30, 60), Shot(60, 100))
+
+
+def test_missing_film_ends_the_running_shot() -> None:
+    """What could not be decoded is not bridged by a shot, whatever the scores say."""
+    shots = find_shots(samples_with({}, breaks=frozenset({33})), ExtractionSettings())
+    assert shots == (Shot(0, 33), Shot(33, 100))
+
+
+def test_shots_are_what_pyscenedetect_finds_on_the_same_frames() -> None:
+    """Scores and rules together, on noise that changes its brightness now and then."""
+    rng = np.random.default_rng(7)
+    colours = np.repeat(rng.integers(0, 255, (30, 3)), rng.integers(3, 40, 30), axis=0)
+    noise = rng.integers(-10, 10, (len(colours), 72, 128, 3))
+    frames = [(colour + grain).clip(0, 255).astype(np.uint8) for colour, grain in zip(colours, noise, strict=True)]
+    detector = ContentDetector(threshold=30.0, min_scene_len=15)
+    expected = [
+        cut.frame_num
+        for index, frame in enumerate(frames)
+        for cut in detector.process_frame(FrameTimecode(index, fps=24.0), np.ascontiguousarray(frame[..., ::-1]))
+    ]
+    small = [small_hsv(frame) for frame in frames]
+    scores = np.array([0.0, *(content_score(a, b) for a, b in zip(small, small[1:], strict=False))])
+    samples = Samples(np.arange(len(frames)), np.arange(len(frames)) / 24, scores, frozenset())
+    assert len(expected) > 3
+    assert [shot.start for shot in find_shots(samples, ExtractionSettings())[1:]] == expected
