@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import anyio
@@ -33,6 +33,7 @@ from framed.log import configure, fields
 from framed.machine import Machine
 from framed.model.job import Moment, Running
 from framed.places import Places, make_folders
+from framed.policy.shares import Budget
 from framed.policy.shares import budget as budget_of
 from framed.reconcile import adopt
 from framed.running import announced
@@ -49,13 +50,20 @@ _LAST_WORDS_S: Final = 0.1
 _LONGEST_LOG_NAME_BYTES: Final = 200
 
 
-def run(places: Places, settings: Settings, *, extractor: Sequence[str] = EXTRACTOR) -> None:
+def run(
+    places: Places,
+    settings: Settings,
+    *,
+    extractor: Sequence[str] = EXTRACTOR,
+    ready: Callable[[Budget], None] | None = None,
+) -> None:
     """Runs the daemon until SIGTERM, SIGINT or `shutdown`; the films it started go on.
 
-    `extractor`: the command that a specification's path is added to. Raises FramedError.
+    `extractor`: the command that a specification's path is added to. `ready` is called once the socket answers. Raises
+    FramedError.
     """
     try:
-        anyio.run(functools.partial(serve, places, settings, extractor=extractor))
+        anyio.run(functools.partial(serve, places, settings, extractor=extractor, ready=ready))
     except BaseExceptionGroup as group:
         # A task's expected failure is told like any other: as one line.
         expected = group.subgroup(FramedError)
@@ -64,7 +72,13 @@ def run(places: Places, settings: Settings, *, extractor: Sequence[str] = EXTRAC
         raise _first(expected) from None
 
 
-async def serve(places: Places, settings: Settings, *, extractor: Sequence[str] = EXTRACTOR) -> None:
+async def serve(
+    places: Places,
+    settings: Settings,
+    *,
+    extractor: Sequence[str] = EXTRACTOR,
+    ready: Callable[[Budget], None] | None = None,
+) -> None:
     """As `run`, within a running event loop."""
     make_folders(places)
     configure(places.state / "framed.log")
@@ -72,14 +86,20 @@ async def serve(places: Places, settings: Settings, *, extractor: Sequence[str] 
         engine = TmuxEngine(places.tmux_socket, places.tmux_config)
         store = await anyio.to_thread.run_sync(Store, places.store)
         try:
-            await _serve(places, settings, store, engine, extractor)
+            await _serve(places, settings, store, engine, extractor=extractor, ready=ready)
         finally:
             with anyio.move_on_after(_CLOSING_S, shield=True):
                 await anyio.to_thread.run_sync(store.close)
 
 
 async def _serve(
-    places: Places, settings: Settings, store: Store, engine: TmuxEngine, extractor: Sequence[str]
+    places: Places,
+    settings: Settings,
+    store: Store,
+    engine: TmuxEngine,
+    *,
+    extractor: Sequence[str],
+    ready: Callable[[Budget], None] | None,
 ) -> None:
     ending = Bell()
     ledger = Ledger(store, functools.partial(_log_path, places))
@@ -109,6 +129,8 @@ async def _serve(
             await tasks.start(Intake(places, settings, ledger, watcher).run)
         await tasks.start(Server(places.control_socket, handlers).run, tasks)
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
+        if ready is not None:
+            ready(budget)
         await ending.wait()
         n_running = sum(isinstance(job.state, Running) for job in ledger.open_jobs())
         _log.info("framed ends", extra=fields(running_films_go_on=n_running))

@@ -10,6 +10,10 @@ import enum
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
+
+_NAMED: Final = 6
+"""Projects that a message names at most."""
 
 
 class Exit(enum.IntEnum):
@@ -109,11 +113,17 @@ class NoSuchProject(FramedError):
 
     def __init__(self, name: str, raw_videos: Path, known: Iterable[str]) -> None:
         self.name = name
+        known = tuple(known)
         self.nearest = nearest(name, known)
-        hint = (
-            f"; did you mean {self.nearest!r}?" if self.nearest else f"; make {raw_videos / name}/ and put a film in it"
-        )
-        super().__init__(f"no project {name!r} in {raw_videos}{hint if is_one_name(name) else ''}")
+        super().__init__(f"no project {name!r} in {raw_videos}{self._hint(raw_videos, sorted(known))}")
+
+    def _hint(self, raw_videos: Path, known: list[str]) -> str:
+        if self.nearest:
+            return f"; did you mean {self.nearest!r}?"
+        if known:
+            more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+            return f"; there are {', '.join(known[:_NAMED])}{more}"
+        return f"; make {raw_videos / self.name}/ and put a film in it" if is_one_name(self.name) else ""
 
 
 class NoFilm(FramedError):

@@ -85,4 +85,5 @@ def shown(path: Path) -> str:
 
 
 def _complain(name: str, message: str) -> None:
-    click.echo(f"{name}: {' '.join(message.split())}", err=True)
+    line = " ".join(message.split())
+    click.echo(line if line.startswith(f"{name} ") else f"{name}: {line}", err=True)

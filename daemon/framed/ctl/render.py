@@ -105,7 +105,7 @@ def _machine_parts(reply: StatusReply) -> list[str]:
         else f"CPU {machine.cpu_percent:.0f}%",
         f"memory {size(machine.memory_used_bytes)} of {size(machine.memory_total_bytes)}",
         f"slots {slots.used} of {slots.total}",
-        f"running {slots.running_projects} of at most {slots.max_active} projects",
+        f"running {slots.running_projects} of at most {slots.max_active} project{'s' * (slots.max_active != 1)}",
     ]
     if machine.output_free_bytes is not None:
         parts.append(f"{size(machine.output_free_bytes)} free for output")

@@ -1,0 +1,138 @@
+"""`framed`: starts and stops the daemon, and shows what it is set to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from framed.ctl.command_line import CONTEXT_SETTINGS, places_here, root_option, run
+from framed.errors import Exit, Refused
+
+if TYPE_CHECKING:
+    from framed.policy.shares import Budget
+
+END_TIMEOUT_S: Final = 15.0
+
+
+@click.group(context_settings=CONTEXT_SETTINGS)
+@root_option
+@click.version_option(package_name="framed", prog_name="framed", message="%(prog)s %(version)s")
+def framed() -> None:
+    """Drop films into raw_videos/PROJECT/, get their frames in datasets/PROJECT/frames/.
+
+    framed runs the service; framectl talks to it.
+    """
+
+
+@framed.command()
+@root_option
+def start() -> int:
+    """Run the daemon in the foreground until Ctrl-C or `framed stop`. Extractors outlive it."""
+    import shutil  # noqa: PLC0415
+
+    from framed.config import load_settings  # noqa: PLC0415
+    from framed.errors import TmuxMissing  # noqa: PLC0415
+    from framed.places import make_folders  # noqa: PLC0415
+
+    places = places_here(fresh=True)
+    settings = load_settings(places)
+    if shutil.which("tmux") is None:
+        raise TmuxMissing
+    made = make_folders(places)
+    if made:
+        click.echo(f"framed: made {', '.join(str(folder) for folder in made)}", err=True)
+    if places.state_is_elsewhere:
+        click.echo(f"framed: the root's file system cannot hold the state; it is in {places.state}", err=True)
+    from framed.app import run as run_daemon  # noqa: PLC0415
+
+    def ready(budget: Budget) -> None:
+        slots = "1 slot" if budget.slots == 1 else f"{budget.slots} slots"
+        click.echo(
+            f"framed is ready: root {places.root}, socket {places.control_socket}, {slots} for up to "
+            f"{budget.max_active} project{'s' * (budget.max_active != 1)} at once (pid {os.getpid()}; Ctrl-C ends it)"
+        )
+
+    run_daemon(places, settings, ready=ready)
+    return Exit.OK
+
+
+@framed.command()
+@root_option
+def stop() -> int:
+    """End the daemon. The films it has started go on, and it takes them back when it is started again."""
+    from framed.control.messages import Shutdown, ShutdownReply  # noqa: PLC0415
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    places = places_here()
+    with connect(places) as daemon, _process(daemon.hello.pid) as process:
+        reply = daemon.call("shutdown", Shutdown(), ShutdownReply)
+        if process is not None and not select.select([process], [], [], END_TIMEOUT_S)[0]:
+            raise Refused(f"framed (pid {daemon.hello.pid}) was told to end and still runs {END_TIMEOUT_S:.0f} s later")
+    going_on = f"; without it go on: {', '.join(reply.running)}" if reply.running else ""
+    click.echo(f"framed has ended{going_on}")
+    return Exit.OK
+
+
+@framed.command()
+@root_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
+def config(*, as_json: bool) -> int:
+    """Show every setting of framed.yaml, its value and where it comes from.
+
+    For what holds for one project: framectl submit PROJECT --dry-run.
+    """
+    from framed.config import described, load_settings  # noqa: PLC0415
+
+    places = places_here()
+    rows = described(load_settings(places), places)
+    if as_json:
+        import msgspec  # noqa: PLC0415
+
+        known = {key: {"value": value, "origin": origin} for key, value, origin in rows}
+        document = {"schema": 1, "root": str(places.root), "settings": known}
+        click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
+        return Exit.OK
+    click.echo(f"root {places.root}")
+    key_width, value_width = (max(len(str(row[column])) for row in rows) for column in (0, 1))
+    for key, value, origin in rows:
+        click.echo(f"{key:<{key_width}}  {value!s:<{value_width}}  {origin}")
+    return Exit.OK
+
+
+@framed.command()
+@click.option("--keep", metavar="DIR", type=click.Path(path_type=Path), help="Work in DIR, and leave it there.")
+def demo(keep: Path | None) -> int:
+    """Render a short film, extract it under a daemon of its own, and show what came out."""
+    from framed.demo import run as run_demo  # noqa: PLC0415
+
+    return run_demo(keep)
+
+
+@contextlib.contextmanager
+def _process(pid: int) -> Iterator[int | None]:
+    """A descriptor that becomes readable when the process has ended; None when it cannot be seen from here."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def main() -> None:
+    """Runs the command line and ends the process with its exit code."""
+    sys.exit(run(framed, "framed"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""`framectl submit --dry-run`: what would be done, and with which settings. Starts nothing and needs no daemon."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+import click
+import msgspec
+from rich.cells import cell_len
+
+from frame_extractor.contract import AttemptSpec, FilmEstimate
+from frame_extractor.cores import usable_cores
+from framed.config import JobSettings, Settings, load_settings, resolve
+from framed.ctl.render import duration, printable, size
+from framed.errors import Exit, FramedError, NoFilm, NoSuchProject, is_one_name
+from framed.model.project import FILM_SUFFIXES, FrameExtraction, Overrides
+from framed.places import Places
+from framed.policy.shares import Budget, budget, share
+from framed.scan import FoundResults, SeenFilm, films_in, fingerprint_of, read_results, scan_raw_videos
+
+ESTIMATE_TIMEOUT_S: Final = 600.0
+"""For opening every film of a project, which may lie on a slow network."""
+
+
+@dataclass(frozen=True)
+class _Project:
+    name: str
+    films: tuple[SeenFilm, ...]
+    job: JobSettings
+    done: frozenset[str]
+    """Paths of films that would be skipped."""
+
+
+def preview(places: Places, names: tuple[str, ...], overrides: Overrides, *, force: bool) -> Exit:
+    """Prints it. Raises the same errors as submitting would: NoSuchProject, NoFilm, SettingsError."""
+    settings = load_settings(places)
+    projects = [_project(places, settings, name, overrides, force=force) for name in names]
+    machine = budget(usable_cores(), settings.budget)
+    for project in projects:
+        workers = share(project.job.workers, machine.slots, min(len(projects), machine.max_active))
+        for line in _lines(project, places, machine, workers, n_projects=len(projects)):
+            click.echo(printable(line))
+    click.echo("dry run: nothing was started")
+    return Exit.OK
+
+
+def _project(places: Places, settings: Settings, name: str, overrides: Overrides, *, force: bool) -> _Project:
+    folder = places.films_dir(name)
+    if not is_one_name(name) or not os.path.isdir(folder):
+        raise NoSuchProject(name, places.raw_videos, scan_raw_videos(places.raw_videos).projects)
+    try:
+        films = films_in(folder)
+    except OSError as failed:
+        raise FramedError(f"{folder} cannot be read: {failed.strerror}") from None
+    if not films:
+        raise NoFilm(folder, FILM_SUFFIXES)
+    job = resolve(settings, places, name, overrides)
+    found = None if force else read_results(job.frames_dir)
+    return _Project(name, films, job, frozenset(film.path for film in films if _is_done(film, job, found)))
+
+
+def _is_done(film: SeenFilm, job: JobSettings, found: FoundResults | None) -> bool:
+    if found is None:
+        return False
+    return found.by_earlier_tool or found.complete.get(fingerprint_of(film)) == job.extraction
+
+
+def _lines(project: _Project, places: Places, machine: Budget, workers: int, *, n_projects: int) -> list[str]:
+    job, estimates = project.job, _estimates(project, workers)
+    values = {"workers_per_project": job.workers, "retry": job.retry} | msgspec.to_builtins(job.extraction)
+    lines = [project.name]
+    lines += [f"  {name:<20} {values[name]!s:<10} {job.origins[name]}" for name in FrameExtraction.__struct_fields__]
+    lines += [
+        f"  workers granted: {workers} ({_why(job, machine, n_projects)})",
+        f"  frames go to {job.frames_dir} ({job.origins['frames_dir']})",
+        f"  films in {places.films_dir(project.name)}:",
+    ]
+    width = max(cell_len(film.name) for film in project.films)
+    for film in project.films:
+        name = film.name + " " * (width - cell_len(film.name))
+        lines.append(f"    {name}  {size(film.signature.size_bytes):>8}  {_forecast(film, project, estimates)}")
+    possible = [estimate for estimate in estimates.values() if estimate.error is None]
+    if len(possible) > 1:
+        lines.append(f"    together: {_about(possible)}")
+    return lines
+
+
+def _why(job: JobSettings, machine: Budget, n_projects: int) -> str:
+    asked = "all" if job.workers == "auto" else job.workers
+    slots = "1 slot" if machine.slots == 1 else f"{machine.slots} slots"
+    at_once = min(n_projects, machine.max_active)
+    shared = "" if at_once == 1 else f" for {at_once} projects at once"
+    return f"asked for {asked}; {slots}{shared}, when nothing else runs"
+
+
+def _forecast(film: SeenFilm, project: _Project, estimates: dict[str, FilmEstimate]) -> str:
+    if film.path in project.done:
+        return "would be skipped: already extracted"
+    estimate = estimates[film.path]
+    if estimate.error is not None:
+        return f"would fail: {estimate.error.removeprefix(f'{film.name}: ')}"
+    return _about([estimate])
+
+
+def _about(estimates: list[FilmEstimate]) -> str:
+    images, n_bytes = sum(each.images for each in estimates), sum(each.size_bytes for each in estimates)
+    wall_s = max(1, round(sum(each.wall_s for each in estimates)))
+    return f"about {images:,} frames, {size(n_bytes)}, {f'{wall_s} s' if wall_s < 60 else duration(wall_s)}"
+
+
+def _estimates(project: _Project, workers: int) -> dict[str, FilmEstimate]:
+    """What the extractor expects of each film that would not be skipped, by path. Raises FramedError."""
+    films = tuple(film.path for film in project.films if film.path not in project.done)
+    if not films:
+        return {}
+    spec = AttemptSpec(
+        project=project.name,
+        job_id="dry-run",
+        films=films,
+        frames_dir=str(project.job.frames_dir),
+        settings=project.job.extraction,
+        workers=workers,
+    )
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "frame_extractor", "estimate", "-", "--json"],
+            input=msgspec.json.encode(spec),
+            capture_output=True,
+            timeout=ESTIMATE_TIMEOUT_S,
+            check=True,
+        )
+        found = msgspec.json.decode(ended.stdout, type=list[FilmEstimate])
+    except subprocess.CalledProcessError as failed:
+        said = failed.stderr.decode(errors="replace").strip().splitlines()
+        raise FramedError(f"the extractor cannot estimate {project.name}: {said[-1] if said else failed}") from None
+    except subprocess.TimeoutExpired:
+        raise FramedError(f"the films of {project.name} could not be opened in {ESTIMATE_TIMEOUT_S:.0f} s") from None
+    except msgspec.MsgspecError as broken:
+        raise FramedError(f"the extractor's estimate of {project.name} is not understood: {broken}") from None
+    return dict(zip(films, found, strict=True))
