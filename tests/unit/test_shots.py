@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scenedetect.common import FrameTimecode
 from scenedetect.detectors import ContentDetector
@@ -59,7 +61,7 @@ def test_shots_are_what_pyscenedetect_finds_on_the_same_frames() -> None:
         for cut in detector.process_frame(FrameTimecode(index, fps=24.0), np.ascontiguousarray(frame[..., ::-1]))
     ]
     small = [small_hsv(frame) for frame in frames]
-    scores = np.array([0.0, *(content_score(a, b) for a, b in zip(small, small[1:], strict=False))])
+    scores = np.array([0.0, *(content_score(a, b) for a, b in itertools.pairwise(small))])
     samples = Samples(np.arange(len(frames)), np.arange(len(frames)) / 24, scores, frozenset())
     assert len(expected) > 3
     assert [shot.start for shot in find_shots(samples, ExtractionSettings())[1:]] == expected
