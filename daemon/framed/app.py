@@ -45,6 +45,8 @@ from framed.watch import Watcher
 _log: Final = logging.getLogger(__name__)
 
 _CLOSING_S: Final = 1.0
+_FIRST_LOOK_S: Final = 3.0
+"""How long clients wait for the first look at the films; longer when its disk hangs they do not."""
 _LAST_WORDS_S: Final = 0.1
 """For answers on their way, the one to `shutdown` among them."""
 _LONGEST_LOG_NAME_BYTES: Final = 200
@@ -119,12 +121,23 @@ async def _serve(
             budget=budget,
         )
         report = Report(ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine)
-        handlers = Handlers(places=places, settings=settings, ledger=ledger, report=report, shut_down=ending.ring)
+        handlers = Handlers(
+            places=places,
+            settings=settings,
+            ledger=ledger,
+            watcher=watcher,
+            supervisor=supervisor,
+            report=report,
+            shut_down=ending.ring,
+        )
         await tasks.start(_await_signal, ending)
         # Slots of what still runs are taken before anything may start, and before anybody may ask for more.
         await tasks.start(dispatcher.run, adopt(ledger, pool))
+        tasks.start_soon(supervisor.tidy)
         await tasks.start(machine.run)
         await tasks.start(watcher.run)
+        with anyio.move_on_after(_FIRST_LOOK_S):
+            await watcher.has_looked.wait()
         if settings.watch.auto_submit:
             await tasks.start(Intake(places, settings, ledger, watcher).run)
         await tasks.start(Server(places.control_socket, handlers).run, tasks)

@@ -70,6 +70,8 @@ class Catalog:
     projects: Mapping[str, CatalogProject] = field(default_factory=dict)
     problem: str = "looking for films"
     """Why it is not believed just now (then it is the last that was); empty when it is."""
+    looked_at_s: float = 0.0
+    """Monotonic; when the look began."""
     is_partial: bool = False
     """Some settled films have not been read yet; look again."""
 
@@ -107,7 +109,7 @@ class CatalogKeeper:
         """The catalog after one more look at the disk."""
         scan = scan_raw_videos(self._places.raw_videos)
         if scan.problem:
-            self._catalog = Catalog(self._catalog.projects, scan.problem)
+            self._catalog = Catalog(self._catalog.projects, scan.problem, now_s)
             return self._catalog
         self._unread = MOST_READ_PER_LOOK
         tracks: dict[str, Track] = {}
@@ -124,7 +126,7 @@ class CatalogKeeper:
             projects[name] = self._project(name, seen)
         self._tracks = tracks
         self._known = {name: self._known[name] for name in projects}
-        self._catalog = Catalog(projects, "", is_partial=self._unread < 0)
+        self._catalog = Catalog(projects, "", now_s, is_partial=self._unread < 0)
         return self._catalog
 
     def _film(self, film: SeenFilm, tracks: dict[str, Track], now_s: float) -> CatalogFilm:

@@ -17,8 +17,9 @@ from framed.bell import Bell
 from framed.clock import read_clocks
 from framed.intake import films_for
 from framed.ledger import Ledger
+from framed.liveness import boot_id
 from framed.log import fields
-from framed.model.job import Ending, Job, Options, Outcome, Running
+from framed.model.job import Ending, Job, Moment, Options, Outcome, Running
 from framed.policy.lifecycle import FilmsGone, IllegalEvent
 from framed.policy.schedule import Start, decide
 from framed.policy.shares import Budget
@@ -172,7 +173,13 @@ class Dispatcher:
         catalog = self._watcher.catalog
         if catalog.problem:
             return catalog.problem
+        if job.by == "user" and _is_before(catalog.looked_at_s, job.submitted):
+            return "looking for films"
         project = catalog.projects.get(job.project)
         if project is None or not project.settling or (job.by == "watch" and project.settled):
             return ""
         return project.settling_words(time.monotonic())
+
+
+def _is_before(monotonic_s: float, moment: Moment) -> bool:
+    return moment.boot_id == boot_id() and monotonic_s < moment.monotonic_s

@@ -44,6 +44,8 @@ class Hint:
         if folders != self._folders:
             self.stop()
             self._folders, self._stop = folders, threading.Event()
+            if not folders:
+                return
             # Not one of anyio's threads: they cannot be left behind when the daemon ends.
             threading.Thread(target=self._listen, args=(folders, self._stop), name="hint", daemon=True).start()
 

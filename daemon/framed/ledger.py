@@ -162,7 +162,7 @@ class Ledger:
             by=new.by,
             options=new.options,
             force=new.force,
-            submitted_at=now.utc,
+            submitted=now,
             log_path=self._log_path(new.project, now),
             state=Queued(since=now.utc),
         )

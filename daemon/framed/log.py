@@ -27,7 +27,7 @@ class _Lines(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the name is logging's
         line = super().formatMessage(record)
         named = getattr(record, "fields", {})
-        return " ".join([line, *(f"{name}={_shown(value)}" for name, value in named.items())])
+        return " ".join([line, *(f"{name}={shown(value)}" for name, value in named.items())])
 
 
 def configure(file: Path) -> None:
@@ -48,7 +48,8 @@ def configure(file: Path) -> None:
     logging.raiseExceptions = False
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """The value on one line, in quotes where it would otherwise run into what follows."""
     text = str(value)
     plain = text.isprintable() and not any(each in text for each in ' "=\\')
     return text if plain and text else '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -6,10 +6,12 @@ decides what an outcome means: that is policy's.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import random
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -25,8 +27,8 @@ from framed.clock import read_clocks
 from framed.config import RetrySettings
 from framed.engines import Engine, EngineRefused, EngineUnresponsive
 from framed.ledger import Ledger
-from framed.liveness import kill_tree, terminate, until_gone
-from framed.log import fields
+from framed.liveness import is_locked, kill_tree, terminate, until_gone
+from framed.log import fields, shown
 from framed.model.job import (
     Attempt,
     Cancelled,
@@ -48,6 +50,7 @@ EXTRACTOR: Final = (sys.executable, "-m", "frame_extractor", "run")
 """The extractor's command; the path of a specification follows."""
 
 POLL_S: Final = 0.5
+_LOCK_PATIENCE_S: Final = 2.0
 GRACE_S: Final = 5.0
 """Between asking an extractor to end and killing it."""
 
@@ -72,9 +75,6 @@ class Supervisor:
         self._bells: dict[str, Bell] = {}
         self.progress: dict[str, Progress] = {}
         """Job id -> what its running attempt says."""
-
-    def session_name(self, project: str) -> str:
-        return self._engine.session_name(project)
 
     def look_again(self, job_id: str) -> None:
         """The job was changed from outside; whoever watches over it looks at once."""
@@ -122,7 +122,32 @@ class Supervisor:
         job = self._ledger.job(job_id)
         assert isinstance(job.state, Running)
         layout = OutputLayout(Path(job.options.frames_dir))
-        await self._record(job_id, await self._observe(job_id, job.state.attempt, layout))
+        attempt = job.state.attempt
+        sight = await _look(layout, attempt)
+        if sight.is_alive and not await anyio.to_thread.run_sync(_holds_lock, layout):
+            # Whoever it is that the record names, it is no extractor at work in this folder.
+            outcome = _concluded(attempt, sight, await self._view(attempt))
+        else:
+            outcome = await self._observe(job_id, attempt, layout)
+        await self._record(job_id, outcome)
+
+    async def tidy(self) -> None:
+        """Sessions that a daemon left behind because it died just after a job ended are gone."""
+        with contextlib.suppress(EngineUnresponsive):
+            found = await self._engine.sessions()
+            for project in list(self._ledger.projects()):
+                job = self._ledger.latest(project)
+                session = self._engine.session_name(project)
+                if job is not None and isinstance(job.state, Complete | Cancelled) and session in found:
+                    await self._engine.close(session)
+
+    async def close_session(self, project: str) -> None:
+        """The project's session is gone, unless the engine does not answer."""
+        session = self._engine.session_name(project)
+        try:
+            await self._engine.close(session)
+        except EngineUnresponsive as failed:
+            _log.warning("session not closed", extra=fields(session=session, why=failed))
 
     async def _launch(self, job: Job, attempt: Attempt) -> Outcome | None:
         """None when the extractor was started, or may have been."""
@@ -166,7 +191,7 @@ class Supervisor:
                 elif not sight.is_alive:
                     return _concluded(attempt, sight, await self._view(attempt))
                 if self._is_cancelling(job_id):
-                    await self._end(attempt, sight.process)
+                    await self._end(job_id, attempt, sight.process)
                 elif sight.exit is not None and sight.process is not None:
                     await _outlive(attempt, sight.process)
                 await bell.wait(POLL_S)
@@ -174,10 +199,10 @@ class Supervisor:
             del self._bells[job_id]
             self.progress.pop(job_id, None)
 
-    async def _end(self, attempt: Attempt, process: ProcessIdentity | None) -> None:
+    async def _end(self, job_id: str, attempt: Attempt, process: ProcessIdentity | None) -> None:
         """The extractor was asked to end, and is dead after the grace time at the latest."""
         if process is None:
-            await self._close_session(attempt)
+            await self.close_session(self._ledger.job(job_id).project)
         else:
             await anyio.to_thread.run_sync(terminate, process)
             await _outlive(attempt, process)
@@ -200,14 +225,8 @@ class Supervisor:
         job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
         if isinstance(job.state, Complete):
             await anyio.to_thread.run_sync(_note_completion, self._completion_log, job, outcome)
-        if isinstance(job.state, Complete | Cancelled) and (last := job.last_attempt) is not None:
-            await self._close_session(last)
-
-    async def _close_session(self, attempt: Attempt) -> None:
-        try:
-            await self._engine.close(attempt.session)
-        except EngineUnresponsive as failed:
-            _log.warning("session not closed", extra=fields(session=attempt.session, why=failed))
+        if isinstance(job.state, Complete | Cancelled):
+            await self.close_session(job.project)
 
 
 async def _look(layout: OutputLayout, attempt: Attempt) -> Sight:
@@ -221,6 +240,16 @@ async def _outlive(attempt: Attempt, process: ProcessIdentity) -> None:
         return
     _log.warning("extractor killed", extra=fields(attempt=attempt.number, session=attempt.session, pid=process.pid))
     await anyio.to_thread.run_sync(kill_tree, process)
+
+
+def _holds_lock(layout: OutputLayout) -> bool:
+    """Whether somebody works in the folder; one that has just begun is given a moment to lock it. Blocking."""
+    until_s = time.monotonic() + _LOCK_PATIENCE_S
+    while not is_locked(layout.lock):
+        if time.monotonic() > until_s:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _concluded(attempt: Attempt, sight: Sight, view: SessionView | None) -> Outcome:
@@ -262,9 +291,8 @@ def _verdicts(job: Job, consequence: Consequence) -> Mapping[str, Verdict]:
 
 def _note_completion(log: Path, job: Job, outcome: Outcome) -> None:
     at = outcome.ended_at.astimezone().isoformat(sep=" ", timespec="seconds")
-    line = (
-        f"{at} {job.project}: COMPLETE, {outcome.images} frames in {job.options.frames_dir}, {outcome.wall_s:.0f} s\n"
-    )
+    frames = "1 frame" if outcome.images == 1 else f"{outcome.images} frames"
+    line = f"{at} {shown(job.project)}: COMPLETE, {frames} in {job.options.frames_dir} after {outcome.wall_s:.0f} s\n"
     try:
         with log.open("a", encoding="utf-8") as file:
             file.write(line)

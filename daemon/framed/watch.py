@@ -37,6 +37,7 @@ class Watcher:
 
     def __init__(self, places: Places, settings: Settings, ledger: Ledger) -> None:
         self.catalog = Catalog()
+        self.has_looked = anyio.Event()
         self._places = places
         self._settings = settings.watch
         self._ledger = ledger
@@ -44,14 +45,18 @@ class Watcher:
         self._bell = Bell()
         self._listeners: list[Callable[[], None]] = []
 
+    def look_now(self) -> None:
+        """The next look comes at once."""
+        self._bell.ring()
+
     def listen(self, listener: Callable[[], None]) -> None:
         """`listener` is called after every look. It must be quick and must not raise."""
         self._listeners.append(listener)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Looks again and again; started once the first look is over."""
+        """Looks again and again."""
+        task_status.started()
         hint = Hint(functools.partial(_ring_from_thread, asyncio.get_running_loop(), self._bell))
-        is_first = True
         try:
             while True:
                 started_s = time.monotonic()
@@ -62,9 +67,7 @@ class Watcher:
                 await self._remember()
                 for listener in self._listeners:
                     listener()
-                if is_first:
-                    is_first = False
-                    task_status.started()
+                self.has_looked.set()
                 await anyio.to_thread.run_sync(self._point, hint, catalog)
                 if not catalog.is_partial:
                     gap_s = min(_LEAST_GAP_S, self._settings.scan_interval_s)

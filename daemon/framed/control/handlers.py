@@ -39,6 +39,8 @@ from framed.model.project import FILM_SUFFIXES
 from framed.places import Places
 from framed.policy.lifecycle import CancelAsked, Changed, Event, IllegalEvent
 from framed.scan import films_in, fingerprint_of, read_results
+from framed.supervise import Supervisor
+from framed.watch import Watcher
 
 T = TypeVar("T")
 
@@ -70,11 +72,21 @@ class Handlers:
     """The verbs. Any number of clients may call at once."""
 
     def __init__(
-        self, *, places: Places, settings: Settings, ledger: Ledger, report: Report, shut_down: Callable[[], None]
+        self,
+        *,
+        places: Places,
+        settings: Settings,
+        ledger: Ledger,
+        watcher: Watcher,
+        supervisor: Supervisor,
+        report: Report,
+        shut_down: Callable[[], None],
     ) -> None:
         self._places = places
         self._settings = settings
         self._ledger = ledger
+        self._watcher = watcher
+        self._supervisor = supervisor
         self._report = report
         self._shut_down = shut_down
         self._changing = anyio.Lock()
@@ -109,8 +121,11 @@ class Handlers:
             for name in names:
                 if name not in self._report.project_names() and not await self._is_project(name):
                     raise NoSuchProject(name, self._places.raw_videos, self._report.project_names())
-            reply, job_ids = await _tried_again(lambda: self._cancel(params, names))
-        await self._ended(job_ids)
+            reply, jobs = await _tried_again(lambda: self._cancel(params, names))
+        for job in jobs:
+            if job.is_over and job.attempts:
+                await self._supervisor.close_session(job.project)
+        await self._ended(jobs)
         return reply
 
     async def shutdown(self, params: Shutdown) -> ShutdownReply:  # noqa: ARG002 -- every verb takes its params
@@ -148,9 +163,10 @@ class Handlers:
             return params.key, msgspec.json.encode(reply)
 
         await self._ledger.commit(events, new_jobs, answer=answer)
+        self._watcher.look_now()
         return reply
 
-    async def _cancel(self, params: Cancel, names: Iterable[str]) -> tuple[CancelReply, list[str]]:
+    async def _cancel(self, params: Cancel, names: Iterable[str]) -> tuple[CancelReply, list[Job]]:
         outcomes = []
         events: dict[str, Event] = {}
         verdicts: dict[str, Mapping[str, Verdict]] = {}
@@ -167,14 +183,14 @@ class Handlers:
                     verdicts[job.id] = dict.fromkeys(undecided, Verdict.CANCELLED)
             outcomes.append(CancelOutcome(project=name, cancelled=message == "cancelled", message=message))
         reply = CancelReply(outcomes=tuple(outcomes))
-        await self._ledger.commit(
+        jobs = await self._ledger.commit(
             events, verdicts=verdicts, answer=lambda _jobs: (params.key, msgspec.json.encode(reply))
         )
-        return reply, list(events)
+        return reply, list(jobs.values())
 
-    async def _ended(self, job_ids: Iterable[str]) -> None:
+    async def _ended(self, jobs: Iterable[Job]) -> None:
         with anyio.move_on_after(CANCEL_PATIENCE_S):
-            while any(self._ledger.is_open(job_id) for job_id in job_ids):
+            while any(self._ledger.is_open(job.id) for job in jobs):
                 await self._ledger.change()
 
     async def _is_project(self, name: str) -> bool:

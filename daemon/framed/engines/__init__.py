@@ -35,5 +35,8 @@ class Engine(Protocol):
     async def look(self, session: str) -> SessionView:
         """What the session shows now. Raises EngineUnresponsive."""
 
+    async def sessions(self) -> frozenset[str]:
+        """The names of all sessions there are. Raises EngineUnresponsive."""
+
     async def close(self, session: str) -> None:
         """The session is gone, and what ran in it was told so. Raises EngineUnresponsive."""

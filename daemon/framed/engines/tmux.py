@@ -88,6 +88,9 @@ class TmuxEngine:
     async def look(self, session: str) -> SessionView:
         return await self._in_thread(lambda: self._look(session))
 
+    async def sessions(self) -> frozenset[str]:
+        return await self._in_thread(lambda: frozenset(self._ask("list-sessions", "-F", "#{session_name}").stdout))
+
     async def close(self, session: str) -> None:
         await self._in_thread(lambda: self._ask("kill-session", "-t", _target(session)))
 

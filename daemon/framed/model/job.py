@@ -149,7 +149,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     by: Literal["user", "watch"]
     options: Options
     force: bool = False
-    submitted_at: datetime
+    submitted: Moment
     log_path: str
     state: JobState
     films: tuple[JobFilm, ...] = ()

@@ -52,10 +52,12 @@ def conclude(attempt: Attempt, evidence: Evidence, now: Moment) -> Outcome:
     if view is None:
         return _outcome(Ending.LOST, "it is gone, and tmux does not answer", now)
     if view.runs(attempt):
-        reason = "" if view.code else "it vanished"
+        # It may have ended in order and only its record could not be written.
+        ending = Ending.EXITED if view.code is not None and view.code < 128 else Ending.CRASHED
+        reason = "" if view.code is not None else "it vanished"
         if not evidence.was_started:
             reason = "it ended before it began; its session shows why"
-        return _outcome(Ending.CRASHED, reason, now, code=view.code)
+        return _outcome(ending, reason, now, code=view.code)
     if view.host is None or view.host != attempt.host:
         return _outcome(Ending.LOST, "its tmux server is gone", now)
     if not evidence.was_started or view.exists:

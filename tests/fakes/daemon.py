@@ -1,0 +1,25 @@
+"""`framed start --root ROOT` with the fake extractor: `python daemon.py ROOT`. Everything else is the real thing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from framed.app import run
+from framed.config import load_settings
+from framed.errors import FramedError
+from framed.places import load_places
+
+
+def main() -> int:
+    places = load_places(Path(sys.argv[1]).resolve())
+    try:
+        run(places, load_settings(places), extractor=(sys.executable, str(Path(__file__).with_name("extractor.py"))))
+    except FramedError as failed:
+        print(failed, file=sys.stderr)  # noqa: T201 -- a command line
+        return failed.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""An extractor for tests: a real process that keeps the contract's files, and misbehaves on request.
+
+Started as `python extractor.py SPEC.json`. What it does with a film stands in the film's first line, a few words of:
+
+    run S           work for S seconds before the film is done (default 0)
+    exit CODE [N]   end with this code, in the first N attempts only when N is given
+    crash [N]       SIGKILL itself, likewise
+    wait FILE       work until FILE exists
+    stubborn        ignore SIGTERM and SIGHUP
+    child           keep a child process that ignores SIGTERM, in the same session
+    silent          write no started record, and wait for ever
+
+A film of no such words is "extracted": one empty image, and its entry in the results.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from frame_extractor.contract import (
+    AttemptSpec,
+    ExitCode,
+    ExitRecord,
+    ExtractionSettings,
+    FilmResult,
+    Mode,
+    OutputLayout,
+    ProcessIdentity,
+    Progress,
+    Quality,
+    Results,
+    ResultsConfig,
+    Sampling,
+    Stage,
+    StartedRecord,
+    film_fingerprint,
+)
+
+
+class _Ended(BaseException):
+    """A signal asked for the end."""
+
+
+def main() -> int:
+    spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=AttemptSpec)
+    layout = spec.layout
+    layout.frames_dir.mkdir(parents=True, exist_ok=True)
+    layout.control.mkdir(exist_ok=True)
+    words = [_words(film) for film in spec.films]
+    ignores = any("stubborn" in each for each in words)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN if ignores else _raise_ended)
+    if any("silent" in each for each in words):
+        signal.pause()
+    began = time.monotonic()
+    _write(layout.started(spec.attempt), _started(spec))
+    code, reason, images = ExitCode.DONE, "", 0
+    try:
+        with _lock(layout):
+            for number, (film, commands) in enumerate(zip(spec.films, words, strict=True), 1):
+                code, reason = _extract(spec, number, film, commands)
+                if code:
+                    break
+                images += 1
+            if not code:
+                _write_results(spec)
+                _progress(spec, len(spec.films), spec.films[-1], 1.0)
+    except BlockingIOError:
+        code, reason = ExitCode.SUPERSEDED, "the folder is in use"
+    except _Ended:
+        code, reason = ExitCode.TERMINATED, "asked to end"
+    record = ExitRecord(
+        job_id=spec.job_id,
+        attempt=spec.attempt,
+        code=code,
+        reason=reason,
+        images=images,
+        wall_s=time.monotonic() - began,
+        ended_at=_now(),
+    )
+    _write(layout.exit(spec.attempt), record)
+    return code
+
+
+def _extract(spec: AttemptSpec, number: int, film: str, commands: list[str]) -> tuple[ExitCode, str]:
+    words = iter(commands)
+    for word in words:
+        match word:
+            case "run":
+                until = time.monotonic() + float(next(words))
+                while time.monotonic() < until:
+                    _progress(spec, number, film, 0.5)
+                    time.sleep(0.05)
+            case "wait":
+                awaited = Path(next(words))
+                while not awaited.exists():
+                    _progress(spec, number, film, 0.5)
+                    time.sleep(0.05)
+            case "child":
+                program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+                subprocess.Popen([sys.executable, "-c", program])
+            case "exit":
+                code = ExitCode(int(next(words)))
+                if spec.attempt <= int(next(words, "1000000")):
+                    return code, f"told to end with {code}"
+            case "crash":
+                if spec.attempt <= int(next(words, "1000000")):
+                    os.kill(os.getpid(), signal.SIGKILL)
+            case _:
+                continue
+    image = spec.layout.frames_dir / f"scene{number:04d}_pos0_frame000000_t0.00s.jpg"
+    image.touch()
+    return ExitCode.DONE, ""
+
+
+def _words(film: str) -> list[str]:
+    with contextlib.suppress(OSError, IndexError, UnicodeDecodeError):
+        return Path(film).read_text(encoding="utf-8").splitlines()[0].split()
+    return []
+
+
+@contextlib.contextmanager
+def _lock(layout: OutputLayout) -> Iterator[None]:
+    with layout.lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _progress(spec: AttemptSpec, number: int, film: str, fraction: float) -> None:
+    progress = Progress(
+        attempt=spec.attempt,
+        stage=Stage.DONE if fraction >= 1 else Stage.SCANNING,
+        film=os.path.basename(film),
+        film_number=number,
+        n_films=len(spec.films),
+        fraction=fraction,
+        film_seconds_done=fraction,
+        film_seconds_total=1.0,
+        images=number,
+        workers=spec.workers,
+        elapsed_s=1.0,
+        eta_s=1.0,
+        realtime_factor=1.0,
+        images_per_s=1.0,
+        updated_at=_now(),
+    )
+    _write(spec.layout.progress, progress)
+
+
+def _write_results(spec: AttemptSpec) -> None:
+    earlier: dict[str, FilmResult] = {}
+    with contextlib.suppress(OSError):
+        found = msgspec.json.decode(spec.layout.results.read_bytes(), type=Results)
+        earlier = {film.fingerprint: film for film in found.films}
+    for path in spec.films:
+        mark = film_fingerprint(path)
+        earlier[mark] = FilmResult(
+            name=os.path.basename(path),
+            path=path,
+            fingerprint=mark,
+            status="complete",
+            images=1,
+            settings=spec.settings,
+        )
+    films = tuple(earlier.values())
+    _write(
+        spec.layout.results,
+        Results(
+            total_episodes=len(films),
+            successful_episodes=len(films),
+            total_frames=len(films),
+            output_dir=spec.frames_dir,
+            config=_config(spec.settings, spec.workers),
+            timestamp=_now(),
+            films=films,
+        ),
+    )
+
+
+def _config(settings: ExtractionSettings, workers: int) -> ResultsConfig:
+    return ResultsConfig(
+        mode=Mode(settings.mode),
+        scene_threshold=settings.scene_threshold,
+        frames_per_scene=settings.frames_per_scene,
+        interval_seconds=settings.interval_seconds,
+        quality=Quality(settings.quality),
+        workers=workers,
+        min_scene_length=settings.min_scene_length,
+        sampling=Sampling(settings.sampling),
+        blur_threshold=settings.blur_threshold,
+        max_failed_fraction=settings.max_failed_fraction,
+    )
+
+
+def _started(spec: AttemptSpec) -> StartedRecord:
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    process = ProcessIdentity(pid=os.getpid(), started_at_ticks=int(fields[19]), boot_id=boot_id)
+    return StartedRecord(job_id=spec.job_id, attempt=spec.attempt, process=process, started_at=_now())
+
+
+def _write(path: Path, record: msgspec.Struct) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(msgspec.json.encode(record))
+    temporary.replace(path)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _raise_ended(_number: int, _frame: FrameType | None) -> None:
+    raise _Ended
+
+
+if __name__ == "__main__":
+    sys.exit(main())
