@@ -141,7 +141,7 @@ def load_places(root: Path, environ: Mapping[str, str] | None = None) -> Places:
         projects=given["projects"],
         logs=given["logs"],
         state=state,
-        sockets=state if _sockets_fit(state) else runtime_dir(env) / _hash(state),
+        sockets=_sockets_folder(state, env),
     )
 
 
@@ -162,8 +162,10 @@ def make_folders(places: Places) -> tuple[Path, ...]:
         except OSError as failed:
             raise PlaceNotUsable(folder, f"cannot be made: {failed.strerror}") from None
         made.append(folder)
-    for private in {places.state, places.sockets}:
-        make_private(private)
+    make_private(places.state)
+    if places.sockets != places.state:
+        make_private(places.sockets.parent)
+        make_private(places.sockets)
     return tuple(made)
 
 
@@ -196,7 +198,7 @@ def runtime_dir(environ: Mapping[str, str]) -> Path:
         # Asked for even when the variable is not set: cron and ssh do not set it, and must find the same sockets.
         if os.path.isabs(base) and os.path.isdir(base) and os.stat(base).st_uid == os.getuid():
             return Path(base) / "framed"
-    return Path(f"/tmp/framed-{os.getuid()}")  # noqa: S108 -- made private, and its owner checked
+    return _last_resort()
 
 
 def filesystem_type(path: Path, mountinfo: str) -> str:
@@ -242,8 +244,18 @@ def _existing(root: Path, source: str, *, fresh: bool) -> Path:
     return root.resolve()
 
 
+def _sockets_folder(state: Path, environ: Mapping[str, str]) -> Path:
+    short = runtime_dir(environ) / _hash(state)
+    return next((folder for folder in (state, short) if _sockets_fit(folder)), _last_resort() / _hash(state))
+
+
 def _sockets_fit(folder: Path) -> bool:
     return all(len(os.fsencode(folder / name)) <= LONGEST_SOCKET_PATH_BYTES for name in _SOCKET_NAMES)
+
+
+def _last_resort() -> Path:
+    """Always there and always short; made private, and its owner checked, before anything in it is used."""
+    return Path(f"/tmp/framed-{os.getuid()}")  # noqa: S108 -- see above
 
 
 def _state_home(environ: Mapping[str, str]) -> Path:

@@ -241,8 +241,13 @@ def test_sockets_go_to_the_runtime_folder_when_the_path_is_too_long(tmp_path: Pa
     make_folders(found)
     with listening(found.control_socket):
         pass
-    assert stat.S_IMODE(found.sockets.stat().st_mode) == 0o700
+    for folder in (found.sockets, found.sockets.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert load_places(Path(f"{too_long}y"), environ).sockets != found.sockets
+    far = tmp_path / ("x" * 100)
+    far.mkdir()
+    last = load_places(too_long, environ | {"XDG_RUNTIME_DIR": str(far)}).sockets
+    assert last.parent == Path(f"/tmp/framed-{os.getuid()}")
 
 
 def test_start_makes_every_folder_and_keeps_state_private(root: Path, environ: dict[str, str]) -> None:

@@ -43,7 +43,7 @@ def wait_for(places: Places, projects: tuple[str, ...], timeout_s: float | None)
             if not latest:
                 raise
             if not away:
-                click.echo(f"framectl: {unreachable}; waiting for it to come back", err=True)
+                click.echo(f"framectl: the daemon is away ({unreachable.why}); waiting for it to come back", err=True)
             away = True
         if len(ended) == len(projects):
             return _worst(set(ended.values()))

@@ -1,0 +1,492 @@
+"""`framectl` and `framed` as people type them: real commands against a real daemon, each in a process of its own.
+
+The daemon is the real one; its extractor is the fake one, which needs no film.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from framed.control.messages import StatusReply
+
+FAKE_DAEMON = Path(__file__).resolve().parents[1] / "fakes" / "daemon.py"
+PATIENCE_S = 20.0
+
+PERMISSIONS_COUNT = () if os.getuid() else ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+"""Runs a command as one for whom permissions count: for root they do not."""
+needs_permissions = pytest.mark.skipif(
+    bool(PERMISSIONS_COUNT) and shutil.which("setpriv") is None, reason="run by root, and there is no setpriv"
+)
+
+SETTINGS = """
+watch: {auto_submit: false, scan_interval_s: 0.2, settle_s: 0, settle_scans: 1, force_polling: true}
+budget: {slots: 4, max_active: 2}
+retry: {base_s: 0.1, max_s: 0.1}
+"""
+
+
+@dataclass
+class Site:
+    """One root with what belongs to it; nothing of the user's is touched."""
+
+    folder: Path
+    daemons: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root"
+
+    @property
+    def socket(self) -> Path:
+        return self.root / "state" / "control.sock"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in ("FRAMED_ROOT", "TMUX")}
+        return kept | {"HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder / "run"), "NO_COLOR": "1"}
+
+    def film(self, project: str, words: str = "", name: str = "film.mkv") -> Path:
+        path = self.root / "raw_videos" / project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{words}\n{project} {name}")
+        return path
+
+    def run(
+        self, *command: str, cwd: Path | None = None, within: Sequence[str] = (), **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*within, sys.executable, "-m", *command],
+            cwd=cwd or self.root,
+            env=self.environ | environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def ctl(
+        self, *arguments: str, cwd: Path | None = None, within: Sequence[str] = (), **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        return self.run("framed.ctl", *arguments, cwd=cwd, within=within, **environ)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """A daemon whose socket answers."""
+        log = (self.folder / "daemon.log").open("a")
+        daemon = subprocess.Popen(
+            [sys.executable, *(command or (str(FAKE_DAEMON), str(self.root)))],
+            cwd=self.folder,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        log.close()
+        self.daemons.append(daemon)
+        until(lambda: daemon.poll() is not None or self.ctl("status").returncode == 0)
+        assert daemon.poll() is None, (self.folder / "daemon.log").read_text()
+        return daemon
+
+    def state_of(self, project: str) -> str:
+        reply = msgspec.json.decode(self.ctl("status", "--json", project).stdout, type=StatusReply)
+        return reply.projects[0].state.value
+
+    def close(self) -> None:
+        for daemon in self.daemons:
+            daemon.kill()
+            daemon.communicate()
+        tmux = self.root / "state" / "tmux.sock"
+        if tmux.exists():
+            subprocess.run(["tmux", "-S", str(tmux), "kill-server"], capture_output=True, check=False)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    # Not tmp_path: its name is too long for a socket, and would be a test of something else.
+    with tempfile.TemporaryDirectory(prefix="framectl-", ignore_cleanup_errors=True) as folder:
+        made = Site(Path(folder).resolve())
+        (made.root / "raw_videos").mkdir(parents=True)
+        (made.root / "configs" / "projects").mkdir(parents=True)
+        (made.root / "configs" / "framed.yaml").write_text(SETTINGS)
+        (made.folder / "run").mkdir(mode=0o700)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+@pytest.fixture
+def running(site: Site) -> Site:
+    site.start()
+    return site
+
+
+# ------------------------------------------------------------------------------------------------ without a daemon
+
+
+def test_missing_socket_and_dead_daemon_are_told_apart(site: Site) -> None:
+    """Both are exit code 3, one line, and what to type."""
+    never = site.ctl("status", "--once")
+    assert (never.returncode, never.stdout) == (3, "")
+    assert never.stderr == (
+        f"framectl: framed is not running: there is no socket {site.socket}; "
+        f"start framed with: framed start --root {site.root}\n"
+    )
+    daemon = site.start()
+    daemon.kill()
+    daemon.wait()
+    died = site.ctl()
+    assert died.returncode == 3
+    assert f"nobody listens on {site.socket}" in died.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sttaus"], "Did you mean 'status'?"),
+        (["submit"], "say which project"),
+        (["submit", ","], "say which project"),
+        (["submit", "onward", "--mode", "scen"], "must be scene, interval or hybrid, not 'scen'"),
+        (["submit", "onward", "--scene-threshold=-3"], "must be a number above 0 and at most 255, not -3"),
+        (["submit", "onward", "--workers-per-project", "many"], "must be a whole number from 1 to 1024 or auto"),
+        (["submit", "onward", "--frames-per-scene", "2.5"], "must be a whole number from 1 to 1000, not 2.5"),
+        (["submit", "onward", "--interval-seconds", "nan"], "must be a number above 0"),
+        (["submit", "onward", "--frames-per-scen", "5"], "--frames-per-scene"),
+        (["wait", "onward", "--timeout", "-1"], "--timeout"),
+        (["status", "--root", "/no/such/folder"], "root /no/such/folder (from --root): no such folder"),
+    ],
+)
+def test_wrong_command_line_is_one_line_and_exit_2(site: Site, arguments: list[str], message: str) -> None:
+    """Nothing on stdout, nothing sent to any daemon."""
+    ended = site.ctl(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert message in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_folder_that_is_no_root_says_so(site: Site) -> None:
+    """Outside every root, and no daemon runs."""
+    ended = site.ctl("status", cwd=site.folder)
+    assert ended.returncode == 3
+    assert f"{site.folder} is no root" in ended.stderr
+
+
+def test_broken_settings_file_is_named_by_every_command(site: Site) -> None:
+    """Where the state is can depend on it, so no command guesses."""
+    (site.root / "configs" / "framed.yaml").write_text("paths:\n  state: [")
+    for command in (("framed.ctl", "status"), ("framed", "config"), ("framed", "start")):
+        ended = site.run(*command)
+        assert ended.returncode == 2
+        assert f"{site.root}/configs/framed.yaml:2: is no valid YAML" in ended.stderr
+        assert ended.stderr.count("\n") == 1
+
+
+def test_config_shows_every_value_and_its_origin(site: Site) -> None:
+    """For people as a table, for scripts as JSON."""
+    table = site.run("framed", "config")
+    assert table.returncode == 0
+    rows = {line.split()[0]: line.split()[1:] for line in table.stdout.splitlines()}
+    assert rows["budget.slots"] == ["4", "configs/framed.yaml"]
+    assert rows["frame_extraction.mode"] == ["hybrid", "default"]
+    document = json.loads(site.run("framed", "config", "--json").stdout)
+    assert document["settings"]["watch.auto_submit"] == {"value": False, "origin": "configs/framed.yaml"}
+    assert document["settings"]["paths.raw_videos"]["value"] == str(site.root / "raw_videos")
+
+
+# ------------------------------------------------------------------------------------------------------ framed start
+
+
+def test_start_says_when_it_is_ready_and_a_second_one_is_refused(site: Site) -> None:
+    """One line with root, socket and budget; the second names the first's pid, and the live socket stays."""
+    daemon = site.start("-m", "framed", "start", "--root", str(site.root))
+    assert daemon.stdout is not None
+    ready = daemon.stdout.readline()
+    assert str(site.root) in ready
+    assert str(site.socket) in ready
+    assert "4 slots for up to 2 projects" in ready
+    second = site.run("framed", "start")
+    assert second.returncode == 6
+    assert f"already running for {site.root} (pid {daemon.pid})" in second.stderr
+    assert site.ctl().returncode == 0
+
+
+def test_stop_returns_when_the_daemon_is_gone(site: Site) -> None:
+    """`framed stop && framed start` never finds the old one; a second stop is exit code 3."""
+    daemon = site.start()
+    stopped = site.run("framed", "stop", cwd=site.folder)
+    assert (stopped.returncode, stopped.stdout) == (0, "framed has ended\n")
+    assert daemon.wait(timeout=1) == 0
+    assert site.run("framed", "stop").returncode == 3
+
+
+def test_start_without_tmux_says_how_to_get_it(site: Site) -> None:
+    """Before anything is made."""
+    (site.folder / "fresh").mkdir()
+    ended = site.run("framed", "start", cwd=site.folder / "fresh", PATH=str(site.folder))
+    assert ended.returncode == 6
+    assert "apt install tmux" in ended.stderr
+    assert not list((site.folder / "fresh").iterdir())
+
+
+def test_start_in_a_fresh_folder_makes_the_root(site: Site) -> None:
+    """The folder that one stands in, and says what was made."""
+    fresh = site.folder / "fresh"
+    fresh.mkdir()
+    daemon = subprocess.Popen(
+        [sys.executable, "-m", "framed", "start"],
+        cwd=fresh,
+        env=site.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    site.daemons.append(daemon)
+    assert daemon.stdout is not None
+    assert str(fresh) in daemon.stdout.readline()
+    first_look = site.ctl(cwd=fresh)
+    assert first_look.stdout.splitlines()[-1] == f"no projects yet; put a film into {fresh}/raw_videos/NAME/"
+    daemon.send_signal(signal.SIGINT)
+    _, told = daemon.communicate(timeout=10)
+    assert daemon.returncode == 0
+    assert f"made {fresh}/raw_videos" in told
+
+
+@needs_permissions
+def test_start_names_the_folder_it_may_not_make(site: Site) -> None:
+    """Permission denied: where."""
+    site.root.chmod(0o500)
+    ended = site.run("framed", "start", within=PERMISSIONS_COUNT)
+    site.root.chmod(0o700)
+    assert ended.returncode == 6
+    assert ended.stderr == f"framed: {site.root}/datasets: cannot be made: Permission denied\n"
+
+
+@needs_permissions
+def test_other_user_is_told_that_the_daemon_is_not_theirs(running: Site) -> None:
+    """Not that it is not running: that would send them off to start a second one."""
+    running.socket.chmod(0)
+    ended = running.ctl("status", within=PERMISSIONS_COUNT)
+    assert (ended.returncode, ended.stdout) == (6, "")
+    assert f"this user may not talk to the framed of {running.root}" in ended.stderr
+
+
+# -------------------------------------------------------------------------------------------------- with a daemon
+
+
+def test_submit_wait_and_status_tell_one_story(running: Site) -> None:
+    """Several projects in every spelling; --root after the verb, before it, and by the only running daemon."""
+    for project in ("onward", "orion", "luca", "me, myself & i"):
+        running.film(project)
+    submitted = running.ctl("submit", "onward,orion", "--projects", "luca,onward", cwd=running.folder)
+    assert submitted.returncode == 0, submitted.stderr
+    assert submitted.stdout == "onward: queued\norion: queued\nluca: queued\n"
+    with_comma = running.ctl("--root", str(running.root), "submit", "me, myself & i", cwd=Path("/"))
+    assert with_comma.stdout == "me, myself & i: queued\n"
+    waited = running.ctl(
+        "wait", "onward", "orion", "luca", "me, myself & i", "--root", str(running.root), cwd=Path("/")
+    )
+    assert waited.returncode == 0, waited.stderr
+    assert sorted(line.partition(" COMPLETE")[0] for line in waited.stdout.splitlines()) == [
+        *("luca", "me, myself & i", "onward", "orion"),
+    ]
+    document = json.loads(running.ctl("status", "--json", "orion", FRAMED_ROOT=str(running.root), cwd=Path("/")).stdout)
+    assert document["schema"] == 1
+    assert document["slots"]["total"] == 4
+    assert document["machine"]["cores"] >= 1
+    [orion] = document["projects"]
+    assert (orion["name"], orion["state"], orion["progress"]) == ("orion", "COMPLETE", 1.0)
+    assert running.ctl("submit", "orion").stdout.startswith("orion: already extracted")
+
+
+def test_bare_framectl_is_status_once(running: Site) -> None:
+    """And the same for `status` without --once."""
+    running.film("onward")
+    until(lambda: "onward" in running.ctl().stdout)
+    tables = [
+        [line.split() for line in running.ctl(*arguments).stdout.splitlines()[2:]]
+        for arguments in ([], ["status"], ["status", "--once"])
+    ]
+    assert tables[0] == tables[1] == tables[2]
+    assert tables[0][1][:2] == ["onward", "NEW"]
+
+
+def test_unknown_project_and_folder_without_film_are_exit_4(running: Site) -> None:
+    """The nearest name; the folder and the extensions. With --dry-run the same, word for word."""
+    running.film("onward")
+    (running.root / "raw_videos" / "empty").mkdir()
+    (running.root / "raw_videos" / "empty" / "film.mkv.part").touch()
+    until(lambda: "onward" in running.ctl().stdout)
+    for project, message in (
+        ("onwrd", "did you mean 'onward'?"),
+        ("empty", f"no video file in {running.root}/raw_vid"),
+    ):
+        told = {running.ctl("submit", project, *more).stderr for more in ([], ["--dry-run"])}
+        assert len(told) == 1
+        assert message in told.pop()
+        assert running.ctl("submit", project).returncode == 4
+    for verb in ("status", "wait", "cancel"):
+        assert running.ctl(verb, "onwrd").returncode == 4
+
+
+def test_wait_gives_failure_cancellation_and_time_out_their_codes(running: Site) -> None:
+    """1, 7 and 124; the worst counts; the reason stands in what is printed."""
+    gate = running.folder / "gate"
+    running.film("bad", "exit 65")
+    running.film("slow", f"wait {gate}")
+    running.ctl("submit", "bad", "slow")
+    failed = running.ctl("wait", "bad")
+    assert failed.returncode == 1
+    assert "bad FAILED" in failed.stdout
+    until(lambda: running.state_of("slow") == "RUNNING")
+    late = running.ctl("wait", "slow", "bad", "--timeout", "0.6")
+    assert late.returncode == 124
+    assert "not yet ended: slow (RUNNING" in late.stderr
+    assert running.ctl("cancel", "slow").stdout == "slow: cancelled\n"
+    assert running.ctl("wait", "slow").returncode == 7
+    assert running.ctl("wait", "slow", "bad").returncode == 1
+    again = running.ctl("cancel", "slow")
+    assert (again.returncode, again.stdout) == (0, "slow: nothing of it is queued or running\n")
+
+
+def test_wait_survives_a_restart_of_the_daemon(running: Site) -> None:
+    """It says that the daemon is away and that it is back, and ends with the film's result."""
+    gate = running.folder / "gate"
+    running.film("onward", f"wait {gate}")
+    running.film("quick")
+    running.ctl("submit", "quick", "onward")
+    waiting = subprocess.Popen(
+        [sys.executable, "-m", "framed.ctl", "wait", "quick", "onward"],
+        cwd=running.root,
+        env=running.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert waiting.stdout is not None
+    assert waiting.stderr is not None
+    assert waiting.stdout.readline().startswith("quick COMPLETE")
+    first = running.daemons[0]
+    first.kill()
+    first.wait()
+    assert "the daemon is away" in waiting.stderr.readline()
+    running.start()
+    assert "the daemon is back" in waiting.stderr.readline()
+    gate.touch()
+    told, _ = waiting.communicate(timeout=PATIENCE_S)
+    assert waiting.returncode == 0
+    assert told.startswith("onward COMPLETE")
+
+
+def test_submit_with_other_settings_than_the_running_ones_is_refused(running: Site) -> None:
+    """Options are never silently lost: exit code 6, both settings in the line."""
+    running.film("onward", f"wait {running.folder / 'gate'}")
+    running.ctl("submit", "onward")
+    until(lambda: running.state_of("onward") == "RUNNING")
+    assert running.ctl("submit", "onward").returncode == 0
+    refused = running.ctl("submit", "onward", "--mode", "scene")
+    assert (refused.returncode, refused.stdout) == (6, "")
+    assert "hybrid" in refused.stderr
+    assert "scene" in refused.stderr
+
+
+def test_mistake_in_a_project_file_is_exit_2_through_the_daemon_too(running: Site) -> None:
+    """File, line, key and the nearest key, as with --dry-run."""
+    running.film("onward")
+    (running.root / "configs" / "projects" / "onward.yaml").write_text("frame_extraction:\n  scene_treshold: 3\n")
+    for more in ([], ["--dry-run"]):
+        ended = running.ctl("submit", "onward", *more)
+        assert ended.returncode == 2
+        assert "onward.yaml:2: frame_extraction.scene_treshold: no such key; did you mean scene_thresh" in ended.stderr
+
+
+def test_elsewhere_several_daemons_are_named(running: Site) -> None:
+    """Which one is meant cannot be guessed."""
+    other = Site(running.folder / "second")
+    (other.root / "raw_videos").mkdir(parents=True)
+    daemon = running.start("-m", "framed", "start", "--root", str(other.root))
+    try:
+        until(lambda: other.run("framed.ctl", XDG_RUNTIME_DIR=running.environ["XDG_RUNTIME_DIR"]).returncode == 0)
+        ambiguous = running.ctl("status", cwd=Path("/"))
+        assert ambiguous.returncode == 2
+        assert f"2 daemons are running; say which with --root: {running.root}, {other.root}" in ambiguous.stderr
+    finally:
+        daemon.kill()
+        other.close()
+
+
+def test_closed_pipe_ends_framectl_without_a_word(running: Site) -> None:
+    """`framectl | head -1` is a thing to type."""
+    ended = subprocess.run(
+        ["bash", "-c", f"for _ in 1 2 3; do {sys.executable} -m framed.ctl | true; done"],
+        cwd=running.root,
+        env=running.environ,
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    assert ended.stderr == b""
+
+
+def test_commands_are_quick(running: Site) -> None:
+    """`status --once` under 0.3 s and `--help` under 0.2 s, by the best of a few: others work on this machine too."""
+    for project in range(50):
+        running.film(f"project-{project}")
+    until(lambda: "project-49" in running.ctl().stdout)
+    assert _best_s(running, "status", "--once") < 0.3
+    assert _best_s(running, "--help") < 0.2
+
+
+def _best_s(site: Site, *arguments: str) -> float:
+    times = []
+    for _ in range(5):
+        began = time.monotonic()
+        assert site.ctl(*arguments).returncode == 0
+        times.append(time.monotonic() - began)
+    return min(times)
+
+
+# ------------------------------------------------------------------------------------------------------- --dry-run
+
+
+@pytest.mark.shared_films
+def test_dry_run_shows_settings_films_grant_and_estimate_and_changes_nothing(site: Site) -> None:
+    """Without a daemon, with real films."""
+    shared = Path(__file__).resolve().parents[3] / "shared" / "films"
+    if not shared.is_dir():
+        pytest.skip(f"{shared} is not there")
+    folder = site.root / "raw_videos" / "reel"
+    folder.mkdir()
+    shutil.copy(shared / "formats" / "reel30.mkv", folder)
+    shutil.copy(shared / "broken" / "text_file.mp4", folder)
+    (site.root / "configs" / "projects" / "reel.yaml").write_text("frame_extraction: {quality: low}")
+    before = sorted(site.root.rglob("*"))
+    ended = site.ctl("submit", "reel", "--dry-run", "--mode", "scene", "--workers-per-project", "auto")
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(site.root.rglob("*")) == before
+    lines = [line.split() for line in ended.stdout.splitlines()]
+    assert ["mode", "scene", "--mode"] in lines
+    assert ["quality", "low", "configs/projects/reel.yaml"] in lines
+    assert ["retry", "3", "default"] in lines
+    assert "workers granted: 4 (asked for all; 4 slots, when nothing else runs)" in ended.stdout
+    assert f"frames go to {site.root}/datasets/reel/frames (default)" in ended.stdout
+    assert " 1.8 MB  about " in ended.stdout
+    assert "would fail: a text file, not a film" in ended.stdout
