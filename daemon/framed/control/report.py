@@ -103,9 +103,9 @@ class Report:
                 frames = project.results.total_frames if project and project.results else done.images
             case Failed(outcome=bad):
                 state, reason, elapsed_s = ProjectState.FAILED, bad.summary, bad.wall_s
-            case Cancelled(outcome=ended):
+            case Cancelled(outcome=ended, asked=asked):
                 state, elapsed_s = ProjectState.CANCELLED, ended.wall_s if ended else None
-                reason = ended.reason if ended else ""
+                reason = "on request" if asked else ended.reason if ended else ""
         is_running = state is ProjectState.RUNNING
         return ProjectStatus(
             name=job.project,

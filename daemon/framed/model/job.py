@@ -136,6 +136,8 @@ class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag="cancelled"):
     since: datetime
     outcome: Outcome | None = None
     """Of the attempt that ran; None when none did."""
+    asked: bool
+    """By `cancel`; else the user ended the extractor itself."""
 
 
 JobState = Queued | Running | Retrying | Complete | Failed | Cancelled

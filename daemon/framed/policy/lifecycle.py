@@ -84,7 +84,7 @@ def advance(job: Job, event: Event, now: Moment) -> Job:
             return _with(job, Running(since=now.utc, attempt=attempt), films=films)
         case Queued() | Retrying(), CancelAsked():
             last = job.last_attempt
-            return _with(job, Cancelled(since=now.utc, outcome=last.outcome if last else None))
+            return _with(job, Cancelled(since=now.utc, outcome=last.outcome if last else None, asked=True))
         case Queued() | Retrying(), Changed(options=options, force=force):
             return _with(job, Queued(since=now.utc), options=options, force=force, by="user", failures=0)
         case Queued() | Retrying(), FilmsGone(outcome=outcome):
@@ -95,7 +95,7 @@ def advance(job: Job, event: Event, now: Moment) -> Job:
             ended = msgspec.structs.replace(running.attempt, outcome=outcome)
             return _with(
                 job,
-                _after(outcome, consequence, now),
+                _after(running, outcome, consequence, now),
                 attempts=(*job.attempts, ended)[-KEPT_ATTEMPTS:],
                 failures=job.failures + _counts(consequence),
             )
@@ -103,14 +103,14 @@ def advance(job: Job, event: Event, now: Moment) -> Job:
             raise IllegalEvent(job, event)
 
 
-def _after(outcome: Outcome, consequence: Consequence, now: Moment) -> JobState:
+def _after(running: Running, outcome: Outcome, consequence: Consequence, now: Moment) -> JobState:
     match consequence:
         case Done():
             return Complete(since=now.utc, outcome=outcome)
         case GiveUp():
             return Failed(since=now.utc, outcome=outcome)
         case Stop():
-            return Cancelled(since=now.utc, outcome=outcome)
+            return Cancelled(since=now.utc, outcome=outcome, asked=running.cancelling)
         case Again(after_s=after_s) if after_s > 0:
             return Retrying(since=now.utc, due=Due(boot_id=now.boot_id, monotonic_s=now.monotonic_s + after_s))
         case Again():

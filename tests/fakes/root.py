@@ -1,0 +1,201 @@
+"""A root of its own for one test: a real daemon process on it, its tmux server, and nothing left behind.
+
+Waits are always for a condition, with a deadline that is only reached when something is broken.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from frame_extractor.contract import OutputLayout, ProcessIdentity, StartedRecord
+from framed.control.messages import (
+    Cancel,
+    CancelReply,
+    ProjectState,
+    ProjectStatus,
+    Status,
+    StatusReply,
+    Submit,
+    SubmitReply,
+)
+from framed.ctl.client import connect
+from framed.errors import FramedError
+from framed.liveness import is_alive, kill_tree
+from framed.model.project import Overrides
+from framed.places import Places, load_places
+
+T = TypeVar("T")
+
+DEADLINE_S: Final = 30.0
+
+QUICK: Final = """\
+budget: {slots: 4, max_active: 4}
+watch: {scan_interval_s: 0.2, settle_s: 0.1, settle_scans: 2}
+retry: {base_s: 0.2, max_s: 1}
+frame_extraction: {workers_per_project: 1}
+"""
+"""Settings under which a test need not wait."""
+
+_FAKES: Final = Path(__file__).parent
+
+
+def until(condition: Callable[[], T], what: str, deadline_s: float = DEADLINE_S) -> T:
+    """The condition's first true value; fails the test when there is none in time."""
+    ends = time.monotonic() + deadline_s
+    while not (value := condition()):
+        assert time.monotonic() < ends, f"not within {deadline_s:g} s: {what}"
+        time.sleep(0.02)
+    return value
+
+
+class Root:
+    """A root in `folder`, empty but for its settings."""
+
+    def __init__(self, folder: Path, settings: str = QUICK) -> None:
+        self.places: Places = load_places(folder)
+        self.places.raw_videos.mkdir(parents=True)
+        self.places.settings_file.parent.mkdir(parents=True)
+        self.places.settings_file.write_text(settings, encoding="utf-8")
+        self._daemons: list[subprocess.Popen[bytes]] = []
+
+    def film(self, project: str, words: str = "", name: str = "film.mp4") -> Path:
+        """A film that the fake extractor treats as its words say; see extractor.py. No two are the same film."""
+        path = self.places.films_dir(project) / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{words}\n{uuid.uuid4()}\n", encoding="utf-8")
+        return path
+
+    def start(self, *, real: bool = False, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """A daemon that answers; with the real extractor when asked."""
+        daemon = self.launch(real=real, environment=environment)
+        until(lambda: daemon.poll() is not None or self._answers(), "the daemon answers")
+        assert daemon.poll() is None, f"the daemon ended with {daemon.returncode}"
+        return daemon
+
+    def launch(self, *, real: bool = False, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """A daemon process, just begun."""
+        root = str(self.places.root)
+        real_one = [sys.executable, "-m", "framed", "start", "--root", root]
+        fake_one = [sys.executable, str(_FAKES / "daemon.py"), root]
+        log = self.places.root / f"daemon-{len(self._daemons)}.log"
+        with log.open("wb") as stderr:
+            daemon = subprocess.Popen(
+                real_one if real else fake_one, stderr=stderr, stdout=stderr, env={**os.environ, **(environment or {})}
+            )
+        self._daemons.append(daemon)
+        return daemon
+
+    def log_of(self, number: int) -> str:
+        """What daemon `number` (0-based) has written."""
+        return (self.places.root / f"daemon-{number}.log").read_text(encoding="utf-8")
+
+    def statuses(self) -> dict[str, ProjectStatus]:
+        with connect(self.places) as daemon:
+            return {each.name: each for each in daemon.call("status", Status(), StatusReply).projects}
+
+    def status(self, project: str) -> ProjectStatus | None:
+        return self.statuses().get(project)
+
+    def wait_for(self, project: str, *states: ProjectState, deadline_s: float = DEADLINE_S) -> ProjectStatus:
+        """The project's status, once it is in one of these states."""
+        seen: list[ProjectStatus | None] = [None]
+
+        def arrived() -> ProjectStatus | None:
+            seen[0] = self.status(project)
+            return seen[0] if seen[0] is not None and seen[0].state in states else None
+
+        try:
+            return until(arrived, f"{project} is one of {[state.value for state in states]}", deadline_s)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; it is {seen[0]}") from None
+
+    def submit(self, *projects: str, force: bool = False, key: str = "", **overrides: object) -> SubmitReply:
+        given = msgspec.convert(overrides, Overrides)
+        submit = Submit(projects=projects, overrides=given, force=force, key=key or uuid.uuid4().hex)
+        with connect(self.places) as daemon:
+            return daemon.call("submit", submit, SubmitReply)
+
+    def cancel(self, *projects: str) -> CancelReply:
+        with connect(self.places) as daemon:
+            return daemon.call("cancel", Cancel(projects=projects, key=uuid.uuid4().hex), CancelReply)
+
+    def layout(self, project: str) -> OutputLayout:
+        return OutputLayout(self.places.frames_dir(project))
+
+    def attempts(self, project: str) -> list[StartedRecord]:
+        """Every attempt of the project that has begun, in order."""
+        found = sorted(self.layout(project).control.glob("attempt-*.started.json"))
+        records = [msgspec.json.decode(path.read_bytes(), type=StartedRecord) for path in found]
+        return sorted(records, key=lambda record: record.attempt)
+
+    def extractor(self, project: str, attempt: int = 1) -> ProcessIdentity:
+        """The process of that attempt, once it has begun."""
+
+        def begun() -> ProcessIdentity | None:
+            records = {record.attempt: record.process for record in self.attempts(project)}
+            return records.get(attempt)
+
+        return until(begun, f"attempt {attempt} of {project} has begun")
+
+    def tmux(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One command to the root's own tmux server."""
+        command = ["tmux", f"-S{self.places.tmux_socket}", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+
+    def sessions(self) -> frozenset[str]:
+        return frozenset(self.tmux("list-sessions", "-F", "#{session_name}").stdout.split())
+
+    def end(self) -> None:
+        """No process of this root is left."""
+        for daemon in self._daemons:
+            daemon.kill()
+            daemon.wait(10)
+        self.tmux("kill-server")
+        for record in self.places.root.glob("**/.framed/attempt-*.started.json"):
+            process = msgspec.json.decode(record.read_bytes(), type=StartedRecord).process
+            kill_tree(process)
+            until(lambda process=process: not is_alive(process), "the extractor is gone")
+
+    def _answers(self) -> bool:
+        try:
+            connect(self.places).close()
+        except FramedError:
+            return False
+        return True
+
+
+def stop(daemon: subprocess.Popen[bytes], signum: signal.Signals = signal.SIGTERM) -> float:
+    """The daemon has ended; returns how long that took, in seconds."""
+    began = time.monotonic()
+    daemon.send_signal(signum)
+    daemon.wait(DEADLINE_S)
+    return time.monotonic() - began
+
+
+def roots(folder: Path) -> Iterator[Callable[..., Root]]:
+    """For a fixture: makes roots, and leaves nothing of them running."""
+    made: list[Root] = []
+
+    def make(settings: str = QUICK, name: str = "root") -> Root:
+        made.append(Root(folder / name, settings))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for root in made:
+            root.end()
+
+
+def names(statuses: Sequence[ProjectStatus]) -> list[str]:
+    return [each.name for each in statuses]

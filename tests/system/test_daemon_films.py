@@ -1,0 +1,295 @@
+"""A film's way through the daemon: found, extracted, retried, failed, cancelled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from framed.control.messages import ProjectState, Submitted
+from framed.ctl.client import CallFailed
+from framed.errors import Exit
+from framed.liveness import is_alive
+from tests.fakes.root import QUICK, Root, roots, until
+
+COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
+RUNNING, QUEUED, RETRYING = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING
+
+
+@pytest.fixture
+def new_root(tmp_path: Path) -> Iterator[Callable[..., Root]]:
+    yield from roots(tmp_path)
+
+
+@pytest.fixture
+def root(new_root: Callable[..., Root]) -> Root:
+    return new_root()
+
+
+def test_film_dropped_in_is_picked_up_and_completes(root: Root) -> None:
+    """Nobody asks for it; its session is gone afterwards, and a line says that it is complete."""
+    root.start()
+    root.film("onward")
+    status = root.wait_for("onward", COMPLETE)
+    assert (status.attempt, status.max_attempts, status.frames, status.progress) == (1, 4, 1, 1.0)
+    assert "onward: COMPLETE, 1 frame" in root.places.completion_log.read_text(encoding="utf-8")
+    until(lambda: not root.sessions(), "the session is gone")
+
+
+def test_killed_extractor_is_tried_again_and_completes(root: Root) -> None:
+    """`kill -9` counts as a failed attempt, and the next one runs in the same session."""
+    gate = root.places.root / "gate"
+    root.start()
+    root.film("onward", f"wait {gate}")
+    first = root.extractor("onward")
+    os.kill(first.pid, signal.SIGKILL)
+    root.extractor("onward", attempt=2)
+    running = root.wait_for("onward", RUNNING)
+    assert (running.attempt, running.session) == (2, "frame_extraction_onward")
+    gate.touch()
+    assert root.wait_for("onward", COMPLETE).attempt == 2
+
+
+def test_status_says_why_a_killed_film_waits(new_root: Callable[..., Root]) -> None:
+    """The backoff is shown with what it waits after."""
+    root = new_root(QUICK.replace("base_s: 0.2, max_s: 1", "base_s: 60, max_s: 60, jitter: 0"))
+    root.start()
+    root.film("onward", "crash")
+    status = root.wait_for("onward", RETRYING)
+    assert status.reason.startswith("retry in ")
+    assert status.reason.endswith(" s after exit 137 (killed)")
+
+
+def test_bad_film_fails_at_once(root: Root) -> None:
+    """The input is bad: no retry; its session stays to be read."""
+    root.start()
+    root.film("onward", "exit 65")
+    status = root.wait_for("onward", FAILED)
+    assert (status.attempt, status.reason) == (1, "exit 65 (told to end with 65)")
+    assert root.sessions() == {"frame_extraction_onward"}
+    assert len(root.attempts("onward")) == 1
+
+
+def test_film_that_always_fails_is_given_up_and_others_go_on(root: Root) -> None:
+    """`retry: 2` means three attempts."""
+    (root.places.projects).mkdir(parents=True)
+    root.places.project_file("bad").write_text("frame_extraction: {retry: 2}\n", encoding="utf-8")
+    root.start()
+    root.film("bad", "crash")
+    root.film("good", "run 0.2")
+    status = root.wait_for("bad", FAILED)
+    assert (status.attempt, status.max_attempts, status.reason) == (3, 3, "exit 137 (killed)")
+    assert len(root.attempts("bad")) == 3
+    assert root.wait_for("good", COMPLETE).attempt == 1
+
+
+def test_full_disk_waits_and_does_not_count(root: Root) -> None:
+    """Exit 75 in the first attempts, more of them than there are retries."""
+    root.places.projects.mkdir(parents=True)
+    root.places.project_file("onward").write_text("frame_extraction: {retry: 0}\n", encoding="utf-8")
+    root.start()
+    root.film("onward", "exit 75 2")
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+    assert len(root.attempts("onward")) == 3
+
+
+def test_no_film_is_submitted_twice_by_itself(root: Root) -> None:
+    """Neither a complete one under a new name, nor a failed or cancelled one, nor any of them after a restart."""
+    daemon = root.start()
+    done = root.film("done")
+    root.film("bad", "exit 65")
+    root.film("stopped", "run 60")
+    root.wait_for("stopped", RUNNING)
+    root.cancel("stopped")
+    jobs = {name: root.wait_for(name, COMPLETE, FAILED, CANCELLED).job_id for name in ("done", "bad", "stopped")}
+    done.rename(done.with_name("renamed.MP4"))
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait(5)
+    root.start()
+    root.film("marker", "")
+    root.wait_for("marker", COMPLETE)
+    after = root.statuses()
+    assert {name: after[name].job_id for name in jobs} == jobs
+
+
+def test_film_added_later_is_extracted_and_only_it(root: Root) -> None:
+    """The second job of a project is given the new film."""
+    root.start()
+    root.film("series", name="e01.mkv")
+    first = root.wait_for("series", COMPLETE)
+    root.film("series", name="e02.mkv")
+    until(lambda: (now := root.status("series")) and now.job_id != first.job_id, "a second job")
+    root.wait_for("series", COMPLETE)
+    assert "e01" not in root.layout("series").spec(2).read_text(encoding="utf-8")
+
+
+def test_results_of_another_store_are_believed(root: Root) -> None:
+    """A film that is complete on the disk is not extracted again by a daemon that has never seen it."""
+    daemon = root.start()
+    root.film("onward")
+    root.wait_for("onward", COMPLETE)
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait(5)
+    for file in root.places.state.glob("framed.db*"):
+        file.unlink()
+    root.start()
+    status = root.wait_for("onward", COMPLETE)
+    assert (status.job_id, status.frames) == (None, 1)
+
+
+def test_cancelled_extractor_is_gone_with_all_its_children(root: Root) -> None:
+    """Even one that ignores SIGTERM, with a child that does too; its session goes as well."""
+    root.start()
+    root.film("onward", "stubborn child wait /nowhere")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    children = until(lambda: _session_members(process.pid), "the child runs")
+    (outcome,) = root.cancel("onward").outcomes
+    assert outcome.cancelled
+    assert root.wait_for("onward", CANCELLED).reason == "on request"
+    until(lambda: not is_alive(process) and not _session_members(process.pid), f"{process} and {children} are gone")
+    until(lambda: not root.sessions(), "the session is gone")
+
+
+def test_queued_film_that_is_cancelled_never_starts(new_root: Callable[..., Root]) -> None:
+    """It says what it waits for, and then that it is cancelled."""
+    root = new_root(QUICK.replace("slots: 4, max_active: 4", "slots: 1, max_active: 1"))
+    gate = root.places.root / "gate"
+    root.film("a", f"wait {gate}")
+    root.start()
+    root.wait_for("a", RUNNING)
+    root.film("b")
+    assert root.wait_for("b", QUEUED).reason == "waiting for a place: 1 of 1 projects running"
+    assert root.cancel("b").outcomes[0].cancelled
+    gate.touch()
+    root.wait_for("a", COMPLETE)
+    assert root.wait_for("b", CANCELLED).attempt == 0
+    assert not root.attempts("b")
+
+
+def test_session_closed_by_hand_means_cancelled(root: Root) -> None:
+    """The user stopped it: no retry."""
+    root.start()
+    root.film("onward", "run 60")
+    root.extractor("onward")
+    root.tmux("kill-session", "-t", "=frame_extraction_onward:")
+    assert root.wait_for("onward", CANCELLED).reason == "its tmux session was closed"
+    assert len(root.attempts("onward")) == 1
+
+
+def test_lost_tmux_server_costs_no_attempt(root: Root) -> None:
+    """The film is started again on a new server."""
+    gate = root.places.root / "gate"
+    root.start()
+    root.film("onward", f"wait {gate}")
+    root.extractor("onward")
+    root.tmux("kill-server")
+    root.extractor("onward", attempt=2)
+    gate.touch()
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+
+
+def test_empty_raw_videos_freezes_and_deletes_nothing(root: Root) -> None:
+    """As when its disk is unmounted: what was known stays known, and goes on when it is back."""
+    root.start()
+    root.film("onward")
+    before = root.wait_for("onward", COMPLETE)
+    away = root.places.root / "away"
+    root.places.raw_videos.rename(away)
+    root.places.raw_videos.mkdir()
+    until(lambda: "its disk is not mounted" in root.log_of(0), "the daemon noticed")
+    assert root.status("onward") == before
+    root.places.raw_videos.rmdir()
+    away.rename(root.places.raw_videos)
+    root.film("orion")
+    root.wait_for("orion", COMPLETE)
+    assert root.wait_for("onward", COMPLETE).job_id == before.job_id
+
+
+def test_half_downloaded_film_is_not_a_film(root: Root) -> None:
+    """It becomes one when it gets its name."""
+    root.start()
+    part = root.film("onward", name="film.mkv.part")
+    root.film("marker")
+    root.wait_for("marker", COMPLETE)
+    assert not root.attempts("onward")
+    part.rename(part.with_suffix(""))
+    root.wait_for("onward", COMPLETE)
+
+
+HOSTILE = ["a.b", "a_b", "x#(touch pwned)", "#{pid}", "$x", "-x", "é 你", "a;b;", "n" * 200, "q\"'`"]
+
+
+def test_any_project_name_is_safe(root: Root) -> None:
+    """Each has a session and an output of its own, and nothing is executed."""
+    gate = root.places.root / "gate"
+    root.places.settings_file.write_text(QUICK.replace("slots: 4, max_active: 4", "slots: 10, max_active: 10"))
+    for name in HOSTILE:
+        root.film(name, f"wait {gate}")
+    root.start()
+    for name in HOSTILE:
+        root.extractor(name)
+    sessions = root.sessions()
+    assert len(sessions) == len(HOSTILE)
+    assert "frame_extraction_a_b" in sessions
+    gate.touch()
+    for name in HOSTILE:
+        root.wait_for(name, COMPLETE)
+        assert root.layout(name).results.is_file()
+    assert not list(root.places.root.rglob("pwned"))
+    assert not Path("pwned").exists()
+
+
+def test_names_that_lead_elsewhere_are_no_projects(root: Root) -> None:
+    """Nothing outside raw_videos can be named."""
+    root.film("onward")
+    root.start()
+    for name in ("../up", "..", ".", "", "a/b", "onward\0x", ".hidden"):
+        with pytest.raises(CallFailed) as failed:
+            root.submit(name)
+        assert failed.value.exit_code is Exit.NO_PROJECT
+
+
+def test_extractors_inherit_no_secrets(root: Root) -> None:
+    """Not the service manager's socket, nor what else lies in the daemon's environment."""
+    root.start(environment={"NOTIFY_SOCKET": "/nowhere", "AWS_SECRET_ACCESS_KEY": "hush"})
+    root.film("onward", "run 60")
+    environment = Path(f"/proc/{root.extractor('onward').pid}/environ").read_text(encoding="utf-8")
+    assert "NOTIFY_SOCKET" not in environment
+    assert "hush" not in environment
+    assert "PATH=" in environment
+
+
+def test_unwritable_output_is_said_and_retried(root: Root) -> None:
+    """A file lies where the project's folder should be: exit 73, charged like any failure."""
+    root.places.projects.mkdir(parents=True)
+    root.places.project_file("onward").write_text("frame_extraction: {retry: 1}\n", encoding="utf-8")
+    root.places.datasets.mkdir()
+    (root.places.datasets / "onward").touch()
+    root.start()
+    root.film("onward")
+    status = root.wait_for("onward", FAILED)
+    assert status.attempt == 2
+    assert status.reason.startswith("exit 73 (")
+    assert str(root.places.datasets / "onward") in status.reason
+
+
+def test_forced_submit_of_a_gone_film_fails_with_the_reason(root: Root) -> None:
+    """The film disappears between being submitted and being started."""
+    root.places.settings_file.write_text(QUICK.replace("settle_s: 0.1", "settle_s: 1"))
+    root.start()
+    film = root.film("onward")
+    assert root.submit("onward").outcomes[0].outcome is Submitted.QUEUED
+    shutil.rmtree(film.parent)
+    root.film("other")
+    assert root.wait_for("onward", FAILED).reason == f"no film is left in {film.parent}"
+
+
+def _session_members(leader: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "-s", str(leader)], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in listed.stdout.split() if int(pid) != leader]
