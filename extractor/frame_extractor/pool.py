@@ -22,8 +22,10 @@ from typing import Self
 import cv2
 
 from frame_extractor.errors import WorkerFault
-from frame_extractor.readers.pyav import PyavReader
-from frame_extractor.worker import ScanPart, Task, WriteDone, Written, run_task
+from frame_extractor.readers.fallback import LAST_READER
+from frame_extractor.tasks import Message, Task
+from frame_extractor.signals import held, leave_endings_to_parent
+from frame_extractor.worker import run_task
 
 AHEAD = 2
 """Tasks held ready beside the ones being worked on, so that no worker waits for the feeder."""
@@ -32,8 +34,6 @@ SILENCE_S = 180.0
 DEATHS_TO_FALL_BACK = 2
 DEATHS_TO_GIVE_UP = 3
 PR_SET_PDEATHSIG = 1
-
-Message = ScanPart | Written | WriteDone
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,16 @@ class WorkerPool:
 
     def __init__(self, n_workers: int) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._workers = [_Worker(self._context) for _ in range(n_workers)]
+        self._n_workers = n_workers
+        self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
+        try:
+            with held():
+                self._workers.extend(_Worker(self._context) for _ in range(self._n_workers))
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def __exit__(
@@ -128,7 +135,8 @@ class WorkerPool:
         self, worker: _Worker, assignment: _Assignment, waiting: deque[_Assignment]
     ) -> Iterator[tuple[int, Event]]:
         exit_code = worker.end(at_once=True)
-        self._workers[self._workers.index(worker)] = _Worker(self._context)
+        with held():
+            self._workers[self._workers.index(worker)] = _Worker(self._context)
         again = assignment.after_death()
         if again.deaths >= DEATHS_TO_GIVE_UP:
             yield assignment.number, GivenUp(f"its decoder died or hung {again.deaths} times (last exit {exit_code})")
@@ -147,7 +155,7 @@ class _Assignment:
 
     def after_death(self) -> _Assignment:
         deaths = self.deaths + 1
-        task = replace(self.task, reader=PyavReader.name) if deaths >= DEATHS_TO_FALL_BACK else self.task
+        task = replace(self.task, first_reader=LAST_READER) if deaths >= DEATHS_TO_FALL_BACK else self.task
         return _Assignment(self.number, task, deaths)
 
 
@@ -194,8 +202,7 @@ def _work(connection: Connection, parent_pid: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         return
-    # Ctrl-C reaches the whole terminal; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_endings_to_parent()
     cv2.setNumThreads(1)
     while True:
         try:

@@ -1,10 +1,11 @@
-"""SIGINT, SIGTERM and SIGHUP as one exception in the main thread, at a moment of our choosing."""
+"""SIGINT, SIGTERM and SIGHUP as one exception in the main thread, and the moments that must not be cut in two."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
@@ -15,14 +16,16 @@ _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class EndingSignals:
-    """While entered, the first ending signal raises Interrupted in the main thread; further ones change nothing,
+    """While entered, the first ending signal raises Interrupted in the main thread, on whatever line that is.
 
-    except that a third Ctrl-C ends the process on the spot: workers notice and die, `temp/` stays for the next attempt.
+    Further ones change nothing, except that a third Ctrl-C ends the process on the spot: workers notice and die,
+    `temp/` stays for the next attempt.
     """
 
     def __init__(self) -> None:
         self._received: int | None = None
-        self._raised = False
+        self._is_armed = True
+        self._is_raised = False
         self._presses = 0
         self._depth = 0
         self._before: dict[int, Any] = {}
@@ -48,11 +51,21 @@ class EndingSignals:
             yield
         finally:
             self._depth -= 1
-        self._raise_if_due()
+        if not self._is_raised:
+            self.check()
+
+    def check(self) -> None:
+        """Raises Interrupted when a signal has come, and again until disarmed.
+
+        To be called now and then: Python swallows what a signal handler raises while it runs a finalizer.
+        """
+        if self._received is not None and self._is_armed and self._depth == 0:
+            self._is_raised = True
+            raise Interrupted(self._received)
 
     def disarm(self) -> None:
         """From here on ending signals change nothing: what is left to do is the ending."""
-        self._raised = True
+        self._is_armed = False
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
@@ -61,9 +74,33 @@ class EndingSignals:
                 os._exit(128 + signal.SIGINT)
         if self._received is None:
             self._received = number
-        self._raise_if_due()
+        if not self._is_raised:
+            self.check()
 
-    def _raise_if_due(self) -> None:
-        if self._received is not None and not self._raised and self._depth == 0:
-            self._raised = True
-            raise Interrupted(self._received)
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Ending signals that come inside are delivered at its end. Processes started inside are born with them blocked."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    ours = [number for number, handler in before.items() if callable(handler)]
+    for number in ours:
+        signal.signal(number, lambda number, _frame: arrived.append(number))
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+        for number in ours:
+            signal.signal(number, before[number])
+        for came in arrived:
+            signal.raise_signal(came)
+
+
+def leave_endings_to_parent() -> None:
+    """In a worker process born inside `held()`: Ctrl-C, which reaches the whole terminal, is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)

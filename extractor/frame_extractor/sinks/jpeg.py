@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from PIL import Image
@@ -15,10 +16,11 @@ CHROMA_SUBSAMPLING = "4:2:0"
 
 def write_jpeg(picture: Rgb, path: Path, quality: Quality) -> int:
     """The picture stands complete at `path`; returns its size in bytes. Raises OSError, leaving nothing there."""
+    # Not straight into the file: Pillow takes a write that a full disk cut short for a whole one.
+    encoded = io.BytesIO()
+    Image.fromarray(picture).save(encoded, "JPEG", quality=quality.jpeg_quality, subsampling=CHROMA_SUBSAMPLING)
     try:
-        with path.open("wb") as file:
-            Image.fromarray(picture).save(file, "JPEG", quality=quality.jpeg_quality, subsampling=CHROMA_SUBSAMPLING)
-            return file.tell()
+        return path.write_bytes(encoded.getbuffer())
     except OSError:
         path.unlink(missing_ok=True)
         raise
