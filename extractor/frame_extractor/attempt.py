@@ -94,8 +94,10 @@ def folder_lock(spec: AttemptSpec) -> Iterator[None]:
             time.sleep(0.05)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} (job {spec.job_id}, attempt {spec.attempt})\n".encode())
-        yield
-        os.ftruncate(descriptor, 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

@@ -71,9 +71,10 @@ def extract(request: Request, *, retry: int) -> ExitCode:
     layout = request.layout
     endings: list[runner.Ending] = []
     with show.screen() as screen:
-        screen.note(f"{count(grant.workers, 'worker')} ({grant.why})")
         for n_tries in range(1, retry + 2):
             spec = _spec(request, layout, films, grant.workers)
+            if n_tries == 1:
+                screen.note(f"{count(grant.workers, 'worker')} ({grant.why})")
             ending = runner.run_attempt(spec, screen=screen)
             endings.append(ending)
             if ending.code is ExitCode.INTERNAL:

@@ -72,8 +72,11 @@ class Failure:
     """Unexpected: the log wants the traceback."""
 
 
-def failure_of(error: BaseException, film: Path | None = None) -> Failure:
-    """What `error`, met while extracting `film` (None: before or after any film), means for the attempt."""
+def failure_of(error: BaseException, film: Path | None = None, output: Path | None = None) -> Failure:
+    """What `error`, met while extracting `film` (None: before or after any film), means for the attempt.
+
+    `output` is named where the error does not say which file it is about.
+    """
     match error:
         case Interrupted(signal_number=signal.SIGINT):
             return Failure(ExitCode.INTERRUPTED, str(error), ends_attempt=True)
@@ -92,7 +95,7 @@ def failure_of(error: BaseException, film: Path | None = None) -> Failure:
         case OSError() if film is not None and _concerns(error, film):
             return _film_failure(error, film)
         case OSError() if error.errno is not None:
-            return _output_failure(error)
+            return _output_failure(error, output)
     where = f"{film.name}: " if film is not None else ""
     return Failure(ExitCode.INTERNAL, f"{where}internal fault: {_described(error)}", is_fault=True)
 
@@ -125,8 +128,8 @@ def _film_failure(error: OSError, film: Path) -> Failure:
     return Failure(ExitCode.OUTPUT_NOT_WRITTEN, f"{film}: cannot be read: {error.strerror}")
 
 
-def _output_failure(error: OSError) -> Failure:
-    what = os.fsdecode(error.filename2 or error.filename or "the output")
+def _output_failure(error: OSError, output: Path | None) -> Failure:
+    what = os.fsdecode(error.filename2 or error.filename or output or "the output")
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             code, line = ExitCode.DISK_FULL, f"no room left for {what} ({error.strerror}); free some and start again"

@@ -151,7 +151,7 @@ class _Runner:
             finally:
                 self._signals.disarm()
         except BaseException as error:  # noqa: BLE001 - the attempt's last line of defence: it owes an exit code
-            self._fail(failure_of(error), error)
+            self._fail(failure_of(error, output=self._spec.layout.folder), error)
         failure = deciding(self._failures)
         return Ending(
             code=failure.code if failure else ExitCode.DONE,
@@ -227,6 +227,7 @@ class _Runner:
     def _extract(self, todo: _ToDo, output: Output, engine: Engine, temp: Path) -> None:
         """The film's images and its entry are on the disk, or its failure is recorded."""
         spec, layout = self._spec, self._spec.layout
+        self._signals.check()
         self._meter.begin(todo.film.name, todo.number, todo.probe.duration_s)
         publisher: publish.Publisher | None = None
         started = time.monotonic()
@@ -248,7 +249,7 @@ class _Runner:
                 workers=spec.workers,
                 temp=pictures,
                 publish=publisher.publish,
-                report=self._meter.report,
+                report=self._report,
             )
             with self._signals.deferred():
                 entries = publisher.complete()
@@ -314,6 +315,10 @@ class _Runner:
     def _save(self, output: Output) -> None:
         for line in output.save(self._spec.settings, self._spec.workers):
             self._note(line)
+
+    def _report(self, progress: FilmProgress) -> None:
+        self._signals.check()
+        self._meter.report(progress)
 
     def _beat(self, progress: Progress) -> None:
         """From the heartbeat's thread."""
