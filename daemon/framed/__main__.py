@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from framed.ctl.command_line import CONTEXT_SETTINGS, places_here, root_option, run
+from framed.ctl.command_line import CONTEXT_SETTINGS, Verbs, places_here, root_option, run
 from framed.errors import Exit, Refused
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 END_TIMEOUT_S: Final = 15.0
 
 
-@click.group(context_settings=CONTEXT_SETTINGS)
+@click.group(cls=Verbs, context_settings=CONTEXT_SETTINGS)
 @root_option
 @click.version_option(package_name="framed", prog_name="framed", message="%(prog)s %(version)s")
 def framed() -> None:

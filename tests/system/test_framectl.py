@@ -163,6 +163,7 @@ def test_missing_socket_and_dead_daemon_are_told_apart(site: Site) -> None:
     ("arguments", "message"),
     [
         (["sttaus"], "Did you mean 'status'?"),
+        (["start"], "that is: framed start"),
         (["submit"], "say which project"),
         (["submit", ","], "say which project"),
         (["submit", "onward", "--mode", "scen"], "must be scene, interval or hybrid, not 'scen'"),
@@ -171,7 +172,8 @@ def test_missing_socket_and_dead_daemon_are_told_apart(site: Site) -> None:
         (["submit", "onward", "--frames-per-scene", "2.5"], "must be a whole number from 1 to 1000, not 2.5"),
         (["submit", "onward", "--interval-seconds", "nan"], "must be a number above 0"),
         (["submit", "onward", "--frames-per-scen", "5"], "--frames-per-scene"),
-        (["wait", "onward", "--timeout", "-1"], "--timeout"),
+        (["wait", "onward", "--timeout", "-1"], "'--timeout': must be a number from 0 up, not -1"),
+        (["submit", "\udcff"], "is not UTF-8; rename that folder"),
         (["status", "--root", "/no/such/folder"], "root /no/such/folder (from --root): no such folder"),
     ],
 )

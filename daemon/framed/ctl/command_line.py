@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+VERBS: Final = {"framed": ("start", "stop", "config", "demo"), "framectl": ("submit", "status", "wait", "cancel")}
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class Verbs(click.Group):
+    """The verbs of one of the two commands; who types one of the other's is told where it is."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        for program, verbs in VERBS.items():
+            if program != self.name and args[0] in verbs:
+                raise click.UsageError(f"that is: {program} {args[0]}", ctx)
+        return super().resolve_command(ctx, args)
 
 
 def root_option(command: F) -> F:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
+import msgspec
 
-from framed.ctl.command_line import CONTEXT_SETTINGS, places_here, root_option
-from framed.ctl.options import extraction_options, overrides
+from framed.ctl.command_line import CONTEXT_SETTINGS, Verbs, places_here, root_option
+from framed.ctl.options import Checked, extraction_options, overrides
 from framed.errors import Exit
 
 if TYPE_CHECKING:
     from framed.places import Places
+
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 _EPILOG = (
     "Exit codes: 0 ok, 1 a job failed, 2 usage, 3 daemon unreachable, 4 no such project or no film in it, "
@@ -21,7 +24,7 @@ _EPILOG = (
 )
 
 
-@click.group(invoke_without_command=True, epilog=_EPILOG, context_settings=CONTEXT_SETTINGS)
+@click.group(cls=Verbs, invoke_without_command=True, epilog=_EPILOG, context_settings=CONTEXT_SETTINGS)
 @root_option
 @click.version_option(package_name="framed", prog_name="framectl", message="%(prog)s %(version)s")
 @click.pass_context
@@ -76,8 +79,6 @@ def status(names: tuple[str, ...], listed: str | None, *, as_json: bool, once: b
     with connect(places) as daemon:
         reply = daemon.call("status", Status(projects=_projects(names, listed, places)), StatusReply)
     if as_json:
-        import msgspec  # noqa: PLC0415
-
         click.echo(msgspec.json.format(msgspec.json.encode(reply), indent=2))
         return Exit.OK
     from framed.ctl.render import status_lines, terminal_of  # noqa: PLC0415
@@ -90,7 +91,7 @@ def status(names: tuple[str, ...], listed: str | None, *, as_json: bool, once: b
 @framectl.command()
 @click.argument("names", metavar="PROJECT...", nargs=-1)
 @click.option("--projects", "listed", metavar="A,B", help="The same, in one word.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="S", help="Give up after S seconds.")
+@click.option("--timeout", "timeout_s", type=Checked("S", Seconds), metavar="S", help="Give up after S seconds.")
 @root_option
 def wait(names: tuple[str, ...], listed: str | None, *, timeout_s: float | None) -> int:
     """Wait until projects have ended, and exit with how: 0 complete, 1 failed, 7 cancelled, 124 time-out.
@@ -128,10 +129,18 @@ def _projects(names: tuple[str, ...], listed: str | None, places: Places, *, nee
         is_folder = "," in text and os.path.isdir(places.raw_videos / text)
         for name in [text] if is_folder else text.split(","):
             if name.strip():
-                found[name.strip()] = None
+                found[_utf8(name.strip())] = None
     if needed and not found:
         raise click.UsageError("say which project")
     return tuple(found)
+
+
+def _utf8(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise click.UsageError(f"{name!a} is not UTF-8; rename that folder") from None
+    return name
 
 
 def _new_key() -> str:

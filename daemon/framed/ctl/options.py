@@ -29,8 +29,8 @@ _HELP: Final = {
 }
 
 
-class _SettingType(click.ParamType[Any]):
-    """The value of one setting, checked as the settings files are."""
+class Checked(click.ParamType[Any]):
+    """A value checked against a type, as those in settings files are."""
 
     def __init__(self, name: str, kind: Any) -> None:
         self.name = name
@@ -52,7 +52,7 @@ def extraction_options(command: F) -> F:
             names.insert(1, "--workers")
         command = click.option(
             *names,
-            type=_SettingType(field.name, field.type),
+            type=Checked(field.name, field.type),
             metavar=_metavar(field.type),
             help=f"{_HELP[field.name]} [{default}]",
         )(command)

@@ -1,0 +1,54 @@
+"""The two command lines as declared: what can be set can be typed, and what one points to is in the other."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+import pytest
+
+from framed.__main__ import framed
+from framed.ctl.command_line import VERBS
+from framed.ctl.commands import framectl, submit
+from framed.ctl.options import overrides
+from framed.model.project import FrameExtraction, Overrides
+
+
+def test_every_setting_of_an_extraction_is_an_option() -> None:
+    """Same name, same limits; the guide's names among them."""
+    options = {option for param in submit.params for option in param.opts}
+    assert {f"--{name.replace('_', '-')}" for name in FrameExtraction.__struct_fields__} <= options
+    assert set(Overrides.__struct_fields__) == set(FrameExtraction.__struct_fields__)
+    assert {"--projects", "--workers", "--force", "--dry-run", "--root"} <= options
+
+
+@pytest.mark.parametrize("name", FrameExtraction.__struct_fields__)
+def test_default_itself_is_accepted_as_an_option(name: str) -> None:
+    """What --help shows in brackets can be typed."""
+    default = getattr(FrameExtraction(), name)
+    option = f"--{name.replace('_', '-')}"
+    context = submit.make_context("submit", ["onward", option, str(msgspec.to_builtins(default))])
+    given = {key: context.params[key] for key in FrameExtraction.__struct_fields__}
+    assert overrides(given) == Overrides(**{name: default})
+
+
+def test_capital_letters_do_not_matter_in_words() -> None:
+    """`--mode Scene` is what people type."""
+    context = submit.make_context("submit", ["onward", "--mode", "Scene", "--workers", "AUTO"])
+    assert context.params["mode"].value == "scene"
+    assert context.params["workers_per_project"] == "auto"
+
+
+@pytest.mark.parametrize("group", [framed, framectl])
+def test_verbs_that_the_other_command_points_to_are_there(group: click.Group) -> None:
+    """`framectl start` answers `that is: framed start`; the list of verbs is kept in one place for both."""
+    assert group.name is not None
+    assert tuple(sorted(group.commands)) == tuple(sorted(VERBS[group.name]))
+
+
+@pytest.mark.parametrize("command", [framed, framectl, *framed.commands.values(), *framectl.commands.values()])
+def test_every_command_takes_root_and_explains_itself(command: click.Command) -> None:
+    """--root stands before or after the verb; every option says what it does."""
+    options = {option for param in command.params for option in param.opts}
+    assert "--root" in options or command.name == "demo"
+    assert command.help
+    assert all(param.help for param in command.params if isinstance(param, click.Option))
