@@ -21,7 +21,7 @@ from framed.liveness import boot_id
 from framed.log import fields
 from framed.model.job import Ending, Job, Moment, Options, Outcome, Running
 from framed.policy.lifecycle import FilmsGone, IllegalEvent
-from framed.policy.schedule import Start, decide
+from framed.policy.schedule import Decision, Start, decide
 from framed.policy.shares import Budget
 from framed.reconcile import Adoption
 from framed.slots import SlotPool
@@ -67,7 +67,6 @@ class Dispatcher:
         self._supervisor = supervisor
         self._bell = Bell()
         self._places: dict[str, _Place] = {}
-        self._waiting: Mapping[str, str] = {}
         ledger.listen(self._bell.ring)
         watcher.listen(self._bell.ring)
 
@@ -76,15 +75,15 @@ class Dispatcher:
         """Projects that hold slots."""
         return sum(not place.waits_for_slots for place in self._places.values())
 
-    def why_waiting(self, job: Job) -> str:
-        """What a queued job waits for, one line for a person."""
-        place = self._places.get(job.id)
-        if place is None:
-            return self._waiting.get(job.id, "")
-        if place.waits_for_slots:
-            slots = self.pool.statistics()
-            return f"waiting for {place.workers} workers: {slots.used} of {slots.total} in use"
-        return "starting"
+    def waiting(self) -> Mapping[str, str]:
+        """Job id -> what it waits for at this moment, one line for a person."""
+        slots = self.pool.statistics()
+        for_slots = {
+            job_id: f"waiting for {place.workers} workers: {slots.used} of {slots.total} in use"
+            for job_id, place in self._places.items()
+            if place.waits_for_slots
+        }
+        return {**self._decision(self._ledger.open_jobs()).waiting, **for_slots}
 
     async def run(self, adoptions: Iterable[Adoption], *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Takes over what runs, then starts what may start for as long as the daemon lives."""
@@ -105,15 +104,15 @@ class Dispatcher:
                 place.line.cancel()
             else:
                 self._supervisor.look_again(job_id)
-        gates = {job.id: gate for job in jobs.values() if (gate := self._gate(job))}
-        decision = decide(
-            jobs.values(), placed=frozenset(self._places), gates=gates, budget=self.budget, now=read_clocks()
-        )
-        self._waiting = decision.waiting
+        decision = self._decision(list(jobs.values()))
         for start in decision.starts:
             self._places[start.job_id] = _Place(start.workers, jobs[start.job_id].options)
             self._tasks.start_soon(self._conduct, start)
         return decision.next_due_s
+
+    def _decision(self, jobs: list[Job]) -> Decision:
+        gates = {job.id: gate for job in jobs if (gate := self._gate(job))}
+        return decide(jobs, placed=frozenset(self._places), gates=gates, budget=self.budget, now=read_clocks())
 
     async def _conduct(self, start: Start) -> None:
         place = self._places[start.job_id]

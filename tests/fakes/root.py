@@ -5,13 +5,14 @@ Waits are always for a condition, with a deadline that is only reached when some
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -49,7 +50,7 @@ frame_extraction: {workers_per_project: 1}
 _FAKES: Final = Path(__file__).parent
 
 
-def until(condition: Callable[[], T], what: str, deadline_s: float = DEADLINE_S) -> T:
+def until(condition: Callable[[], T | None], what: str, deadline_s: float = DEADLINE_S) -> T:
     """The condition's first true value; fails the test when there is none in time."""
     ends = time.monotonic() + deadline_s
     while not (value := condition()):
@@ -164,7 +165,7 @@ class Root:
         for record in self.places.root.glob("**/.framed/attempt-*.started.json"):
             process = msgspec.json.decode(record.read_bytes(), type=StartedRecord).process
             kill_tree(process)
-            until(lambda process=process: not is_alive(process), "the extractor is gone")
+            until(functools.partial(_is_gone, process), "the extractor is gone")
 
     def _answers(self) -> bool:
         try:
@@ -172,6 +173,10 @@ class Root:
         except FramedError:
             return False
         return True
+
+
+def _is_gone(process: ProcessIdentity) -> bool:
+    return not is_alive(process)
 
 
 def stop(daemon: subprocess.Popen[bytes], signum: signal.Signals = signal.SIGTERM) -> float:
@@ -195,7 +200,3 @@ def roots(folder: Path) -> Iterator[Callable[..., Root]]:
     finally:
         for root in made:
             root.end()
-
-
-def names(statuses: Sequence[ProjectStatus]) -> list[str]:
-    return [each.name for each in statuses]

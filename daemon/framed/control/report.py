@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from framed.catalog import CatalogProject
 from framed.clock import read_clocks
@@ -35,6 +35,7 @@ class Report:
         """The state of these projects, in this order, and of the machine."""
         now = read_clocks()
         slots = self._dispatcher.pool.statistics()
+        waiting = self._dispatcher.waiting()
         return StatusReply(
             machine=self._machine.status,
             slots=SlotsStatus(
@@ -43,15 +44,15 @@ class Report:
                 running_projects=self._dispatcher.n_running,
                 max_active=self._dispatcher.budget.max_active,
             ),
-            projects=tuple(self._project(name, now) for name in projects),
+            projects=tuple(self._project(name, now, waiting) for name in projects),
         )
 
-    def _project(self, name: str, now: Moment) -> ProjectStatus:
+    def _project(self, name: str, now: Moment, waiting: Mapping[str, str]) -> ProjectStatus:
         project = self._watcher.catalog.projects.get(name)
         job = self._ledger.latest(name)
         if job is None or (job.is_over and project is not None and self._has_unjudged(name, project)):
             return self._without_job(name, project, now)
-        return self._with_job(job, project, now)
+        return self._with_job(job, project, now, waiting.get(job.id, ""))
 
     def _has_unjudged(self, name: str, project: CatalogProject) -> bool:
         return any(
@@ -80,7 +81,7 @@ class Report:
             output_dir=project.output_dir or None,
         )
 
-    def _with_job(self, job: Job, project: CatalogProject | None, now: Moment) -> ProjectStatus:
+    def _with_job(self, job: Job, project: CatalogProject | None, now: Moment, waits_for: str) -> ProjectStatus:
         last = job.last_attempt
         progress = self._supervisor.progress.get(job.id)
         outcome = last.outcome if last is not None else None
@@ -88,10 +89,9 @@ class Report:
         state, reason, fraction, elapsed_s = ProjectState.QUEUED, "", 0.0, None
         match job.state:
             case Queued(reason=why):
-                waits_for = self._dispatcher.why_waiting(job)
                 reason = f"{waits_for} (after: {why})" if why and waits_for else waits_for or why
             case Retrying():
-                state, reason = ProjectState.RETRYING, self._dispatcher.why_waiting(job)
+                state, reason = ProjectState.RETRYING, waits_for
             case Running(since=since, cancelling=cancelling):
                 state = ProjectState.RUNNING
                 reason = "being cancelled" if cancelling else "" if progress else "starting"

@@ -1,0 +1,311 @@
+"""What outlives the daemon, and what the next one makes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from frame_extractor.contract import ProcessIdentity, StartedRecord
+from framed.control import wire
+from framed.control.messages import Cancel, ProjectState, Shutdown, ShutdownReply, Submitted
+from framed.ctl.client import CallFailed, connect
+from framed.errors import Exit
+from framed.liveness import identify, is_alive
+from tests.fakes.root import QUICK, Root, roots, stop, until
+
+COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
+RUNNING, QUEUED, RETRYING = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING
+
+
+@pytest.fixture
+def new_root(tmp_path: Path) -> Iterator[Callable[..., Root]]:
+    yield from roots(tmp_path)
+
+
+@pytest.fixture
+def root(new_root: Callable[..., Root]) -> Root:
+    return new_root()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_running_film_outlives_the_daemon_and_is_adopted(root: Root, signum: signal.Signals) -> None:
+    """The same process goes on, no attempt is used, and it completes under the next daemon."""
+    gate = root.places.root / "gate"
+    daemon = root.start()
+    root.film("onward", f"wait {gate}")
+    process = root.extractor("onward")
+    job_id = root.wait_for("onward", RUNNING).job_id
+    assert stop(daemon, signum) < 2
+    assert is_alive(process)
+    root.start()
+    adopted = root.wait_for("onward", RUNNING)
+    assert (adopted.job_id, adopted.attempt, adopted.workers) == (job_id, 1, 1)
+    assert is_alive(process)
+    gate.touch()
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+    assert len(root.attempts("onward")) == 1
+
+
+def test_shutdown_names_what_goes_on_and_leaves_no_socket(root: Root) -> None:
+    """`framed stop` is SIGTERM by another way."""
+    daemon = root.start()
+    root.film("onward", "run 60")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    with connect(root.places) as client:
+        assert client.call("shutdown", Shutdown(), ShutdownReply).running == ("onward",)
+    assert daemon.wait(2) == 0
+    assert is_alive(process)
+    assert not root.places.control_socket.exists()
+
+
+def test_adopted_slots_are_taken_before_anything_is_admitted(new_root: Callable[..., Root]) -> None:
+    """The film that waited still waits after the restart."""
+    root = new_root(QUICK.replace("slots: 4, max_active: 4", "slots: 1, max_active: 1"))
+    gate = root.places.root / "gate"
+    root.film("a", f"wait {gate}")
+    daemon = root.start()
+    root.wait_for("a", RUNNING)
+    root.film("b", "")
+    root.wait_for("b", QUEUED)
+    stop(daemon, signal.SIGKILL)
+    root.start()
+    assert root.wait_for("b", QUEUED).reason == "waiting for a place: 1 of 1 projects running"
+    gate.touch()
+    root.wait_for("b", COMPLETE)
+    assert len(root.attempts("a")) == 1
+
+
+@pytest.mark.parametrize(("words", "state"), [("", COMPLETE), ("exit 65", FAILED)])
+def test_film_that_ends_while_nobody_looks_has_its_true_result(root: Root, words: str, state: ProjectState) -> None:
+    """It is read from the exit record."""
+    gate = root.places.root / "gate"
+    daemon = root.start()
+    root.film("onward", f"wait {gate} {words}")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    stop(daemon, signal.SIGKILL)
+    gate.touch()
+    until(lambda: not is_alive(process), "the extractor has ended")
+    root.start()
+    assert root.wait_for("onward", COMPLETE, FAILED).state is state
+    assert len(root.attempts("onward")) == 1
+
+
+def test_extractor_killed_while_nobody_looks_is_tried_again(root: Root) -> None:
+    """tmux remembers how it ended, and the attempt counts."""
+    daemon = root.start()
+    gate = root.places.root / "gate"
+    root.film("onward", f"wait {gate}")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    stop(daemon, signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
+    gate.touch()
+    root.start()
+    assert root.wait_for("onward", COMPLETE).attempt == 2
+
+
+@pytest.fixture
+def stranger() -> Iterator[ProcessIdentity]:
+    """A process that has nothing to do with framed."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        identity = identify(process.pid)
+        assert identity is not None
+        yield identity
+        process.kill()
+
+
+def test_recycled_pid_is_neither_adopted_nor_signalled(root: Root, stranger: ProcessIdentity) -> None:
+    """The record names a stranger, with another start time: it lives on, and the film is started again."""
+    daemon = root.start()
+    gate = root.places.root / "gate"
+    root.film("onward", f"wait {gate}")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    stop(daemon, signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
+    _forge(root, pid=stranger.pid)
+    root.start()
+    gate.touch()
+    root.wait_for("onward", COMPLETE)
+    assert len(root.attempts("onward")) == 2
+    assert is_alive(stranger)
+
+
+def test_process_without_the_folders_lock_is_not_taken_for_an_extractor(root: Root, stranger: ProcessIdentity) -> None:
+    """A forged record that names a living stranger down to its start time."""
+    daemon = root.start()
+    gate = root.places.root / "gate"
+    root.film("onward", f"wait {gate}")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    stop(daemon, signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
+    _forge(root, pid=stranger.pid, started_at_ticks=stranger.started_at_ticks)
+    root.start()
+    gate.touch()
+    root.wait_for("onward", COMPLETE)
+    assert len(root.attempts("onward")) == 2
+    assert is_alive(stranger)
+
+
+def test_another_boot_means_started_again_and_not_counted(root: Root) -> None:
+    """What ran before a reboot is lost, not failed."""
+    daemon = root.start()
+    gate = root.places.root / "gate"
+    root.film("onward", f"wait {gate}")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    stop(daemon, signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
+    root.tmux("kill-server")
+    _forge(root, boot_id="another-boot")
+    _rewrite_jobs(root, process.boot_id, "another-boot")
+    gate.touch()
+    root.start()
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+
+
+def test_daemon_that_died_before_the_launch_starts_exactly_one_extractor(root: Root) -> None:
+    """The attempt was written down, and its session never came to be."""
+    daemon = root.start()
+    gate = root.places.root / "gate"
+    root.film("onward", f"wait {gate}")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    stop(daemon, signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
+    root.tmux("kill-session", "-t", "=frame_extraction_onward:")
+    root.layout("onward").started(1).unlink()
+    gate.touch()
+    root.start()
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+    assert [record.attempt for record in root.attempts("onward")] == [2]
+
+
+def test_backoff_is_neither_forgotten_nor_begun_anew(new_root: Callable[..., Root]) -> None:
+    """The wait goes on where it was."""
+    root = new_root(QUICK.replace("base_s: 0.2, max_s: 1", "base_s: 300, max_s: 300, jitter: 0"))
+    daemon = root.start()
+    root.film("onward", "crash")
+
+    def seconds_left() -> int:
+        return int(root.wait_for("onward", RETRYING).reason.split()[2])
+
+    until(lambda: seconds_left() < 299, "a second and more of the wait is over")
+    stop(daemon, signal.SIGKILL)
+    root.start()
+    assert 250 < seconds_left() < 299
+
+
+def test_second_daemon_is_refused_and_the_first_goes_on(root: Root) -> None:
+    """It names pid and root, and the socket stays the first one's."""
+    first = root.start()
+    second = root.launch()
+    assert second.wait(10) == Exit.REFUSED
+    line = root.log_of(1)
+    assert f"pid {first.pid}" in line
+    assert str(root.places.root) in line
+    assert "Traceback" not in line
+    assert root.statuses() == {}
+
+
+def test_stale_socket_of_a_killed_daemon_is_replaced(root: Root) -> None:
+    """And the new one is private."""
+    stop(root.start(), signal.SIGKILL)
+    assert root.places.control_socket.exists()
+    root.start()
+    assert stat.S_IMODE(root.places.control_socket.stat().st_mode) == 0o600
+    assert stat.S_IMODE(root.places.control_socket.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b"\0" * 8192])
+def test_damaged_store_is_set_aside_and_named(root: Root, content: bytes) -> None:
+    """It is never overwritten, and the daemon does not start as if nothing had been."""
+    stop(root.start())
+    for file in root.places.state.glob("framed.db*"):
+        file.unlink()
+    root.places.store.write_bytes(content)
+    daemon = root.launch()
+    assert daemon.wait(10) == Exit.FAILED
+    aside = root.places.store.with_name("framed.db.damaged-1")
+    assert str(aside) in root.log_of(1)
+    assert "Traceback" not in root.log_of(1)
+    assert aside.read_bytes() == content
+
+
+def test_acknowledged_submits_survive_a_kill(root: Root) -> None:
+    """What was answered was on the disk."""
+    root.places.settings_file.write_text(QUICK.replace("slots: 4, max_active: 4", "slots: 1, max_active: 1"))
+    root.film("first", "run 60")
+    daemon = root.start()
+    root.wait_for("first", RUNNING)
+    acknowledged = []
+    for number in range(10):
+        name = f"film{number}"
+        root.film(name, "run 60")
+        outcome = root.submit(name, scene_threshold=25.0 + number).outcomes[0]
+        assert outcome.outcome in (Submitted.QUEUED, Submitted.ALREADY_RUNNING)
+        acknowledged.append((name, outcome.job_id))
+    stop(daemon, signal.SIGKILL)
+    root.start()
+    after = root.statuses()
+    assert [(name, after[name].job_id) for name, _ in acknowledged] == acknowledged
+
+
+def test_cancelling_goes_on_after_a_restart(root: Root) -> None:
+    """A daemon killed between the request and the extractor's end leaves the end to the next."""
+    daemon = root.start()
+    root.film("onward", "stubborn run 60")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    os.kill(process.pid, signal.SIGSTOP)
+    client = connect(root.places)
+    client._socket.sendall(wire.request(99, "cancel", Cancel(projects=("onward",), key="k")))
+    until(lambda: (now := root.status("onward")) and now.reason == "being cancelled", "the request is durable")
+    stop(daemon, signal.SIGKILL)
+    client.close()
+    root.start()
+    root.wait_for("onward", CANCELLED)
+    assert not is_alive(process)
+
+
+def test_root_of_a_very_long_path_has_its_sockets_elsewhere(new_root: Callable[..., Root]) -> None:
+    """Both sockets, found by every command all the same."""
+    root = new_root(name="/".join(["a-folder-with-quite-a-long-name"] * 5))
+    assert not root.places.control_socket.is_relative_to(root.places.root)
+    root.start()
+    root.film("onward")
+    root.wait_for("onward", COMPLETE)
+
+
+def test_without_a_daemon_a_client_is_told_so(root: Root) -> None:
+    """Nobody listens: one line, no hanging."""
+    stop(root.start())
+    with pytest.raises(Exception, match="not running") as failed:
+        root.submit("onward")
+    assert not isinstance(failed.value, CallFailed)
+
+
+def _forge(root: Root, **changes: object) -> None:
+    path = root.layout("onward").started(1)
+    record = msgspec.json.decode(path.read_bytes(), type=StartedRecord)
+    forged = msgspec.structs.replace(record, process=msgspec.structs.replace(record.process, **changes))
+    path.write_bytes(msgspec.json.encode(forged))
+
+
+def _rewrite_jobs(root: Root, old: str, new: str) -> None:
+    with sqlite3.connect(root.places.store) as db:
+        for order, document in db.execute("SELECT job_order, document FROM jobs").fetchall():
+            changed = document.replace(old.encode(), new.encode())
+            db.execute("UPDATE jobs SET document = ? WHERE job_order = ?", (changed, order))
+    db.close()
