@@ -44,6 +44,7 @@ def preview(places: Places, names: tuple[str, ...], overrides: Overrides, *, for
         workers = share(project.job.workers, machine.slots, min(len(projects), machine.max_active))
         for line in _lines(project, places, machine, workers, n_projects=len(projects)):
             click.echo(printable(line))
+        click.echo()
     click.echo("dry run: nothing was started")
     return Exit.OK
 

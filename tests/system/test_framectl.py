@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -469,26 +470,48 @@ def _best_s(site: Site, *arguments: str) -> float:
 # ------------------------------------------------------------------------------------------------------- --dry-run
 
 
-@pytest.mark.shared_films
-def test_dry_run_shows_settings_films_grant_and_estimate_and_changes_nothing(site: Site) -> None:
-    """Without a daemon, with real films."""
-    shared = Path(__file__).resolve().parents[3] / "shared" / "films"
-    if not shared.is_dir():
-        pytest.skip(f"{shared} is not there")
-    folder = site.root / "raw_videos" / "reel"
-    folder.mkdir()
-    shutil.copy(shared / "formats" / "reel30.mkv", folder)
-    shutil.copy(shared / "broken" / "text_file.mp4", folder)
-    (site.root / "configs" / "projects" / "reel.yaml").write_text("frame_extraction: {quality: low}")
+def test_dry_run_shows_settings_films_and_grant_and_changes_nothing(site: Site) -> None:
+    """Without a daemon; every value with its origin; a film that is none with the reason."""
+    site.film("onward", name="not a film.mkv")
+    site.film("orion")
+    (site.root / "configs" / "projects" / "onward.yaml").write_text(
+        "frame_extraction: {quality: low}\npaths: {base: out, frames: '${base}/frames'}\n"
+    )
     before = sorted(site.root.rglob("*"))
-    ended = site.ctl("submit", "reel", "--dry-run", "--mode", "scene", "--workers-per-project", "auto")
+    ended = site.ctl("submit", "onward,orion", "--dry-run", "--mode", "scene", "--workers-per-project", "auto")
     assert ended.returncode == 0, ended.stderr
     assert sorted(site.root.rglob("*")) == before
-    lines = [line.split() for line in ended.stdout.splitlines()]
+    onward, orion, last = ended.stdout.split("\n\n")
+    lines = [line.split() for line in onward.splitlines()]
     assert ["mode", "scene", "--mode"] in lines
-    assert ["quality", "low", "configs/projects/reel.yaml"] in lines
+    assert ["quality", "low", "configs/projects/onward.yaml"] in lines
     assert ["retry", "3", "default"] in lines
-    assert "workers granted: 4 (asked for all; 4 slots, when nothing else runs)" in ended.stdout
-    assert f"frames go to {site.root}/datasets/reel/frames (default)" in ended.stdout
-    assert " 1.8 MB  about " in ended.stdout
-    assert "would fail: a text file, not a film" in ended.stdout
+    assert f"frames go to {site.root}/out/frames (configs/projects/onward.yaml)" in onward
+    assert "    not a film.mkv      22 B  would fail: a text file" in onward
+    assert "workers granted: 2 (asked for all; 4 slots for 2 projects at once, when nothing else runs)" in orion
+    assert last == "dry run: nothing was started\n"
+
+
+def test_dry_run_says_what_would_be_skipped(running: Site) -> None:
+    """As submitting would: extracted with these settings; with others, or by force, it would be done."""
+    running.film("onward")
+    running.ctl("submit", "onward")
+    assert running.ctl("wait", "onward").returncode == 0
+    assert "would be skipped: already extracted" in running.ctl("submit", "onward", "--dry-run").stdout
+    for more in (["--force"], ["--mode", "scene"]):
+        assert "would be skipped" not in running.ctl("submit", "onward", "--dry-run", *more).stdout
+
+
+@pytest.mark.shared_films
+def test_dry_run_estimates_real_films(site: Site) -> None:
+    """Frames, bytes and time, of each and together."""
+    reels = Path(__file__).resolve().parents[3] / "shared" / "films" / "formats"
+    if not reels.is_dir():
+        pytest.skip(f"{reels} is not there")
+    (site.root / "raw_videos" / "reel").mkdir()
+    for name in ("reel30.mkv", "reel30.mp4"):
+        (site.root / "raw_videos" / "reel" / name).symlink_to(reels / name)
+    ended = site.ctl("submit", "reel", "--dry-run")
+    estimate = re.compile(r"about [\d,]+ frames, [\d.]+ [kM]B, \d+ s$")
+    assert len([line for line in ended.stdout.splitlines() if estimate.search(line)]) == 3
+    assert "    together: about" in ended.stdout
