@@ -276,6 +276,8 @@ class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
     failed_ranges: tuple[FailedRange, ...] = ()
     decoded_frames: int = 0
     """Pictures decoded over all passes, by all readers."""
+    repaired_frames: int = 0
+    """Of them, those decoded a second time for images that the scan had not foreseen."""
     chunks_read_by: dict[str, int] = {}
     """Reader name -> number of chunks."""
     settings: ExtractionSettings = ExtractionSettings()

@@ -20,7 +20,9 @@ from frame_extractor.errors import NeedsWholeFilm
 from frame_extractor.film import Film, open_container
 
 MIN_CHUNK_S = 4.0
-"""A chunk ends at the first key frame this far from its start."""
+"""From here on a chunk ends where a key frame looks like a scene cut."""
+USUAL_CHUNK_S = 6.0
+"""From here on it ends at any key frame."""
 MAX_CHUNK_S = 15.0
 """x264's default key frame distance is 10.4 s. A longer GOP is not given to decord, which would decode it all ahead."""
 MAX_DECODED_BYTES = 768 << 20
@@ -45,6 +47,9 @@ class Chunk:
     The pictures in it, in presentation order, are `frame_indices` and `times_s`: those that are only there for others
     to refer to have the index NOT_SHOWN. The frames [first_frame, first_frame + n_frames) of the film belong to this
     chunk and to no other, also those that sampling left out of it.
+
+    A shown picture that sampling left in is a sample; the film's samples are numbered through, whether they decode or
+    not.
     """
 
     number: int
@@ -54,9 +59,18 @@ class Chunk:
     """Since the film's first frame."""
     first_frame: int
     n_frames: int
+    first_sample: int
     start_s: float
     end_s: float
     too_long_for_decord: bool
+    starts_like_a_cut: bool
+    """Its first key frame came earlier than the encoder's regular distance, as encoders do at scene cuts."""
+
+    @property
+    def samples(self) -> list[tuple[int, float]]:
+        """(frame index, time in seconds) of each sample in it, in order."""
+        pictures = zip(self.frame_indices, self.times_s, strict=True)
+        return [(index, time_s) for index, time_s in pictures if index != NOT_SHOWN]
 
 
 @dataclass(frozen=True)
@@ -136,6 +150,7 @@ def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
             if gops and cutter.ends_chunk(gops, gop):
                 yield cutter.cut(gops, gop)
                 gops = []
+            cutter.count(gop)
             gops.append(gop)
         if gops:
             yield cutter.cut(gops, None)
@@ -195,6 +210,11 @@ class _Cutter:
         self._sampling = sampling
         self._numbers = itertools.count()
         self._n_frames = 0
+        self._n_samples = 0
+        self._gop_length = 0
+        """Pictures in the last GOP; the longest so far is the encoder's regular distance, as far as one can tell."""
+        self._longest_gop = 0
+        self._starts_like_a_cut = True
         self._offset: int | None = None
         """Ticks to subtract from a packet's time to get film time; moves when the stream's clock jumps back."""
         self._end = 0
@@ -208,7 +228,18 @@ class _Cutter:
         seconds = float((following.key.pts - gops[0].key.pts) * self._time_base)
         n_pictures = sum(len(gop.packets) for gop in gops)
         decoded_bytes = n_pictures * self._film.coded_width * self._film.coded_height * 3
-        return seconds >= MIN_CHUNK_S or decoded_bytes >= MAX_DECODED_BYTES
+        enough_s = MIN_CHUNK_S if self._is_early else USUAL_CHUNK_S
+        return seconds >= enough_s or decoded_bytes >= MAX_DECODED_BYTES
+
+    def count(self, gop: _Gop) -> None:
+        """Takes note of a GOP's length, to tell regular key frames from early ones."""
+        self._gop_length = len(gop.packets)
+        self._longest_gop = max(self._longest_gop, self._gop_length)
+
+    @property
+    def _is_early(self) -> bool:
+        """Whether the key frame after the last GOP came before its time."""
+        return self._gop_length < self._longest_gop
 
     def cut(self, gops: list[_Gop], following: _Gop | None) -> Chunk:
         """The chunk of these GOPs, which ends where `following` begins."""
@@ -242,9 +273,13 @@ class _Cutter:
             n_frames=len(shown),
             start_s=float((times[0] - offset) * self._time_base) if times else float(self._end * self._time_base),
             end_s=float((end - offset) * self._time_base) if times else float(self._end * self._time_base),
+            first_sample=self._n_samples,
             too_long_for_decord=self._is_too_long(packets),
+            starts_like_a_cut=self._starts_like_a_cut,
         )
         self._n_frames += len(shown)
+        self._n_samples += len(chunk.samples)
+        self._starts_like_a_cut = self._is_early
         if times:
             self._end = end - offset
         return chunk

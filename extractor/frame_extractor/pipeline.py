@@ -1,15 +1,16 @@
 """A film from file to images: names the stages and hands results from one to the next.
 
-inspect -> scan (decode and score every sampled frame) -> shots -> plan -> write (decode and encode the picks)
+inspect -> scan (decode once: score, and write likely picks) -> stitch, shots, plan -> repair (what the scan missed)
 """
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,14 +18,17 @@ from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult
 from frame_extractor.demux import Chunk, read_chunks, why_whole
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm, TooMuchFailed
 from frame_extractor.film import Film, open_film
-from frame_extractor.plan import Pick, plan
+from frame_extractor.plan import Pick
 from frame_extractor.pool import Finished, GivenUp, Restarted, WorkerPool
-from frame_extractor.shots import find_shots
+from frame_extractor.readers.fallback import FIRST_READER, LAST_READER
+from frame_extractor.scan import unreadable_part
+from frame_extractor.spans import Span, spans_of
 from frame_extractor.stitch import Scan, Stitcher
-from frame_extractor.worker import ScanPart, ScanTask, Stopwatch, WriteDone, WriteTask, Written, unreadable_part
+from frame_extractor.stopwatch import Stopwatch
+from frame_extractor.tasks import Advanced, RepairDone, RepairTask, ScanPart, ScanTask, Voided, Written
 
-SCAN_SHARE = 0.6
-"""Of the progress bar: the scan decodes every sampled frame, writing only up to the last pick of each chunk."""
+SCAN_SHARE = 0.95
+"""Of a film's work; the rest is repair."""
 
 
 @dataclass(frozen=True)
@@ -76,41 +80,30 @@ def extract_film(
 ) -> FilmResult:
     """The film's picks, each handed to `publish` as a finished file in `temp`, and what there is to say of it.
 
-    `publish` is called in this process, in no particular order of frames. The result's `folder` is left to the caller.
-    Raises NotAFilm when nothing decodes, TooMuchFailed when more is damaged than the settings allow, OSError as it
-    comes from reading or writing. Workers are gone when it returns or raises.
+    `publish` is called in this process, shot after shot, then for what had to be read again. The result's `folder` is
+    left to the caller. Raises NotAFilm when nothing decodes, TooMuchFailed when more is damaged than the settings
+    allow, OSError as it comes from reading or writing. Workers are gone when it returns or raises.
     """
     begun = time.monotonic()
     film = open_film(path)
-    tell = _Teller(film, report)
+    why_not_chunks = why_whole(film)
     with WorkerPool(workers) as pool:
-        why_not_chunks = why_whole(film)
-        clock = Stopwatch()
-
-        def chunks() -> Iterator[Chunk | None]:
-            return iter([None]) if why_not_chunks else clock.timed("demux", read_chunks(film, settings.sampling))
-
+        extraction = _Extraction(film, settings, pool=pool, temp=temp, publish=publish, report=report)
         try:
-            scan = _scan(film, chunks(), pool, tell)
+            scan = extraction.scan(in_chunks=why_not_chunks is None)
         except NeedsWholeFilm as need:
             why_not_chunks = need.reason
-            scan = _scan(film, chunks(), pool, tell)
-        if len(scan.samples) == 0:
-            raise NotAFilm(path, f"no picture of its {film.codec} stream can be decoded; the file is damaged")
-        if scan.failed_fraction > settings.max_failed_fraction:
-            raise TooMuchFailed(path, scan.failed_fraction, settings.max_failed_fraction, scan.failed)
-        shots = find_shots(scan.samples, settings)
-        picks = plan(scan.samples, shots, settings)
-        tasks = _write_tasks(chunks(), picks, film=film, scan=scan, settings=settings, temp=temp)
-        writing = _write(tasks, picks, pool, publish, tell)
+            extraction = _Extraction(film, settings, pool=pool, temp=temp, publish=publish, report=report)
+            scan = extraction.scan(in_chunks=False)
+        extraction.repair(scan, in_chunks=why_not_chunks is None)
     return FilmResult(
         name=path.name,
         path=str(path),
         fingerprint=film_fingerprint(path),
         status="complete",
-        images=writing.images,
-        shots=len(shots),
-        cuts=tuple(int(scan.samples.frame_indices[shot.start]) for shot in shots[1:]),
+        images=extraction.images,
+        shots=len(scan.shots),
+        cuts=tuple(int(scan.samples.frame_indices[shot.start]) for shot in scan.shots[1:]),
         duration_s=scan.end_s,
         source_frames=scan.n_frames,
         fps=film.fps,
@@ -118,117 +111,163 @@ def extract_film(
         height=film.height,
         codec=film.codec,
         container=film.container,
-        rejected_blurry=writing.rejected,
-        failed_ranges=(*scan.failed, *writing.failed),
-        decoded_frames=len(scan.samples) + writing.decoded,
-        chunks_read_by=dict(sorted(Counter(scan.readers).items())),
+        rejected_blurry=extraction.rejected,
+        failed_ranges=(*scan.failed, *extraction.failed),
+        decoded_frames=scan.n_decoded + extraction.n_repaired,
+        repaired_frames=extraction.n_repaired,
+        chunks_read_by=dict(sorted(Counter(scan.readers.values()).items())),
         settings=settings,
         wall_s=time.monotonic() - begun,
-        stages_s=dict(sorted((Counter(scan.stages_s) + Counter(writing.stages_s) + Counter(clock.seconds)).items())),
+        stages_s={name: round(seconds, 3) for name, seconds in sorted(extraction.stages_s(scan).items())},
         extracted_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _scan(film: Film, chunks: Iterator[Chunk | None], pool: WorkerPool, tell: _Teller) -> Scan:
-    """Scores of every sampled frame. Raises NeedsWholeFilm where packets turn out not to be pictures."""
-    stitcher = Stitcher()
-    parts: defaultdict[int, list[ScanPart]] = defaultdict(list)
-    in_work: dict[int, Chunk | None] = {}
+class _Extraction:
+    """One film on its way: what has been written, what is wanted, what is published."""
 
-    def tasks() -> Iterator[ScanTask]:
-        for number, chunk in enumerate(chunks):
-            in_work[number] = chunk
-            yield ScanTask(film, chunk)
+    def __init__(
+        self,
+        film: Film,
+        settings: ExtractionSettings,
+        *,
+        pool: WorkerPool,
+        temp: Path,
+        publish: Publish,
+        report: Report,
+    ) -> None:
+        self._film = film
+        self._settings = settings
+        self._pool = pool
+        self._temp = temp
+        self._publish = publish
+        self._tell = _Teller(film, report)
+        self._clock = Stopwatch()
+        self._candidates: dict[int, Written] = {}
+        """By frame index: images of joined spans that no pick has claimed yet."""
+        self._missing: dict[int, Pick] = {}
+        """By frame index: picks that no scan has written."""
+        self.images = 0
+        self.rejected = 0
+        self.n_repaired = 0
+        self.failed: list[FailedRange] = []
 
-    for number, event in pool.run(tasks()):
-        match event:
-            case ScanPart():
-                parts[number].append(event)
-                tell.scanned(event.times_s[-1] - event.times_s[0] if event.times_s else 0.0)
-            case Restarted():
-                parts[number].clear()
-            case GivenUp():
-                chunk = in_work.pop(number)
-                if chunk is None:
-                    raise NotAFilm(film.path, event.reason)
-                stitcher.add(number, [unreadable_part(chunk, event.reason)])
-            case Finished():
-                in_work.pop(number)
-                stitcher.add(number, parts.pop(number, []))
-    return stitcher.scan()
+    def scan(self, *, in_chunks: bool) -> Scan:
+        """Scores of every sample of the film; what the scan has written of the picks is published.
 
+        Raises NeedsWholeFilm, NotAFilm, TooMuchFailed.
+        """
+        stitcher = Stitcher(self._settings)
+        in_work: dict[int, ScanTask] = {}
+        of_task: defaultdict[int, list[Written]] = defaultdict(list)
 
-def _write_tasks(
-    chunks: Iterator[Chunk | None],
-    picks: Sequence[Pick],
-    *,
-    film: Film,
-    scan: Scan,
-    settings: ExtractionSettings,
-    temp: Path,
-) -> Iterator[WriteTask]:
-    """One task for each chunk of which a frame is wanted; the reader is the one that scanned it."""
-    wanted = [pick.frame_index for pick in picks]
-    for number, chunk in enumerate(chunks):
-        if chunk is None:
-            of_chunk = wanted
-        else:
-            of_chunk = wanted[
-                bisect_left(wanted, chunk.first_frame) : bisect_left(wanted, chunk.first_frame + chunk.n_frames)
-            ]
-        if of_chunk:
-            yield WriteTask(
-                film=film,
-                chunk=chunk,
-                wanted=frozenset(of_chunk),
-                folder=temp,
-                quality=settings.quality,
-                blur_threshold=settings.blur_threshold,
-                reader=scan.readers[number],
-            )
+        def tasks() -> Iterator[ScanTask]:
+            for number, span in enumerate(self._spans() if in_chunks else [None]):
+                in_work[number] = ScanTask(self._film, span, self._settings, self._temp, FIRST_READER)
+                yield in_work[number]
 
+        for number, event in self._pool.run(tasks()):
+            match event:
+                case Written():
+                    of_task[number].append(event)
+                case Advanced():
+                    self._tell.scanned(number, event.seconds)
+                case Voided() | Restarted():
+                    of_task.pop(number, None)
+                    self._tell.void(number)
+                case ScanPart():
+                    self._take(stitcher, number, event, of_task.pop(number, []))
+                case GivenUp() if in_work[number].span is None:
+                    raise NotAFilm(self._film.path, event.reason)
+                case GivenUp():
+                    self._take(stitcher, number, unreadable_part(in_work[number], event.reason), [])
+                case Finished():
+                    del in_work[number]
+        self._place(stitcher.finish())
+        return self._judged(stitcher.scan())
 
-@dataclass
-class _Writing:
-    """What became of the picks."""
+    def _judged(self, scan: Scan) -> Scan:
+        """The scan, if it is good enough to go on with."""
+        if len(scan.samples) == 0:
+            reason = f"no picture of its {self._film.codec} stream can be decoded; the file is damaged"
+            raise NotAFilm(self._film.path, reason)
+        allowed = self._settings.max_failed_fraction
+        if scan.failed_fraction > allowed:
+            raise TooMuchFailed(self._film.path, scan.failed_fraction, allowed, scan.failed)
+        return scan
 
-    images: int = 0
-    rejected: int = 0
-    decoded: int = 0
-    failed: list[FailedRange] = field(default_factory=list)
-    stages_s: Counter[str] = field(default_factory=Counter)
-
-
-def _write(
-    tasks: Iterator[WriteTask], picks: Sequence[Pick], pool: WorkerPool, publish: Publish, tell: _Teller
-) -> _Writing:
-    """Every pick that could be read a second time is published, once."""
-    writing = _Writing()
-    tell.planned(len(picks))
-    open_picks = {pick.frame_index: pick for pick in picks}
-    for _, event in pool.run(tasks):
-        match event:
-            case Written():
-                pick = open_picks.pop(event.frame_index, None)
-                if pick is None:
-                    continue  # Written before its worker died; the same file again.
-                if event.path is None:
-                    writing.rejected += 1
-                else:
-                    publish(Picture(pick, event.path, event.size_bytes, event.width, event.height))
-                    writing.images += 1
-                tell.written(writing.images, writing.rejected)
-            case WriteDone():
-                writing.decoded += event.n_decoded
-                writing.stages_s.update(event.stages_s)
-    for pick in open_picks.values():
-        # Read when it was scanned and not since: the disk or the decoder has changed its mind.
-        writing.failed.append(
-            FailedRange(
-                start_s=pick.time_s, end_s=pick.time_s, reason=f"frame {pick.frame_index} could not be read again"
-            )
+    def repair(self, scan: Scan, *, in_chunks: bool) -> None:
+        """What the plan wants and no scan has written is read again, and published."""
+        self._drop_candidates(math.inf)
+        self._tell.repairing(self.images, len(self._missing))
+        tasks = (
+            self._repair_tasks(scan) if in_chunks else iter([self._repair_task(None, LAST_READER, [*self._missing])])
         )
-    return writing
+        for _, event in self._pool.run(tasks if self._missing else ()):
+            match event:
+                case Written() if event.frame_index in self._missing:
+                    self._put(self._missing.pop(event.frame_index), event)
+                case RepairDone():
+                    self.n_repaired += event.n_decoded
+                    self._clock.seconds.update(event.stages_s)
+        for pick in self._missing.values():
+            # It decoded when it was scanned and not since: disk or decoder has changed its mind.
+            reason = f"frame {pick.frame_index} could not be read again"
+            self.failed.append(FailedRange(start_s=pick.time_s, end_s=pick.time_s, reason=reason))
+
+    def stages_s(self, scan: Scan) -> Counter[str]:
+        """Seconds by stage, over all workers and passes."""
+        return Counter(scan.stages_s) + self._clock.seconds
+
+    def _spans(self) -> Iterator[Span]:
+        return self._clock.timed("demux", spans_of(self._chunks(), self._film.duration_s))
+
+    def _chunks(self) -> Iterator[Chunk]:
+        return read_chunks(self._film, self._settings.sampling)
+
+    def _take(self, stitcher: Stitcher, number: int, part: ScanPart, written: list[Written]) -> None:
+        self._candidates |= {image.frame_index: image for image in written}
+        self._place(stitcher.add(number, part))
+
+    def _place(self, picks: list[Pick]) -> None:
+        """Publishes those of the picks that are written, and notes the others as missing."""
+        for pick in picks:
+            image = self._candidates.pop(pick.frame_index, None)
+            if image is None:
+                self._missing[pick.frame_index] = pick
+            else:
+                self._put(pick, image)
+        if picks:
+            self._drop_candidates(picks[-1].frame_index)
+
+    def _drop_candidates(self, before: float) -> None:
+        """Images of frames that can no longer be picked take up room for nothing."""
+        for frame_index in [index for index in self._candidates if index < before]:
+            path = self._candidates.pop(frame_index).path
+            if path is not None:
+                path.unlink(missing_ok=True)
+
+    def _put(self, pick: Pick, image: Written) -> None:
+        if image.path is None:
+            self.rejected += 1
+        else:
+            self._publish(Picture(pick, image.path, image.size_bytes, image.width, image.height))
+            self.images += 1
+        self._tell.published(self.images)
+
+    def _repair_tasks(self, scan: Scan) -> Iterator[RepairTask]:
+        wanted = sorted(self._missing)
+        last = wanted[-1]
+        for chunk in self._clock.timed("demux", self._chunks()):
+            if chunk.first_frame > last:
+                return
+            end = chunk.first_frame + chunk.n_frames
+            of_chunk = wanted[bisect_left(wanted, chunk.first_frame) : bisect_left(wanted, end)]
+            if of_chunk:
+                yield self._repair_task(chunk, scan.readers[chunk.number], of_chunk)
+
+    def _repair_task(self, chunk: Chunk | None, reader: str, wanted: list[int]) -> RepairTask:
+        return RepairTask(self._film, chunk, self._settings, self._temp, reader, frozenset(wanted))
 
 
 class _Teller:
@@ -237,32 +276,44 @@ class _Teller:
     def __init__(self, film: Film, report: Report) -> None:
         self._total_s = film.duration_s
         self._report = report
-        self._scanned_s = 0.0
+        self._scanned_s: Counter[int] = Counter()
         self._fraction = 0.0
-        self._planned = 0
-        self._tell(Stage.OPENING, 0.0, 0)
+        self._stage = Stage.OPENING
+        self._images = 0
+        self._repaired_from = 0
+        self._to_repair = 0
+        self._tell()
 
-    def scanned(self, seconds: float) -> None:
-        self._scanned_s += seconds
-        done = min(1.0, self._scanned_s / self._total_s) if self._total_s else 0.0
-        self._tell(Stage.SCANNING, SCAN_SHARE * done, 0)
+    def scanned(self, task: int, seconds: float) -> None:
+        self._stage = Stage.SCANNING
+        self._scanned_s[task] += seconds  # type: ignore[assignment] # Counters hold floats too.
+        done = min(1.0, self._scanned_s.total() / self._total_s) if self._total_s else 0.0
+        self._fraction = max(self._fraction, SCAN_SHARE * done)
+        self._tell()
 
-    def planned(self, n_picks: int) -> None:
-        self._planned = n_picks
-        self._tell(Stage.WRITING, SCAN_SHARE, 0)
+    def void(self, task: int) -> None:
+        del self._scanned_s[task]
 
-    def written(self, images: int, rejected: int) -> None:
-        done = (images + rejected) / max(1, self._planned)
-        self._tell(Stage.WRITING, SCAN_SHARE + (1 - SCAN_SHARE) * done, images)
+    def repairing(self, images: int, missing: int) -> None:
+        self._stage = Stage.WRITING
+        self._fraction = max(self._fraction, SCAN_SHARE)
+        self._repaired_from, self._to_repair = images, missing
+        self._tell()
 
-    def _tell(self, stage: Stage, fraction: float, images: int) -> None:
-        self._fraction = max(self._fraction, fraction)
+    def published(self, images: int) -> None:
+        self._images = images
+        if self._to_repair:
+            repaired = (images - self._repaired_from) / self._to_repair
+            self._fraction = max(self._fraction, SCAN_SHARE + (1 - SCAN_SHARE) * min(1.0, repaired))
+        self._tell()
+
+    def _tell(self) -> None:
         self._report(
             FilmProgress(
-                stage=stage,
+                stage=self._stage,
                 seconds_done=self._fraction * self._total_s,
                 seconds_total=self._total_s,
                 fraction=self._fraction,
-                images=images,
+                images=self._images,
             )
         )

@@ -5,10 +5,10 @@ Shots are measured in samples (frames that were decoded), picks name frames of t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import msgspec
-import numpy as np
 
 from frame_extractor.contract import ExtractionSettings, Mode
 from frame_extractor.shots import Samples, Shot
@@ -34,25 +34,29 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(samples: Samples, shots: Sequence[Shot], settings: ExtractionSettings) -> tuple[Pick, ...]:
     """The frames wanted of a film, by frame index, each once."""
-    places: dict[int, tuple[int, int]] = {}
+    return tuple(pick for scene, shot in enumerate(shots) for pick in plan_shot(samples, scene, shot, settings))
+
+
+def plan_shot(samples: Samples, scene: int, shot: Shot, settings: ExtractionSettings) -> Iterator[Pick]:
+    """The frames wanted between the ends of one shot, by frame index: those of the shot, and those of intervals."""
+    positions: dict[int, int] = {}
     if settings.mode is not Mode.INTERVAL:
-        for scene, shot in enumerate(shots):
-            for position, sample in enumerate(shot_picks(shot, settings.frames_per_scene)):
-                places[sample] = (scene, position)
-    intervals: dict[int, int] = {}
-    if settings.mode is not Mode.SCENE:
-        for interval, sample in interval_picks(samples, settings.interval_seconds):
-            intervals.setdefault(sample, interval)
-    return tuple(
-        Pick(
-            frame_index=int(samples.frame_indices[sample]),
-            time_s=float(samples.times_s[sample]),
-            scene=places[sample][0] if sample in places else None,
-            position=places[sample][1] if sample in places else None,
-            interval=intervals.get(sample),
-        )
-        for sample in sorted(places.keys() | intervals.keys())
-    )
+        picks = shot_picks(samples.numbers[shot.start : shot.end].tolist(), settings.frames_per_scene)
+        positions = {number: position for position, number in enumerate(picks)}
+    for at in range(shot.start, shot.end):
+        position = positions.get(int(samples.numbers[at]))
+        interval = None
+        if settings.mode is not Mode.SCENE:
+            before_s = None if at == 0 else float(samples.times_s[at - 1])
+            interval = interval_begun(before_s, float(samples.times_s[at]), settings.interval_seconds)
+        if position is not None or interval is not None:
+            yield Pick(
+                frame_index=int(samples.frame_indices[at]),
+                time_s=float(samples.times_s[at]),
+                scene=None if position is None else scene,
+                position=position,
+                interval=interval,
+            )
 
 
 def grid_step(length: int, wanted: int) -> int:
@@ -63,17 +67,17 @@ def grid_step(length: int, wanted: int) -> int:
     return step
 
 
-def shot_picks(shot: Shot, wanted: int) -> list[int]:
-    """Sample numbers of a shot's picks: `wanted` of them, or all the shot has; evenly spread, off its edges.
+def shot_picks(numbers: Sequence[int], wanted: int) -> list[int]:
+    """Of a shot's sample numbers: `wanted` of them, or all there are; evenly spread, off its edges.
 
-    Only multiples of the grid step are picked, counted from the start of the film: which frames these are is known
+    Only multiples of the grid step are picked, counted from the start of the film: which samples these are is known
     before the shot's end is.
     """
-    step = grid_step(len(shot), wanted)
-    trimmed = _without_margins(shot, wanted)
-    eligible = range(-(-trimmed.start // step) * step, trimmed.end, step)
+    step = grid_step(len(numbers), wanted)
+    margin = _margin(len(numbers), wanted)
+    eligible = [number for number in numbers[margin : len(numbers) - margin] if number % step == 0]
     if len(eligible) <= wanted:
-        return list(eligible)
+        return eligible
     if wanted == 1:
         return [eligible[len(eligible) // 2]]
     last = len(eligible) - 1
@@ -81,23 +85,26 @@ def shot_picks(shot: Shot, wanted: int) -> list[int]:
     return [eligible[(2 * nth * last + wanted - 1) // (2 * (wanted - 1))] for nth in range(wanted)]
 
 
-def _without_margins(shot: Shot, wanted: int) -> Shot:
-    if len(shot) <= wanted + 2:
-        return shot
-    margin = min(len(shot) // MARGIN, (len(shot) - wanted) // 2)
-    return Shot(shot.start + margin, shot.end - margin)
+def _margin(length: int, wanted: int) -> int:
+    if length <= wanted + 2:
+        return 0
+    return min(length // MARGIN, (length - wanted) // 2)
 
 
-def interval_picks(samples: Samples, interval_s: float) -> Iterator[tuple[int, int]]:
-    """(interval number, sample number): the first sample at or after each multiple of `interval_s`, once each."""
-    if len(samples) == 0:
-        return
-    n_intervals = int(samples.times_s[-1] / interval_s) + 1
-    due = np.arange(n_intervals) * interval_s
-    numbers = np.searchsorted(samples.times_s, due - TIME_ROUNDING_S)
-    for interval, sample in enumerate(numbers):
-        if sample < len(samples):
-            yield interval, int(sample)
+def interval_begun(before_s: float | None, time_s: float, interval_s: float) -> int | None:
+    """The number of the interval of which the frame at `time_s` is the first; None when there is none.
+
+    `before_s` is the time of the sample before it, None for the film's first. Where several intervals begin between
+    the two, the frame stands for the earliest.
+    """
+    if before_s is None:
+        return 0
+    due = _interval_of(before_s, interval_s) + 1
+    return due if _interval_of(time_s, interval_s) >= due else None
+
+
+def _interval_of(time_s: float, interval_s: float) -> int:
+    return math.floor((time_s + TIME_ROUNDING_S) / interval_s)
 
 
 TIME_ROUNDING_S = 0.0005

@@ -23,8 +23,8 @@ import cv2
 
 from frame_extractor.errors import WorkerFault
 from frame_extractor.readers.fallback import LAST_READER
-from frame_extractor.tasks import Message, Task
 from frame_extractor.signals import held, leave_endings_to_parent
+from frame_extractor.tasks import Message, Task
 from frame_extractor.worker import run_task
 
 AHEAD = 2

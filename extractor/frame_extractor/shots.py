@@ -5,6 +5,7 @@ A cut is the first frame of a new shot. A film without a cut is one shot.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +20,15 @@ from frame_extractor.contract import ExtractionSettings
 class Samples:
     """The frames of a film that were decoded and scored, in presentation order. All arrays have one length."""
 
+    numbers: npt.NDArray[np.int64]
+    """Sample numbers, counted from the start of the film; strictly increasing. What did not decode leaves a gap."""
     frame_indices: npt.NDArray[np.int64]
     """Strictly increasing."""
     times_s: npt.NDArray[np.float64]
     scores: npt.NDArray[np.float64]
     """Content score against the sample before; 0 for the first of the film and after a break."""
     breaks: frozenset[int]
-    """Sample numbers before which film is missing: what could not be decoded ends the running shot."""
+    """Positions in the arrays before which film is missing: what could not be decoded ends the running shot."""
 
     def __len__(self) -> int:
         return len(self.frame_indices)
@@ -33,7 +36,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Shot:
-    """Samples [start, end) of a film, without a cut between them; never empty."""
+    """The samples at positions [start, end), without a cut between them; never empty."""
 
     start: int
     end: int
@@ -42,22 +45,46 @@ class Shot:
         return self.end - self.start
 
 
+class ShotFinder:
+    """Finds shots while samples come in, one after the other. A shot is told of once it has ended for good."""
+
+    def __init__(self, settings: ExtractionSettings) -> None:
+        self._settings = settings
+        self._frame_indices: list[int] = []
+        self._shot_start = 0
+        self._filter = self._new_filter()
+
+    def _new_filter(self) -> FlashFilter:
+        return FlashFilter(FlashFilter.Mode.MERGE, self._settings.min_scene_length)
+
+    def add(self, frame_index: int, score: float, *, is_break: bool) -> list[Shot]:
+        """Takes the next sample; the shots that have ended, in order."""
+        position = len(self._frame_indices)
+        self._frame_indices.append(frame_index)
+        if is_break:
+            self._filter = self._new_filter()
+            return self._end_shot(position)
+        # The filter counts in frames; its rate is never asked for, but a FrameTimecode must have one.
+        cuts = self._filter.filter(FrameTimecode(frame_index, fps=1000.0), score >= self._settings.scene_threshold)
+        # A cut may lie back: whether a flash is a cut is only known after it.
+        return [shot for cut in cuts for shot in self._end_shot(bisect_left(self._frame_indices, cut.frame_num))]
+
+    def finish(self) -> list[Shot]:
+        """The shot that runs when the film ends."""
+        return self._end_shot(len(self._frame_indices))
+
+    def _end_shot(self, end: int) -> list[Shot]:
+        if end <= self._shot_start:
+            return []
+        shot = Shot(self._shot_start, end)
+        self._shot_start = end
+        return [shot]
+
+
 def find_shots(samples: Samples, settings: ExtractionSettings) -> tuple[Shot, ...]:
     """The shots of a film: together they are all samples, in order."""
-    if len(samples) == 0:
-        return ()
-    starts = sorted({0, *_cuts(samples, settings), *samples.breaks})
-    return tuple(Shot(start, end) for start, end in zip(starts, [*starts[1:], len(samples)], strict=True))
-
-
-def _cuts(samples: Samples, settings: ExtractionSettings) -> set[int]:
-    """Sample numbers at which a shot begins, by threshold and minimum length."""
-    merge = FlashFilter(FlashFilter.Mode.MERGE, settings.min_scene_length)
-    number_of = {int(frame): number for number, frame in enumerate(samples.frame_indices)}
-    # The filter counts in frames; its rate is never asked for, but a FrameTimecode must have one.
-    above = samples.scores >= settings.scene_threshold
-    return {
-        number_of[cut.frame_num]
-        for frame, is_above in zip(samples.frame_indices, above, strict=True)
-        for cut in merge.filter(FrameTimecode(int(frame), fps=1000.0), bool(is_above))
-    }
+    finder = ShotFinder(settings)
+    shots: list[Shot] = []
+    for position, (frame_index, score) in enumerate(zip(samples.frame_indices, samples.scores, strict=True)):
+        shots += finder.add(int(frame_index), float(score), is_break=position in samples.breaks)
+    return (*shots, *finder.finish())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from frame_extractor.contract import ExtractionSettings, Mode
-from frame_extractor.plan import GRID_PICKS, grid_step, interval_picks, plan, shot_picks
+from frame_extractor.plan import GRID_PICKS, grid_step, interval_begun, plan, shot_picks
 from frame_extractor.shots import Samples, Shot
 
 LENGTHS = st.integers(1, 5000)
@@ -18,13 +20,18 @@ STARTS = st.integers(0, 100_000)
 def samples_of(n: int, *, step: int = 1, fps: float = 24.0) -> Samples:
     """`n` samples, every `step`th frame of a film of `fps` frames a second, all alike."""
     indices = np.arange(n) * step
-    return Samples(indices, indices / fps, np.zeros(n), frozenset())
+    return Samples(np.arange(n), indices, indices / fps, np.zeros(n), frozenset())
+
+
+def intervals_of(times_s: list[float], interval_s: float) -> list[int | None]:
+    """For each frame the interval it begins."""
+    return [interval_begun(before, now, interval_s) for before, now in itertools.pairwise([None, *times_s])]
 
 
 @given(STARTS, LENGTHS, WANTED)
 def test_a_shot_gives_as_many_distinct_picks_as_wanted_or_as_it_has(start: int, length: int, wanted: int) -> None:
     """Never a frame twice, never one of another shot."""
-    picks = shot_picks(Shot(start, start + length), wanted)
+    picks = shot_picks(range(start, start + length), wanted)
     assert len(picks) == min(wanted, length)
     assert picks == sorted(set(picks))
     assert start <= picks[0]
@@ -37,13 +44,13 @@ def test_every_pick_is_on_the_grid(start: int, length: int, wanted: int) -> None
     step = grid_step(length, wanted)
     assert length / step <= GRID_PICKS * wanted
     assert step == 1 or length / (step // 2) > GRID_PICKS * wanted
-    assert all(pick % step == 0 for pick in shot_picks(Shot(start, start + length), wanted))
+    assert all(pick % step == 0 for pick in shot_picks(range(start, start + length), wanted))
 
 
 @given(STARTS, st.integers(1, 2000), st.integers(2, 20))
 def test_picks_are_spread_evenly(start: int, length: int, wanted: int) -> None:
     """The widest and the narrowest distance differ by no more than a grid step."""
-    gaps = np.diff(shot_picks(Shot(start, start + length), wanted))
+    gaps = np.diff(shot_picks(range(start, start + length), wanted))
     if len(gaps) > 1 and length > wanted:
         assert gaps.max() - gaps.min() <= grid_step(length, wanted)
 
@@ -51,25 +58,39 @@ def test_picks_are_spread_evenly(start: int, length: int, wanted: int) -> None:
 @given(STARTS, st.integers(100, 5000), st.integers(1, 10))
 def test_the_edges_of_a_long_shot_are_left_alone(start: int, length: int, wanted: int) -> None:
     """The first and the last tenth: fades, and blur into the cut."""
-    picks = shot_picks(Shot(start, start + length), wanted)
+    picks = shot_picks(range(start, start + length), wanted)
     assert picks[0] >= start + length // 10
     assert picks[-1] < start + length - length // 10
 
 
 def test_a_shot_hardly_longer_than_wanted_is_used_to_its_edges() -> None:
     """Ten frames of twelve: trimming would leave too few."""
-    assert shot_picks(Shot(100, 112), 10) == [100, 101, 102, 104, 105, 106, 107, 109, 110, 111]
+    assert shot_picks(range(100, 112), 10) == [100, 101, 102, 104, 105, 106, 107, 109, 110, 111]
+
+
+def test_a_sample_that_did_not_decode_is_not_picked() -> None:
+    """Its number is missing from the shot, and the others keep theirs."""
+    numbers = [number for number in range(100) if number not in {40, 44, 48}]
+    picks = shot_picks(numbers, 10)
+    assert len(picks) == 10
+    assert not {40, 44, 48} & set(picks)
 
 
 def test_an_interval_takes_the_first_frame_at_or_after_it() -> None:
     """At 24 frames a second and 2 s: every 48th frame."""
-    assert list(interval_picks(samples_of(100), 2.0)) == [(0, 0), (1, 48), (2, 96)]
+    begun = intervals_of([index / 24 for index in range(100)], 2.0)
+    assert {index: interval for index, interval in enumerate(begun) if interval is not None} == {0: 0, 48: 1, 96: 2}
 
 
 def test_an_interval_whose_frame_was_not_sampled_takes_the_next_sampled_one() -> None:
     """Every fifth frame decoded: 48 and 96 are not among them."""
-    found = list(interval_picks(samples_of(20, step=5), 2.0))
-    assert [(interval, sample * 5) for interval, sample in found] == [(0, 0), (1, 50)]
+    begun = intervals_of([index / 24 for index in range(0, 100, 5)], 2.0)
+    assert {5 * nth: interval for nth, interval in enumerate(begun) if interval is not None} == {0: 0, 50: 1}
+
+
+def test_intervals_that_fall_into_a_gap_are_served_by_one_frame() -> None:
+    """A frame stands for the earliest of the intervals that begin before it."""
+    assert intervals_of([0.0, 1.0, 9.0, 9.5, 10.0], 2.0) == [0, None, 1, None, 5]
 
 
 def test_intervals_shorter_than_a_frame_give_every_frame_once() -> None:
@@ -79,10 +100,8 @@ def test_intervals_shorter_than_a_frame_give_every_frame_once() -> None:
 
 
 def test_a_time_rounded_down_by_the_container_is_still_on_time() -> None:
-    """Matroska says 1.999 s for a frame at 2 s."""
-    times = np.array([0.0, 1.0, 1.9996, 3.0])
-    samples = Samples(np.arange(4), times, np.zeros(4), frozenset())
-    assert list(interval_picks(samples, 2.0)) == [(0, 0), (1, 2)]
+    """Matroska says 1.9996 s for a frame at 2 s."""
+    assert intervals_of([0.0, 1.0, 1.9996, 3.0], 2.0) == [0, None, 1, None]
 
 
 def test_hybrid_names_a_frame_both_want_once() -> None:

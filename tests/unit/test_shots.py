@@ -18,7 +18,7 @@ def samples_with(scores: dict[int, float], n: int = 100, *, breaks: frozenset[in
     values = np.zeros(n)
     for sample, score in scores.items():
         values[sample] = score
-    return Samples(np.arange(n), np.arange(n) / 24, values, breaks)
+    return Samples(np.arange(n), np.arange(n), np.arange(n) / 24, values, breaks)
 
 
 def test_a_film_without_a_cut_is_one_shot() -> None:
@@ -62,6 +62,7 @@ def test_shots_are_what_pyscenedetect_finds_on_the_same_frames() -> None:
     ]
     small = [small_hsv(frame) for frame in frames]
     scores = np.array([0.0, *(content_score(a, b) for a, b in itertools.pairwise(small))])
-    samples = Samples(np.arange(len(frames)), np.arange(len(frames)) / 24, scores, frozenset())
+    numbers = np.arange(len(frames))
+    samples = Samples(numbers, numbers, np.arange(len(frames)) / 24, scores, frozenset())
     assert len(expected) > 3
     assert [shot.start for shot in find_shots(samples, ExtractionSettings())[1:]] == expected

@@ -1,0 +1,37 @@
+"""Where the time goes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Stopwatch:
+    """Wall-clock seconds spent in each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """What happens inside counts as `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - start  # type: ignore[assignment] # Counters hold floats too.
+
+    def timed(self, name: str, items: Iterable[T]) -> Iterator[T]:
+        """The same items, their making counted as `name`."""
+        items = iter(items)
+        while True:
+            with self.stage(name):
+                item = next(items, None)
+            if item is None:
+                return
+            yield item

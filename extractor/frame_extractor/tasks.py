@@ -1,0 +1,105 @@
+"""What the runner asks of a worker, and what a worker answers. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from frame_extractor.contract import ExtractionSettings, FailedRange
+from frame_extractor.demux import Chunk
+from frame_extractor.film import Film
+from frame_extractor.score import Hsv
+from frame_extractor.spans import Span
+
+
+@dataclass(frozen=True)
+class ScanTask:
+    """Score every sample of a span, or of the whole film where there is no span, and write likely picks on the way."""
+
+    film: Film
+    span: Span | None
+    settings: ExtractionSettings
+    folder: Path
+    """Where images go, each under the number of its frame."""
+    first_reader: str
+    """The reader to begin with."""
+
+
+@dataclass(frozen=True)
+class RepairTask:
+    """Write these frames of a chunk, or of the whole film where there is no chunk."""
+
+    film: Film
+    chunk: Chunk | None
+    settings: ExtractionSettings
+    folder: Path
+    first_reader: str
+    """The one that read the chunk when it was scanned: the same pictures again."""
+    wanted: frozenset[int]
+    """Frame indices."""
+
+
+Task = ScanTask | RepairTask
+
+
+@dataclass(frozen=True)
+class Written:
+    """One frame has become a file, `path`; or was judged too blurred, and has not."""
+
+    frame_index: int
+    path: Path | None
+    size_bytes: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """So much more film is scanned."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Voided:
+    """What this task has written so far does not count: it begins again, with another reader."""
+
+
+@dataclass(frozen=True)
+class ScanPart:
+    """The scores of a span, and what is needed to join it to its neighbours: the last message of a ScanTask.
+
+    The arrays have one length, the number of samples that decoded.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    frame_indices: npt.NDArray[np.int64]
+    times_s: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+    """Against the sample before in this part; the first, and any after missing film, is 0."""
+    breaks: tuple[int, ...]
+    """Positions in this part before which film is missing; its length when it is missing after its last sample."""
+    first: Hsv | None
+    last: Hsv | None
+    failed: tuple[FailedRange, ...]
+    end_s: float
+    n_frames: int
+    """Frames of the film in this stretch, also those left out or missing."""
+    n_decoded: int
+    readers: dict[int, str]
+    """Number of chunk -> name of the reader that read it; NO_READER where none could. A whole film is chunk 0."""
+    stages_s: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RepairDone:
+    """The last message of a RepairTask."""
+
+    n_decoded: int
+    stages_s: dict[str, float]
+
+
+Message = Written | Advanced | Voided | ScanPart | RepairDone
