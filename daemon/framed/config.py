@@ -54,8 +54,6 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A film must have stayed unchanged for so long,"""
     settle_scans: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
     """and over so many scans."""
-    give_up_s: _Seconds = 60.0
-    """A film unchanged for so long that still cannot be opened is submitted all the same, and fails with the reason."""
     force_polling: bool = False
     """Whether the file system's own notifications are left unused everywhere."""
 
