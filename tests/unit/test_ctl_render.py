@@ -107,6 +107,13 @@ def test_no_line_is_wider_than_the_terminal(width: int, names: list[str], reason
     assert [click.unstyle(line) for line in lines_at(width, *projects, colour=True)] == plain
 
 
+def test_wide_characters_count_as_two() -> None:
+    """A name of 30 wide characters fills 40 cells and leaves the columns where they are."""
+    line = lines_at(200, ProjectStatus(name="千" * 30, state=ProjectState.NEW))[-1]
+    assert line.startswith(f"{'千' * 19}…   NEW ")
+    assert cell_len(line.partition("NEW")[0]) == 42
+
+
 @given(st.text())
 def test_nothing_in_a_name_steers_the_terminal(text: str) -> None:
     """A folder's name may hold escape sequences and line ends, or turn the reading direction."""

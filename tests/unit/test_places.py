@@ -15,7 +15,6 @@ import pytest
 from framed import places as places_module
 from framed.errors import PlaceNotUsable, RootAmbiguous, RootMissing, RootNotFound, SettingsError
 from framed.places import (
-    LONGEST_SOCKET_PATH_BYTES,
     check_owner,
     filesystem_type,
     find_root,
@@ -233,9 +232,11 @@ def test_state_goes_home_where_the_root_cannot_hold_it(
 def test_sockets_go_to_the_runtime_folder_when_the_path_is_too_long(tmp_path: Path, environ: dict[str, str]) -> None:
     """Up to 107 bytes they lie in the state folder, above that in the runtime folder, and can be bound there."""
     base = tmp_path / "r"
-    room = LONGEST_SOCKET_PATH_BYTES - len(os.fsencode(base / "state" / "control.sock"))
+    room = 107 - len(os.fsencode(base / "state" / "control.sock"))
     fits, too_long = Path(f"{base}{'x' * room}"), Path(f"{base}{'x' * room}y")
     assert load_places(fits, environ).sockets == fits / "state"
+    with listening(fits / "state" / "control.sock"):
+        pass
     found = load_places(too_long, environ)
     assert found.sockets.parent == Path(environ["XDG_RUNTIME_DIR"]) / "framed"
     make_folders(found)
