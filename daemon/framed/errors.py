@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import enum
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -137,14 +136,14 @@ class NoFilm(FramedError):
 
 
 class DaemonUnreachable(FramedError):
-    """Nothing answers on the control socket; `why` is a whole clause, socket included."""
+    """Nothing answers on the control socket."""
 
     exit_code = Exit.UNREACHABLE
 
-    def __init__(self, socket: Path, why: str, root: Path) -> None:
-        self.socket = socket
+    def __init__(self, why: str, remedy: str) -> None:
+        """Both are whole clauses."""
         self.why = why
-        super().__init__(f"{why}; start framed with: framed start --root {shlex.quote(str(root))}")
+        super().__init__(f"{why}; {remedy}")
 
 
 class Refused(FramedError):

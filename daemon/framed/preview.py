@@ -15,8 +15,9 @@ from rich.cells import cell_len
 from frame_extractor.contract import AttemptSpec, FilmEstimate
 from frame_extractor.cores import usable_cores
 from framed.config import JobSettings, Settings, load_settings, resolve
-from framed.ctl.render import duration, printable, size
-from framed.errors import Exit, FramedError, NoFilm, NoSuchProject, is_one_name
+from framed.ctl.render import duration, size
+from framed.ctl.terminal import printable
+from framed.errors import Exit, FramedError, NoFilm, NoSuchProject, Refused, is_one_name
 from framed.model.project import FILM_SUFFIXES, FrameExtraction, Overrides
 from framed.places import Places
 from framed.policy.shares import Budget, budget, share
@@ -56,7 +57,7 @@ def _project(places: Places, settings: Settings, name: str, overrides: Overrides
     try:
         films = films_in(folder)
     except OSError as failed:
-        raise FramedError(f"{folder} cannot be read: {failed.strerror}") from None
+        raise Refused(f"{folder} cannot be read: {failed.strerror}") from None
     if not films:
         raise NoFilm(folder, FILM_SUFFIXES)
     job = resolve(settings, places, name, overrides)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 from collections.abc import Mapping
 from types import TracebackType
@@ -89,8 +90,8 @@ class Connection:
                 return line
 
     def _unreachable(self, why: str) -> DaemonUnreachable:
-        socket_path = self._places.control_socket
-        return DaemonUnreachable(socket_path, f"framed on {socket_path} {why}", self._places.root)
+        remedy = f"see {self._places.state}/framed.log"
+        return DaemonUnreachable(f"framed on {self._places.control_socket} {why}", remedy)
 
 
 def connect(places: Places) -> Connection:
@@ -118,18 +119,27 @@ def _opened(places: Places) -> socket.socket:
         opened.settimeout(CONNECT_TIMEOUT_S)
         opened.connect(str(path))
         opened.settimeout(ANSWER_TIMEOUT_S)
-    except BaseException as failed:
+    except OSError as failed:
         opened.close()
-        if isinstance(failed, FileNotFoundError | NotADirectoryError):
-            raise DaemonUnreachable(path, f"framed is not running: there is no socket {path}", places.root) from None
-        if isinstance(failed, ConnectionRefusedError):
-            why = f"framed is not running: nobody listens on {path}, which the last one left behind"
-            raise DaemonUnreachable(path, why, places.root) from None
-        if isinstance(failed, TimeoutError | BlockingIOError):
-            raise DaemonUnreachable(path, f"framed takes no connections on {path}", places.root) from None
-        if isinstance(failed, PermissionError):
-            raise Refused(f"this user may not talk to the framed of {places.root} ({path})") from None
-        if isinstance(failed, OSError):
-            raise DaemonUnreachable(path, f"{path}: {failed.strerror}", places.root) from None
+        raise _why_not(failed, places) from None
+    except BaseException:
+        opened.close()
         raise
     return opened
+
+
+def _why_not(failed: OSError, places: Places) -> FramedError:
+    path = places.control_socket
+    start = f"start framed with: framed start --root {shlex.quote(str(places.root))}"
+    match failed:
+        case FileNotFoundError() | NotADirectoryError():
+            return DaemonUnreachable(f"framed is not running: there is no socket {path}", start)
+        case ConnectionRefusedError():
+            why = f"framed is not running: nobody listens on {path}, which the last one left behind"
+            return DaemonUnreachable(why, start)
+        case TimeoutError() | BlockingIOError():
+            return DaemonUnreachable(f"framed takes no connections on {path}", f"see {places.state}/framed.log")
+        case PermissionError():
+            return Refused(f"this user may not talk to the framed of {places.root} ({path})")
+        case _:
+            return DaemonUnreachable(f"{path}: {failed.strerror}", start)

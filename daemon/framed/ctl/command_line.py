@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from framed.ctl.terminal import printable
 from framed.errors import Exit, FramedError
 
 if TYPE_CHECKING:
@@ -89,14 +89,6 @@ def die_quietly_when_nobody_reads() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
-def shown(path: Path) -> str:
-    """A path as short as it can be typed from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return str(path)
-
-
 def _complain(name: str, message: str) -> None:
-    line = " ".join(message.split())
+    line = printable(" ".join(message.split()))
     click.echo(line if line.startswith(f"{name} ") else f"{name}: {line}", err=True)

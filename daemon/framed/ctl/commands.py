@@ -81,7 +81,8 @@ def status(names: tuple[str, ...], listed: str | None, *, as_json: bool, once: b
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reply), indent=2))
         return Exit.OK
-    from framed.ctl.render import status_lines, terminal_of  # noqa: PLC0415
+    from framed.ctl.render import status_lines  # noqa: PLC0415
+    from framed.ctl.terminal import terminal_of  # noqa: PLC0415
 
     for line in status_lines(reply, terminal_of(sys.stdout), places.raw_videos):
         click.echo(line, color=True)

@@ -1,18 +1,17 @@
-"""Status as lines of text, for a terminal of any width and for a pipe. Only `terminal_of` looks at the outside."""
+"""Status as lines of text, for a terminal of any width and for a pipe. Pure."""
 
 from __future__ import annotations
 
-import os
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 import click
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from framed.control.messages import ProjectState, ProjectStatus, StatusReply
+from framed.ctl.terminal import Terminal, printable
 
 _COLOURS: Final = {
     ProjectState.NEW: "cyan",
@@ -24,9 +23,6 @@ _COLOURS: Final = {
     ProjectState.FAILED: "bright_red",
     ProjectState.CANCELLED: "magenta",
 }
-_STEERING: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-"""Marks that turn the reading direction; the joiners that many scripts need are not among them."""
 _GAP: Final = "  "
 _NARROW: Final = 100
 """Columns of a terminal below which the bars are shorter."""
@@ -37,28 +33,6 @@ _NARROWEST_NOTE: Final = 30
 _INDENT: Final = "    "
 
 
-@dataclass(frozen=True)
-class Terminal:
-    """What the output is written to. A pipe has no width and no colour."""
-
-    width: int | None
-    colour: bool
-    unicode: bool = True
-
-
-def terminal_of(stream: TextIO) -> Terminal:
-    """What `stream` can show, by its kind, its size, NO_COLOR and its encoding."""
-    encoding = (stream.encoding or "").lower().replace("-", "")
-    if not stream.isatty():
-        return Terminal(width=None, colour=False, unicode=encoding.startswith("utf"))
-    try:
-        width = int(os.environ.get("COLUMNS") or os.get_terminal_size(stream.fileno()).columns)
-    except (OSError, ValueError):
-        width = 80
-    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Terminal(width=max(width, 20), colour=colour, unicode=encoding.startswith("utf"))
-
-
 def status_lines(reply: StatusReply, terminal: Terminal, raw_videos: Path) -> list[str]:
     """The machine, then a line for each project; a note that finds no room in it goes on below, to its last word."""
     lines = _fitted(_machine_parts(reply), terminal.width)
@@ -66,17 +40,6 @@ def status_lines(reply: StatusReply, terminal: Terminal, raw_videos: Path) -> li
         hint = printable(f"no projects yet; put a film into {raw_videos}/NAME/")
         return [*lines, "", *([hint] if terminal.width is None else _wrapped(hint, terminal.width))]
     return [*lines, "", *_table(reply.projects, terminal)]
-
-
-def printable(text: str) -> str:
-    """`text` with what could steer a terminal written out: names come from folders that anybody may have made."""
-    return "".join(ascii(char)[1:-1] if _steers(char) else char for char in text)
-
-
-def _steers(char: str) -> bool:
-    if char.isascii():
-        return not char.isprintable()
-    return unicodedata.category(char) in _STEERING or unicodedata.bidirectional(char) in _TURNING
 
 
 def duration(seconds: float | None) -> str:

@@ -9,7 +9,7 @@ import click
 
 from framed.control.messages import ProjectState, ProjectStatus, Status, StatusReply
 from framed.ctl.client import connect
-from framed.ctl.render import printable
+from framed.ctl.terminal import printable
 from framed.errors import DaemonUnreachable, Exit
 from framed.places import Places
 
