@@ -1,0 +1,58 @@
+"""Jobs, attempts and moments for tests of pure rules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from frame_extractor.contract import ExtractionSettings, ProcessIdentity
+from framed.model.job import Attempt, Ending, Job, Moment, Options, Outcome, Queued
+
+BOOT: Final = "this-boot"
+_BEGINNING: Final = datetime(2025, 11, 15, 14, 30, tzinfo=UTC)
+
+
+def moment(second: float = 0.0, *, boot_id: str = BOOT) -> Moment:
+    return Moment(utc=_BEGINNING + timedelta(seconds=second), monotonic_s=1000.0 + second, boot_id=boot_id)
+
+
+def options(**changes: Any) -> Options:
+    plain = Options(extraction=ExtractionSettings(), workers=12, retry=3, frames_dir="/datasets/onward/frames")
+    return msgspec.structs.replace(plain, **changes)
+
+
+def job(**changes: Any) -> Job:
+    plain = Job(
+        id="j1",
+        project="onward",
+        order=1,
+        by="user",
+        options=options(),
+        submitted=moment(),
+        log_path="/logs/onward.log",
+        state=Queued(since=moment().utc),
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def attempt(**changes: Any) -> Attempt:
+    plain = Attempt(
+        number=1,
+        ordinal=1,
+        workers=4,
+        session="frame_extraction_onward",
+        host=process(pid=100),
+        boot_id=BOOT,
+        started_at=moment().utc,
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def outcome(code: int | None = None, ending: Ending = Ending.EXITED, **changes: Any) -> Outcome:
+    return Outcome(ending=ending, code=code, ended_at=moment().utc, **changes)
+
+
+def process(pid: int, *, ticks: int = 5) -> ProcessIdentity:
+    return ProcessIdentity(pid=pid, started_at_ticks=ticks, boot_id=BOOT)

@@ -1,0 +1,205 @@
+"""What the catalog makes of a folder that changes, on real files and an invented clock."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from framed.catalog import MOST_READ_PER_LOOK, Catalog, CatalogKeeper
+from framed.config import Settings, WatchSettings
+from framed.hint import notifies
+from framed.places import Places, load_places
+from framed.policy.settle import Signature
+from framed.scan import SeenFilm, fingerprint_of
+
+
+class Disk:
+    """A root, and one look after the other at it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.places: Places = load_places(folder)
+        self.places.raw_videos.mkdir()
+        self.keeper = self.new_keeper({})
+        self.now_s = 100.0
+
+    def new_keeper(self, remembered: dict[str, tuple[Signature, str]]) -> CatalogKeeper:
+        return CatalogKeeper(self.places, Settings(watch=WatchSettings(settle_s=10, settle_scans=3)), remembered)
+
+    def film(self, name: str = "onward/film.mkv", content: str = "film") -> Path:
+        path = self.places.raw_videos / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+        return path
+
+    def look(self, times: int = 1) -> Catalog:
+        catalog = Catalog()
+        for _ in range(times):
+            self.now_s += 5
+            catalog = self.keeper.look(self.now_s)
+        return catalog
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    return Disk(tmp_path)
+
+
+def test_film_settles_and_has_its_fingerprint_from_then_on(disk: Disk) -> None:
+    disk.film()
+    settling = disk.look(2).projects["onward"]
+    assert not settling.settled
+    assert settling.settling_words(disk.now_s) == "settling: film.mkv unchanged for 5 s"
+    settled = disk.look().projects["onward"]
+    assert len(settled.settled) == 1
+    assert not settled.settling
+    assert settled.settling_words(disk.now_s) == ""
+
+
+def test_film_that_grows_goes_on_settling(disk: Disk) -> None:
+    path = disk.film()
+    for number in range(10):
+        path.write_text("x" * (number + 10))
+        assert not disk.look().projects["onward"].settled
+
+
+def test_replaced_film_settles_anew_and_is_another_film(disk: Disk) -> None:
+    """Of the same size, too."""
+    path = disk.film(content="one")
+    before = disk.look(3).projects["onward"].settled[0].fingerprint
+    replacement = disk.film("onward/next.part", content="two")
+    os.replace(replacement, path)
+    assert not disk.look().projects["onward"].settled
+    assert disk.look(2).projects["onward"].settled[0].fingerprint != before
+
+
+def test_renamed_film_keeps_its_fingerprint(disk: Disk) -> None:
+    path = disk.film()
+    before = disk.look(3).projects["onward"].settled[0].fingerprint
+    path.rename(path.with_name("other name.MKV"))
+    assert disk.look(3).projects["onward"].settled[0].fingerprint == before
+
+
+def test_remembered_film_need_not_settle_again(disk: Disk) -> None:
+    """After a restart; unless it has changed meanwhile."""
+    path = disk.film()
+    disk.look(3)
+    remembered = disk.keeper.take_newly_settled()
+    assert list(remembered) == [str(path)]
+    assert disk.keeper.take_newly_settled() == {}
+    disk.keeper = disk.new_keeper(remembered)
+    assert disk.look().projects["onward"].settled
+    path.write_text("changed")
+    disk.keeper = disk.new_keeper(remembered)
+    assert not disk.look().projects["onward"].settled
+
+
+def test_backlog_is_read_in_portions(disk: Disk) -> None:
+    """Each look ends soon, and asks for another while there is more."""
+    for number in range(MOST_READ_PER_LOOK + 5):
+        disk.film(f"onward/{number:03}.mkv", content=str(number))
+    first = disk.look(3)
+    assert first.is_partial
+    assert len(first.projects["onward"].settled) == MOST_READ_PER_LOOK
+    second = disk.look()
+    assert not second.is_partial
+    assert not second.projects["onward"].settling
+
+
+def test_what_is_no_film_is_not_seen(disk: Disk) -> None:
+    for name in ("a.mkv.part", ".a.mkv", "._a.mkv", "~a.mkv", "notes.txt", "mkv", "a.mkv.tmp", "a.!qB"):
+        disk.film(f"onward/{name}")
+    (disk.places.raw_videos / "onward" / "folder.mkv").mkdir()
+    (disk.places.raw_videos / "onward" / "dangling.mkv").symlink_to("/nowhere/film.mkv")
+    disk.film("loose.mkv")
+    catalog = disk.look()
+    assert list(catalog.projects) == ["onward"]
+    assert catalog.projects["onward"].films == ()
+
+
+def test_names_that_are_no_text_are_left_out(disk: Disk) -> None:
+    """They cannot be written into any JSON; the others are seen."""
+    disk.film()
+    (disk.places.raw_videos / "onward" / os.fsdecode(b"\xff.mkv")).touch()
+    (disk.places.raw_videos / os.fsdecode(b"\xfe")).mkdir()
+    catalog = disk.look()
+    assert list(catalog.projects) == ["onward"]
+    assert [film.name for film in catalog.projects["onward"].films] == ["film.mkv"]
+
+
+def test_unreadable_film_still_has_an_identity() -> None:
+    """So that it is tried once, and not for ever; another one when it has changed."""
+    films = [SeenFilm("/nowhere/film.mkv", Signature(1, 2, inode)) for inode in (3, 3, 4)]
+    first, same, other = (fingerprint_of(film) for film in films)
+    assert first.startswith("unreadable-")
+    assert (first == same, first == other) == (True, False)
+
+
+@pytest.mark.parametrize("how", ["empty", "gone"])
+def test_root_that_goes_away_changes_nothing(disk: Disk, how: str) -> None:
+    """What was known stays, with the reason why it is not believed; and comes back without settling again."""
+    disk.film()
+    before = disk.look(3)
+    away = disk.places.root / "away"
+    disk.places.raw_videos.rename(away)
+    if how == "empty":
+        disk.places.raw_videos.mkdir()
+    frozen = disk.look()
+    assert frozen.projects == before.projects
+    assert str(disk.places.raw_videos) in frozen.problem
+    if how == "empty":
+        disk.places.raw_videos.rmdir()
+    away.rename(disk.places.raw_videos)
+    back = disk.look()
+    assert back.problem == ""
+    assert back.projects["onward"].settled
+
+
+def test_wrong_project_file_is_shown_with_the_project(disk: Disk) -> None:
+    """And mended when the file is."""
+    disk.film()
+    disk.places.projects.mkdir(parents=True)
+    file = disk.places.project_file("onward")
+    file.write_text("frame_extraction: {mode: scenes}\n")
+    assert "mode" in disk.look().projects["onward"].settings_error
+    file.write_text("frame_extraction: {mode: scene}\n")
+    assert disk.look().projects["onward"].settings_error == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "is_extracted"),
+    [
+        ('{"total_frames": 4523, "total_episodes": 1}', True),
+        ('{"total_frames": 0}', False),
+        ('{"total_frames": 4523, "films": [{"bad": 1}]}', False),
+        ("[" * 100_000, False),
+        ("", False),
+    ],
+)
+def test_results_of_the_earlier_tool_count_and_damaged_ones_do_not(
+    disk: Disk, content: str, *, is_extracted: bool
+) -> None:
+    disk.film()
+    results = disk.places.datasets / "onward" / "extraction_results.json"
+    results.parent.mkdir(parents=True)
+    results.write_text(content)
+    assert disk.look().projects["onward"].is_extracted("any") is is_extracted
+
+
+def test_changed_results_are_seen(disk: Disk) -> None:
+    disk.film()
+    assert disk.look().projects["onward"].results is None
+    results = disk.places.datasets / "onward" / "extraction_results.json"
+    results.parent.mkdir(parents=True)
+    results.write_text('{"total_frames": 7}')
+    found = disk.look().projects["onward"].results
+    assert found is not None
+    assert found.total_frames == 7
+    results.unlink()
+    assert disk.look().projects["onward"].results is None
+
+
+def test_notifications_are_not_trusted_where_they_do_not_come() -> None:
+    """/proc is no place for films, but its type is known; a temporary folder has them."""
+    assert notifies(Path("/tmp"))

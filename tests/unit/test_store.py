@@ -1,0 +1,129 @@
+"""The state database: what is written is there, whole or not at all, and damage is never overwritten."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from framed.errors import StoreDamaged
+from framed.model.job import Complete, FilmVerdict, Verdict
+from framed.policy.settle import Signature
+from framed.store import KEPT_REPLIES, SCHEMA_VERSION, Store, StoreUnavailable
+from tests.fakes.jobs import job, moment, outcome
+
+OVER = Complete(since=moment().utc, outcome=outcome(0))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "framed.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    opened = Store(path)
+    yield opened
+    opened.close()
+
+
+def verdict(fingerprint: str, word: Verdict) -> FilmVerdict:
+    return FilmVerdict(project="onward", fingerprint=fingerprint, verdict=word, job_id="j1", decided_at=moment().utc)
+
+
+def test_everything_reads_back_in_another_store(path: Path, store: Store) -> None:
+    written = job()
+    store.write([written], [verdict("f1", Verdict.FAILED)], ("key", b"answer"))
+    film = (Signature(1, 2, 2**63 + 5), "f1")
+    store.remember_films({"/raw/onward/é 你.ts": film})
+    other = Store(path)
+    assert other.latest_jobs() == [written]
+    assert other.verdicts() == {("onward", "f1"): Verdict.FAILED}
+    assert (other.reply("key"), other.reply("another")) == (b"answer", None)
+    assert other.films() == {"/raw/onward/é 你.ts": film}
+    assert other.last_order() == 1
+    other.close()
+
+
+def test_only_open_jobs_and_the_latest_of_each_project_are_read_back(store: Store) -> None:
+    """Years of history stay on the disk."""
+    store.write([job(id="old", order=1, state=OVER), job(id="new", order=2, state=OVER)])
+    store.write([job(id="other", order=3, project="orion")])
+    assert [each.id for each in store.latest_jobs()] == ["new", "other"]
+
+
+def test_later_verdict_replaces_the_earlier(store: Store) -> None:
+    store.write(verdicts=[verdict("f1", Verdict.FAILED)])
+    store.write(verdicts=[verdict("f1", Verdict.COMPLETE)])
+    assert store.verdicts() == {("onward", "f1"): Verdict.COMPLETE}
+
+
+def test_write_that_fails_leaves_nothing_of_it(store: Store) -> None:
+    """The second key collides, and with it the job goes."""
+    store.write([], reply=("key", b"first"))
+    with pytest.raises(StoreUnavailable):
+        store.write([job()], [verdict("f1", Verdict.FAILED)], ("key", b"second"))
+    assert store.latest_jobs() == []
+    assert store.verdicts() == {}
+    assert store.reply("key") == b"first"
+
+
+def test_answers_are_remembered_in_bounds(store: Store) -> None:
+    with sqlite3.connect(store._path) as db:
+        rows = ((number, f"k{number}", b"") for number in range(1, KEPT_REPLIES + 5))
+        db.executemany("INSERT INTO replies VALUES (?, ?, ?)", rows)
+    db.close()
+    store.write(reply=("new", b"answer"))
+    assert store.reply("k5") is None
+    assert store.reply("new") == b"answer"
+    assert len(store._rows("SELECT 1 FROM replies")) == KEPT_REPLIES
+
+
+def test_every_write_reaches_the_disk(store: Store) -> None:
+    """WAL with synchronous=FULL (2)."""
+    assert store._rows("PRAGMA journal_mode") == [("wal",)]
+    assert store._rows("PRAGMA synchronous") == [(2,)]
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to be read as one " * 50, b"\0" * 4096])
+def test_damaged_store_is_kept_under_another_name(path: Path, content: bytes) -> None:
+    """Twice damaged, twice kept."""
+    for number in (1, 2):
+        path.write_bytes(content)
+        with pytest.raises(StoreDamaged) as damaged:
+            Store(path)
+        assert damaged.value.set_aside == path.with_name(f"framed.db.damaged-{number}")
+        assert damaged.value.set_aside.read_bytes() == content
+        assert not path.exists()
+
+
+def test_store_damaged_in_the_middle_is_noticed_at_the_start(path: Path) -> None:
+    opened = Store(path)
+    opened.write([job(id=f"j{number}", order=number) for number in range(200)])
+    opened.close()
+    content = bytearray(path.read_bytes())
+    content[4096 * 8 : 4096 * 10] = b"\xff" * 4096 * 2
+    path.write_bytes(content)
+    with pytest.raises(StoreDamaged):
+        Store(path)
+
+
+def test_database_of_another_program_is_not_touched(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE theirs (a)")
+    db.close()
+    with pytest.raises(StoreDamaged, match="not a database of framed") as damaged:
+        Store(path)
+    assert damaged.value.set_aside is not None
+
+
+def test_store_of_a_newer_framed_is_refused_and_left_alone(path: Path) -> None:
+    Store(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    db.close()
+    with pytest.raises(StoreUnavailable, match="newer framed"):
+        Store(path)
+    assert path.exists()
