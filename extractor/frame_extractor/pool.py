@@ -15,6 +15,7 @@ import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Self
@@ -65,6 +66,8 @@ class WorkerPool:
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
+        # Would otherwise be started with the first worker, and unblock in passing the signals that held() has blocked.
+        resource_tracker.ensure_running()
         try:
             with held():
                 self._workers.extend(_Worker(self._context) for _ in range(self._n_workers))
