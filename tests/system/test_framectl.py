@@ -507,14 +507,11 @@ def test_dry_run_says_what_would_be_skipped(running: Site) -> None:
 
 
 @pytest.mark.shared_films
-def test_dry_run_estimates_real_films(site: Site) -> None:
+def test_dry_run_estimates_real_films(site: Site, films_dir: Path) -> None:
     """Frames, bytes and time, of each and together."""
-    reels = Path(__file__).resolve().parents[3] / "shared" / "films" / "formats"
-    if not reels.is_dir():
-        pytest.skip(f"{reels} is not there")
     (site.root / "raw_videos" / "reel").mkdir()
     for name in ("reel30.mkv", "reel30.mp4"):
-        (site.root / "raw_videos" / "reel" / name).symlink_to(reels / name)
+        (site.root / "raw_videos" / "reel" / name).symlink_to(films_dir / "formats" / name)
     ended = site.ctl("submit", "reel", "--dry-run")
     estimate = re.compile(r"about [\d,]+ frames, [\d.]+ [kM]B, \d+ s$")
     assert len([line for line in ended.stdout.splitlines() if estimate.search(line)]) == 3
