@@ -1,0 +1,72 @@
+# What there is to do in this repository: `make help`. Every target sets up what it needs.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SMOKE := build/smoke
+
+# The first Python that is new enough; PYTHON=/path/to/python chooses another.
+PYTHON ?= $(shell for each in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; break; }; done)
+
+# More arguments for pytest: make test ARGS="-k slots -x"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test films check fix build ci lock python tmux
+# `make -j ci` must not run the tests beside the build: they measure time.
+.NOTPARALLEL:
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) tmux ## render a short film, extract it under a daemon of its own, show what came out
+	@$(BIN)/framed demo
+
+test: $(INSTALLED) tmux ## run the tests; choose with ARGS="-k slots"
+	$(BIN)/pytest --must-run tests/unit tests/system tests/conformance $(ARGS)
+
+films: $(INSTALLED) tmux ## run the tests on the real films of ../shared/films; they skip where it is missing
+	$(BIN)/pytest tests/films $(ARGS)
+
+check: $(INSTALLED) ## check format, style, types and who imports whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+fix: $(INSTALLED) ## format, and mend the style where that can be done by machine
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(INSTALLED) ## build the wheel, install it into a new environment and ask its commands for their version
+	rm -rf dist $(SMOKE)
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/python -m venv $(SMOKE)
+	$(SMOKE)/bin/pip install --quiet --constraint requirements.lock dist/*.whl
+	$(SMOKE)/bin/python -c 'import frame_extractor.pipeline, framed.app, framed.demo'
+	$(SMOKE)/bin/framed --version
+	$(SMOKE)/bin/framectl --version
+	$(SMOKE)/bin/frame-extractor --version
+
+ci: check test films build ## all of these: what .ci/run runs
+
+lock: python ## choose the newest versions that pyproject.toml allows and write them to requirements.lock
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/pip install --quiet '.[dev]'
+	{ sed -n '/^#/p' requirements.lock; build/lock/bin/pip freeze --exclude framed; } > build/requirements.lock
+	mv build/requirements.lock requirements.lock
+
+# Made anew whenever a version changes, so that it never holds anything that requirements.lock does not name.
+$(INSTALLED): pyproject.toml requirements.lock | python
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+python:
+	@.ci/python '$(PYTHON)'
+
+tmux:
+	@command -v tmux > /dev/null || .ci/apt-install tmux

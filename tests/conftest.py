@@ -1,0 +1,48 @@
+"""What every test stands on: nothing of the user's framed is seen or touched, and where the real films are."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_FILMS_DIR = Path(__file__).resolve().parents[2] / "shared" / "films"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--must-run", action="store_true", help="fail when no test ran to its end, as when all skip")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--must-run") and exitstatus == pytest.ExitCode.OK and not reporter.stats.get("passed"):
+        reporter.write_line("no test ran to its end", red=True)
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_of_the_user() -> Iterator[None]:
+    """Daemons that tests start are not among the user's, and no command finds the user's root."""
+    # Short, because sockets lie in it; tmp_path would be too long for them.
+    runtime_dir = tempfile.mkdtemp(prefix="framed-run-")
+    state_home = tempfile.mkdtemp(prefix="framed-state-")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_RUNTIME_DIR", runtime_dir)
+        environment.setenv("XDG_STATE_HOME", state_home)
+        for name in ("FRAMED_ROOT", "TMUX", "TMUX_PANE"):
+            environment.delenv(name, raising=False)
+        yield
+    shutil.rmtree(runtime_dir, ignore_errors=True)
+    shutil.rmtree(state_home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def films_dir() -> Path:
+    """The folder of real films beside the repository; the test is skipped where there is none."""
+    if not _FILMS_DIR.is_dir():
+        pytest.skip(f"no real films: {_FILMS_DIR} is not there")
+    return _FILMS_DIR
