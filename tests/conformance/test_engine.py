@@ -1,0 +1,234 @@
+"""A film through the whole engine, with real worker processes: the same images whatever happens on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
+
+from frame_extractor.contract import ExtractionSettings, FilmResult, Mode, Quality, Sampling
+from frame_extractor.errors import NotAFilm, TooMuchFailed
+from frame_extractor.names import image_name
+from frame_extractor.pipeline import FilmProgress, Picture, extract_film
+from tests.films import FilmPlan, read_barcode, write_film
+
+CUTS = (40, 96, 150, 231, 300, 333, 420)
+LONG = FilmPlan(
+    options={"x264-params": "keyint=60:bframes=3", "crf": "18"}, fps=15, n_frames=480, cuts=CUTS, size=(256, 144)
+)
+"""32 s: several chunks, several spans."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one extraction gave."""
+
+    result: FilmResult
+    images: dict[str, str]
+    """Name -> hash of the bytes."""
+    frames: dict[str, int]
+    """Name -> the frame that the picture shows."""
+    sizes: set[tuple[int, int]]
+    subsampling: set[str]
+    told: list[FilmProgress]
+
+
+def extract(
+    film: Path,
+    temp: Path,
+    *,
+    workers: int = 2,
+    settings: ExtractionSettings | None = None,
+    on_progress: Callable[[FilmProgress], None] = lambda _: None,
+) -> Outcome:
+    """Extracts into `temp`, looking at every image as it is published."""
+    temp.mkdir()
+    images: dict[str, str] = {}
+    frames: dict[str, int] = {}
+    sizes: set[tuple[int, int]] = set()
+    subsampling: set[str] = set()
+    told: list[FilmProgress] = []
+
+    def publish(picture: Picture) -> None:
+        name = image_name(picture.pick)
+        assert name not in images, "published twice"
+        content = picture.temp_path.read_bytes()
+        assert len(content) == picture.size_bytes
+        images[name] = hashlib.sha256(content).hexdigest()
+        with Image.open(picture.temp_path) as image:
+            frames[name] = read_barcode(np.asarray(image))
+            sizes.add(image.size)
+            subsampling.add({2: "4:2:0", 1: "4:2:2", 0: "4:4:4"}[get_sampling(image)])
+        picture.temp_path.unlink()
+
+    def report(progress: FilmProgress) -> None:
+        told.append(progress)
+        on_progress(progress)
+
+    result = extract_film(
+        film, settings=settings or ExtractionSettings(), workers=workers, temp=temp, publish=publish, report=report
+    )
+    return Outcome(result, images, frames, sizes, subsampling, told)
+
+
+def frame_of(name: str) -> int:
+    """The frame index in an image's name."""
+    return int(name.split("_frame")[1][:6])
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_film(tmp_path_factory.mktemp("film") / "long.mkv", LONG)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return extract(film, tmp_path_factory.mktemp("undisturbed") / "temp")
+
+
+def test_shots_are_found_where_they_were_made(undisturbed: Outcome) -> None:
+    """Every cut on its frame, and no other."""
+    assert undisturbed.result.cuts == CUTS
+    assert undisturbed.result.shots == len(CUTS) + 1
+    assert undisturbed.result.source_frames == LONG.n_frames
+    assert undisturbed.result.failed_ranges == ()
+
+
+def test_every_image_shows_the_frame_it_is_named_for(undisturbed: Outcome) -> None:
+    """Ten of each shot, and one every two seconds."""
+    assert all(frame_of(name) == shown for name, shown in undisturbed.frames.items())
+    of_scenes = [name for name in undisturbed.images if name.startswith("scene")]
+    assert len(of_scenes) == 10 * (len(CUTS) + 1)
+    assert len(undisturbed.images) == undisturbed.result.images
+    assert undisturbed.sizes == {LONG.size}
+    assert undisturbed.subsampling == {"4:2:0"}
+
+
+def test_progress_never_goes_back(undisturbed: Outcome) -> None:
+    """A bar that runs backwards is not believed again."""
+    fractions = [told.fraction for told in undisturbed.told]
+    images = [told.images for told in undisturbed.told]
+    assert fractions == sorted(fractions)
+    assert images == sorted(images)
+    assert fractions[-1] <= 1.0
+
+
+def test_nothing_is_left_in_temp(film: Path, tmp_path: Path) -> None:
+    """Images that were written on the way and are not wanted are gone."""
+    extract(film, tmp_path / "temp")
+    assert list((tmp_path / "temp").iterdir()) == []
+
+
+@pytest.mark.parametrize("workers", [1, 5])
+def test_the_number_of_workers_changes_no_byte(film: Path, undisturbed: Outcome, tmp_path: Path, workers: int) -> None:
+    """Names and bytes."""
+    assert extract(film, tmp_path / "temp", workers=workers).images == undisturbed.images
+
+
+def test_killed_workers_change_no_byte(film: Path, undisturbed: Outcome, tmp_path: Path) -> None:
+    """Each loses what it was doing; the film does not notice."""
+    killed: set[int] = set()
+
+    def kill_one(_: FilmProgress) -> None:
+        if len(killed) < 3:
+            for child in psutil.Process().children():
+                if child.pid not in killed and "spawn_main" in " ".join(child.cmdline()):
+                    os.kill(child.pid, signal.SIGKILL)
+                    killed.add(child.pid)
+                    return
+
+    assert extract(film, tmp_path / "temp", on_progress=kill_one).images == undisturbed.images
+    assert len(killed) == 3
+
+
+def test_no_worker_outlives_an_extraction_that_is_broken_off(film: Path, tmp_path: Path) -> None:
+    """Ctrl-C, a full disk: whatever raises in the runner."""
+
+    class BrokenOff(Exception):
+        pass
+
+    def break_off(progress: FilmProgress) -> None:
+        if progress.fraction > 0:
+            raise BrokenOff
+
+    with pytest.raises(BrokenOff):
+        extract(film, tmp_path / "temp", on_progress=break_off)
+    assert [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())] == []
+
+
+def test_reference_and_exact_sampling_find_the_same_shots(film: Path, undisturbed: Outcome, tmp_path: Path) -> None:
+    """Picks lie in the same shots; only exact sampling decodes everything."""
+    exact = extract(film, tmp_path / "temp", settings=ExtractionSettings(sampling=Sampling.EXACT))
+    assert exact.result.cuts == undisturbed.result.cuts
+    assert exact.result.decoded_frames - exact.result.repaired_frames == LONG.n_frames
+    assert undisturbed.result.decoded_frames < 0.8 * LONG.n_frames
+    assert all(frame_of(name) == shown for name, shown in exact.frames.items())
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_images"),
+    [
+        (ExtractionSettings(mode=Mode.INTERVAL, interval_seconds=4.0, quality=Quality.LOW), 8),
+        (ExtractionSettings(mode=Mode.SCENE, frames_per_scene=3), 3 * (len(CUTS) + 1)),
+        (ExtractionSettings(mode=Mode.SCENE, scene_threshold=255, frames_per_scene=7), 7),
+    ],
+)
+def test_each_mode_gives_what_it_says(film: Path, tmp_path: Path, settings: ExtractionSettings, n_images: int) -> None:
+    """A film in which no cut is found is one shot."""
+    assert len(extract(film, tmp_path / "temp", settings=settings).images) == n_images
+
+
+def test_a_film_that_cannot_be_cut_into_chunks_gives_the_same_frames(tmp_path: Path) -> None:
+    """An AVI has no presentation times and is read whole."""
+    film = write_film(tmp_path / "film.avi", LONG)
+    outcome = extract(film, tmp_path / "temp")
+    assert outcome.result.chunks_read_by == {"pyav": 1}
+    assert outcome.result.cuts == CUTS
+    assert all(frame_of(name) == shown for name, shown in outcome.frames.items())
+
+
+def test_damage_is_missing_and_told_and_the_rest_is_right(tmp_path: Path) -> None:
+    """A key frame that does not decode: a failed range, no image of it, every other image true."""
+    film = write_film(tmp_path / "film.mp4", LONG)
+    with av.open(str(film)) as container:
+        keys = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.is_keyframe and packet.size]
+    position, size = keys[len(keys) // 2]
+    assert position is not None
+    with film.open("r+b") as file:
+        file.seek(position)
+        file.write(b"\xff" * size)
+    outcome = extract(film, tmp_path / "temp", settings=ExtractionSettings(max_failed_fraction=1.0))
+    assert outcome.result.failed_ranges
+    assert all(0 < failed.start_s < failed.end_s < 32 for failed in outcome.result.failed_ranges)
+    assert outcome.result.source_frames == LONG.n_frames
+    assert len(outcome.images) > 60
+    with pytest.raises(TooMuchFailed, match="cannot be decoded"):
+        extract(film, tmp_path / "temp-2", settings=ExtractionSettings(max_failed_fraction=0.0001))
+
+
+def test_blurred_frames_are_left_out_when_asked(film: Path, undisturbed: Outcome, tmp_path: Path) -> None:
+    """Counted, not written."""
+    outcome = extract(film, tmp_path / "temp", settings=ExtractionSettings(blur_threshold=1e9))
+    assert outcome.images == {}
+    assert outcome.result.rejected_blurry == undisturbed.result.images
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"", "empty"), (b"not a film\n", "text file"), (bytes(range(256)) * 64, "not a film")]
+)
+def test_what_is_no_film_says_so(tmp_path: Path, content: bytes, why: str) -> None:
+    """The reason names what is there instead."""
+    path = tmp_path / "film.mp4"
+    path.write_bytes(content)
+    with pytest.raises(NotAFilm, match=why):
+        extract(path, tmp_path / "temp")
