@@ -17,7 +17,6 @@ import anyio.abc
 import anyio.to_thread
 
 from frame_extractor.cores import usable_cores
-from framed.bell import Bell
 from framed.clock import read_clocks
 from framed.config import Settings
 from framed.control.handlers import Handlers
@@ -83,8 +82,8 @@ async def serve(
 ) -> None:
     """As `run`, within a running event loop."""
     make_folders(places)
-    configure(places.state / "framed.log")
     with _sole_daemon(places), announced(places, os.environ):
+        configure(places.state / "framed.log")
         engine = TmuxEngine(places.tmux_socket, places.tmux_config)
         store = await anyio.to_thread.run_sync(Store, places.store)
         try:
@@ -103,7 +102,7 @@ async def _serve(
     extractor: Sequence[str],
     ready: Callable[[Budget], None] | None,
 ) -> None:
-    ending = Bell()
+    ending = anyio.Event()
     ledger = Ledger(store, functools.partial(_log_path, places))
     budget = budget_of(usable_cores(), settings.budget)
     pool = SlotPool(budget.slots)
@@ -128,7 +127,7 @@ async def _serve(
             watcher=watcher,
             supervisor=supervisor,
             report=report,
-            shut_down=ending.ring,
+            shut_down=ending.set,
         )
         await tasks.start(_await_signal, ending)
         # Slots of what still runs are taken before anything may start, and before anybody may ask for more.
@@ -151,11 +150,11 @@ async def _serve(
         tasks.cancel_scope.cancel()
 
 
-async def _await_signal(ending: Bell, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+async def _await_signal(ending: anyio.Event, *, task_status: anyio.abc.TaskStatus[None]) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         task_status.started()
         async for _signal in signals:
-            ending.ring()
+            ending.set()
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ The extractor writes them and may die at any moment, so whatever cannot be read 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from dataclasses import dataclass
@@ -43,8 +44,11 @@ class Sight:
 def claim_number(layout: OutputLayout) -> int:
     """The next attempt number of this folder, and no other attempt's: its specification, still empty, is there now.
 
-    Makes the folder when it is missing. Raises OSError.
+    Makes the folder when it is missing, but not the whole way to it: then a disk is not mounted, and the images would
+    fill another one. Raises OSError.
     """
+    if not layout.folder.parent.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder; is its disk mounted?", str(layout.folder.parent.parent))
     layout.control.mkdir(parents=True, exist_ok=True)
     number = max((int(found[1]) for name in os.listdir(layout.control) if (found := _NUMBERED.match(name))), default=0)
     while True:

@@ -8,10 +8,10 @@ from typing import Final
 
 import anyio
 import anyio.abc
-import anyio.to_thread
 import psutil
 
 from framed.control.messages import MachineStatus
+from framed.threads import in_own_thread
 
 _INTERVAL_S: Final = 2.0
 
@@ -28,7 +28,7 @@ class Machine:
         task_status.started()
         while True:
             await anyio.sleep(_INTERVAL_S)
-            self.status = await anyio.to_thread.run_sync(self._measure, abandon_on_cancel=True)
+            self.status = await in_own_thread(self._measure)
 
     def _measure(self) -> MachineStatus:
         memory = psutil.virtual_memory()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import logging
 import random
 import sys
@@ -43,6 +44,7 @@ from framed.model.job import (
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.lifecycle import Ended, IllegalEvent, Started
 from framed.policy.retry import Again, Consequence, Done, GiveUp, judge
+from framed.threads import in_own_thread
 
 _log: Final = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ EXTRACTOR: Final = (sys.executable, "-m", "frame_extractor", "run")
 
 POLL_S: Final = 0.5
 _LOCK_PATIENCE_S: Final = 2.0
+_NOTICING_S: Final = 2.0
 GRACE_S: Final = 5.0
 """Between asking an extractor to end and killing it."""
 
@@ -124,7 +127,7 @@ class Supervisor:
         layout = OutputLayout(Path(job.options.frames_dir))
         attempt = job.state.attempt
         sight = await _look(layout, attempt)
-        if sight.is_alive and not await anyio.to_thread.run_sync(_holds_lock, layout):
+        if sight.is_alive and not await in_own_thread(functools.partial(_holds_lock, layout)):
             # Whoever it is that the record names, it is no extractor at work in this folder.
             outcome = _concluded(attempt, sight, await self._view(attempt))
         else:
@@ -189,7 +192,7 @@ class Supervisor:
                         if not sight.is_alive:
                             return _concluded(attempt, sight, view)
                 elif not sight.is_alive:
-                    return _concluded(attempt, sight, await self._view(attempt))
+                    return _concluded(attempt, sight, await self._last_view(attempt))
                 if self._is_cancelling(job_id):
                     await self._end(job_id, attempt, sight.process)
                 elif sight.exit is not None and sight.process is not None:
@@ -218,6 +221,16 @@ class Supervisor:
         except EngineUnresponsive:
             return None
 
+    async def _last_view(self, attempt: Attempt) -> SessionView | None:
+        """What the engine says after the process has died, once it has noticed that itself."""
+        with anyio.move_on_after(_NOTICING_S):
+            while True:
+                view = await self._view(attempt)
+                if view is None or view.pid is None or not view.runs(attempt):
+                    return view
+                await anyio.sleep(0.05)
+        return await self._view(attempt)
+
     async def _record(self, job_id: str, outcome: Outcome) -> None:
         job = self._ledger.job(job_id)
         consequence = judge(job, outcome, self._retry, random.uniform(-1, 1))  # noqa: S311 -- spreads waits, no secret
@@ -230,7 +243,7 @@ class Supervisor:
 
 
 async def _look(layout: OutputLayout, attempt: Attempt) -> Sight:
-    return await anyio.to_thread.run_sync(attempt_files.look, layout, attempt.number, abandon_on_cancel=True)
+    return await in_own_thread(functools.partial(attempt_files.look, layout, attempt.number))
 
 
 async def _outlive(attempt: Attempt, process: ProcessIdentity) -> None:

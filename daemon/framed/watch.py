@@ -15,7 +15,6 @@ from typing import Final
 
 import anyio
 import anyio.abc
-import anyio.to_thread
 
 from framed.bell import Bell
 from framed.catalog import Catalog, CatalogKeeper
@@ -25,6 +24,7 @@ from framed.ledger import Ledger
 from framed.log import fields
 from framed.places import Places
 from framed.store import StoreUnavailable
+from framed.threads import in_own_thread
 
 _log: Final = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Watcher:
         try:
             while True:
                 started_s = time.monotonic()
-                catalog = await anyio.to_thread.run_sync(self._keeper.look, started_s, abandon_on_cancel=True)
+                catalog = await in_own_thread(functools.partial(self._keeper.look, started_s))
                 if catalog.problem and catalog.problem != self.catalog.problem:
                     _log.warning("films cannot be looked for", extra=fields(why=catalog.problem))
                 self.catalog = catalog
@@ -68,7 +68,7 @@ class Watcher:
                 for listener in self._listeners:
                     listener()
                 self.has_looked.set()
-                await anyio.to_thread.run_sync(self._point, hint, catalog)
+                await in_own_thread(functools.partial(self._point, hint, catalog))
                 if not catalog.is_partial:
                     gap_s = min(_LEAST_GAP_S, self._settings.scan_interval_s)
                     await anyio.sleep(max(0.0, gap_s - (time.monotonic() - started_s)))

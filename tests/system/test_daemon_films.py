@@ -182,6 +182,24 @@ def test_session_closed_by_hand_means_cancelled(root: Root) -> None:
     assert len(root.attempts("onward")) == 1
 
 
+def test_session_that_its_user_has_split_is_still_the_films(root: Root) -> None:
+    """The retry runs in the film's own pane, and the user's stays as it is."""
+    gate = root.places.root / "gate"
+    root.start()
+    root.film("onward", f"wait {gate}")
+    process = root.extractor("onward")
+    root.tmux("split-window", "-t", "=frame_extraction_onward:", "--", "sleep", "600")
+    os.kill(process.pid, signal.SIGKILL)
+    root.extractor("onward", attempt=2)
+    panes = root.tmux(
+        "list-panes", "-t", "=frame_extraction_onward:", "-F", "#{pane_dead} #{pane_start_command}"
+    ).stdout
+    assert len(panes.splitlines()) == 2
+    assert "0 sleep 600" in panes
+    gate.touch()
+    assert root.wait_for("onward", COMPLETE).attempt == 2
+
+
 def test_lost_tmux_server_costs_no_attempt(root: Root) -> None:
     """The film is started again on a new server."""
     gate = root.places.root / "gate"
@@ -222,13 +240,26 @@ def test_half_downloaded_film_is_not_a_film(root: Root) -> None:
     root.wait_for("onward", COMPLETE)
 
 
-HOSTILE = ["a.b", "a_b", "x#(touch pwned)", "#{pid}", "$x", "-x", "é 你", "a;b;", "n" * 200, "q\"'`"]
+HOSTILE = [
+    "a.b",
+    "a_b",
+    "x#(touch pwned)",
+    "#{pid}",
+    "$x",
+    "-x",
+    "é 你",
+    "a;b;",
+    "n" * 200,
+    "new\nline",
+    "\t\t",
+    "q\"'`",
+]
 
 
 def test_any_project_name_is_safe(root: Root) -> None:
     """Each has a session and an output of its own, and nothing is executed."""
     gate = root.places.root / "gate"
-    root.places.settings_file.write_text(QUICK.replace("slots: 4, max_active: 4", "slots: 10, max_active: 10"))
+    root.places.settings_file.write_text(QUICK.replace("slots: 4, max_active: 4", "slots: 12, max_active: 12"))
     for name in HOSTILE:
         root.film(name, f"wait {gate}")
     root.start()

@@ -7,18 +7,14 @@ libtmux has no time-out, so every call runs in a thread of its own that may be l
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import functools
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import anyio
 import libtmux
@@ -29,6 +25,7 @@ from framed.engines import EngineRefused, EngineUnresponsive
 from framed.errors import TmuxMissing
 from framed.liveness import identify
 from framed.policy.ending import SessionView
+from framed.threads import in_own_thread
 
 T = TypeVar("T")
 
@@ -57,8 +54,20 @@ _INHERITED: Final = re.compile(
 """What extractors get of the daemon's environment; its secrets and its NOTIFY_SOCKET stay with it."""
 
 _PANE_FORMAT: Final = (
-    "#{pid}\t#{pane_pid}\t#{pane_dead}\t#{pane_dead_status}\t#{pane_dead_signal}\t#{pane_start_command}"
+    "#{pid}\t#{pane_id}\t#{pane_pid}\t#{pane_dead}\t#{pane_dead_status}\t#{pane_dead_signal}\t#{pane_start_command}"
 )
+
+
+class _Pane(NamedTuple):
+    """One line of `list-panes`: the fields of _PANE_FORMAT."""
+
+    host: str
+    pane_id: str
+    pid: str
+    dead: str
+    status: str
+    signal: str
+    command: str
 
 
 class TmuxEngine:
@@ -111,9 +120,10 @@ class TmuxEngine:
         return identify(int(answer.stdout[0])) if answer.stdout and answer.stdout[0].isdigit() else None
 
     def _launch(self, session: str, words: list[str]) -> None:
+        pane = self._pane(session)
         # A dead pane of the attempt before is used again, so that whoever is attached sees the next one begin.
-        if self._ask("has-session", "-t", _target(session)).returncode == 0:
-            answer = self._ask("respawn-pane", "-k", "-c", "/", "-t", _target(session), "--", *words)
+        if pane is not None:
+            answer = self._ask("respawn-pane", "-k", "-c", "/", "-t", pane.pane_id, "--", *words)
         else:
             size = ("-x", "160", "-y", "50")
             answer = self._ask("new-session", "-d", "-s", session, "-n", "extractor", *size, "-c", "/", "--", *words)
@@ -121,49 +131,43 @@ class TmuxEngine:
             raise EngineRefused(f"tmux cannot start the session {session}: {' '.join(answer.stderr)}")
 
     def _look(self, session: str) -> SessionView:
-        answer = self._ask("list-panes", "-t", _target(session), "-F", _PANE_FORMAT)
-        if answer.returncode != 0 or not answer.stdout:
+        pane = self._pane(session)
+        if pane is None:
             return SessionView(host=self._host(), exists=False)
-        host, pid, dead, status, signal, command = answer.stdout[0].split("\t", 5)
         return SessionView(
-            host=identify(int(host)),
+            host=identify(int(pane.host)),
             exists=True,
-            pid=int(pid) if dead != "1" and pid.isdigit() else None,
-            code=128 + int(signal) if signal.isdigit() else int(status) if status.isdigit() else None,
-            command=command,
+            pid=int(pane.pid) if pane.dead != "1" and pane.pid.isdigit() else None,
+            code=128 + int(pane.signal)
+            if pane.signal.isdigit()
+            else int(pane.status)
+            if pane.status.isdigit()
+            else None,
+            command=pane.command,
         )
+
+    def _pane(self, session: str) -> _Pane | None:
+        """The session's pane that framed started, else its first; None when there is no such session."""
+        answer = self._ask("list-panes", "-s", "-t", _target(session), "-F", _PANE_FORMAT)
+        panes: list[_Pane] = []
+        for line in answer.stdout if answer.returncode == 0 else ():
+            if line.count("\t") >= len(_Pane._fields) - 1:
+                panes.append(_Pane(*line.split("\t", len(_Pane._fields) - 1)))
+            elif panes:
+                # The command holds a newline, because a project's name does.
+                panes[-1] = panes[-1]._replace(command=f"{panes[-1].command}\n{line}")
+        # People split the windows they look at.
+        return next((pane for pane in panes if ".spec.json" in pane.command), panes[0] if panes else None)
 
     def _ask(self, command: str, *arguments: str) -> tmux_cmd:
         return self._server.cmd(command, *arguments)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
-        """The call's result. Raises EngineUnresponsive after the deadline; the thread ends when tmux does answer.
-
-        A thread of its own kind, because anyio's would keep the daemon from ending while tmux hangs.
-        """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-
-        def deliver(settle: Callable[[], None]) -> None:
-            self._lanes.release()
-            if not answer.done():
-                settle()
-
-        def run() -> None:
-            try:
-                result = call()
-            except Exception as failed:  # noqa: BLE001 -- raised again where the answer is awaited
-                settle = functools.partial(answer.set_exception, failed)
-            else:
-                settle = functools.partial(answer.set_result, result)
-            with contextlib.suppress(RuntimeError):  # the daemon has ended meanwhile
-                loop.call_soon_threadsafe(deliver, settle)
-
+        """The call's result. Raises EngineUnresponsive after the deadline; the thread ends when tmux does answer."""
         try:
             with anyio.fail_after(_DEADLINE_S):
                 await self._lanes.acquire()
-                threading.Thread(target=run, name="tmux", daemon=True).start()
-                return await answer
+                return await in_own_thread(call, finished=self._lanes.release)
         except TimeoutError:
             raise EngineUnresponsive("tmux", _DEADLINE_S) from None
 
