@@ -193,9 +193,10 @@ class _Worker:
 
     def end(self, *, at_once: bool) -> int | None:
         """The process is gone; its exit code, negative for a signal."""
-        self.connection.close()
         if at_once:
+            # Before the pipe is closed: a worker that was about to speak would say goodbye with a traceback.
             self._process.kill()
+        self.connection.close()
         self._process.join()
         return self._process.exitcode
 
