@@ -31,7 +31,8 @@ def size(n_bytes: float) -> str:
 
 
 def times(factor: float) -> str:
-    return f"{factor:.0f}x" if factor >= 9.95 else f"{factor:.1f}x"
+    """To two digits: 27x, 3.9x, 0.04x."""
+    return f"{factor:.0f}x" if factor >= 9.95 else f"{factor:.1f}x" if factor >= 0.95 else f"{factor:.2f}x"
 
 
 def introduction(spec: AttemptSpec) -> str:

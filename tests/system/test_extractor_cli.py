@@ -13,13 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import av
 import msgspec
-import numpy as np
 import pytest
 from PIL import Image
 
 from frame_extractor.contract import AttemptSpec, ExitCode, OutputLayout, Results
+from tests.films import FilmPlan, write_film
 
 COMMAND = [sys.executable, "-m", "frame_extractor"]
 PATIENCE_S = 60.0
@@ -27,35 +26,18 @@ EVERY_FRAME = ["--mode", "interval", "--interval-seconds", "0.01"]
 """Takes long enough to be looked at, and interrupted."""
 
 
-def render(path: Path, *, seconds: int, shot_s: int = 2) -> None:
-    """A small H.264 film that cuts to another colour and gradient every `shot_s` seconds."""
-    down, across = np.mgrid[0:180, 0:320]
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=24, options={"preset": "ultrafast", "g": "48"})
-        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
-        for number in range(seconds * 24):
-            shot = number // (24 * shot_s)
-            waves = np.sin((across + number * 2) / (9 + shot % 5)) * np.cos(down / (7 + shot % 3))
-            colour = np.array([(shot * 97) % 200, (shot * 57 + 90) % 200, (shot * 151 + 40) % 200])
-            picture = (colour + (waves[..., None] * 0.5 + 0.5) * 55).astype(np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-
-
 @pytest.fixture(scope="module")
 def short_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight seconds, four shots."""
     path = tmp_path_factory.mktemp("films") / "short.mkv"
-    render(path, seconds=8)
-    return path
+    return write_film(path, FilmPlan(size=(320, 180), n_frames=192, cuts=(48, 96, 144)))
 
 
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Long enough to be interrupted in the middle."""
     path = tmp_path_factory.mktemp("films") / "long.mkv"
-    render(path, seconds=60)
-    return path
+    return write_film(path, FilmPlan(size=(160, 96), n_frames=1440, cuts=tuple(range(48, 1440, 48))))
 
 
 @pytest.fixture
