@@ -79,7 +79,7 @@ def test_at_80_columns_notes_go_below() -> None:
         "running 2 of at most 6 projects   812 GB free for output",
         "",
         "PROJECT         STATE     PROGRESS       FRAMES  WORKERS  ELAPSED   ETA  ATTEMPT",
-        "onward          RUNNING   ━━━─────  45%   4,523       12     5:32  6:41      1/4",
+        "onward          RUNNING   ━━━╸────  45%   4,523       12     5:32  6:41      1/4",
         "    scanning, 12.3x realtime",
     ]
     assert REASON in " ".join(" ".join(lines).split())

@@ -160,9 +160,9 @@ def _progress(project: ProjectStatus, terminal: Terminal) -> str:
     if terminal.width is None:
         return percent.strip()
     cells = 8 if terminal.width < _NARROW else 12
-    done = int(project.progress * cells)
-    full, empty = ("━", "─") if terminal.unicode else ("#", "-")
-    return f"{full * done}{empty * (cells - done)} {percent}"
+    full, half, empty = ("━", "╸", "─") if terminal.unicode else ("#", "-", "-")
+    n_full, n_half = divmod(int(project.progress * cells * 2), 2)
+    return f"{full * n_full}{half * n_half}{empty * (cells - n_full - n_half)} {percent}"
 
 
 def _row(texts: Sequence[str], columns: Sequence[_Column], widths: Sequence[int]) -> str:
