@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -22,9 +23,13 @@ def processes_of(root: Path) -> list[str]:
 
 
 @contextmanager
-def demo(root: Path) -> Iterator[subprocess.Popen[str]]:
+def demo(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [*COMMAND, str(root)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*COMMAND, *arguments],
+        env=os.environ | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         try:
             yield process
