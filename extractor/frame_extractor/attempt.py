@@ -1,13 +1,15 @@
-"""The files one attempt leaves in `.framed/`, and the lock that lets only one work in a folder at a time."""
+"""One attempt's files: its specification, records and log, its work folder, and the lock that lets only one work."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -25,11 +27,23 @@ from frame_extractor.contract import (
     StartedRecord,
 )
 from frame_extractor.durable import write_atomically
-from frame_extractor.failures import OutputBusy, OutputUnusable
+from frame_extractor.failures import OutputBusy, OutputUnusable, Refused
 
 LOCK_PATIENCE_S: Final = 0.5
 """Whoever only looks whether the folder is locked holds the lock for an instant."""
 _WORK_FOLDER: Final = re.compile(r"framed-\d{4,}")
+
+
+def read_spec(path: str) -> AttemptSpec:
+    """The specification in the file, or on standard input for `-`. Raises Refused, saying what is wrong with it."""
+    try:
+        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read: {error.strerror}", ExitCode.BAD_SETTINGS) from error
+    try:
+        return msgspec.json.decode(content, type=AttemptSpec)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Refused(f"{path} is no specification of an attempt: {error}", ExitCode.BAD_SETTINGS) from error
 
 
 def make_output(layout: OutputLayout) -> None:
@@ -136,6 +150,29 @@ def _clear(temp: Path) -> None:
             if _WORK_FOLDER.fullmatch(path.name):
                 shutil.rmtree(path, ignore_errors=True)
         temp.rmdir()
+
+
+@contextlib.contextmanager
+def log_file(spec: AttemptSpec, log: logging.Logger) -> Iterator[None]:
+    """What is logged to `log` goes to the attempt's file and nowhere else; when that fails, nothing else is lost."""
+    logging.raiseExceptions = False
+    handler: logging.Handler = logging.NullHandler()
+    if spec.log_path is not None:
+        with contextlib.suppress(OSError):
+            Path(spec.log_path).parent.mkdir(parents=True, exist_ok=True)
+            handler = logging.FileHandler(spec.log_path, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level, propagate = log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagate
+        handler.close()
 
 
 def claim_number(layout: OutputLayout) -> int:

@@ -189,9 +189,9 @@ def extract(
 @click.argument("spec_path", metavar="SPEC.json")
 def run(spec_path: str) -> ExitCode:
     """Make one attempt, as the specification says. Its records are in the `.framed` folder beside the frames."""
-    from frame_extractor import runner, show, words  # noqa: PLC0415
+    from frame_extractor import attempt, runner, show, words  # noqa: PLC0415
 
-    spec = runner.read_spec(spec_path)
+    spec = attempt.read_spec(spec_path)
     with show.screen() as screen:
         screen.note(words.introduction(spec))
         return runner.run_attempt(spec, screen=screen).code
@@ -212,9 +212,9 @@ def probe(film: str, as_json: bool) -> ExitCode:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each film.")
 def estimate(spec_path: str, as_json: bool) -> ExitCode:
     """Say what extracting would probably give and cost; write nothing. SPEC.json may be - for standard input."""
-    from frame_extractor import by_hand, runner  # noqa: PLC0415
+    from frame_extractor import attempt, by_hand  # noqa: PLC0415
 
-    return by_hand.show_estimate(runner.read_spec(spec_path), as_json=as_json)
+    return by_hand.show_estimate(attempt.read_spec(spec_path), as_json=as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -50,6 +50,17 @@ class OutputBusy(Exception):
         return f"{self.folder} is in use by {self.holder}; nothing was changed. Wait for it, or end it first."
 
 
+class FilmChanged(Exception):
+    """The file is another than when its extraction began: still being copied, or replaced."""
+
+    def __init__(self, film: Path) -> None:
+        super().__init__(film)
+        self.film = film
+
+    def __str__(self) -> str:
+        return f"{self.film.name}: the file changed while it was extracted; it is extracted again when it rests"
+
+
 class Interrupted(BaseException):
     """A signal asks this process to end. Not an Exception, so that nothing on the way takes it for a film's fault."""
 
@@ -90,6 +101,8 @@ def failure_of(error: BaseException, film: Path | None = None, output: Path | No
             return Failure(ExitCode.BAD_SETTINGS, str(error), ends_attempt=True)
         case NotAFilm():
             return Failure(ExitCode.NOT_A_FILM, f"{Path(error.path).name}: {error.reason}")
+        case FilmChanged():
+            return Failure(ExitCode.OUTPUT_NOT_WRITTEN, str(error))
         case TooMuchFailed():
             return Failure(ExitCode.TOO_MUCH_FAILED, Path(error.path).name + str(error).removeprefix(error.path))
         case OSError() if film is not None and _concerns(error, film):

@@ -89,8 +89,7 @@ class Output:
 
     def record(self, film: FilmResult, entries: list[ManifestEntry]) -> None:
         """The film is as `film` says, and `entries` are its images."""
-        self.keep_place(film.fingerprint)
-        self.films[film.fingerprint] = film
+        self._put(film)
         self.images.pop(film.fingerprint, None)
         if entries:
             self.images[film.fingerprint] = tuple(sorted(entries, key=lambda entry: entry.frame_index))
@@ -100,8 +99,15 @@ class Output:
         earlier = self.films.get(failed.fingerprint)
         if earlier is not None and self.images.get(failed.fingerprint):
             failed = msgspec.structs.replace(earlier, status="failed", error=failed.error)
-        self.keep_place(failed.fingerprint)
-        self.films[failed.fingerprint] = failed
+        self._put(failed)
+
+    def _put(self, film: FilmResult) -> None:
+        """Failures of what lay under the film's path before, a broken download say, are history then."""
+        self.keep_place(film.fingerprint)
+        for other in list(self.films.values()):
+            if other.path == film.path and other.status == "failed" and not self.images.get(other.fingerprint):
+                del self.films[other.fingerprint]
+        self.films[film.fingerprint] = film
 
     def save(self, settings: ExtractionSettings, workers: int) -> list[str]:
         """Writes the manifest, then the results; both durable. Returns a line for each file it had to set aside."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -33,7 +33,7 @@ class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int = SCHEMA
     film: str
-    fingerprint: str
+    """Its path."""
     folder: str
 
 
@@ -85,7 +85,7 @@ class Publisher:
         self,
         layout: OutputLayout,
         *,
-        film: str,
+        film: Path,
         fingerprint: str,
         folder: str,
         listed: Iterable[ManifestEntry],
@@ -95,7 +95,7 @@ class Publisher:
         self._layout = layout
         self._film = film
         self._fingerprint = fingerprint
-        self._folder = folder
+        self.folder = folder
         self._listed = {entry.file for entry in listed}
         self._held = held if self._listed else None
         self._entries: dict[str, ManifestEntry] = {}
@@ -104,16 +104,16 @@ class Publisher:
         (layout.frames_dir / folder).mkdir(parents=True, exist_ok=True)
         if self._held is not None:
             self._held.mkdir(parents=True)
-        self._journal.open(JournalHeader(film=film, fingerprint=fingerprint, folder=folder))
+        self._journal.open(JournalHeader(film=str(film), folder=folder))
 
     def publish(self, picture: Picture) -> None:
         """The picture has its final name, or waits for the others under it. Raises OSError."""
         name = image_name(picture.pick)
-        file = (PurePosixPath(self._folder) / name).as_posix()
+        file = (PurePosixPath(self.folder) / name).as_posix()
         pick = picture.pick
         self._entries[file] = ManifestEntry(
             file=file,
-            film=self._film,
+            film=self._film.name,
             fingerprint=self._fingerprint,
             frame_index=pick.frame_index,
             time_s=pick.time_s,
@@ -156,19 +156,35 @@ class Publisher:
         """The film failed. What is in `frames/` stays, noted in the journal; `for_good` frees an unused folder."""
         if for_good and not self._journal.names():
             self._journal.forget()
-            if self._folder:
+            if self.folder:
                 with contextlib.suppress(OSError):
-                    (self._layout.frames_dir / self._folder).rmdir()
+                    (self._layout.frames_dir / self.folder).rmdir()
 
 
 def claims(layout: OutputLayout) -> dict[str, str]:
     """Fingerprint -> folder below `frames/`, of the films whose extraction began and is not complete."""
+    return {fingerprint: header.folder for fingerprint, header in _headers(layout).items()}
+
+
+def inherit(layout: OutputLayout, film: Path, fingerprint: str, *, but_not_from: Container[str]) -> None:
+    """A file that was replaced before its extraction was complete leaves its place and images to the one there now.
+
+    `but_not_from`: fingerprints of films that have images in the manifest; theirs stay theirs.
+    """
+    heir = Journal(layout, fingerprint)
+    for other, header in _headers(layout).items():
+        if header.film == str(film) and other not in but_not_from and not heir.path.exists():
+            Journal(layout, other).path.rename(heir.path)
+
+
+def _headers(layout: OutputLayout) -> dict[str, JournalHeader]:
+    """By fingerprint."""
     found = {}
-    for path in _journal_folder(layout).glob("*.jsonl"):
+    for path in sorted(_journal_folder(layout).glob("*.jsonl")):
         with contextlib.suppress(msgspec.MsgspecError, IndexError):
             header = msgspec.json.decode(_lines(path)[0], type=JournalHeader)
             if header.folder == "" or is_inside(header.folder):
-                found[header.fingerprint] = header.folder
+                found[path.stem] = header
     return found
 
 

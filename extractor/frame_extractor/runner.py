@@ -10,9 +10,8 @@ import contextlib
 import logging
 import shutil
 import stat
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -31,7 +30,7 @@ from frame_extractor.contract import (
 )
 from frame_extractor.durable import sync_file_system
 from frame_extractor.errors import NotAFilm, WorkerFault
-from frame_extractor.failures import RETRYABLE, Failure, Refused, deciding, failure_of
+from frame_extractor.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
 from frame_extractor.manifest import Output, read_output
 from frame_extractor.progress import Heartbeat, Meter
 from frame_extractor.signals import EndingSignals
@@ -102,25 +101,13 @@ class _ToDo:
     probe: Probe
 
 
-def read_spec(path: str) -> AttemptSpec:
-    """The specification in the file, or on standard input for `-`. Raises Refused, saying what is wrong with it."""
-    try:
-        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        raise Refused(f"{path}: cannot be read: {error.strerror}", ExitCode.BAD_SETTINGS) from error
-    try:
-        return msgspec.json.decode(content, type=AttemptSpec)
-    except msgspec.MsgspecError as error:
-        raise Refused(f"{path} is no specification of an attempt: {error}", ExitCode.BAD_SETTINGS) from error
-
-
 def run_attempt(spec: AttemptSpec, *, screen: Screen, engine: Engine | None = None) -> Ending:
     """Extracts what of the specification's films is not yet extracted.
 
     Never raises: an attempt ends with its exit code and, whatever happened, an exit record if one could be written.
     SIGINT, SIGTERM and SIGHUP end it in order. Call from the main thread.
     """
-    with _log_file(spec):
+    with attempt.log_file(spec, log):
         with EndingSignals() as signals:
             ending = _Runner(spec, engine, screen, signals).run()
             with contextlib.suppress(OSError):
@@ -226,61 +213,70 @@ class _Runner:
 
     def _extract(self, todo: _ToDo, output: Output, engine: Engine, temp: Path) -> None:
         """The film's images and its entry are on the disk, or its failure is recorded."""
-        spec, layout = self._spec, self._spec.layout
         self._signals.check()
         self._meter.begin(todo.film.name, todo.number, todo.probe.duration_s)
         publisher: publish.Publisher | None = None
-        started = time.monotonic()
         try:
-            folder = output.folder_for(todo.film.name, todo.fingerprint, publish.claims(layout))
-            publisher = publish.Publisher(
-                layout,
-                film=todo.film.name,
-                fingerprint=todo.fingerprint,
-                folder=folder,
-                listed=output.images.get(todo.fingerprint, ()),
-                held=temp / "held",
-            )
-            pictures = temp / "pictures"
-            pictures.mkdir(parents=True)
-            found = engine.extract_film(
-                todo.film,
-                settings=spec.settings,
-                workers=spec.workers,
-                temp=pictures,
-                publish=publisher.publish,
-                report=self._report,
-            )
-            with self._signals.deferred():
-                entries = publisher.complete()
-                result = msgspec.structs.replace(
-                    found,
-                    name=todo.film.name,
-                    path=str(todo.film),
-                    fingerprint=todo.fingerprint,
-                    status="complete",
-                    folder=folder,
-                    images=len(entries),
-                    settings=spec.settings,
-                    wall_s=round(time.monotonic() - started, 3),
-                    extracted_at=attempt.now(),
-                )
-                output.record(result, entries)
-                sync_file_system(layout.frames_dir)
-                self._save(output)
-                publisher.forget()
-                self._extracted.append(result)
+            publisher = self._publisher(todo, output, temp)
+            result = self._extract_into(publisher, todo, output, engine, temp)
         except Exception as error:  # noqa: BLE001 - a bad film does not stop the others; failure_of sorts them
             failure = self._film_failed(todo.film, todo.fingerprint, error, output)
             if publisher is not None:
                 publisher.give_up(for_good=failure.code not in RETRYABLE)
             self._meter.end_film(images=0)
-            return
+        else:
+            self._extracted.append(result)
+            self._meter.end_film(result.images)
+            self._result(film_done(result, self._spec.layout))
         finally:
             if publisher is not None:
                 publisher.close()
-        self._meter.end_film(result.images)
-        self._result(film_done(result, layout))
+
+    def _publisher(self, todo: _ToDo, output: Output, temp: Path) -> publish.Publisher:
+        layout = self._spec.layout
+        if todo.fingerprint not in output.images:
+            publish.inherit(layout, todo.film, todo.fingerprint, but_not_from=output.images)
+        return publish.Publisher(
+            layout,
+            film=todo.film,
+            fingerprint=todo.fingerprint,
+            folder=output.folder_for(todo.film.name, todo.fingerprint, publish.claims(layout)),
+            listed=output.images.get(todo.fingerprint, ()),
+            held=temp / "held",
+        )
+
+    def _extract_into(
+        self, publisher: publish.Publisher, todo: _ToDo, output: Output, engine: Engine, temp: Path
+    ) -> FilmResult:
+        spec = self._spec
+        started = time.monotonic()
+        pictures = temp / "pictures"
+        pictures.mkdir(parents=True)
+        found = engine.extract_film(
+            todo.film,
+            settings=spec.settings,
+            workers=spec.workers,
+            temp=pictures,
+            publish=publisher.publish,
+            report=self._report,
+        )
+        if film_fingerprint(todo.film) != todo.fingerprint:
+            raise FilmChanged(todo.film)
+        with self._signals.deferred():
+            entries = publisher.complete()
+            result = msgspec.structs.replace(
+                found,
+                fingerprint=todo.fingerprint,
+                folder=publisher.folder,
+                images=len(entries),
+                wall_s=round(time.monotonic() - started, 3),
+                extracted_at=attempt.now(),
+            )
+            output.record(result, entries)
+            sync_file_system(spec.layout.frames_dir)
+            self._save(output)
+            publisher.forget()
+        return result
 
     def _film_failed(self, film: Path, fingerprint: str, error: Exception, output: Output) -> Failure:
         """The failure is told and recorded in the results. Raises `error` again when it ends the whole attempt."""
@@ -354,30 +350,3 @@ def _pipeline() -> Engine:
     from frame_extractor import pipeline  # noqa: PLC0415
 
     return pipeline
-
-
-@contextlib.contextmanager
-def _log_file(spec: AttemptSpec) -> Iterator[None]:
-    """What is logged goes to the attempt's file; when it cannot be written, nothing else is lost."""
-    if spec.log_path is None:
-        yield
-        return
-    logging.raiseExceptions = False
-    try:
-        Path(spec.log_path).parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(spec.log_path, encoding="utf-8", errors="backslashreplace")
-    except OSError:
-        yield
-        return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    level, propagate = log.level, log.propagate
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
-        log.propagate = propagate
-        handler.close()

@@ -290,6 +290,25 @@ def test_same_film_twice_is_extracted_once(project: Project) -> None:
     assert project.engine.extracted == ["Ep1.mkv"]
 
 
+def test_file_still_being_copied_leaves_its_place_to_the_whole_one(project: Project) -> None:
+    """What was extracted of the first part is not taken for the film, and the flat folder is not lost to it."""
+    film = project.films[0]
+
+    def grow() -> None:
+        film.write_text(film.read_text() + ", and more of it")
+
+    project.engine.before_picture = at_picture(2, grow)
+    ending = project.attempt()
+    assert ending.code is ExitCode.OUTPUT_NOT_WRITTEN
+    assert "changed while it was extracted" in ending.reason
+    project.engine.before_picture = lambda _number: None
+    project.engine.duration_s = 3.0
+    assert project.attempt().code is ExitCode.DONE
+    assert len(project.images()) == 3
+    assert all("/" not in image for image in project.images())
+    assert [film["status"] for film in project.results()["films"]] == ["complete"]
+
+
 def test_pipe_is_no_film_and_is_not_waited_for(project: Project) -> None:
     """Opening it would block for ever."""
     os.mkfifo(project.folder / "pipe.mkv")

@@ -38,7 +38,7 @@ class Attempt:
         self.output = read_output(layout)
         self.publisher = Publisher(
             layout,
-            film="onward.mkv",
+            film=Path("/onward.mkv"),
             fingerprint=FINGERPRINT,
             folder=folder,
             listed=self.output.images.get(FINGERPRINT, ()),
