@@ -145,11 +145,13 @@ class Dispatcher:
             else:
                 return
             await anyio.sleep(_FAULT_PAUSE_S)
-            if not isinstance(self._ledger.job(job_id).state, Running):
+            if not self._ledger.is_open(job_id) or not isinstance(self._ledger.job(job_id).state, Running):
                 return
             supervise = functools.partial(self._supervisor.resume, job_id)
 
     async def _attempt(self, start: Start) -> None:
+        if not self._ledger.is_open(start.job_id):
+            return
         job = self._ledger.job(start.job_id)
         project = self._watcher.catalog.projects.get(job.project)
         films = films_for(job, project, self._ledger) if project is not None else ()

@@ -6,7 +6,6 @@ import logging
 from typing import Final
 
 import anyio.abc
-import anyio.to_thread
 
 from framed.bell import Bell
 from framed.catalog import CatalogProject
@@ -18,6 +17,7 @@ from framed.model.job import Job, JobFilm, Options
 from framed.model.project import Overrides
 from framed.places import Places
 from framed.store import StoreUnavailable
+from framed.threads import in_own_thread
 from framed.watch import Watcher
 
 _log: Final = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Intake:
             if not wanted:
                 continue
             try:
-                await self._ledger.commit({}, await anyio.to_thread.run_sync(self._new_jobs, wanted))
+                await self._ledger.commit({}, await in_own_thread(self._new_jobs, wanted))
             except ProjectBusy:
                 self._bell.ring()
             except StoreUnavailable as unavailable:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import logging
 import random
 import sys
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 import anyio
-import anyio.to_thread
 
 from frame_extractor.contract import AttemptSpec, ExitCode, OutputLayout, ProcessIdentity, Progress
 from framed import attempt_files
@@ -76,6 +74,7 @@ class Supervisor:
         self._completion_log = completion_log
         self._extractor = tuple(extractor)
         self._bells: dict[str, Bell] = {}
+        self._locks: dict[str, anyio.Lock] = {}
         self.progress: dict[str, Progress] = {}
         """Job id -> what its running attempt says."""
 
@@ -86,6 +85,33 @@ class Supervisor:
 
     async def run(self, job_id: str, films: tuple[JobFilm, ...], workers: int) -> None:
         """A new attempt of a waiting job, from launch to the job's next state."""
+        async with self._session_of(self._ledger.job(job_id).project):
+            await self._run(job_id, films, workers)
+
+    async def resume(self, job_id: str) -> None:
+        """A running attempt of an earlier daemon, from now to the job's next state."""
+        async with self._session_of(self._ledger.job(job_id).project):
+            await self._resume(job_id)
+
+    async def close_session(self, project: str) -> None:
+        """The project's session is gone if its last job is complete or cancelled and nobody is busy with it."""
+        lock = self._session_of(project)
+        if lock.locked():
+            return
+        async with lock:
+            job = self._ledger.latest(project)
+            if job is not None and isinstance(job.state, Complete | Cancelled):
+                await self._close(self._engine.session_name(project))
+
+    async def tidy(self) -> None:
+        """Sessions that a daemon left behind because it died just after a job ended are gone."""
+        with contextlib.suppress(EngineUnresponsive):
+            found = await self._engine.sessions()
+            for project in list(self._ledger.projects()):
+                if self._engine.session_name(project) in found:
+                    await self.close_session(project)
+
+    async def _run(self, job_id: str, films: tuple[JobFilm, ...], workers: int) -> None:
         job = self._ledger.job(job_id)
         layout = OutputLayout(Path(job.options.frames_dir))
         trouble: Outcome | None = None
@@ -93,7 +119,7 @@ class Supervisor:
         last = job.last_attempt
         number = last.number + 1 if last is not None else 1
         try:
-            number = await anyio.to_thread.run_sync(attempt_files.claim_number, layout)
+            number = await in_own_thread(attempt_files.claim_number, layout)
             host = await self._engine.prepare()
         except OSError as failed:
             trouble = _cannot_write(failed, layout)
@@ -120,37 +146,18 @@ class Supervisor:
         outcome = trouble or await self._observe(job_id, attempt, layout)
         await self._record(job_id, outcome)
 
-    async def resume(self, job_id: str) -> None:
-        """A running attempt of an earlier daemon, from now to the job's next state."""
+    async def _resume(self, job_id: str) -> None:
         job = self._ledger.job(job_id)
         assert isinstance(job.state, Running)
         layout = OutputLayout(Path(job.options.frames_dir))
         attempt = job.state.attempt
         sight = await _look(layout, attempt)
-        if sight.is_alive and not await in_own_thread(functools.partial(_holds_lock, layout)):
+        if sight.is_alive and not await in_own_thread(_holds_lock, layout):
             # Whoever it is that the record names, it is no extractor at work in this folder.
             outcome = _concluded(attempt, sight, await self._view(attempt))
         else:
             outcome = await self._observe(job_id, attempt, layout)
         await self._record(job_id, outcome)
-
-    async def tidy(self) -> None:
-        """Sessions that a daemon left behind because it died just after a job ended are gone."""
-        with contextlib.suppress(EngineUnresponsive):
-            found = await self._engine.sessions()
-            for project in list(self._ledger.projects()):
-                job = self._ledger.latest(project)
-                session = self._engine.session_name(project)
-                if job is not None and isinstance(job.state, Complete | Cancelled) and session in found:
-                    await self._engine.close(session)
-
-    async def close_session(self, project: str) -> None:
-        """The project's session is gone, unless the engine does not answer."""
-        session = self._engine.session_name(project)
-        try:
-            await self._engine.close(session)
-        except EngineUnresponsive as failed:
-            _log.warning("session not closed", extra=fields(session=session, why=failed))
 
     async def _launch(self, job: Job, attempt: Attempt) -> Outcome | None:
         """None when the extractor was started, or may have been."""
@@ -166,7 +173,7 @@ class Supervisor:
             log_path=job.log_path,
         )
         try:
-            path = await anyio.to_thread.run_sync(attempt_files.write_spec, spec)
+            path = await in_own_thread(attempt_files.write_spec, spec)
             await self._engine.launch(attempt.session, [*self._extractor, str(path)])
         except OSError as failed:
             return _cannot_write(failed, spec.layout)
@@ -194,7 +201,7 @@ class Supervisor:
                 elif not sight.is_alive:
                     return _concluded(attempt, sight, await self._last_view(attempt))
                 if self._is_cancelling(job_id):
-                    await self._end(job_id, attempt, sight.process)
+                    await self._end(attempt, sight.process)
                 elif sight.exit is not None and sight.process is not None:
                     await _outlive(attempt, sight.process)
                 await bell.wait(POLL_S)
@@ -202,12 +209,12 @@ class Supervisor:
             del self._bells[job_id]
             self.progress.pop(job_id, None)
 
-    async def _end(self, job_id: str, attempt: Attempt, process: ProcessIdentity | None) -> None:
+    async def _end(self, attempt: Attempt, process: ProcessIdentity | None) -> None:
         """The extractor was asked to end, and is dead after the grace time at the latest."""
         if process is None:
-            await self.close_session(self._ledger.job(job_id).project)
+            await self._close(attempt.session)
         else:
-            await anyio.to_thread.run_sync(terminate, process)
+            await in_own_thread(terminate, process)
             await _outlive(attempt, process)
 
     def _is_cancelling(self, job_id: str) -> bool:
@@ -234,16 +241,28 @@ class Supervisor:
     async def _record(self, job_id: str, outcome: Outcome) -> None:
         job = self._ledger.job(job_id)
         consequence = judge(job, outcome, self._retry, random.uniform(-1, 1))  # noqa: S311 -- spreads waits, no secret
-        verdicts = await anyio.to_thread.run_sync(_verdicts, job, consequence)
+        verdicts = await in_own_thread(_verdicts, job, consequence)
         job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
         if isinstance(job.state, Complete):
-            await anyio.to_thread.run_sync(_note_completion, self._completion_log, job, outcome)
+            await in_own_thread(_note_completion, self._completion_log, job, outcome)
         if isinstance(job.state, Complete | Cancelled):
-            await self.close_session(job.project)
+            await self._close(self._engine.session_name(job.project))
+
+    async def _close(self, session: str) -> None:
+        try:
+            await self._engine.close(session)
+        except EngineUnresponsive as failed:
+            _log.warning("session not closed", extra=fields(session=session, why=failed))
+
+    def _session_of(self, project: str) -> anyio.Lock:
+        """Held by whoever starts, watches or closes the project's session: a job that has just ended must not close
+        the session in which the next one already runs.
+        """
+        return self._locks.setdefault(project, anyio.Lock())
 
 
 async def _look(layout: OutputLayout, attempt: Attempt) -> Sight:
-    return await in_own_thread(functools.partial(attempt_files.look, layout, attempt.number))
+    return await in_own_thread(attempt_files.look, layout, attempt.number)
 
 
 async def _outlive(attempt: Attempt, process: ProcessIdentity) -> None:
@@ -252,7 +271,7 @@ async def _outlive(attempt: Attempt, process: ProcessIdentity) -> None:
         await until_gone(process)
         return
     _log.warning("extractor killed", extra=fields(attempt=attempt.number, session=attempt.session, pid=process.pid))
-    await anyio.to_thread.run_sync(kill_tree, process)
+    await in_own_thread(kill_tree, process)
 
 
 def _holds_lock(layout: OutputLayout) -> bool:

@@ -11,13 +11,20 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 
-async def in_own_thread(call: Callable[[], T], finished: Callable[[], None] | None = None) -> T:
-    """What `call` returns or raises. When the wait is cancelled it ends at once, and the thread in its own time.
+async def in_own_thread(
+    call: Callable[[*Arguments], T],
+    *arguments: *Arguments,
+    finished: Callable[[], None] | None = None,
+) -> T:
+    """What `call` returns or raises, given the arguments.
+
+    When the wait is cancelled it ends at once, and the thread in its own time.
 
     `finished` is called in the event loop when the thread is through, whether anybody still waits or not.
     """
@@ -32,7 +39,7 @@ async def in_own_thread(call: Callable[[], T], finished: Callable[[], None] | No
 
     def run() -> None:
         try:
-            result = call()
+            result = call(*arguments)
         except Exception as failed:  # noqa: BLE001 -- raised again where the answer is awaited
             settle = functools.partial(answer.set_exception, failed)
         else:

@@ -60,7 +60,7 @@ class Watcher:
         try:
             while True:
                 started_s = time.monotonic()
-                catalog = await in_own_thread(functools.partial(self._keeper.look, started_s))
+                catalog = await in_own_thread(self._keeper.look, started_s)
                 if catalog.problem and catalog.problem != self.catalog.problem:
                     _log.warning("films cannot be looked for", extra=fields(why=catalog.problem))
                 self.catalog = catalog
@@ -68,7 +68,7 @@ class Watcher:
                 for listener in self._listeners:
                     listener()
                 self.has_looked.set()
-                await in_own_thread(functools.partial(self._point, hint, catalog))
+                await in_own_thread(self._point, hint, catalog)
                 if not catalog.is_partial:
                     gap_s = min(_LEAST_GAP_S, self._settings.scan_interval_s)
                     await anyio.sleep(max(0.0, gap_s - (time.monotonic() - started_s)))

@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, TypeVarTuple, Unpack
 
 import anyio
-import anyio.to_thread
 import msgspec
 
 from framed.config import Settings, resolve
@@ -40,12 +39,16 @@ from framed.places import Places
 from framed.policy.lifecycle import CancelAsked, Changed, Event, IllegalEvent
 from framed.scan import films_in, fingerprint_of, read_results
 from framed.supervise import Supervisor
+from framed.threads import in_own_thread
 from framed.watch import Watcher
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 CANCEL_PATIENCE_S: Final = 8.0
 """How long the answer to `cancel` waits for the extractors to be gone."""
+DISK_PATIENCE_S: Final = 15.0
+"""How long an answer waits for the films' disk; clients wait 30 s for theirs."""
 
 _TRIES: Final = 5
 """A job may change between being looked at and being changed; then it is looked at again."""
@@ -97,30 +100,24 @@ class Handlers:
         return HelloReply(protocol=PROTOCOL, server=_server_name(), pid=os.getpid(), root=str(self._places.root))
 
     async def status(self, params: Status) -> StatusReply:
-        known = self._report.project_names()
-        for name in params.projects:
-            if name not in known and not await self._is_project(name):
-                raise NoSuchProject(name, self._places.raw_videos, known)
-        return self._report.status(dict.fromkeys(params.projects) or sorted(known))
+        names = await self._known(params.projects)
+        return self._report.status(names or sorted(self._report.project_names()))
 
     async def submit(self, params: Submit) -> SubmitReply:
         """All projects are queued, or none: the first that cannot be is the error."""
         async with self._changing:
-            if (known := await self._ledger.reply(params.key)) is not None:
-                return msgspec.json.decode(known, type=SubmitReply)
-            names = tuple(dict.fromkeys(params.projects))
-            found = [await anyio.to_thread.run_sync(self._find, name, params) for name in names]
+            if (answered := await self._ledger.reply(params.key)) is not None:
+                return msgspec.json.decode(answered, type=SubmitReply)
+            known = self._report.project_names()
+            found = [await self._on_disk(self._find, name, params, known) for name in dict.fromkeys(params.projects)]
             return await _tried_again(lambda: self._submit(params, found))
 
     async def cancel(self, params: Cancel) -> CancelReply:
         """Answered when the extractors are gone, or after a while when they take their time."""
         async with self._changing:
-            if (known := await self._ledger.reply(params.key)) is not None:
-                return msgspec.json.decode(known, type=CancelReply)
-            names = tuple(dict.fromkeys(params.projects))
-            for name in names:
-                if name not in self._report.project_names() and not await self._is_project(name):
-                    raise NoSuchProject(name, self._places.raw_videos, self._report.project_names())
+            if (answered := await self._ledger.reply(params.key)) is not None:
+                return msgspec.json.decode(answered, type=CancelReply)
+            names = await self._known(params.projects)
             reply, jobs = await _tried_again(lambda: self._cancel(params, names))
         for job in jobs:
             if job.is_over and job.attempts:
@@ -178,7 +175,7 @@ class Handlers:
                 events[job.id] = CancelAsked()
                 message = "cancelled"
                 if not isinstance(job.state, Running):
-                    marks = await anyio.to_thread.run_sync(_fingerprints_now, self._places.films_dir(name))
+                    marks = await self._on_disk(_fingerprints_now, self._places.films_dir(name))
                     undecided = [mark for mark in marks if self._ledger.verdict(name, mark) is None]
                     verdicts[job.id] = dict.fromkeys(undecided, Verdict.CANCELLED)
             outcomes.append(CancelOutcome(project=name, cancelled=message == "cancelled", message=message))
@@ -193,14 +190,29 @@ class Handlers:
             while any(self._ledger.is_open(job.id) for job in jobs):
                 await self._ledger.change()
 
-    async def _is_project(self, name: str) -> bool:
-        return is_one_name(name) and await anyio.to_thread.run_sync(self._places.films_dir(name).is_dir)
+    async def _known(self, projects: Iterable[str]) -> tuple[str, ...]:
+        """The projects, each once. Raises NoSuchProject for one that neither was ever seen nor is there now."""
+        names = tuple(dict.fromkeys(projects))
+        known = self._report.project_names()
+        for name in names:
+            folder = self._places.films_dir(name)
+            if name not in known and not (is_one_name(name) and await self._on_disk(folder.is_dir)):
+                raise NoSuchProject(name, self._places.raw_videos, known)
+        return names
 
-    def _find(self, name: str, params: Submit) -> _Found:
+    async def _on_disk(self, call: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
+        """What `call` finds on the films' disk. Raises Refused when the disk does not answer."""
+        try:
+            with anyio.fail_after(DISK_PATIENCE_S):
+                return await in_own_thread(call, *arguments)
+        except TimeoutError:
+            raise Refused(f"{self._places.raw_videos} does not answer; is its disk there?") from None
+
+    def _find(self, name: str, params: Submit, known: Iterable[str]) -> _Found:
         """Raises NoSuchProject, NoFilm, SettingsError. Blocking."""
         folder = self._places.films_dir(name)
         if not is_one_name(name) or not folder.is_dir():
-            raise NoSuchProject(name, self._places.raw_videos, self._report.project_names())
+            raise NoSuchProject(name, self._places.raw_videos, known)
         marks = _fingerprints_now(folder)
         if not marks:
             raise NoFilm(folder, FILM_SUFFIXES)
