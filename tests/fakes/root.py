@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -65,10 +63,7 @@ class Root:
     """A root in `folder`, empty but for its settings."""
 
     def __init__(self, folder: Path, settings: str = QUICK) -> None:
-        # Short, because a socket's path must be; and not the user's own, whose daemons are none of a test's business.
-        self._runtime_dir = Path(tempfile.mkdtemp(prefix="framed-test-"))
-        self.environ = {**os.environ, "XDG_RUNTIME_DIR": str(self._runtime_dir)}
-        self.places: Places = load_places(folder, self.environ)
+        self.places: Places = load_places(folder)
         self.places.raw_videos.mkdir(parents=True)
         self.places.settings_file.parent.mkdir(parents=True)
         self.places.settings_file.write_text(settings, encoding="utf-8")
@@ -99,7 +94,7 @@ class Root:
                 real_one if real else fake_one,
                 stderr=stderr,
                 stdout=stderr,
-                env={**self.environ, **(environment or {})},
+                env={**os.environ, **(environment or {})},
             )
         self._daemons.append(daemon)
         return daemon
@@ -174,7 +169,6 @@ class Root:
             process = msgspec.json.decode(record.read_bytes(), type=StartedRecord).process
             kill_tree(process)
             until(functools.partial(_is_gone, process), "the extractor is gone")
-        shutil.rmtree(self._runtime_dir)
 
     def _answers(self) -> bool:
         try:

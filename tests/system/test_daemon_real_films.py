@@ -15,13 +15,9 @@ from frame_extractor.contract import Results
 from framed.control.messages import ProjectState
 from tests.fakes.root import Root, roots, until
 
-FILMS = Path(__file__).parents[3] / "shared" / "films"
 COMPLETE, FAILED, RUNNING = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.RUNNING
 
-pytestmark = [
-    pytest.mark.shared_films,
-    pytest.mark.skipif(not FILMS.is_dir(), reason=f"{FILMS} is missing"),
-]
+pytestmark = pytest.mark.shared_films
 
 
 @pytest.fixture
@@ -31,16 +27,16 @@ def root(tmp_path: Path) -> Iterator[Root]:
         yield make()
 
 
-def drop(root: Root, project: str, film: str) -> None:
+def drop(root: Root, project: str, film: Path) -> None:
     folder = root.places.films_dir(project)
     folder.mkdir()
-    shutil.copy(FILMS / film, folder)
+    shutil.copy(film, folder)
 
 
-def test_film_killed_in_its_session_is_extracted_all_the_same(root: Root) -> None:
+def test_film_killed_in_its_session_is_extracted_all_the_same(root: Root, films_dir: Path) -> None:
     """Dropped in, seen live in tmux, killed with SIGKILL, tried again, complete: and nothing is left over."""
     root.start(real=True)
-    drop(root, "reel", "formats/reel30.mkv")
+    drop(root, "reel", films_dir / "formats" / "reel30.mkv")
     process = root.extractor("reel")
     target = "=frame_extraction_reel:"
     until(lambda: "reel30.mkv" in root.tmux("capture-pane", "-p", "-t", target).stdout, "the pane shows the film")
@@ -56,10 +52,10 @@ def test_film_killed_in_its_session_is_extracted_all_the_same(root: Root) -> Non
 
 
 @pytest.mark.parametrize("film", ["broken/text_file.mp4", "broken/zero_bytes.mp4", "broken/trunc_no_moov.mp4"])
-def test_what_is_no_film_fails_at_once_with_the_reason(root: Root, film: str) -> None:
+def test_what_is_no_film_fails_at_once_with_the_reason(root: Root, films_dir: Path, film: str) -> None:
     """No retries: the input is bad."""
     root.start(real=True)
-    drop(root, "bad", film)
+    drop(root, "bad", films_dir / film)
     status = root.wait_for("bad", COMPLETE, FAILED)
     assert (status.state, status.attempt) == (FAILED, 1)
     assert status.reason.startswith("exit 65 (")
