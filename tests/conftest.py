@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    assert reporter is not None
     if session.config.getoption("--must-run") and exitstatus == pytest.ExitCode.OK and not reporter.stats.get("passed"):
         reporter.write_line("no test ran to its end", red=True)
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
