@@ -59,7 +59,7 @@ def run(keep: Path | None) -> Exit:
         places = load_places(root)
         film = root / "film.mp4"
         _render(film, screen)
-        screen.say(f"Starts the daemon: framed start --root {shlex.quote(str(root))}")
+        screen.say(f"Starts the daemon: {_typed('framed')} start --root {shlex.quote(str(root))}")
         with _daemon(places):
             folder = places.films_dir(PROJECT)
             screen.say(f"Drops it into {folder}/ and watches:")
@@ -247,9 +247,19 @@ def _compare(status: ProjectStatus, places: Places, screen: _Screen) -> Exit:
     screen.say(f"  results {layout.results}")
     screen.say(f"  log     {status.log}")
     screen.say()
-    screen.say(f"To go on with it: framed start --root {root}    and, beside it: framectl status --root {root}")
+    screen.say(f"To go on with it: {_typed('framed')} start --root {root}")
+    screen.say(f"  and beside it:  {_typed('framectl')} status --root {root}")
     screen.say(f"To be rid of it:  rm -r {root}")
     return Exit.OK if right else Exit.FAILED
+
+
+def _typed(command: str) -> str:
+    """How the command is called from here: it need not be on the PATH."""
+    if shutil.which(command) is not None:
+        return command
+    path = Path(sys.executable).with_name(command)
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _verdict(film: FilmResult) -> str:
