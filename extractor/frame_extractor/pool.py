@@ -35,6 +35,9 @@ SILENCE_S = 180.0
 DEATHS_TO_FALL_BACK = 2
 DEATHS_TO_GIVE_UP = 3
 PR_SET_PDEATHSIG = 1
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+NEVER = 1 << 30
+"""Bytes; more than any picture."""
 
 
 @dataclass(frozen=True)
@@ -203,9 +206,14 @@ class _Worker:
 
 def _work(connection: Connection, parent_pid: int) -> None:
     """A worker's life: tasks until the pipe closes. Dies with its parent, however that dies."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         return
+    # A picture is megabytes: by default each is mapped, zeroed page by page and unmapped, half of all system time.
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, NEVER)
+        libc.mallopt(M_TRIM_THRESHOLD, NEVER)
     leave_endings_to_parent()
     cv2.setNumThreads(1)
     while True:
