@@ -27,14 +27,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_of_the_user() -> Iterator[None]:
-    """Daemons that tests start are not among the user's, and no command finds the user's root."""
+    """Daemons that tests start are not among the user's, and no command finds the user's root or obeys their shell."""
     # Short, because sockets lie in it; tmp_path would be too long for them.
     runtime_dir = tempfile.mkdtemp(prefix="framed-run-")
     state_home = tempfile.mkdtemp(prefix="framed-state-")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_RUNTIME_DIR", runtime_dir)
         environment.setenv("XDG_STATE_HOME", state_home)
-        for name in ("FRAMED_ROOT", "TMUX", "TMUX_PANE"):
+        # PYTHONUNBUFFERED hides what becomes of output that is still in a buffer when its reader has gone.
+        for name in ("FRAMED_ROOT", "TMUX", "TMUX_PANE", "PYTHONUNBUFFERED"):
             environment.delenv(name, raising=False)
         yield
     shutil.rmtree(runtime_dir, ignore_errors=True)

@@ -6,10 +6,11 @@ Results go to stdout, the rest to stderr. A screen that goes away (a closed pane
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TextIO
 
 from frame_extractor.contract import Progress
 from frame_extractor.words import count, duration, progress_line, times
@@ -118,5 +119,18 @@ class LiveScreen:
 
 def say(line: str, *, error: bool = False) -> None:
     """Prints a line to stdout, or stderr, if that still goes anywhere."""
+    stream = sys.stderr if error else sys.stdout
+    try:
+        print(line, file=stream, flush=True)
+    except (OSError, ValueError):
+        _abandon(stream)
+
+
+def _abandon(stream: TextIO) -> None:
+    """The stream leads nowhere. What is left in its buffer would fail again at Python's exit, with code 120."""
     with contextlib.suppress(OSError, ValueError):
-        print(line, file=sys.stderr if error else sys.stdout, flush=True)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
