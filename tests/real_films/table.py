@@ -1,4 +1,4 @@
-"""Writes docs/films.md: what each damaged or odd film gives. `python -m tests.real_films.table FILMS_DIR > docs/films.md`."""
+"""Writes docs/films.md, what each odd film gives: `python -m tests.real_films.table FILMS > docs/films.md`."""
 
 from __future__ import annotations
 

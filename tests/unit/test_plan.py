@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +23,7 @@ def samples_of(n: int, *, step: int = 1, fps: float = 24.0) -> Samples:
 
 def intervals_of(times_s: list[float], interval_s: float) -> list[int | None]:
     """For each frame the interval it begins."""
-    return [interval_begun(before, now, interval_s) for before, now in itertools.pairwise([None, *times_s])]
+    return [interval_begun(before, now, interval_s) for before, now in zip([None, *times_s], times_s, strict=False)]
 
 
 @given(STARTS, LENGTHS, WANTED)
