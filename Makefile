@@ -28,7 +28,7 @@ test: $(INSTALLED) tmux ## run the tests; choose with ARGS="-k slots"
 	$(BIN)/pytest --must-run tests/unit tests/system tests/conformance $(ARGS)
 
 films: $(INSTALLED) tmux ## run the tests on the real films of ../shared/films; they skip where it is missing
-	$(BIN)/pytest tests/real_films $(ARGS)
+	$(BIN)/pytest --timeout 900 tests/real_films $(ARGS)
 
 check: $(INSTALLED) ## check format, style, types and who imports whom
 	$(BIN)/ruff format --check .
