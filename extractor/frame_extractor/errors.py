@@ -38,9 +38,10 @@ class TooMuchFailed(ExtractionError):
 
     def __str__(self) -> str:
         worst = max(self.ranges, key=lambda failed: failed.end_s - failed.start_s)
+        others = f" (the longest of {len(self.ranges)} stretches)" if len(self.ranges) > 1 else ""
         return (
             f"{self.path}: {self.failed_fraction:.1%} of it cannot be decoded (allowed: {self.allowed:.1%}); "
-            f"the longest stretch is {worst.start_s:.1f}-{worst.end_s:.1f} s: {worst.reason}. "
+            f"{worst.start_s:.2f}-{worst.end_s:.2f} s{others}: {worst.reason}. "
             "Replace the file, or raise max_failed_fraction."
         )
 

@@ -29,7 +29,7 @@ from frame_extractor.contract import (
     film_fingerprint,
 )
 from frame_extractor.durable import sync_file_system
-from frame_extractor.errors import NotAFilm, WorkerFault
+from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkerFault
 from frame_extractor.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
 from frame_extractor.manifest import Output, read_output
 from frame_extractor.progress import Heartbeat, Meter
@@ -292,6 +292,7 @@ class _Runner:
                     fingerprint=fingerprint,
                     status="failed",
                     error=failure.line,
+                    failed_ranges=error.ranges if isinstance(error, TooMuchFailed) else (),
                     settings=self._spec.settings,
                     extracted_at=attempt.now(),
                 )
