@@ -11,10 +11,12 @@ PYTHON ?= $(shell for each in python3.11 python3 python3.12 python3.13 python3.1
 
 # More arguments for pytest: make test ARGS="-k slots -x"
 ARGS ?=
+# What `make bench` extracts; without it, a film made of the shared ones.
+FILM ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test films check fix build ci lock python tmux
+.PHONY: help demo test films bench check fix build ci lock python tmux
 # `make -j ci` must not run the tests beside the build: they measure time.
 .NOTPARALLEL:
 
@@ -29,6 +31,10 @@ test: $(INSTALLED) tmux ## run the tests; choose with ARGS="-k slots"
 
 films: $(INSTALLED) tmux ## run the tests on the real films of ../shared/films; they skip where it is missing
 	$(BIN)/pytest --timeout 900 tests/real_films $(ARGS)
+
+bench: $(INSTALLED) ## time the extractor beside ffmpeg; make bench FILM=... ARGS="-n 5 --slow"
+	@command -v ffmpeg > /dev/null || .ci/apt-install ffmpeg
+	$(BIN)/python -m benchmarks $(FILM) $(ARGS)
 
 check: $(INSTALLED) ## check format, style, types and who imports whom
 	$(BIN)/ruff format --check .
