@@ -36,8 +36,9 @@ class Intake:
         ledger.listen(self._bell.ring)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Submits after every look and every job that ended."""
+        """Submits what the looks have found so far, then after every look and every job that ended."""
         task_status.started()
+        self._bell.ring()
         while True:
             await self._bell.wait()
             catalog = self._watcher.catalog

@@ -20,6 +20,9 @@ from tests.fakes.root import QUICK, Root, roots, until
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 RUNNING, QUEUED, RETRYING = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING
 
+ONLY_WHEN_ASKED = "scan_interval_s: 60, settle_s: 0, settle_scans: 1, force_polling: true"
+"""The disk is looked at when the daemon starts and when somebody submits."""
+
 
 @pytest.fixture
 def new_root(tmp_path: Path) -> Iterator[Callable[..., Root]]:
@@ -126,6 +129,13 @@ def test_film_added_later_is_extracted_and_only_it(root: Root) -> None:
     until(lambda: (now := root.status("series")) and now.job_id != first.job_id, "a second job")
     root.wait_for("series", COMPLETE)
     assert "e01" not in root.layout("series").spec(2).read_text(encoding="utf-8")
+
+
+def test_film_that_lies_there_at_the_start_waits_for_no_second_look(new_root: Callable[..., Root]) -> None:
+    root = new_root(QUICK.replace("scan_interval_s: 0.2, settle_s: 0.1, settle_scans: 2", ONLY_WHEN_ASKED))
+    root.film("onward")
+    root.start()
+    root.wait_for("onward", COMPLETE)
 
 
 def test_results_of_another_store_are_believed(root: Root) -> None:
