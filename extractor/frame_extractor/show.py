@@ -57,19 +57,25 @@ class LiveScreen:
 
     def __init__(self) -> None:
         # rich takes a tenth of a second to import, which `--help` and pipes need not wait for.
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console, RenderableType  # noqa: PLC0415
+        from rich.constrain import Constrain  # noqa: PLC0415
         from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
         from rich.progress import Progress as Bars  # noqa: PLC0415
         from rich.table import Column  # noqa: PLC0415
 
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._bars = Bars(
+        self._console = console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+        class NarrowerBars(Bars):
+            """Leave room for the terminal's ^C, which would otherwise break the line and leave a bar behind."""
+
+            def get_renderable(self) -> RenderableType:
+                return Constrain(super().get_renderable(), console.width - len("^C"))
+
+        self._bars = NarrowerBars(
             TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True), markup=False),
             BarColumn(bar_width=16),
             TextColumn("{task.percentage:>5.1f} %"),
             TextColumn("{task.fields[facts]}", table_column=Column(no_wrap=True), markup=False),
-            # Room for the terminal's ^C, which would otherwise break the line and leave half a bar behind.
-            TextColumn("  "),
             console=self._console,
             transient=True,
             expand=True,
