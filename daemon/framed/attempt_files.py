@@ -20,7 +20,6 @@ from frame_extractor.contract import (
     OutputLayout,
     ProcessIdentity,
     Progress,
-    Results,
     StartedRecord,
 )
 from framed.liveness import is_alive
@@ -86,13 +85,6 @@ def look(layout: OutputLayout, number: int) -> Sight:
         progress=progress if progress is not None and progress.attempt == number else None,
         exit=ended if ended is not None and ended.attempt == number else None,
     )
-
-
-def extracted_fingerprints(layout: OutputLayout) -> frozenset[str]:
-    """The films that the results say are complete."""
-    results = _read(layout.results, Results)
-    films = results.films if results is not None else ()
-    return frozenset(film.fingerprint for film in films if film.status == "complete")
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

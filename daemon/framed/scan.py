@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,8 @@ class Scan:
 class FoundResults:
     """What an `extraction_results.json` says is done."""
 
+    read_at_s: float
+    """Monotonic; when the reading began."""
     total_frames: int
     complete: dict[str, ExtractionSettings]
     """Fingerprint -> the settings its film was extracted with."""
@@ -101,12 +104,14 @@ def fingerprint_of(film: SeenFilm) -> str:
 
 def read_results(frames_dir: Path) -> FoundResults | None:
     """What is extracted already; None when there are no results or nothing can be made of them."""
+    read_at_s = time.monotonic()
     try:
         found = msgspec.json.decode(OutputLayout(frames_dir).results.read_bytes(), type=_ResultsFile)
     except (OSError, ValueError, RecursionError):
         return None
     complete = {film.fingerprint: film.settings for film in found.films if film.status == "complete"}
-    return FoundResults(found.total_frames, complete, by_earlier_tool=not found.films and found.total_frames > 0)
+    by_earlier_tool = not found.films and found.total_frames > 0
+    return FoundResults(read_at_s, found.total_frames, complete, by_earlier_tool)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import anyio
+import msgspec
 
 from frame_extractor.contract import AttemptSpec, ExitCode, OutputLayout, ProcessIdentity, Progress
 from framed import attempt_files
@@ -42,6 +43,7 @@ from framed.model.job import (
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.lifecycle import Ended, IllegalEvent, Started
 from framed.policy.retry import Again, Consequence, Done, GiveUp, judge
+from framed.scan import FoundResults, read_results
 from framed.threads import in_own_thread
 
 _log: Final = logging.getLogger(__name__)
@@ -77,6 +79,8 @@ class Supervisor:
         self._locks: dict[str, anyio.Lock] = {}
         self.progress: dict[str, Progress] = {}
         """Job id -> what its running attempt says."""
+        self.results: dict[str, FoundResults] = {}
+        """Project -> what its results said when its last attempt ended."""
 
     def look_again(self, job_id: str) -> None:
         """The job was changed from outside; whoever watches over it looks at once."""
@@ -241,7 +245,12 @@ class Supervisor:
     async def _record(self, job_id: str, outcome: Outcome) -> None:
         job = self._ledger.job(job_id)
         consequence = judge(job, outcome, self._retry, random.uniform(-1, 1))  # noqa: S311 -- spreads waits, no secret
-        verdicts = await in_own_thread(_verdicts, job, consequence)
+        results = await in_own_thread(read_results, Path(job.options.frames_dir))
+        if results is not None:
+            self.results[job.project] = results
+            if isinstance(consequence, Done):
+                outcome = msgspec.structs.replace(outcome, images=results.total_frames)
+        verdicts = _verdicts(job, consequence, results)
         job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
         if isinstance(job.state, Complete):
             await in_own_thread(_note_completion, self._completion_log, job, outcome)
@@ -305,7 +314,7 @@ def _cannot_write(failed: OSError, layout: OutputLayout) -> Outcome:
     return Outcome(ending=Ending.NOT_STARTED, code=code, reason=reason, ended_at=read_clocks().utc)
 
 
-def _verdicts(job: Job, consequence: Consequence) -> Mapping[str, Verdict]:
+def _verdicts(job: Job, consequence: Consequence, results: FoundResults | None) -> Mapping[str, Verdict]:
     """What became of each film of a job that is over; nothing of one that goes on."""
     match consequence:
         case Again():
@@ -316,7 +325,7 @@ def _verdicts(job: Job, consequence: Consequence) -> Mapping[str, Verdict]:
             rest = Verdict.FAILED
         case _:
             rest = Verdict.CANCELLED
-    extracted = attempt_files.extracted_fingerprints(OutputLayout(Path(job.options.frames_dir)))
+    extracted = results.complete if results is not None else {}
     marks = (film.fingerprint for film in job.films)
     return {mark: Verdict.COMPLETE if mark in extracted else rest for mark in marks}
 

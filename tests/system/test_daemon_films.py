@@ -138,6 +138,20 @@ def test_film_that_lies_there_at_the_start_waits_for_no_second_look(new_root: Ca
     root.wait_for("onward", COMPLETE)
 
 
+def test_complete_project_has_at_once_as_many_frames_as_its_results_say(new_root: Callable[..., Root]) -> None:
+    """All of the project's, not those of its last attempt, and long before the next look at the disk."""
+    root = new_root(QUICK.replace("scan_interval_s: 0.2, settle_s: 0.1, settle_scans: 2", ONLY_WHEN_ASKED))
+    root.film("series", name="e01.mkv")
+    root.start()
+    first = root.wait_for("series", COMPLETE)
+    root.film("series", name="e02.mkv")
+    root.film("other")
+    root.submit("other")
+    until(lambda: (now := root.status("series")) and now.job_id != first.job_id, "a second job")
+    assert (first.frames, root.wait_for("series", COMPLETE).frames) == (1, 2)
+    assert "series: COMPLETE, 2 frames" in root.places.completion_log.read_text(encoding="utf-8")
+
+
 def test_results_of_another_store_are_believed(root: Root) -> None:
     """A film that is complete on the disk is not extracted again by a daemon that has never seen it."""
     daemon = root.start()

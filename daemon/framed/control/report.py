@@ -100,7 +100,7 @@ class Report:
                 frames = progress.images if progress else 0
             case Complete(outcome=done):
                 state, fraction, elapsed_s = ProjectState.COMPLETE, 1.0, done.wall_s
-                frames = project.results.total_frames if project and project.results else done.images
+                frames = self._total_frames(job.project, project, otherwise=done.images)
             case Failed(outcome=bad):
                 state, reason, elapsed_s = ProjectState.FAILED, bad.summary, bad.wall_s
             case Cancelled(outcome=ended, asked=asked):
@@ -126,6 +126,12 @@ class Report:
             log=job.log_path,
             output_dir=job.options.frames_dir,
         )
+
+    def _total_frames(self, name: str, project: CatalogProject | None, *, otherwise: int) -> int:
+        """The project's images by whoever read its results last: the catalog, or its extractor's supervision."""
+        readings = (project.results if project else None, self._supervisor.results.get(name))
+        newest = max((each for each in readings if each), key=lambda each: each.read_at_s, default=None)
+        return newest.total_frames if newest else otherwise
 
 
 _WITH_SESSION = frozenset({ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED})

@@ -74,6 +74,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """One line for a person; empty when all went well."""
     images: int = 0
+    """On the disk, of the films the attempt was given; when the job is complete, of the whole project."""
     wall_s: float = 0.0
     ended_at: datetime
 
