@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,11 @@ _FILMS_DIR = Path(__file__).resolve().parents[2] / "shared" / "films"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--must-run", action="store_true", help="fail when no test ran to its end, as when all skip")
+
+
+def pytest_configure() -> None:
+    # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)

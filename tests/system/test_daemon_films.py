@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from framed.control.messages import ProjectState, Submitted
 from framed.ctl.client import CallFailed
 from framed.errors import Exit
 from framed.liveness import is_alive
+from tests.fakes.processes import session_members
 from tests.fakes.root import QUICK, Root, roots, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
@@ -172,11 +172,11 @@ def test_cancelled_extractor_is_gone_with_all_its_children(root: Root) -> None:
     root.film("onward", "stubborn child wait /nowhere")
     process = root.extractor("onward")
     root.wait_for("onward", RUNNING)
-    children = until(lambda: _session_members(process.pid), "the child runs")
+    children = until(lambda: session_members(process.pid), "the child runs")
     (outcome,) = root.cancel("onward").outcomes
     assert outcome.cancelled
     assert root.wait_for("onward", CANCELLED).reason == "on request"
-    until(lambda: not is_alive(process) and not _session_members(process.pid), f"{process} and {children} are gone")
+    until(lambda: not is_alive(process) and not session_members(process.pid), f"{process} and {children} are gone")
     until(lambda: not root.sessions(), "the session is gone")
 
 
@@ -343,8 +343,3 @@ def test_forced_submit_of_a_gone_film_fails_with_the_reason(root: Root) -> None:
     shutil.rmtree(film.parent)
     root.film("other")
     assert root.wait_for("onward", FAILED).reason == f"no film is left in {film.parent}"
-
-
-def _session_members(leader: int) -> list[int]:
-    listed = subprocess.run(["ps", "-o", "pid=", "-s", str(leader)], capture_output=True, text=True, check=False)
-    return [int(pid) for pid in listed.stdout.split() if int(pid) != leader]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from frame_extractor.contract import ProcessIdentity
 from framed.liveness import identify, is_alive, is_locked, kill_tree, terminate, until_gone
+from tests.fakes.processes import session_members
 from tests.fakes.root import until
 
 
@@ -24,7 +26,9 @@ def leader() -> Iterator[subprocess.Popen[bytes]]:
     program = "trap '' TERM; sleep 600 & wait"
     process = subprocess.Popen(["sh", "-c", program], start_new_session=True)
     yield process
-    subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)
+    for member in session_members(process.pid):
+        os.kill(member, signal.SIGKILL)
+    process.kill()
     process.wait(10)
 
 
@@ -86,6 +90,4 @@ def test_lock_is_seen_without_being_taken(tmp_path: Path) -> None:
 
 
 def _members(leader: int) -> list[ProcessIdentity]:
-    listed = subprocess.run(["pgrep", "-s", str(leader)], capture_output=True, text=True, check=False).stdout
-    pids = [int(pid) for pid in listed.split() if int(pid) != leader]
-    return [identity for pid in pids if (identity := identify(pid)) is not None]
+    return [identity for pid in session_members(leader) if (identity := identify(pid)) is not None]
