@@ -27,8 +27,11 @@ MAX_CHUNK_S = 15.0
 """x264's default key frame distance is 10.4 s. A longer GOP is not given to decord, which would decode it all ahead."""
 MAX_DECODED_BYTES = 768 << 20
 """decord's queue has no bound: a chunk ends early when its pictures, decoded, come to this much."""
-TRIAL_PACKETS = 48
-"""Pictures decoded beforehand to see that one packet is one picture."""
+MAX_GOP_BYTES = 256 << 20
+"""Packets held at most while waiting for the next key frame; two minutes at 16 Mbit/s."""
+TRIAL_GOPS = 2
+TRIAL_PACKETS = 32
+"""Pictures of each that are decoded beforehand, to see that one packet is one picture and that a GOP stands alone."""
 
 MATROSKA_CODECS = frozenset(
     {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vp9", "av1", "prores", "mjpeg"}
@@ -120,15 +123,24 @@ def why_whole(film: Film) -> str | None:
 
 
 def _trial(film: Film) -> str | None:
-    """Decodes a few pictures: are packets pictures, and does a chunk of them stand alone?"""
+    """Decodes a few pictures: are packets pictures, and does each GOP stand alone?
+
+    Where an encoder refreshes pictures bit by bit instead of sending key frames, none does.
+    """
     with open_container(film.path) as container:
         stream = container.streams[film.stream_index]
         assert isinstance(stream, av.VideoStream)
-        gop = next(_gops(container, stream, film), None)
-        if gop is None:
+        gops = list(itertools.islice(_gops(container, stream, film), TRIAL_GOPS))
+        if not gops:
             return "no key frame"
-        packets = gop.own()[:TRIAL_PACKETS]
-        remuxed = _remux(stream, film, packets)
+        trials = [gop.own()[:TRIAL_PACKETS] for gop in gops]
+        for packets in trials:
+            if (reason := _why_not_alone(packets, _remux(stream, film, packets))) is not None:
+                return reason
+    return None
+
+
+def _why_not_alone(packets: list[_Packet], remuxed: bytes) -> str | None:
     with av.open(io.BytesIO(remuxed), "r") as chunk:
         try:
             n_decoded = len(list(chunk.decode(video=0)))
@@ -160,6 +172,7 @@ def _gops(container: av.container.InputContainer, stream: av.VideoStream, film: 
     """The GOPs of a stream from its first key frame on; what lies before cannot be decoded and is not of the film."""
     kind_of = kind_reader(film.codec, stream.codec_context.extradata)
     gop: _Gop | None = None
+    gop_bytes = 0
     for packet in packets_of(container, stream):
         if packet.size == 0:
             continue
@@ -178,9 +191,12 @@ def _gops(container: av.container.InputContainer, stream: av.VideoStream, film: 
         if coded.is_key:
             if gop is not None:
                 yield gop
-            gop = _Gop([coded])
+            gop, gop_bytes = _Gop([coded]), len(payload)
         elif gop is not None:
             gop.packets.append(coded)
+            gop_bytes += len(payload)
+            if gop_bytes > MAX_GOP_BYTES:
+                raise NeedsWholeFilm("no key frame in a very long time")
     if gop is not None:
         yield gop
 

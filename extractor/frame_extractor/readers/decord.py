@@ -19,8 +19,8 @@ from frame_extractor.readers import TIME_TOLERANCE_S, Frame
 
 decord.logging.set_level(decord.logging.QUIET)
 
-NO_RECOVERY = 1
-"""decord counts the frames it fills in from a neighbour, and raises when they are more than this; 0 is no limit."""
+NO_RECOVERY = 0.0001
+"""decord fills in a frame it cannot decode from a neighbour; it raises when more than this share are. 0: no limit."""
 
 
 class DecordReader:
@@ -43,7 +43,7 @@ class DecordReader:
                     yield Frame(chunk.frame_indices[nth], chunk.times_s[nth], film.orientation.apply(picture))
         except StopIteration:
             raise ReadFailed(self.name, "fewer frames than packets") from None
-        except (decord.DECORDError, RuntimeError, AssertionError) as failure:
+        except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, AssertionError) as failure:
             raise ReadFailed(self.name, str(failure).splitlines()[0] if str(failure) else "no frames") from None
 
     def _check(self, chunk: Chunk, video: decord.VideoReader) -> None:

@@ -1,0 +1,133 @@
+"""Streams that are not what their container promises: what can be shown comes once, at times that grow."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import pytest
+
+from frame_extractor.contract import Sampling
+from frame_extractor.demux import MAX_CHUNK_S, read_chunks, why_whole
+from frame_extractor.errors import ReadFailed
+from frame_extractor.film import open_film
+from frame_extractor.readers import Frame
+from frame_extractor.readers.decord import DecordReader
+from tests.conformance.test_readers import frames_of
+from tests.films import FilmPlan, read_barcode, write_film
+
+OPEN_GOPS = FilmPlan(options={"x264-params": "keyint=48:min-keyint=48:scenecut=0:bframes=3:open-gop=1"}, n_frames=240)
+TS_PACKET = 188
+
+
+def shown(frames: list[Frame]) -> list[int]:
+    """The frames the pictures show; their own numbers and times must go up by themselves."""
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert all(before.time_s < after.time_s for before, after in itertools.pairwise(frames))
+    return [read_barcode(frame.pixels) for frame in frames]
+
+
+def in_order(film: Path) -> list[int]:
+    """The frames that FFmpeg shows when it reads the film from its beginning."""
+    with av.open(str(film)) as container:
+        return [read_barcode(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]  # type: ignore[arg-type]
+
+
+def test_a_recording_that_starts_between_key_frames_begins_with_the_first_it_can_show(tmp_path: Path) -> None:
+    """Frame 0 is the first key frame; what leads it refers to film that is not there."""
+    content = write_film(tmp_path / "whole.ts", OPEN_GOPS).read_bytes()
+    film = tmp_path / "cut.ts"
+    film.write_bytes(content[TS_PACKET * (len(content) // TS_PACKET // 7) :])
+    found = shown(list(frames_of(open_film(film))))
+    assert found == in_order(film)
+    assert found == list(range(found[0], OPEN_GOPS.n_frames))
+
+
+def test_a_clock_that_jumps_back_is_film_that_goes_on(tmp_path: Path) -> None:
+    """Two recordings end to end."""
+    content = write_film(tmp_path / "once.ts", OPEN_GOPS).read_bytes()
+    film = tmp_path / "twice.ts"
+    film.write_bytes(content * 2)
+    frames = list(frames_of(open_film(film)))
+    assert shown(frames) == [*range(OPEN_GOPS.n_frames)] * 2
+    assert frames[-1].time_s == pytest.approx((2 * OPEN_GOPS.n_frames - 1) / OPEN_GOPS.fps, abs=0.1)
+
+
+def test_a_clock_that_wraps_is_film_that_goes_on(tmp_path: Path) -> None:
+    """33 bits of a 90 kHz clock are 26.5 hours; this film begins 3.7 s before."""
+    plan = FilmPlan(options=OPEN_GOPS.options, n_frames=240, start_s=95_440.0)
+    frames = list(frames_of(open_film(write_film(tmp_path / "film.ts", plan))))
+    assert shown(frames) == list(range(plan.n_frames))
+    assert frames[-1].time_s == pytest.approx(plan.times_s[-1], abs=0.002)
+
+
+def test_a_picture_of_another_size_is_scaled_to_the_films(tmp_path: Path) -> None:
+    """Two recordings end to end, the second one smaller."""
+    large = write_film(tmp_path / "large.ts", FilmPlan(size=(640, 384), options=OPEN_GOPS.options)).read_bytes()
+    small = write_film(tmp_path / "small.ts", FilmPlan(options=OPEN_GOPS.options)).read_bytes()
+    film = tmp_path / "both.ts"
+    film.write_bytes(large + small)
+    frames = list(frames_of(open_film(film)))
+    assert shown(frames) == [*range(96)] * 2
+    assert {frame.pixels.shape for frame in frames} == {(384, 640, 3)}
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(FilmPlan(options={"x264-params": "keyint=24:intra-refresh=1:bframes=0"}), id="intra-refresh"),
+        pytest.param(FilmPlan(options={"x264-params": "keyint=24:tff=1:bframes=3"}), id="interlaced"),
+        pytest.param(
+            FilmPlan(
+                codec="libvpx",
+                options={"g": "24", "auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "5", "b": "2M"},
+            ),
+            id="hidden-frames",
+        ),
+    ],
+)
+def test_unusual_coding_changes_no_frame(tmp_path: Path, plan: FilmPlan) -> None:
+    """Without key frames, with two fields a picture, with packets that are never shown."""
+    film = write_film(tmp_path / "film.mkv", plan)
+    assert shown(list(frames_of(open_film(film)))) == list(range(plan.n_frames))
+
+
+def test_a_film_without_independent_chunks_is_read_whole(tmp_path: Path) -> None:
+    """It says so before anything is decoded for good."""
+    plan = FilmPlan(options={"x264-params": "keyint=24:intra-refresh=1:bframes=0"})
+    reason = why_whole(open_film(write_film(tmp_path / "film.mkv", plan)))
+    assert reason is not None
+    assert "packets hold" in reason
+
+
+def test_a_gop_too_long_to_decode_ahead_is_not_given_to_decord(tmp_path: Path) -> None:
+    """PyAV reads it, picture by picture."""
+    plan = FilmPlan(options={"x264-params": "keyint=1000:scenecut=0"}, fps=5, n_frames=120)
+    film = open_film(write_film(tmp_path / "film.mkv", plan))
+    chunk = next(read_chunks(film, Sampling.EXACT))
+    assert chunk.end_s - chunk.start_s > MAX_CHUNK_S
+    with pytest.raises(ReadFailed, match="too long"):
+        list(DecordReader().read(film, chunk))
+    assert shown(list(frames_of(film))) == list(range(plan.n_frames))
+
+
+def cut_off(content: bytes) -> bytes:
+    return content[: len(content) * 2 // 3]
+
+
+def zeroed(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes(5000) + content[middle + 5000 :]
+
+
+@pytest.mark.parametrize("container", ["mkv", "ts", "avi", "flv"])
+@pytest.mark.parametrize("damage", [cut_off, zeroed])
+def test_a_damaged_file_is_no_crash(tmp_path: Path, container: str, damage: Callable[[bytes], bytes]) -> None:
+    """What decodes comes in order, and what comes says how late it is."""
+    film = tmp_path / f"film.{container}"
+    film.write_bytes(damage(write_film(film, OPEN_GOPS).read_bytes()))
+    frames = list(frames_of(open_film(film)))
+    assert len(frames) > OPEN_GOPS.n_frames // 3
+    assert all(before.time_s < after.time_s for before, after in itertools.pairwise(frames))
