@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import difflib
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 _NAMED: Final = 6
-"""Projects that a message names at most."""
+"""Projects or films that a message names at most."""
 
 
 class Exit(enum.IntEnum):
@@ -120,8 +120,7 @@ class NoSuchProject(FramedError):
         if self.nearest:
             return f"; did you mean {self.nearest!r}?"
         if known:
-            more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
-            return f"; there are {', '.join(known[:_NAMED])}{more}"
+            return f"; there are {listed(known)}"
         return f"; make {raw_videos / self.name}/ and put a film in it" if is_one_name(self.name) else ""
 
 
@@ -183,6 +182,12 @@ class StoreDamaged(FramedError):
         self.set_aside = set_aside
         kept = f"; it is kept as {set_aside}" if set_aside else ""
         super().__init__(f"the state database {store} is damaged ({why}){kept}; start again to begin with an empty one")
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and 4 more`: what a line has room for."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -3,7 +3,7 @@
 Started as `python extractor.py SPEC.json`. What it does with a film stands in the film's first line, a few words of:
 
     run S           work for S seconds before the film is done (default 0)
-    exit CODE [N]   end with this code, in the first N attempts only when N is given
+    exit CODE [N]   end with this code, in the first N attempts only when N is given; with 65 once the others are done
     crash [N]       SIGKILL itself, likewise
     wait FILE       work until FILE exists
     stubborn        ignore SIGTERM and SIGHUP
@@ -69,13 +69,19 @@ def main() -> int:
     code, reason, images = ExitCode.DONE, "", 0
     try:
         with _lock(layout):
+            extracted = []
             for number, (film, commands) in enumerate(zip(spec.films, words, strict=True), 1):
-                code, reason = _extract(spec, number, film, commands)
-                if code:
+                ended, why = _extract(spec, number, film, commands)
+                if not ended:
+                    extracted.append(film)
+                    images += 1
+                    continue
+                code, reason = ended, why
+                if code != ExitCode.NOT_A_FILM:
                     break
-                images += 1
+            if not code or code == ExitCode.NOT_A_FILM:
+                _write_results(spec, extracted)
             if not code:
-                _write_results(spec)
                 _progress(spec, len(spec.films), spec.films[-1], 1.0)
     except BlockingIOError:
         code, reason = ExitCode.SUPERSEDED, "the folder is in use"
@@ -159,12 +165,12 @@ def _progress(spec: AttemptSpec, number: int, film: str, fraction: float) -> Non
     _write(spec.layout.progress, progress)
 
 
-def _write_results(spec: AttemptSpec) -> None:
+def _write_results(spec: AttemptSpec, extracted: list[str]) -> None:
     earlier: dict[str, FilmResult] = {}
     with contextlib.suppress(OSError):
         found = msgspec.json.decode(spec.layout.results.read_bytes(), type=Results)
         earlier = {film.fingerprint: film for film in found.films}
-    for path in spec.films:
+    for path in extracted:
         mark = film_fingerprint(path)
         earlier[mark] = FilmResult(
             name=os.path.basename(path),

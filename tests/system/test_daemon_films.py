@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,23 +15,13 @@ from framed.ctl.client import CallFailed
 from framed.errors import Exit
 from framed.liveness import is_alive
 from tests.fakes.processes import session_members
-from tests.fakes.root import QUICK, Root, roots, until
+from tests.fakes.root import QUICK, Root, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 RUNNING, QUEUED, RETRYING = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING
 
 ONLY_WHEN_ASKED = "scan_interval_s: 60, settle_s: 0, settle_scans: 1, force_polling: true"
 """The disk is looked at when the daemon starts and when somebody submits."""
-
-
-@pytest.fixture
-def new_root(tmp_path: Path) -> Iterator[Callable[..., Root]]:
-    yield from roots(tmp_path)
-
-
-@pytest.fixture
-def root(new_root: Callable[..., Root]) -> Root:
-    return new_root()
 
 
 def test_film_dropped_in_is_picked_up_and_completes(root: Root) -> None:
@@ -150,6 +140,28 @@ def test_complete_project_has_at_once_as_many_frames_as_its_results_say(new_root
     until(lambda: (now := root.status("series")) and now.job_id != first.job_id, "a second job")
     assert (first.frames, root.wait_for("series", COMPLETE).frames) == (1, 2)
     assert "series: COMPLETE, 2 frames" in root.places.completion_log.read_text(encoding="utf-8")
+
+
+def test_failed_film_is_named_when_a_later_one_of_its_project_completes(root: Root) -> None:
+    """COMPLETE is the latest job's word; the film that failed before is not forgotten until it is taken away."""
+    root.start()
+    bad = root.film("series", "exit 65", name="bad.mkv")
+    failed = root.wait_for("series", FAILED)
+    root.film("series", name="good.mkv")
+    assert root.wait_for("series", COMPLETE).reason == "1 film of the project failed: bad.mkv"
+    assert failed.reason == "exit 65 (told to end with 65)"
+    bad.unlink()
+    until(lambda: (now := root.status("series")) and not now.reason, "nothing is left to be said")
+
+
+def test_failed_job_of_several_films_names_those_that_failed(root: Root) -> None:
+    """Of the attempt's last words one cannot tell."""
+    root.film("series", name="e01.mkv")
+    for name in ("e02.mkv", "e03.mkv"):
+        root.film("series", "exit 65", name=name)
+    root.start()
+    reason = root.wait_for("series", FAILED).reason
+    assert reason == "exit 65 (told to end with 65); 2 films of the project failed: e02.mkv, e03.mkv"
 
 
 def test_results_of_another_store_are_believed(root: Root) -> None:

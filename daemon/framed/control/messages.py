@@ -159,7 +159,7 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     eta_s: float | None = None
     realtime_factor: float | None = None
     reason: str = ""
-    """Why it waits, or why it failed: one line for a person."""
+    """Why it waits, why it failed, or what else to know of it: one line for a person."""
     session: str | None = None
     """tmux session name, while there is one."""
     log: str | None = None

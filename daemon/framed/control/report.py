@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from framed.catalog import CatalogProject
 from framed.clock import read_clocks
 from framed.control.messages import ProjectState, ProjectStatus, SlotsStatus, StatusReply
 from framed.dispatch import Dispatcher
+from framed.errors import listed
 from framed.ledger import Ledger
 from framed.machine import Machine
-from framed.model.job import Cancelled, Complete, Failed, Job, Moment, Queued, Retrying, Running
+from framed.model.job import Cancelled, Complete, Failed, Job, Moment, Queued, Retrying, Running, Verdict
 from framed.supervise import Supervisor
 from framed.watch import Watcher
 
@@ -101,8 +102,12 @@ class Report:
             case Complete(outcome=done):
                 state, fraction, elapsed_s = ProjectState.COMPLETE, 1.0, done.wall_s
                 frames = self._total_frames(job.project, project, otherwise=done.images)
+                reason = _failed_words(self._failed_films(job.project, project))
             case Failed(outcome=bad):
                 state, reason, elapsed_s = ProjectState.FAILED, bad.summary, bad.wall_s
+                failed = self._failed_films(job.project, project)
+                if project and len(project.films) > 1 and not (len(failed) == 1 and failed[0] in reason):
+                    reason = "; ".join(part for part in (reason, _failed_words(failed)) if part)
             case Cancelled(outcome=ended, asked=asked):
                 state, elapsed_s = ProjectState.CANCELLED, ended.wall_s if ended else None
                 reason = "on request" if asked else ended.reason if ended else ""
@@ -132,6 +137,24 @@ class Report:
         readings = (project.results if project else None, self._supervisor.results.get(name))
         newest = max((each for each in readings if each), key=lambda each: each.read_at_s, default=None)
         return newest.total_frames if newest else otherwise
+
+    def _failed_films(self, name: str, project: CatalogProject | None) -> list[str]:
+        """The films in the project's folder of which extracting was given up, and that nobody has extracted since."""
+        if project is None:
+            return []
+        return [
+            film.name
+            for film in project.films
+            if film.fingerprint is not None
+            and self._ledger.verdict(name, film.fingerprint) is Verdict.FAILED
+            and not project.is_extracted(film.fingerprint)
+        ]
+
+
+def _failed_words(films: Sequence[str]) -> str:
+    if not films:
+        return ""
+    return f"{len(films)} film{'s' * (len(films) != 1)} of the project failed: {listed(films)}"
 
 
 _WITH_SESSION = frozenset({ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED})

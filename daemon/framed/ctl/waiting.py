@@ -62,7 +62,7 @@ def _status(places: Places, projects: tuple[str, ...]) -> tuple[ProjectStatus, .
 def _tell_end(project: ProjectStatus) -> None:
     where = f" in {project.output_dir}" if project.output_dir and project.state is ProjectState.COMPLETE else ""
     frames = f", {project.frames:,} frames{where}" if project.frames else ""
-    why = f": {project.reason}" if project.reason and project.state is not ProjectState.COMPLETE else ""
+    why = f"{'; ' if where else ': '}{project.reason}" if project.reason else ""
     click.echo(printable(f"{project.name} {project.state.value}{frames}{why}"))
 
 
