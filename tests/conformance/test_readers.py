@@ -15,7 +15,7 @@ import pytest
 
 from frame_extractor.contract import Sampling
 from frame_extractor.demux import read_chunks, why_whole
-from frame_extractor.errors import ReadFailed
+from frame_extractor.errors import NeedsWholeFilm, ReadFailed
 from frame_extractor.film import Film, open_film
 from frame_extractor.readers import Frame, FrameReader
 from frame_extractor.readers.decord import DecordReader
@@ -73,9 +73,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> MakeFilm:
 
 def frames_of(film: Film, sampling: Sampling = Sampling.EXACT) -> Iterator[Frame]:
     """All frames of a film, the way the engine reads it."""
-    if why_whole(film) is not None:
-        yield from read_whole(film)
-        return
+    try:
+        if why_whole(film) is None:
+            return iter(list(_in_chunks(film, sampling)))
+    except NeedsWholeFilm:
+        pass
+    return read_whole(film)
+
+
+def _in_chunks(film: Film, sampling: Sampling) -> Iterator[Frame]:
     for chunk in read_chunks(film, sampling):
         for reader in READERS.values():
             try:
