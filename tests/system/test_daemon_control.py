@@ -6,7 +6,6 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -38,11 +37,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
         root: Root = make(MANUAL)
         root.start()
         yield root
-
-
-@pytest.fixture
-def new_root(tmp_path: Path) -> Iterator[Callable[..., Root]]:
-    yield from roots(tmp_path)
 
 
 def refused(root: Root, *projects: str, scene_threshold: float = 30.0) -> CallFailed:

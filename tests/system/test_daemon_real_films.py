@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,18 +12,11 @@ import pytest
 
 from frame_extractor.contract import Results
 from framed.control.messages import ProjectState
-from tests.fakes.root import Root, roots, until
+from tests.fakes.root import Root, until
 
 COMPLETE, FAILED, RUNNING = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.RUNNING
 
 pytestmark = pytest.mark.shared_films
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Root]:
-    make: Callable[..., Root]
-    for make in roots(tmp_path):
-        yield make()
 
 
 def drop(root: Root, project: str, film: Path) -> None:

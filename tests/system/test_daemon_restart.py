@@ -8,7 +8,6 @@ import sqlite3
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -19,20 +18,10 @@ from framed.control.messages import Cancel, ProjectState, Shutdown, ShutdownRepl
 from framed.ctl.client import CallFailed, connect
 from framed.errors import Exit
 from framed.liveness import identify, is_alive
-from tests.fakes.root import QUICK, Root, roots, stop, until
+from tests.fakes.root import QUICK, Root, stop, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 RUNNING, QUEUED, RETRYING = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING
-
-
-@pytest.fixture
-def new_root(tmp_path: Path) -> Iterator[Callable[..., Root]]:
-    yield from roots(tmp_path)
-
-
-@pytest.fixture
-def root(new_root: Callable[..., Root]) -> Root:
-    return new_root()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
