@@ -107,9 +107,13 @@ class CatalogKeeper:
 
     def look(self, now_s: float) -> Catalog:
         """The catalog after one more look at the disk."""
-        scan = scan_raw_videos(self._places.raw_videos)
-        if scan.problem:
-            self._catalog = Catalog(self._catalog.projects, scan.problem, now_s)
+        raw_videos = self._places.raw_videos
+        scan = scan_raw_videos(raw_videos)
+        problem = scan.problem
+        if not scan.projects and not problem and self._has_seen_some():
+            problem = f"{raw_videos} is empty, or its disk is not mounted"
+        if problem:
+            self._catalog = Catalog(self._catalog.projects, problem, now_s)
             return self._catalog
         self._unread = MOST_READ_PER_LOOK
         tracks: dict[str, Track] = {}
@@ -128,6 +132,11 @@ class CatalogKeeper:
         self._known = {name: self._known[name] for name in projects}
         self._catalog = Catalog(projects, "", now_s, is_partial=self._unread < 0)
         return self._catalog
+
+    def _has_seen_some(self) -> bool:
+        """Whether there was ever something in raw_videos; a new one is empty for no worse reason than that."""
+        prefix = f"{self._places.raw_videos}{os.sep}"
+        return bool(self._catalog.projects) or any(path.startswith(prefix) for path in self._fingerprints)
 
     def _film(self, film: SeenFilm, tracks: dict[str, Track], now_s: float) -> CatalogFilm:
         track = tracks[film.path] = observe(self._tracks.get(film.path), film.signature, now_s)

@@ -61,13 +61,11 @@ class _ResultsFile(msgspec.Struct, frozen=True):
 
 
 def scan_raw_videos(raw_videos: Path) -> Scan:
-    """Every project folder and its films. An unreadable or empty raw_videos is a problem: its disk may be away."""
+    """Every project folder and its films. An unreadable raw_videos is a problem: its disk may be away."""
     try:
         names = sorted(entry.name for entry in _entries(raw_videos) if _is_project(entry))
     except OSError as failed:
         return Scan({}, f"{raw_videos} cannot be read: {failed.strerror}")
-    if not names:
-        return Scan({}, f"{raw_videos} is empty, or its disk is not mounted")
     projects: dict[str, tuple[SeenFilm, ...] | None] = {}
     for name in names:
         try:

@@ -272,6 +272,7 @@ def test_start_in_a_fresh_folder_makes_the_root(site: Site) -> None:
     _, told = daemon.communicate(timeout=10)
     assert daemon.returncode == 0
     assert f"made {fresh}/raw_videos" in told
+    assert "WARNING" not in told
 
 
 @needs_permissions

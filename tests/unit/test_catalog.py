@@ -156,6 +156,17 @@ def test_root_that_goes_away_changes_nothing(disk: Disk, how: str) -> None:
     assert back.projects["onward"].settled
 
 
+def test_empty_root_is_a_problem_only_where_films_were_seen_before(disk: Disk) -> None:
+    """A new one is empty because nobody has put a film there; after a restart the films of before are remembered."""
+    assert disk.look().problem == ""
+    film = disk.film()
+    disk.look(3)
+    disk.keeper = disk.new_keeper(disk.keeper.take_newly_settled())
+    film.unlink()
+    film.parent.rmdir()
+    assert disk.look().problem == f"{disk.places.raw_videos} is empty, or its disk is not mounted"
+
+
 def test_wrong_project_file_is_shown_with_the_project(disk: Disk) -> None:
     """And mended when the file is."""
     disk.film()
