@@ -56,6 +56,7 @@ class FilmProgress:
 
 
 Publish = Callable[[Picture], None]
+BeginAgain = Callable[[], None]
 Report = Callable[[FilmProgress], None]
 
 
@@ -76,51 +77,38 @@ def probe_film(path: Path) -> Probe:
 
 
 def extract_film(
-    path: Path, *, settings: ExtractionSettings, workers: int, temp: Path, publish: Publish, report: Report
+    path: Path,
+    *,
+    settings: ExtractionSettings,
+    workers: int,
+    temp: Path,
+    publish: Publish,
+    begin_again: BeginAgain,
+    report: Report,
 ) -> FilmResult:
     """The film's picks, each handed to `publish` as a finished file in `temp`, and what there is to say of it.
 
-    `publish` is called in this process, shot after shot, then for what had to be read again. The result's `folder` is
-    left to the caller. Raises NotAFilm when nothing decodes, TooMuchFailed when more is damaged than the settings
-    allow, OSError as it comes from reading or writing. Workers are gone when it returns or raises.
+    `publish` is called in this process, shot after shot, then for what had to be read again; when `begin_again` is
+    called, what was published until then does not count. The result's `folder` is left to the caller. Raises NotAFilm
+    when nothing decodes, TooMuchFailed when more is damaged than the settings allow, OSError as it comes from reading
+    or writing. Workers are gone when it returns or raises.
     """
-    begun = time.monotonic()
     film = open_film(path)
-    why_not_chunks = why_whole(film)
-    with WorkerPool(workers) as pool:
-        extraction = _Extraction(film, settings, pool=pool, temp=temp, publish=publish, report=report)
-        try:
-            scan = extraction.scan(in_chunks=why_not_chunks is None)
-        except NeedsWholeFilm as need:
-            why_not_chunks = need.reason
-            extraction = _Extraction(film, settings, pool=pool, temp=temp, publish=publish, report=report)
-            scan = extraction.scan(in_chunks=False)
-        extraction.repair(scan, in_chunks=why_not_chunks is None)
-    return FilmResult(
-        name=path.name,
-        path=str(path),
-        fingerprint=film_fingerprint(path),
-        status="complete",
-        images=extraction.images,
-        shots=len(scan.shots),
-        cuts=tuple(int(scan.samples.frame_indices[shot.start]) for shot in scan.shots[1:]),
-        duration_s=scan.end_s,
-        source_frames=scan.n_frames,
-        fps=film.fps,
-        width=film.width,
-        height=film.height,
-        codec=film.codec,
-        container=film.container,
-        rejected_blurry=extraction.rejected,
-        failed_ranges=(*scan.failed, *extraction.failed),
-        decoded_frames=scan.n_decoded + extraction.n_repaired,
-        repaired_frames=extraction.n_repaired,
-        chunks_read_by=dict(sorted(Counter(scan.readers.values()).items())),
-        settings=settings,
-        wall_s=time.monotonic() - begun,
-        stages_s={name: round(seconds, 3) for name, seconds in sorted(extraction.stages_s(scan).items())},
-        extracted_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    tell = _Teller(film, report)
+
+    def extract(*, in_chunks: bool) -> FilmResult:
+        with WorkerPool(workers) as pool:
+            return _Extraction(film, settings, pool=pool, temp=temp, publish=publish, tell=tell).run(
+                in_chunks=in_chunks
+            )
+
+    try:
+        if why_whole(film) is None:
+            return extract(in_chunks=True)
+    except NeedsWholeFilm:
+        tell.void()
+        begin_again()
+    return extract(in_chunks=False)
 
 
 class _Extraction:
@@ -134,25 +122,57 @@ class _Extraction:
         pool: WorkerPool,
         temp: Path,
         publish: Publish,
-        report: Report,
+        tell: _Teller,
     ) -> None:
+        self._begun = time.monotonic()
         self._film = film
         self._settings = settings
         self._pool = pool
         self._temp = temp
         self._publish = publish
-        self._tell = _Teller(film, report)
+        self._tell = tell
         self._clock = Stopwatch()
         self._candidates: dict[int, Written] = {}
         """By frame index: images of joined spans that no pick has claimed yet."""
         self._missing: dict[int, Pick] = {}
         """By frame index: picks that no scan has written."""
-        self.images = 0
-        self.rejected = 0
-        self.n_repaired = 0
-        self.failed: list[FailedRange] = []
+        self._images = 0
+        self._rejected = 0
+        self._n_repaired = 0
+        self._failed: list[FailedRange] = []
 
-    def scan(self, *, in_chunks: bool) -> Scan:
+    def run(self, *, in_chunks: bool) -> FilmResult:
+        """Everything, in order. Raises NeedsWholeFilm where packets turn out not to be pictures."""
+        scan = self._scan(in_chunks=in_chunks)
+        self._repair(scan, in_chunks=in_chunks)
+        film = self._film
+        return FilmResult(
+            name=film.path.name,
+            path=str(film.path),
+            fingerprint=film_fingerprint(film.path),
+            status="complete",
+            images=self._images,
+            shots=len(scan.shots),
+            cuts=tuple(int(scan.samples.frame_indices[shot.start]) for shot in scan.shots[1:]),
+            duration_s=scan.end_s,
+            source_frames=scan.n_frames,
+            fps=film.fps,
+            width=film.width,
+            height=film.height,
+            codec=film.codec,
+            container=film.container,
+            rejected_blurry=self._rejected,
+            failed_ranges=(*scan.failed, *self._failed),
+            decoded_frames=scan.n_decoded + self._n_repaired,
+            repaired_frames=self._n_repaired,
+            chunks_read_by=dict(sorted(Counter(scan.readers.values()).items())),
+            settings=self._settings,
+            wall_s=time.monotonic() - self._begun,
+            stages_s={name: round(seconds, 3) for name, seconds in sorted(self._stages_s(scan).items())},
+            extracted_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def _scan(self, *, in_chunks: bool) -> Scan:
         """Scores of every sample of the film; what the scan has written of the picks is published.
 
         Raises NeedsWholeFilm, NotAFilm, TooMuchFailed.
@@ -196,10 +216,10 @@ class _Extraction:
             raise TooMuchFailed(self._film.path, scan.failed_fraction, allowed, scan.failed)
         return scan
 
-    def repair(self, scan: Scan, *, in_chunks: bool) -> None:
+    def _repair(self, scan: Scan, *, in_chunks: bool) -> None:
         """What the plan wants and no scan has written is read again, and published."""
         self._drop_candidates(math.inf)
-        self._tell.repairing(self.images, len(self._missing))
+        self._tell.repairing(self._images, len(self._missing))
         tasks = (
             self._repair_tasks(scan) if in_chunks else iter([self._repair_task(None, LAST_READER, [*self._missing])])
         )
@@ -208,14 +228,14 @@ class _Extraction:
                 case Written() if event.frame_index in self._missing:
                     self._put(self._missing.pop(event.frame_index), event)
                 case RepairDone():
-                    self.n_repaired += event.n_decoded
+                    self._n_repaired += event.n_decoded
                     self._clock.seconds.update(event.stages_s)
         for pick in self._missing.values():
             # It decoded when it was scanned and not since: disk or decoder has changed its mind.
             reason = f"frame {pick.frame_index} could not be read again"
-            self.failed.append(FailedRange(start_s=pick.time_s, end_s=pick.time_s, reason=reason))
+            self._failed.append(FailedRange(start_s=pick.time_s, end_s=pick.time_s, reason=reason))
 
-    def stages_s(self, scan: Scan) -> Counter[str]:
+    def _stages_s(self, scan: Scan) -> Counter[str]:
         """Seconds by stage, over all workers and passes."""
         return Counter(scan.stages_s) + self._clock.seconds
 
@@ -249,11 +269,11 @@ class _Extraction:
 
     def _put(self, pick: Pick, image: Written) -> None:
         if image.path is None:
-            self.rejected += 1
+            self._rejected += 1
         else:
             self._publish(Picture(pick, image.path, image.size_bytes, image.width, image.height))
-            self.images += 1
-        self._tell.published(self.images)
+            self._images += 1
+        self._tell.published(self._images)
 
     def _repair_tasks(self, scan: Scan) -> Iterator[RepairTask]:
         wanted = sorted(self._missing)
@@ -291,8 +311,13 @@ class _Teller:
         self._fraction = max(self._fraction, SCAN_SHARE * done)
         self._tell()
 
-    def void(self, task: int) -> None:
-        del self._scanned_s[task]
+    def void(self, task: int | None = None) -> None:
+        """This task, or every one, begins again; what is shown stays where it is until it is overtaken."""
+        if task is None:
+            self._scanned_s.clear()
+            self._to_repair = 0
+        else:
+            del self._scanned_s[task]
 
     def repairing(self, images: int, missing: int) -> None:
         self._stage = Stage.WRITING
@@ -301,7 +326,7 @@ class _Teller:
         self._tell()
 
     def published(self, images: int) -> None:
-        self._images = images
+        self._images = max(self._images, images)
         if self._to_repair:
             repaired = (images - self._repaired_from) / self._to_repair
             self._fraction = max(self._fraction, SCAN_SHARE + (1 - SCAN_SHARE) * min(1.0, repaired))

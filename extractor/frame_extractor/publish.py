@@ -100,7 +100,8 @@ class Publisher:
         self._held = held if self._listed else None
         self._entries: dict[str, ManifestEntry] = {}
         self._journal = Journal(layout, fingerprint)
-        self._from_killed_attempts = self._journal.names()
+        self._left_behind = self._journal.names()
+        """In `frames/`, or about to be when an attempt was killed; of this film, and not of its new set so far."""
         (layout.frames_dir / folder).mkdir(parents=True, exist_ok=True)
         if self._held is not None:
             self._held.mkdir(parents=True)
@@ -127,9 +128,15 @@ class Publisher:
         if self._held is not None:
             os.replace(picture.temp_path, self._held / name)
             return
-        if file not in self._from_killed_attempts:
+        if file not in self._left_behind:
             self._journal.note([file])
         os.replace(picture.temp_path, self._layout.frames_dir / file)
+
+    def begin_again(self) -> None:
+        """What has been published so far does not count: files of names that do not come again go at the end."""
+        if self._held is None:
+            self._left_behind |= self._entries.keys()
+        self._entries.clear()
 
     def complete(self) -> list[ManifestEntry]:
         """`frames/` holds the new set and nothing else of this film. Raises OSError.
@@ -139,7 +146,7 @@ class Publisher:
         frames = self._layout.frames_dir
         if self._held is not None:
             self._journal.note(self._entries)
-        for file in (self._listed | self._from_killed_attempts) - self._entries.keys():
+        for file in (self._listed | self._left_behind) - self._entries.keys():
             (frames / file).unlink(missing_ok=True)
         if self._held is not None:
             for file in self._entries:

@@ -57,6 +57,7 @@ class Engine(Protocol):
         workers: int,
         temp: Path,
         publish: Callable[[Picture], None],
+        begin_again: Callable[[], None],
         report: Callable[[FilmProgress], None],
     ) -> FilmResult: ...
 
@@ -258,6 +259,7 @@ class _Runner:
             workers=spec.workers,
             temp=pictures,
             publish=publisher.publish,
+            begin_again=publisher.begin_again,
             report=self._report,
         )
         if film_fingerprint(todo.film) != todo.fingerprint:

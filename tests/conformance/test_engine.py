@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import signal
@@ -76,7 +77,13 @@ def extract(
         on_progress(progress)
 
     result = extract_film(
-        film, settings=settings or ExtractionSettings(), workers=workers, temp=temp, publish=publish, report=report
+        film,
+        settings=settings or ExtractionSettings(),
+        workers=workers,
+        temp=temp,
+        publish=publish,
+        begin_again=images.clear,
+        report=report,
     )
     return Outcome(result, images, frames, sizes, subsampling, told)
 
@@ -195,6 +202,24 @@ def test_a_film_that_cannot_be_cut_into_chunks_gives_the_same_frames(tmp_path: P
     assert outcome.result.chunks_read_by == {"pyav": 1}
     assert outcome.result.cuts == CUTS
     assert all(frame_of(name) == shown for name, shown in outcome.frames.items())
+
+
+def test_a_film_that_turns_out_to_need_reading_whole_begins_again(tmp_path: Path) -> None:
+    """A packet late in the film has lost its time: the images so far do not count, and the workers start afresh."""
+    film = write_film(tmp_path / "film.ts", dataclasses.replace(LONG, options={"x264-params": "keyint=15:bframes=0"}))
+    content = bytearray(film.read_bytes())
+    # The last tenth: the flags of every video PES header say that there are no times.
+    at = len(content) * 9 // 10
+    while (at := content.find(b"\x00\x00\x01\xe0", at)) >= 0:
+        content[at + 7] &= 0x3F
+        at += 4
+    film.write_bytes(content)
+    outcome = extract(film, tmp_path / "temp")
+    assert outcome.result.chunks_read_by == {"pyav": 1}
+    assert outcome.result.images == len(outcome.images) > 80
+    assert all(frame_of(name) == shown for name, shown in outcome.frames.items() if name in outcome.images)
+    fractions = [told.fraction for told in outcome.told]
+    assert fractions == sorted(fractions)
 
 
 def test_damage_is_missing_and_told_and_the_rest_is_right(tmp_path: Path) -> None:
