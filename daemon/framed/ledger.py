@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeVarTuple, Unpack
 
 import anyio
 import anyio.to_thread
@@ -21,6 +21,8 @@ from framed.model.job import FilmVerdict, Job, Moment, Options, Queued, Verdict
 from framed.policy.lifecycle import Event, advance
 from framed.policy.settle import Signature
 from framed.store import Store, StoreUnavailable
+
+Arguments = TypeVarTuple("Arguments")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -60,6 +62,8 @@ class Ledger:
         self._last_order = store.last_order()
         self._changed = anyio.Event()
         self._listeners: list[Callable[[], None]] = []
+        self.problem = ""
+        """Why the last change could not be written; empty when it could."""
 
     def listen(self, listener: Callable[[], None]) -> None:
         """`listener` is called after every change. It must be quick and must not raise."""
@@ -104,7 +108,7 @@ class Ledger:
     async def remember_films(self, films: Mapping[str, tuple[Signature, str]]) -> None:
         """These are remembered over a restart. Raises StoreUnavailable."""
         async with self._writing:
-            await anyio.to_thread.run_sync(self._store.remember_films, films)
+            await self._written(self._store.remember_films, films)
 
     async def commit(
         self,
@@ -136,7 +140,7 @@ class Ledger:
                 for job_id, films in (verdicts or {}).items()
                 for fingerprint, verdict in films.items()
             ]  # fmt: skip
-            await anyio.to_thread.run_sync(self._store.write, jobs, decided, answer(by_project) if answer else None)
+            await self._written(self._store.write, jobs, decided, answer(by_project) if answer else None)
             self._verdicts |= {(each.project, each.fingerprint): each.verdict for each in decided}
             self._publish(jobs)
         return by_project
@@ -153,6 +157,14 @@ class Ledger:
                     warned = True
                     _log.error("state cannot be written", extra=fields(job_id=job_id, why=unavailable.why))
                 await anyio.sleep(_RETRY_S)
+
+    async def _written(self, write: Callable[[Unpack[Arguments]], None], *arguments: *Arguments) -> None:
+        try:
+            await anyio.to_thread.run_sync(write, *arguments)
+        except StoreUnavailable as unavailable:
+            self.problem = f"the state database {unavailable.store} cannot be written: {unavailable.why}"
+            raise
+        self.problem = ""
 
     def _new_job(self, new: NewJob, order: int, now: Moment) -> Job:
         return Job(

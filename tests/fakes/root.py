@@ -103,9 +103,16 @@ class Root:
         """What daemon `number` (0-based) has written."""
         return (self.places.root / f"daemon-{number}.log").read_text(encoding="utf-8")
 
-    def statuses(self) -> dict[str, ProjectStatus]:
+    def reply(self) -> StatusReply:
+        """The status of everything."""
         with connect(self.places) as daemon:
-            return {each.name: each for each in daemon.call("status", Status(), StatusReply).projects}
+            return daemon.call("status", Status(), StatusReply)
+
+    def statuses(self) -> dict[str, ProjectStatus]:
+        return {each.name: each for each in self.reply().projects}
+
+    def notices(self) -> tuple[str, ...]:
+        return self.reply().notices
 
     def status(self, project: str) -> ProjectStatus | None:
         return self.statuses().get(project)

@@ -256,13 +256,19 @@ def test_empty_raw_videos_freezes_and_deletes_nothing(root: Root) -> None:
     away = root.places.root / "away"
     root.places.raw_videos.rename(away)
     root.places.raw_videos.mkdir()
-    until(lambda: "its disk is not mounted" in root.log_of(0), "the daemon noticed")
+    [notice] = until(root.notices, "the daemon noticed")
+    assert notice == (
+        f"{root.places.raw_videos} is empty, or its disk is not mounted; until it is back nothing is started, "
+        "and nothing is forgotten"
+    )
+    assert "its disk is not mounted" in root.log_of(0)
     assert root.status("onward") == before
     root.places.raw_videos.rmdir()
     away.rename(root.places.raw_videos)
     root.film("orion")
     root.wait_for("orion", COMPLETE)
     assert root.wait_for("onward", COMPLETE).job_id == before.job_id
+    assert root.notices() == ()
 
 
 def test_half_downloaded_film_is_not_a_film(root: Root) -> None:

@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,6 +126,20 @@ def test_control_characters_are_written_out() -> None:
     """So that one sees which folder is meant."""
     assert printable("a\x1b[31m\u202e\n\u2028b") == "a\\x1b[31m\\u202e\\n\\u2028b"
     assert printable("é 你 می\u200cخواهم 👩\u200d🚀") == "é 你 می\u200cخواهم 👩\u200d🚀"
+
+
+def test_notices_stand_below_the_machine_to_their_last_word() -> None:
+    """One line each in a pipe, as many as it takes on a terminal; also where there is no project yet."""
+    notices = ("/films cannot be read: No such file or directory; until it is back nothing is started", "\x1b[31m")
+    for projects in ((), PROJECTS):
+        told = msgspec.structs.replace(reply(*projects), notices=notices)
+        assert status_lines(told, Terminal(width=None, colour=False), RAW_VIDEOS)[1:4] == [notices[0], "\\x1b[31m", ""]
+        narrow = status_lines(told, Terminal(width=60, colour=False), RAW_VIDEOS)
+        assert max(cell_len(line) for line in narrow) <= 60
+        assert notices[0] in " ".join(narrow)
+        coloured = status_lines(told, Terminal(width=60, colour=True), RAW_VIDEOS)
+        assert [click.unstyle(line) for line in coloured] == narrow
+        assert any(line.startswith("\x1b[33m/films") for line in coloured)
 
 
 def test_100_percent_is_not_shown_before_all_is_done() -> None:

@@ -107,7 +107,9 @@ async def test_what_happened_is_recorded_when_the_disk_has_room_again(
         with anyio.move_on_after(0.05):
             await ledger.change()
         assert isinstance(ledger.job(job.id).state, Queued)
+        assert ledger.problem == f"the state database {store._path} cannot be written: disk full"
         store.is_full = False
+    assert ledger.problem == ""
     assert isinstance(ledger.job(job.id).state, Cancelled)
     assert ledger.verdict("onward", "f1") is Verdict.CANCELLED
     assert open_ledger(store).verdict("onward", "f1") is Verdict.CANCELLED

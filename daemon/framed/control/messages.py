@@ -172,6 +172,8 @@ class StatusReply(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = STATUS_SCHEMA
     machine: MachineStatus
     slots: SlotsStatus
+    notices: tuple[str, ...] = ()
+    """What is wrong with more than one project, one line for a person each; empty when all is well."""
     projects: tuple[ProjectStatus, ...]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from framed.catalog import CatalogProject
 from framed.clock import read_clocks
@@ -45,8 +45,15 @@ class Report:
                 running_projects=self._dispatcher.n_running,
                 max_active=self._dispatcher.budget.max_active,
             ),
+            notices=tuple(self._notices()),
             projects=tuple(self._project(name, now, waiting) for name in projects),
         )
+
+    def _notices(self) -> Iterator[str]:
+        if self._watcher.has_looked.is_set() and (problem := self._watcher.catalog.problem):
+            yield f"{problem}; until it is back nothing is started, and nothing is forgotten"
+        if problem := self._ledger.problem:
+            yield f"{problem}; until then nothing new is queued, and what has ended is not shown as ended"
 
     def _project(self, name: str, now: Moment, waiting: Mapping[str, str]) -> ProjectStatus:
         project = self._watcher.catalog.projects.get(name)

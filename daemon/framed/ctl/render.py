@@ -34,11 +34,14 @@ _INDENT: Final = "    "
 
 
 def status_lines(reply: StatusReply, terminal: Terminal, raw_videos: Path) -> list[str]:
-    """The machine, then a line for each project; a note that finds no room in it goes on below, to its last word."""
+    """The machine, notices, then a line for each project; a note that finds no room in it goes on below, to its last
+    word.
+    """
     lines = _fitted(_machine_parts(reply), terminal.width)
+    lines += [line for notice in reply.notices for line in _notice_lines(printable(notice), terminal)]
     if not reply.projects:
         hint = printable(f"no projects yet; put a film into {raw_videos}/NAME/")
-        return [*lines, "", *([hint] if terminal.width is None else _wrapped(hint, terminal.width))]
+        return [*lines, "", *_whole(hint, terminal)]
     return [*lines, "", *_table(reply.projects, terminal)]
 
 
@@ -58,6 +61,11 @@ def size(n_bytes: float) -> str:
             return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 99.5 else f"{n_bytes:.1f} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.1f} TB"
+
+
+def _notice_lines(notice: str, terminal: Terminal) -> list[str]:
+    lines = _whole(notice, terminal)
+    return [click.style(line, fg="yellow") for line in lines] if terminal.colour else lines
 
 
 def _machine_parts(reply: StatusReply) -> list[str]:
@@ -191,6 +199,11 @@ def _wrapped(text: str, width: int) -> list[str]:
         else:
             lines += chop_cells(word, width)
     return lines
+
+
+def _whole(text: str, terminal: Terminal) -> list[str]:
+    """`text` to its last word."""
+    return [text] if terminal.width is None else _wrapped(text, terminal.width)
 
 
 def _cut(line: str, terminal: Terminal) -> str:
