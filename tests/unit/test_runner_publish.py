@@ -107,6 +107,22 @@ def test_new_set_is_held_back_until_it_is_complete(layout: OutputLayout) -> None
     assert (layout.frames_dir / name(24)).read_bytes() == b"new"
 
 
+@pytest.mark.parametrize("has_old_set", [False, True])
+def test_pictures_before_a_new_beginning_do_not_count(layout: OutputLayout, has_old_set: bool) -> None:
+    """Neither in the manifest nor, when the film is complete, in the folder."""
+    if has_old_set:
+        old = Attempt(layout, 1)
+        old.publish([0, 12], b"old")
+        old.complete()
+    attempt = Attempt(layout, 2)
+    attempt.publish([0, 24], b"void")
+    attempt.publisher.begin_again()
+    attempt.publish([24, 48], b"new")
+    assert {entry.file for entry in attempt.complete()} == {name(24), name(48)}
+    assert names(layout) == {name(24), name(48)}
+    assert {path.read_bytes() for path in layout.frames_dir.iterdir()} == {b"new"}
+
+
 def test_files_we_did_not_list_stay(layout: OutputLayout) -> None:
     """Captions, masks, and images of somebody else, whatever is replaced around them."""
     others = {name(0).replace(".jpg", ".txt"), "scene0000_pos7_frame000999_t1.00s.jpg", "notes.md"}
