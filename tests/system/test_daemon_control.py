@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -299,13 +301,27 @@ def test_ten_megabytes_without_a_newline_are_cut_off(shared: Root) -> None:
     assert shared.statuses()
 
 
-def test_who_never_says_hello_is_shown_out(shared: Root) -> None:
-    """After the hello's deadline."""
-    with Raw(shared) as raw:
-        raw.say(b'{"jsonrpc"')
-        began = time.monotonic()
-        assert raw.hear() is None
-        assert time.monotonic() - began < 8
+def test_who_drips_is_shown_out_like_who_says_nothing(shared: Root) -> None:
+    """One byte now and then wins no time: the deadline is that of the greeting or of the message as a whole. Who ends
+    each message with the beginning of the next is served on.
+    """
+    request = b'{"jsonrpc":"2.0","id":1,"method":"hello"}\n'
+    ended_s: dict[str, float] = {}
+    began_s = time.monotonic()
+    with Raw(shared) as silent, Raw(shared) as stranger, Raw(shared).hello() as dripping, Raw(shared).hello() as busy:
+        busy.say(request[:20])
+        clients = {silent.socket: "silent", stranger.socket: "stranger", dripping.socket: "dripping"}
+        while clients and time.monotonic() - began_s < 15:
+            for closed in select.select(list(clients), [], [], 0.5)[0]:
+                ended_s[clients.pop(closed)] = time.monotonic() - began_s
+            for client in clients:
+                with contextlib.suppress(BrokenPipeError):
+                    client.sendall(b"" if client is silent.socket else b"{")
+            busy.say(request[20:] + request[:20])
+            assert busy.hear() is not None
+    assert 4.5 < ended_s["silent"] < 7.5
+    assert 4.5 < ended_s["stranger"] < 7.5
+    assert 9.5 < ended_s["dripping"] < 12.5
 
 
 def test_many_idle_connections_do_not_keep_others_out(shared: Root) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import os
 import socket
 import struct
@@ -31,8 +32,9 @@ _log: Final = logging.getLogger(__name__)
 
 MAX_CONNECTIONS: Final = 64
 HELLO_DEADLINE_S: Final = 5.0
+"""From the connection to the end of its hello."""
 FRAME_DEADLINE_S: Final = 10.0
-"""From the first byte of a message to its last."""
+"""From the first byte of a message to its last, the answers to earlier ones not counted."""
 SEND_DEADLINE_S: Final = 10.0
 _CHUNK_BYTES: Final = 1 << 16
 _ACCEPT_PAUSE_S: Final = 0.1
@@ -119,9 +121,9 @@ class Server:
     async def _converse(self, connection: _Connection) -> None:
         lines = wire.LineBuffer()
         greeted = False
-        deadline_s: float | None = HELLO_DEADLINE_S
+        deadline_s = anyio.current_time() + HELLO_DEADLINE_S
         while True:
-            with anyio.fail_after(deadline_s):
+            with anyio.fail_after(deadline_s - anyio.current_time()):
                 try:
                     received = await connection.stream.receive(_CHUNK_BYTES)
                 except anyio.EndOfStream:
@@ -129,7 +131,8 @@ class Server:
             connection.last_heard_s = time.monotonic()
             connection.is_busy = True
             try:
-                for line in lines.feed(received):
+                found = lines.feed(received)
+                for line in found:
                     answer, greeted = await self._answer(line, greeted=greeted)
                     with anyio.fail_after(SEND_DEADLINE_S):
                         await connection.stream.send(answer)
@@ -140,7 +143,10 @@ class Server:
                 return
             finally:
                 connection.is_busy = False
-            deadline_s = (None if lines.is_empty else FRAME_DEADLINE_S) if greeted else HELLO_DEADLINE_S
+            if greeted and lines.is_empty:
+                deadline_s = math.inf
+            elif greeted and (found or deadline_s == math.inf):
+                deadline_s = anyio.current_time() + FRAME_DEADLINE_S
 
     async def _answer(self, line: bytes, *, greeted: bool) -> tuple[bytes, bool]:
         """The answer to one line, and whether hello has been said. Raises WireError for what is no request."""
