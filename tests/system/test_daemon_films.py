@@ -58,6 +58,25 @@ def test_status_says_why_a_killed_film_waits(new_root: Callable[..., Root]) -> N
     assert status.reason.endswith(" s after exit 137 (killed)")
 
 
+def test_submit_tries_a_film_at_once_that_waits_for_its_retry(new_root: Callable[..., Root]) -> None:
+    """Whoever queued it, and as often as a person says so; another film that arrives does not hurry it."""
+    root = new_root(QUICK.replace("base_s: 0.2, max_s: 1", "base_s: 600, max_s: 600"))
+    root.film("onward", "crash 2")
+    root.start()
+    waiting = root.wait_for("onward", RETRYING)
+    root.film("onward", name="another.mkv")
+    until(lambda: (now := root.status("onward")) and now.films == 2, "another film is seen")
+    assert root.wait_for("onward", RETRYING).job_id == waiting.job_id
+    for n_attempts in (2, 3):
+        [outcome] = root.submit("onward").outcomes
+        assert (outcome.outcome, outcome.job_id) == (Submitted.ALREADY_RUNNING, waiting.job_id)
+        assert outcome.message == "was waiting for its next attempt; tries now"
+        root.extractor("onward", attempt=n_attempts)
+        root.wait_for("onward", RETRYING, COMPLETE)
+    assert root.wait_for("onward", COMPLETE).job_id == waiting.job_id
+    assert len(root.attempts("onward")) == 3
+
+
 def test_bad_film_fails_at_once(root: Root) -> None:
     """The input is bad: no retry; its session stays to be read."""
     root.start()

@@ -240,11 +240,12 @@ def _submitted_again(found: _Found, job: Job, *, force: bool) -> tuple[SubmitOut
         asked, before = _differences(found.options, job.options, force=(force, job.force))
         message = f"was queued already, now with {asked} instead of {before}"
         outcome = SubmitOutcome(project=job.project, outcome=Submitted.QUEUED, job_id=job.id, message=message)
-    else:
-        word = "queued" if isinstance(job.state, Queued) else "waiting for its next attempt"
-        outcome = msgspec.structs.replace(outcome, message=f"already {word}")
+    elif isinstance(job.state, Queued):
+        outcome = msgspec.structs.replace(outcome, message="already queued")
         if job.by == "user":
             return outcome, None
+    else:
+        outcome = msgspec.structs.replace(outcome, message="was waiting for its next attempt; tries now")
     return outcome, Changed(options=found.options, force=force or job.force)
 
 

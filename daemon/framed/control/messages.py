@@ -67,7 +67,7 @@ class Submitted(enum.Enum):
 
     QUEUED = "queued"
     ALREADY_RUNNING = "already_running"
-    """A job with the same settings is queued or running."""
+    """A job with the same settings is queued or running; one that waited out a backoff tries now."""
     ALREADY_COMPLETE = "already_complete"
     """Results with the same settings exist; `force` extracts again."""
 

@@ -52,7 +52,7 @@ class CancelAsked:
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """The user wants other settings for a job that waits."""
+    """The user submits a job that waits: with these settings, without the rest of a backoff, with all its attempts."""
 
     options: Options
     force: bool
