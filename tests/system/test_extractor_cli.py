@@ -68,10 +68,10 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
+def wait_until(condition: Callable[[], object], what: str, shown: Callable[[], str] = str) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE_S:.0f} s for {what}"
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:.0f} s for {what}; {shown()}"
         time.sleep(0.02)
 
 
@@ -376,12 +376,12 @@ def test_live_bar_shows_film_images_and_time_left(long_film: Path, tmp_path: Pat
 
     tmux("send-keys", "-t", "test", f"PS1=; clear; {command}; echo code $?", "Enter")
     bar = re.compile(r"long\.mkv +\S+ +\d+\.\d % (opening|scanning|\d+ images)")
-    wait_until(lambda: bar.search(screen()), "the bar")
+    wait_until(lambda: bar.search(screen()), "the bar", screen)
     tmux("send-keys", "-t", "test", "C-c")
-    wait_until(lambda: "code 130" in screen(), "the end")
+    wait_until(lambda: "code 130" in screen(), "the end", screen)
     assert "ended by Ctrl-C" in screen()
     assert not bar.search(screen()), screen()
     tmux("send-keys", "-t", "test", f"clear; {command}; echo code $?", "Enter")
-    wait_until(lambda: "code 0" in screen(), "the second attempt's end")
+    wait_until(lambda: "code 0" in screen(), "the second attempt's end", screen)
     assert "long.mkv: " in screen()
     assert not bar.search(screen()), screen()
