@@ -86,6 +86,16 @@ def test_at_80_columns_notes_go_below() -> None:
     assert REASON in " ".join(" ".join(lines).split())
 
 
+@pytest.mark.parametrize("width", range(105, 125))
+def test_number_and_unit_are_never_parted(width: int) -> None:
+    """However wide the terminal is."""
+    waiting = ProjectStatus(name="x", state=ProjectState.SETTLING, reason="settling: film.mkv unchanged for 3 s")
+    retrying = ProjectStatus(name="y", state=ProjectState.RETRYING, reason="retry in 38 s after exit 137 (killed)")
+    text = " / ".join(lines_at(width, waiting, retrying))
+    assert "for 3 s" in text or "3 s /" in text
+    assert "38 s" in text
+
+
 def test_at_200_columns_notes_stand_beside() -> None:
     """Where there is room a project is one line."""
     lines = lines_at(200, *PROJECTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ _WIDEST_NAME: Final = 40
 _NARROWEST_NOTE: Final = 30
 """Cells; notes with less room than this go below their projects."""
 _INDENT: Final = "    "
+_BETWEEN_WORDS: Final = re.compile(r"(?<!\d)\s+|\s+(?!s\b)")
+"""White space, but for what stands between a number and its seconds."""
 
 
 def status_lines(reply: StatusReply, terminal: Terminal, raw_videos: Path) -> list[str]:
@@ -191,9 +194,12 @@ def _note_room(widths: Sequence[int], width: int | None) -> int | None:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """`text` on as many lines of so many cells as it takes, cut between words; within a word only when it is longer."""
+    """`text` on as many lines of so many cells as it takes, cut between words; within a word only when it is longer.
+
+    A number and its unit are one word.
+    """
     lines: list[str] = []
-    for word in text.split():
+    for word in filter(None, _BETWEEN_WORDS.split(text)):
         if lines and cell_len(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
         else:
