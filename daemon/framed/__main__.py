@@ -89,6 +89,7 @@ def config(*, as_json: bool) -> int:
     For what holds for one project: framectl submit PROJECT --dry-run.
     """
     from framed.config import described, load_settings  # noqa: PLC0415
+    from framed.model.values import as_written  # noqa: PLC0415
 
     places = places_here()
     rows = described(load_settings(places), places)
@@ -100,9 +101,10 @@ def config(*, as_json: bool) -> int:
         click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
         return Exit.OK
     click.echo(f"root {places.root}")
-    key_width, value_width = (max(len(str(row[column])) for row in rows) for column in (0, 1))
-    for key, value, origin in rows:
-        click.echo(f"{key:<{key_width}}  {value!s:<{value_width}}  {origin}")
+    texts = [(key, as_written(value), origin) for key, value, origin in rows]
+    key_width, value_width = (max(len(row[column]) for row in texts) for column in (0, 1))
+    for key, value, origin in texts:
+        click.echo(f"{key:<{key_width}}  {value:<{value_width}}  {origin}")
     return Exit.OK
 
 

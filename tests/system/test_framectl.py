@@ -211,6 +211,7 @@ def test_config_shows_every_value_and_its_origin(site: Site) -> None:
     rows = {line.split()[0]: line.split()[1:] for line in table.stdout.splitlines()}
     assert rows["budget.slots"] == ["4", "configs/framed.yaml"]
     assert rows["frame_extraction.mode"] == ["hybrid", "default"]
+    assert rows["watch.auto_submit"] == ["false", "configs/framed.yaml"]
     document = json.loads(site.run("framed", "config", "--json").stdout)
     assert document["settings"]["watch.auto_submit"] == {"value": False, "origin": "configs/framed.yaml"}
     assert document["settings"]["paths.raw_videos"]["value"] == str(site.root / "raw_videos")

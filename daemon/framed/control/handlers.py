@@ -35,6 +35,7 @@ from framed.intake import options_of
 from framed.ledger import Ledger, NewJob, ProjectBusy
 from framed.model.job import Job, Options, Queued, Running, Verdict
 from framed.model.project import FILM_SUFFIXES
+from framed.model.values import as_written
 from framed.places import Places
 from framed.policy.lifecycle import CancelAsked, Changed, Event, IllegalEvent
 from framed.scan import films_in, fingerprint_of, read_results
@@ -256,11 +257,11 @@ def _differences(asked: Options, had: Options, *, force: tuple[bool, bool]) -> t
     return ", ".join(f"{name} {left[name]}" for name in names), ", ".join(f"{name} {right[name]}" for name in names)
 
 
-def _flat(options: Options, *, force: bool) -> dict[str, object]:
+def _flat(options: Options, *, force: bool) -> dict[str, str]:
     values: dict[str, object] = msgspec.to_builtins(options)
     extraction = values.pop("extraction")
     assert isinstance(extraction, dict)
-    return extraction | values | {"force": force}
+    return {name: as_written(value) for name, value in (extraction | values | {"force": force}).items()}
 
 
 def _fingerprints_now(folder: Path) -> tuple[str, ...]:

@@ -57,8 +57,11 @@ def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
     return f" {lower} and {upper}" if lower and upper else f" {lower}{upper}" if lower or upper else ""
 
 
+def as_written(value: object) -> str:
+    """The value as a settings file says it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    shown = f"'{value}'" if isinstance(value, str) else str(value)
+    shown = f"'{value}'" if isinstance(value, str) else as_written(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
