@@ -184,6 +184,20 @@ class StoreDamaged(FramedError):
         super().__init__(f"the state database {store} is damaged ({why}){kept}; start again to begin with an empty one")
 
 
+class StoreNotUnderstood(FramedError):
+    """The state database is whole, but another version wrote what is in it; it was left alone."""
+
+    exit_code = Exit.REFUSED
+
+    def __init__(self, store: Path, why: str) -> None:
+        self.store = store
+        self.why = why
+        super().__init__(
+            f"this framed does not understand the state database {store}: {why}; nothing was changed. Start the framed "
+            "that wrote it, or move the file away to begin with an empty one"
+        )
+
+
 def listed(names: Sequence[str]) -> str:
     """`a, b and 4 more`: what a line has room for."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from framed.errors import FramedError, StoreDamaged
+from framed.errors import FramedError, StoreDamaged, StoreNotUnderstood
 from framed.model.job import FilmVerdict, Job, Verdict
 from framed.policy.settle import Signature
 
@@ -69,7 +69,10 @@ class Store:
     """An open state database. Every method raises StoreUnavailable when the disk does not let it."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the database, making it when there is none. Raises StoreDamaged and StoreUnavailable."""
+        """Opens the database, making it when there is none.
+
+        Raises StoreDamaged, StoreUnavailable, and StoreNotUnderstood for that of a newer framed.
+        """
         self._path = path
         existed = path.exists() and path.stat().st_size > 0
         try:
@@ -116,12 +119,16 @@ class Store:
             )
 
     def latest_jobs(self) -> list[Job]:
-        """Every job that is not over, and of each project the latest; in queue order."""
+        """Every job that is not over, and of each project the latest; in queue order. Raises StoreNotUnderstood."""
         rows = self._rows(
-            "SELECT document FROM jobs WHERE is_over = 0"
+            "SELECT id, document FROM jobs WHERE is_over = 0"
             " OR job_order IN (SELECT max(job_order) FROM jobs GROUP BY project) ORDER BY job_order"
         )
-        return [msgspec.json.decode(document, type=Job) for (document,) in rows]
+        jobs = []
+        for job_id, document in rows:
+            with self._understood(f"job {job_id}"):
+                jobs.append(msgspec.json.decode(document, type=Job))
+        return jobs
 
     def last_order(self) -> int:
         """The highest place in the queue ever given; 0 when there was none."""
@@ -129,9 +136,10 @@ class Store:
         return int(last)
 
     def verdicts(self) -> dict[tuple[str, str], Verdict]:
-        """(project, fingerprint) -> what became of that film."""
+        """(project, fingerprint) -> what became of that film. Raises StoreNotUnderstood."""
         rows = self._rows("SELECT project, fingerprint, verdict FROM verdicts")
-        return {(str(project), str(fingerprint)): Verdict(verdict) for project, fingerprint, verdict in rows}
+        with self._understood("verdicts"):
+            return {(str(project), str(fingerprint)): Verdict(verdict) for project, fingerprint, verdict in rows}
 
     def reply(self, key: str) -> bytes | None:
         """The answer given under this idempotency key, if any."""
@@ -139,9 +147,10 @@ class Store:
         return bytes(rows[0][0]) if rows else None
 
     def films(self) -> dict[str, tuple[Signature, str]]:
-        """Path -> signature and fingerprint, as remembered."""
+        """Path -> signature and fingerprint, as remembered. Raises StoreNotUnderstood."""
         rows = self._rows("SELECT path, size_bytes, mtime_ns, inode, fingerprint FROM films")
-        return {path: (Signature(size, mtime_ns, int(inode)), mark) for path, size, mtime_ns, inode, mark in rows}
+        with self._understood("films"):
+            return {path: (Signature(size, mtime_ns, int(inode)), mark) for path, size, mtime_ns, inode, mark in rows}
 
     def _prepare(self, *, existed: bool) -> None:
         db = self._db
@@ -151,7 +160,7 @@ class Store:
         if existed and application != APPLICATION_ID:
             raise sqlite3.DatabaseError("it is not a database of framed")
         if version > SCHEMA_VERSION:
-            raise StoreUnavailable(self._path, f"it was written by a newer framed (schema {version})")
+            raise StoreNotUnderstood(self._path, f"it was written by a newer framed (schema {version})")
         db.execute("PRAGMA journal_mode = WAL")
         if not existed:
             marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
@@ -159,6 +168,13 @@ class Store:
         ((found,),) = db.execute("PRAGMA quick_check(1)").fetchall()
         if found != "ok":
             raise sqlite3.DatabaseError(str(found))
+
+    @contextlib.contextmanager
+    def _understood(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as strange:
+            raise StoreNotUnderstood(self._path, f"{what}: {strange}") from None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -232,6 +232,20 @@ def test_damaged_store_is_set_aside_and_named(root: Root, content: bytes) -> Non
     assert aside.read_bytes() == content
 
 
+def test_job_of_another_version_is_one_clear_line(root: Root) -> None:
+    """And stays in the store as it was."""
+    stop(root.start())
+    with sqlite3.connect(root.places.store) as db:
+        db.execute("INSERT INTO jobs (job_order, id, project, is_over, document) VALUES (1, 'j', 'onward', 0, X'7B7D')")
+    db.close()
+    assert root.launch().wait(10) == Exit.REFUSED
+    assert f"does not understand the state database {root.places.store}: job j: " in root.log_of(1)
+    assert "Traceback" not in root.log_of(1)
+    with sqlite3.connect(root.places.store) as db:
+        assert db.execute("SELECT document FROM jobs").fetchall() == [(b"{}",)]
+    db.close()
+
+
 def test_acknowledged_submits_survive_a_kill(root: Root) -> None:
     """What was answered was on the disk."""
     root.places.settings_file.write_text(QUICK.replace("slots: 4, max_active: 4", "slots: 1, max_active: 1"))

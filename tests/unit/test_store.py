@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from framed.errors import StoreDamaged
+from framed.errors import Exit, StoreDamaged, StoreNotUnderstood
+from framed.ledger import Ledger
 from framed.model.job import Complete, FilmVerdict, Verdict
 from framed.policy.settle import Signature
 from framed.store import KEPT_REPLIES, SCHEMA_VERSION, Store, StoreUnavailable
@@ -119,11 +120,35 @@ def test_database_of_another_program_is_not_touched(path: Path) -> None:
     assert damaged.value.set_aside is not None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        """UPDATE jobs SET document = CAST('{"id": "j1"}' AS BLOB)""",
+        "UPDATE jobs SET document = CAST('broken' AS BLOB)",
+        "UPDATE verdicts SET verdict = 'undecided'",
+        "UPDATE films SET inode = 'x'",
+    ],
+)
+def test_what_another_framed_has_written_is_refused_and_left_alone(path: Path, store: Store, change: str) -> None:
+    """The database is whole, and this framed does not understand it: one clear line."""
+    store.write([job()], [verdict("f1", Verdict.FAILED)])
+    store.remember_films({"/raw/onward/film.mkv": (Signature(1, 2, 3), "f1")})
+    with sqlite3.connect(path) as db:
+        db.execute(change)
+    db.close()
+    with pytest.raises(StoreNotUnderstood) as refused:
+        Ledger(store, lambda _project, _now: "").remembered_films()
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert refused.value.exit_code is Exit.REFUSED
+    assert Store(path)._rows("SELECT count(*) FROM jobs") == [(1,)]
+
+
 def test_store_of_a_newer_framed_is_refused_and_left_alone(path: Path) -> None:
     Store(path).close()
     with sqlite3.connect(path) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     db.close()
-    with pytest.raises(StoreUnavailable, match="newer framed"):
+    with pytest.raises(StoreNotUnderstood, match="newer framed"):
         Store(path)
     assert path.exists()
