@@ -156,7 +156,7 @@ class _Workers(click.ParamType[int | None]):
 )
 @click.option("--force", is_flag=True, help="Extract again what is already extracted.")
 @click.option("--dry-run", is_flag=True, help="Show settings, films and an estimate; write nothing.")
-@click.version_option(package_name="framed", prog_name=PROGRAM)
+@click.version_option(package_name="framed", prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.pass_context
 def extract(
     ctx: click.Context,
