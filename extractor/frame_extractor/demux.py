@@ -14,10 +14,11 @@ from fractions import Fraction
 
 import av
 
-from frame_extractor.bitstream import UNKNOWN, PictureKind, is_referred_to_in_chunk, kind_reader
+from frame_extractor.bitstream import is_referred_to_in_chunk
 from frame_extractor.contract import Sampling
 from frame_extractor.errors import NeedsWholeFilm
-from frame_extractor.film import Film, open_container
+from frame_extractor.film import UNTAGGED, Film, open_container
+from frame_extractor.gops import Gop, Packet, read_gops
 
 MIN_CHUNK_S = 4.0
 """From here on a chunk ends where a key frame looks like a scene cut."""
@@ -27,8 +28,6 @@ MAX_CHUNK_S = 15.0
 """x264's default key frame distance is 10.4 s. A longer GOP is not given to decord, which would decode it all ahead."""
 MAX_DECODED_BYTES = 768 << 20
 """decord's queue has no bound: a chunk ends early when its pictures, decoded, come to this much."""
-MAX_GOP_BYTES = 256 << 20
-"""Packets held at most while waiting for the next key frame; two minutes at 16 Mbit/s."""
 TRIAL_GOPS = 2
 TRIAL_PACKETS = 32
 """Pictures of each that are decoded beforehand, to see that one packet is one picture and that a GOP stands alone."""
@@ -76,40 +75,6 @@ class Chunk:
         return [(index, time_s) for index, time_s in pictures if index != NOT_SHOWN]
 
 
-@dataclass(frozen=True)
-class _Packet:
-    """One coded picture. Times are ticks of the stream's time base."""
-
-    payload: bytes
-    pts: int
-    dts: int | None
-    duration: int
-    is_key: bool
-    is_shown: bool
-    kind: PictureKind
-
-
-@dataclass
-class _Gop:
-    """A key frame and what follows it in decoding order, up to the next."""
-
-    packets: list[_Packet]
-
-    @property
-    def key(self) -> _Packet:
-        return self.packets[0]
-
-    def leading(self) -> list[_Packet]:
-        """Pictures shown before the key frame: they refer to the GOP before it. An IDR's refer to itself alone."""
-        if self.key.kind.is_idr:
-            return []
-        return [packet for packet in self.packets if packet.pts < self.key.pts]
-
-    def own(self) -> list[_Packet]:
-        leading = {id(packet) for packet in self.leading()}
-        return [packet for packet in self.packets if id(packet) not in leading]
-
-
 def why_whole(film: Film) -> str | None:
     """Why this film cannot be cut into chunks and has to be decoded in one go; None when it can be cut."""
     if film.codec not in MATROSKA_CODECS:
@@ -130,7 +95,7 @@ def _trial(film: Film) -> str | None:
     with open_container(film.path) as container:
         stream = container.streams[film.stream_index]
         assert isinstance(stream, av.VideoStream)
-        gops = list(itertools.islice(_gops(container, stream, film), TRIAL_GOPS))
+        gops = list(itertools.islice(read_gops(container, stream, film), TRIAL_GOPS))
         if not gops:
             return "no key frame"
         trials = [gop.own()[:TRIAL_PACKETS] for gop in gops]
@@ -140,7 +105,7 @@ def _trial(film: Film) -> str | None:
     return None
 
 
-def _why_not_alone(packets: list[_Packet], remuxed: bytes) -> str | None:
+def _why_not_alone(packets: list[Packet], remuxed: bytes) -> str | None:
     with av.open(io.BytesIO(remuxed), "r") as chunk:
         try:
             n_decoded = len(list(chunk.decode(video=0)))
@@ -157,63 +122,19 @@ def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
         stream = container.streams[film.stream_index]
         assert isinstance(stream, av.VideoStream)
         cutter = _Cutter(film, stream, sampling)
-        gops: list[_Gop] = []
-        for gop in _gops(container, stream, film):
-            if gops and cutter.ends_chunk(gops, gop):
+        gops: list[Gop] = []
+        for gop in read_gops(container, stream, film):
+            if gops and gop.key.pts < gops[-1].key.pts:
+                # The clock jumped back: nothing after it refers to anything before.
+                yield cutter.cut(gops, None)
+                gops = []
+            elif gops and cutter.ends_chunk(gops, gop):
                 yield cutter.cut(gops, gop)
                 gops = []
             cutter.count(gop)
             gops.append(gop)
         if gops:
             yield cutter.cut(gops, None)
-
-
-def _gops(container: av.container.InputContainer, stream: av.VideoStream, film: Film) -> Iterator[_Gop]:
-    """The GOPs of a stream from its first key frame on; what lies before cannot be decoded and is not of the film."""
-    kind_of = kind_reader(film.codec, stream.codec_context.extradata)
-    gop: _Gop | None = None
-    gop_bytes = 0
-    for packet in packets_of(container, stream):
-        if packet.size == 0:
-            continue
-        if packet.pts is None:
-            raise NeedsWholeFilm("a packet without a presentation time")
-        payload = bytes(packet)
-        coded = _Packet(
-            payload=payload,
-            pts=packet.pts,
-            dts=packet.dts,
-            duration=packet.duration or 0,
-            is_key=packet.is_keyframe,
-            is_shown=not packet.is_discard,
-            kind=kind_of(payload) if kind_of else UNKNOWN,
-        )
-        if coded.is_key:
-            if gop is not None:
-                yield gop
-            gop, gop_bytes = _Gop([coded]), len(payload)
-        elif gop is not None:
-            gop.packets.append(coded)
-            gop_bytes += len(payload)
-            if gop_bytes > MAX_GOP_BYTES:
-                raise NeedsWholeFilm("no key frame in a very long time")
-    if gop is not None:
-        yield gop
-
-
-def packets_of(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[av.VideoStream]]:
-    """The stream's packets up to its end, or up to where the container breaks off."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.error.FFmpegError as failure:
-            if isinstance(failure, OSError):
-                raise
-            return
-        if packet is None:
-            return
-        yield packet
 
 
 class _Cutter:
@@ -233,21 +154,21 @@ class _Cutter:
         self._starts_like_a_cut = True
         self._offset: int | None = None
         """Ticks to subtract from a packet's time to get film time; moves when the stream's clock jumps back."""
+        self._last = -1
+        """Film time, in ticks, of the last frame given out."""
         self._end = 0
-        """Film time, in ticks, up to which frames have been given out."""
+        """When it stops being shown."""
 
-    def ends_chunk(self, gops: list[_Gop], following: _Gop) -> bool:
+    def ends_chunk(self, gops: list[Gop], following: Gop) -> bool:
         if self._film.codec in ONE_GOP_CHUNKS:
             return True
-        if following.key.pts < gops[-1].key.pts:
-            return True  # The clock jumped back: what is in order ends here.
         seconds = float((following.key.pts - gops[0].key.pts) * self._time_base)
         n_pictures = sum(len(gop.packets) for gop in gops)
         decoded_bytes = n_pictures * self._film.coded_width * self._film.coded_height * 3
         enough_s = MIN_CHUNK_S if self._is_early else USUAL_CHUNK_S
         return seconds >= enough_s or decoded_bytes >= MAX_DECODED_BYTES
 
-    def count(self, gop: _Gop) -> None:
+    def count(self, gop: Gop) -> None:
         """Takes note of a GOP's length, to tell regular key frames from early ones."""
         self._gop_length = len(gop.packets)
         self._longest_gop = max(self._longest_gop, self._gop_length)
@@ -257,7 +178,7 @@ class _Cutter:
         """Whether the key frame after the last GOP came before its time."""
         return self._gop_length < self._longest_gop
 
-    def cut(self, gops: list[_Gop], following: _Gop | None) -> Chunk:
+    def cut(self, gops: list[Gop], following: Gop | None) -> Chunk:
         """The chunk of these GOPs, which ends where `following` begins."""
         packets = gops[0].own()
         for gop in gops[1:]:
@@ -297,15 +218,16 @@ class _Cutter:
         self._n_samples += len(chunk.samples)
         self._starts_like_a_cut = self._is_early
         if times:
-            self._end = end - offset
+            self._last, self._end = times[-1] - offset, end - offset
         return chunk
 
     def _offset_for(self, first_pts: int) -> int:
-        if self._offset is None or first_pts - self._offset < self._end:
+        # Against the last frame, not its end: durations are rounded, and the difference would add up.
+        if self._offset is None or first_pts - self._offset <= self._last:
             self._offset = first_pts - self._end
         return self._offset
 
-    def _end_of(self, shown: list[_Packet]) -> int:
+    def _end_of(self, shown: list[Packet]) -> int:
         """Ticks at which the last of these frames stops being shown."""
         if not shown:
             return 0
@@ -315,14 +237,17 @@ class _Cutter:
         )
         return last.pts + (last.duration or max(1, nominal))
 
-    def _is_too_long(self, packets: list[_Packet]) -> bool:
+    def _is_too_long(self, packets: list[Packet]) -> bool:
         ticks = max(p.pts for p in packets) - min(p.pts for p in packets)
         decoded_bytes = len(packets) * self._film.coded_width * self._film.coded_height * 3
         return float(ticks * self._time_base) > MAX_CHUNK_S or decoded_bytes > 2 * MAX_DECODED_BYTES
 
 
-def _remux(stream: av.VideoStream, film: Film, packets: list[_Packet]) -> bytes:
-    """These packets as a Matroska file, its colour tagged and rotation left out: no reader has to guess either."""
+def _remux(stream: av.VideoStream, film: Film, packets: list[Packet]) -> bytes:
+    """These packets as a Matroska file, its colour tagged and rotation left out: no reader has to guess either.
+
+    Raises NeedsWholeFilm.
+    """
     base = min(p.pts for p in packets)
     time_base = stream.time_base or Fraction(1, 1000)
     buffer = io.BytesIO()
@@ -339,9 +264,8 @@ def _remux(stream: av.VideoStream, film: Film, packets: list[_Packet]) -> bytes:
             packet.dts = None if p.dts is None else p.dts - base
             packet.duration = p.duration
             packet.is_keyframe = p.is_key
-            container.mux(packet)
+            try:
+                container.mux(packet)
+            except av.error.FFmpegError as failure:
+                raise NeedsWholeFilm(f"a packet that Matroska cannot carry ({failure.strerror})") from None
     return buffer.getvalue()
-
-
-UNTAGGED = 2
-"""AVCOL_SPC_UNSPECIFIED."""

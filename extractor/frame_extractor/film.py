@@ -31,6 +31,8 @@ NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.ti
 WITHOUT_TIMES = frozenset({"avi"})
 """Containers that store no presentation times; what their demuxer gives instead is not to be trusted."""
 
+UNTAGGED = 2
+"""AVCOL_SPC_UNSPECIFIED."""
 HD_LINES = 720
 """From this many coded lines on, an untagged stream is taken for BT.709, below for BT.601."""
 

@@ -55,6 +55,26 @@ def test_a_clock_that_jumps_back_is_film_that_goes_on(tmp_path: Path) -> None:
     assert frames[-1].time_s == pytest.approx((2 * OPEN_GOPS.n_frames - 1) / OPEN_GOPS.fps, abs=0.1)
 
 
+def test_a_second_recording_that_starts_between_key_frames_leaves_out_what_it_cannot_show(tmp_path: Path) -> None:
+    """Pictures before its first key frame are not laid to the charge of the recording before."""
+    content = write_film(tmp_path / "once.ts", OPEN_GOPS).read_bytes()
+    film = tmp_path / "both.ts"
+    film.write_bytes(content + content[TS_PACKET * (len(content) // TS_PACKET // 7) :])
+    found = shown(list(frames_of(open_film(film))))
+    second = found[OPEN_GOPS.n_frames :]
+    assert found[: OPEN_GOPS.n_frames] == list(range(OPEN_GOPS.n_frames))
+    assert second == list(range(second[0], OPEN_GOPS.n_frames))
+
+
+def test_rounded_durations_do_not_add_up(tmp_path: Path) -> None:
+    """Matroska says 67 ms for a fifteenth of a second; after many chunks the times are still right."""
+    plan = FilmPlan(options={"x264-params": "keyint=15:min-keyint=15"}, fps=15, n_frames=480, size=(96, 64))
+    film = open_film(write_film(tmp_path / "film.mkv", plan))
+    chunks = list(read_chunks(film, Sampling.EXACT))
+    assert len(chunks) >= 5
+    assert all(abs(time_s - plan.times_s[index]) < 0.0011 for chunk in chunks for index, time_s in chunk.samples)
+
+
 def test_a_clock_that_wraps_is_film_that_goes_on(tmp_path: Path) -> None:
     """33 bits of a 90 kHz clock are 26.5 hours; this film begins 3.7 s before."""
     plan = FilmPlan(options=OPEN_GOPS.options, n_frames=240, start_s=95_440.0)

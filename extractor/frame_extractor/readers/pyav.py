@@ -10,9 +10,10 @@ from typing import ClassVar
 import av
 import numpy as np
 
-from frame_extractor.demux import NOT_SHOWN, UNTAGGED, Chunk, packets_of
+from frame_extractor.demux import NOT_SHOWN, Chunk
 from frame_extractor.errors import ReadFailed
-from frame_extractor.film import Film, Rgb, open_container
+from frame_extractor.film import UNTAGGED, Film, Rgb, open_container
+from frame_extractor.gops import packets_of
 from frame_extractor.readers import TIME_TOLERANCE_S, Frame
 
 
