@@ -62,7 +62,7 @@ class CatalogProject:
 
     def is_extracted(self, fingerprint: str) -> bool:
         """Whether the results on the disk have that film, with whatever settings."""
-        return self.results is not None and (self.results.by_earlier_tool or fingerprint in self.results.complete)
+        return self.results is not None and self.results.has(fingerprint)
 
 
 @dataclass(frozen=True)

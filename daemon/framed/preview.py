@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from frame_extractor.cores import usable_cores
 from framed.config import JobSettings, Settings, load_settings, resolve
 from framed.ctl.render import duration, size
 from framed.ctl.terminal import printable
-from framed.errors import Exit, FramedError, NoFilm, NoSuchProject, Refused, is_one_name
-from framed.model.project import FILM_SUFFIXES, FrameExtraction, Overrides
+from framed.errors import Exit, FramedError
+from framed.model.project import FrameExtraction, Overrides
 from framed.places import Places
 from framed.policy.shares import Budget, budget, share
-from framed.scan import FoundResults, SeenFilm, films_in, fingerprint_of, read_results, scan_raw_videos
+from framed.scan import SeenFilm, films_of, fingerprint_of, read_results, scan_raw_videos
 
 ESTIMATE_TIMEOUT_S: Final = 600.0
 """For opening every film of a project, which may lie on a slow network."""
@@ -51,24 +50,11 @@ def preview(places: Places, names: tuple[str, ...], overrides: Overrides, *, for
 
 
 def _project(places: Places, settings: Settings, name: str, overrides: Overrides, *, force: bool) -> _Project:
-    folder = places.films_dir(name)
-    if not is_one_name(name) or not os.path.isdir(folder):
-        raise NoSuchProject(name, places.raw_videos, scan_raw_videos(places.raw_videos).projects)
-    try:
-        films = films_in(folder)
-    except OSError as failed:
-        raise Refused(f"{folder} cannot be read: {failed.strerror}") from None
-    if not films:
-        raise NoFilm(folder, FILM_SUFFIXES)
+    films = films_of(name, places.raw_videos, lambda: scan_raw_videos(places.raw_videos).projects)
     job = resolve(settings, places, name, overrides)
     found = None if force else read_results(job.frames_dir)
-    return _Project(name, films, job, frozenset(film.path for film in films if _is_done(film, job, found)))
-
-
-def _is_done(film: SeenFilm, job: JobSettings, found: FoundResults | None) -> bool:
-    if found is None:
-        return False
-    return found.by_earlier_tool or found.complete.get(fingerprint_of(film)) == job.extraction
+    done = (film.path for film in films if found is not None and found.has(fingerprint_of(film), job.extraction))
+    return _Project(name, films, job, frozenset(done))
 
 
 def _lines(project: _Project, places: Places, machine: Budget, workers: int, *, n_projects: int) -> list[str]:

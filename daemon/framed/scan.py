@@ -1,6 +1,6 @@
 """One look at the disk: which films lie in which project, and what is already extracted. Blocking; changes nothing.
 
-What cannot be read is said so and does not stop the rest: a look never raises.
+What cannot be read is said so and does not stop the rest: a look never raises. What a person asks for by name does.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, OutputLayout, film_fingerprint
-from framed.errors import is_one_name
-from framed.model.project import is_film_name
+from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name
+from framed.model.project import FILM_SUFFIXES, is_film_name
 from framed.policy.settle import Signature
 
 MOST_ENTRIES: Final = 20_000
@@ -54,6 +54,12 @@ class FoundResults:
     by_earlier_tool: bool
     """Written by the tool before framed, which did not list its films: what is there counts as complete."""
 
+    def has(self, fingerprint: str, settings: ExtractionSettings | None = None) -> bool:
+        """Whether that film is extracted: with these settings, or with any."""
+        if self.by_earlier_tool:
+            return True
+        return fingerprint in self.complete and settings in (None, self.complete[fingerprint])
+
 
 class _ResultsFile(msgspec.Struct, frozen=True):
     total_frames: int = 0
@@ -89,6 +95,28 @@ def films_in(folder: Path) -> tuple[SeenFilm, ...]:
             continue
         found.append(SeenFilm(entry.path, Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino)))
     return tuple(sorted(found, key=lambda film: film.path))
+
+
+def readable_films(folder: Path) -> tuple[SeenFilm, ...]:
+    """The same, for a person who asks. Raises Refused when the folder cannot be read."""
+    try:
+        return films_in(folder)
+    except OSError as failed:
+        raise Refused(f"{folder} cannot be read: {failed.strerror}") from None
+
+
+def films_of(name: str, raw_videos: Path, known: Callable[[], Iterable[str]]) -> tuple[SeenFilm, ...]:
+    """The films of the project that a person has named; 1 or more.
+
+    Raises NoSuchProject, with what is near to it in `known`, NoFilm, and Refused as above.
+    """
+    folder = raw_videos / name
+    if not is_one_name(name) or not os.path.isdir(folder):
+        raise NoSuchProject(name, raw_videos, known())
+    films = readable_films(folder)
+    if not films:
+        raise NoFilm(folder, FILM_SUFFIXES)
+    return films
 
 
 def fingerprint_of(film: SeenFilm) -> str:

@@ -30,15 +30,14 @@ from framed.control.messages import (
     Submitted,
 )
 from framed.control.report import Report
-from framed.errors import FramedError, NoFilm, NoSuchProject, Refused, is_one_name
+from framed.errors import FramedError, NoSuchProject, Refused, is_one_name
 from framed.intake import options_of
 from framed.ledger import Ledger, NewJob, ProjectBusy
 from framed.model.job import Job, Options, Queued, Running, Verdict
-from framed.model.project import FILM_SUFFIXES
 from framed.model.values import as_written
 from framed.places import Places
 from framed.policy.lifecycle import CancelAsked, Changed, Event, IllegalEvent
-from framed.scan import films_in, fingerprint_of, read_results
+from framed.scan import films_of, fingerprint_of, read_results, readable_films
 from framed.supervise import Supervisor
 from framed.threads import in_own_thread
 from framed.watch import Watcher
@@ -210,17 +209,12 @@ class Handlers:
             raise Refused(f"{self._places.raw_videos} does not answer; is its disk there?") from None
 
     def _find(self, name: str, params: Submit, known: Iterable[str]) -> _Found:
-        """Raises NoSuchProject, NoFilm, SettingsError. Blocking."""
-        folder = self._places.films_dir(name)
-        if not is_one_name(name) or not folder.is_dir():
-            raise NoSuchProject(name, self._places.raw_videos, known)
-        marks = _fingerprints_now(folder)
-        if not marks:
-            raise NoFilm(folder, FILM_SUFFIXES)
+        """Raises NoSuchProject, NoFilm, Refused, SettingsError. Blocking."""
+        films = films_of(name, self._places.raw_videos, lambda: known)
         options = options_of(resolve(self._settings, self._places, name, params.overrides))
         results = read_results(Path(options.frames_dir))
-        is_extracted = results is not None and (
-            results.by_earlier_tool or all(results.complete.get(mark) == options.extraction for mark in marks)
+        is_extracted = results is not None and all(
+            results.has(fingerprint_of(film), options.extraction) for film in films
         )
         return _Found(project=name, options=options, is_extracted=is_extracted)
 
@@ -266,10 +260,7 @@ def _flat(options: Options, *, force: bool) -> dict[str, str]:
 
 def _fingerprints_now(folder: Path) -> tuple[str, ...]:
     """Of every film in the folder, settled or not. Raises Refused when it cannot be read. Blocking."""
-    try:
-        return tuple(fingerprint_of(film) for film in films_in(folder))
-    except OSError as failed:
-        raise Refused(f"{folder} cannot be read: {failed.strerror}") from None
+    return tuple(fingerprint_of(film) for film in readable_films(folder))
 
 
 async def _tried_again(change: Callable[[], Awaitable[T]]) -> T:
