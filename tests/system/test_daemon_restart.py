@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -24,13 +25,22 @@ COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, Projec
 RUNNING, QUEUED, RETRYING = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING
 
 
+def running_film(root: Root, words: str = "") -> tuple[subprocess.Popen[bytes], ProcessIdentity, Path]:
+    """A daemon, and the extractor of its film `onward`, which runs until the last of the three, a file, is there; then
+    it does as `words` say.
+    """
+    gate = root.places.root / "gate"
+    daemon = root.start()
+    root.film("onward", f"wait {gate} {words}")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    return daemon, process, gate
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_running_film_outlives_the_daemon_and_is_adopted(root: Root, signum: signal.Signals) -> None:
     """The same process goes on, no attempt is used, and it completes under the next daemon."""
-    gate = root.places.root / "gate"
-    daemon = root.start()
-    root.film("onward", f"wait {gate}")
-    process = root.extractor("onward")
+    daemon, process, gate = running_film(root)
     job_id = root.wait_for("onward", RUNNING).job_id
     assert stop(daemon, signum) < 2
     assert is_alive(process)
@@ -76,11 +86,7 @@ def test_adopted_slots_are_taken_before_anything_is_admitted(new_root: Callable[
 @pytest.mark.parametrize(("words", "state"), [("", COMPLETE), ("exit 65", FAILED)])
 def test_film_that_ends_while_nobody_looks_has_its_true_result(root: Root, words: str, state: ProjectState) -> None:
     """It is read from the exit record."""
-    gate = root.places.root / "gate"
-    daemon = root.start()
-    root.film("onward", f"wait {gate} {words}")
-    process = root.extractor("onward")
-    root.wait_for("onward", RUNNING)
+    daemon, process, gate = running_film(root, words)
     stop(daemon, signal.SIGKILL)
     gate.touch()
     until(lambda: not is_alive(process), "the extractor has ended")
@@ -91,11 +97,7 @@ def test_film_that_ends_while_nobody_looks_has_its_true_result(root: Root, words
 
 def test_extractor_killed_while_nobody_looks_is_tried_again(root: Root) -> None:
     """tmux remembers how it ended, and the attempt counts."""
-    daemon = root.start()
-    gate = root.places.root / "gate"
-    root.film("onward", f"wait {gate}")
-    process = root.extractor("onward")
-    root.wait_for("onward", RUNNING)
+    daemon, process, gate = running_film(root)
     stop(daemon, signal.SIGKILL)
     os.kill(process.pid, signal.SIGKILL)
     gate.touch()
@@ -115,11 +117,7 @@ def stranger() -> Iterator[ProcessIdentity]:
 
 def test_recycled_pid_is_neither_adopted_nor_signalled(root: Root, stranger: ProcessIdentity) -> None:
     """The record names a stranger, with another start time: it lives on, and the film is started again."""
-    daemon = root.start()
-    gate = root.places.root / "gate"
-    root.film("onward", f"wait {gate}")
-    process = root.extractor("onward")
-    root.wait_for("onward", RUNNING)
+    daemon, process, gate = running_film(root)
     stop(daemon, signal.SIGKILL)
     os.kill(process.pid, signal.SIGKILL)
     _forge(root, pid=stranger.pid)
@@ -132,11 +130,7 @@ def test_recycled_pid_is_neither_adopted_nor_signalled(root: Root, stranger: Pro
 
 def test_process_without_the_folders_lock_is_not_taken_for_an_extractor(root: Root, stranger: ProcessIdentity) -> None:
     """A forged record that names a living stranger down to its start time."""
-    daemon = root.start()
-    gate = root.places.root / "gate"
-    root.film("onward", f"wait {gate}")
-    process = root.extractor("onward")
-    root.wait_for("onward", RUNNING)
+    daemon, process, gate = running_film(root)
     stop(daemon, signal.SIGKILL)
     os.kill(process.pid, signal.SIGKILL)
     _forge(root, pid=stranger.pid, started_at_ticks=stranger.started_at_ticks)
@@ -149,11 +143,7 @@ def test_process_without_the_folders_lock_is_not_taken_for_an_extractor(root: Ro
 
 def test_another_boot_means_started_again_and_not_counted(root: Root) -> None:
     """What ran before a reboot is lost, not failed."""
-    daemon = root.start()
-    gate = root.places.root / "gate"
-    root.film("onward", f"wait {gate}")
-    process = root.extractor("onward")
-    root.wait_for("onward", RUNNING)
+    daemon, process, gate = running_film(root)
     stop(daemon, signal.SIGKILL)
     os.kill(process.pid, signal.SIGKILL)
     root.tmux("kill-server")
@@ -166,11 +156,7 @@ def test_another_boot_means_started_again_and_not_counted(root: Root) -> None:
 
 def test_daemon_that_died_before_the_launch_starts_exactly_one_extractor(root: Root) -> None:
     """The attempt was written down, and its session never came to be."""
-    daemon = root.start()
-    gate = root.places.root / "gate"
-    root.film("onward", f"wait {gate}")
-    process = root.extractor("onward")
-    root.wait_for("onward", RUNNING)
+    daemon, process, gate = running_film(root)
     stop(daemon, signal.SIGKILL)
     os.kill(process.pid, signal.SIGKILL)
     root.tmux("kill-session", "-t", "=frame_extraction_onward:")
