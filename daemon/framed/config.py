@@ -118,7 +118,7 @@ def load_settings(places: Places) -> Settings:
         origins={
             f"{name}.{_OTHER_SPELLINGS.get(key, key)}": origin
             for name, section in sections.items()
-            for key in section.values
+            for key in section.nodes
         },
     )
 
@@ -150,7 +150,7 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
                 raise SettingsError(None, option, str(wrong)) from None
 
     frames_dir, origins["frames_dir"] = places.frames_dir(project), settings.origins.get("paths.datasets", DEFAULT)
-    if "frames" in sections["paths"].values:
+    if "frames" in sections["paths"].nodes:
         frames_dir = Path(os.path.abspath(places.root / expanded(sections["paths"], "frames", os.environ)))
         origins["frames_dir"] = origin
     resolved = FrameExtraction(**values)
@@ -190,20 +190,18 @@ def shown_path(file: Path, root: Path) -> str:
 def _extraction_values(sections: Mapping[str, Section]) -> dict[str, Any]:
     """What a settings file says about extraction, from both sections in which it may."""
     section, quality = sections["frame_extraction"], sections["quality"]
-    if "blur_threshold" in section.values:
+    if "blur_threshold" in section.nodes:
         raise section.error("blur_threshold", "belongs in the section `quality`")
     values = check(section, FrameExtraction, renamed=_OTHER_SPELLINGS, without=QualitySettings.__struct_fields__)
-    ours = {key: value for key, value in quality.values.items() if key in QualitySettings.__struct_fields__}
-    return values | check(replace(quality, values=ours), QualitySettings)
+    ours = {key: node for key, node in quality.nodes.items() if key in QualitySettings.__struct_fields__}
+    return values | check(replace(quality, nodes=ours), QualitySettings)
 
 
 def _check_name(section: Section, project: str) -> None:
     """A copied file whose name was not changed would send one project's frames into another's folder."""
-    name = section.values.get("name")
-    if name is not None and str(name).casefold() != project.casefold():
-        raise section.error(
-            "name", f"is {str(name)!r}, but the file is that of the project {project!r}; make them equal"
-        )
+    name = section.written("name")
+    if name is not None and name.casefold() != project.casefold():
+        raise section.error("name", f"is {name!r}, but the file is that of the project {project!r}; make them equal")
 
 
 def _section_of(key: str, section: str = "frame_extraction") -> str:

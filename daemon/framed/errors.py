@@ -211,6 +211,15 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return by_folded[found[0]] if found else None
 
 
+def is_utf8(name: str) -> bool:
+    """Whether it is text: a file's name may be other bytes, which cannot be written into any JSON."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_one_name(name: str) -> bool:
     """Whether it can be the name of one visible folder: nothing that leads elsewhere."""
     return bool(name) and not name.startswith(".") and "/" not in name and "\0" not in name

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, OutputLayout, film_fingerprint
-from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name
+from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name, is_utf8
 from framed.model.project import FILM_SUFFIXES, is_film_name
 from framed.policy.settle import Signature
 
@@ -85,7 +85,7 @@ def films_in(folder: Path) -> tuple[SeenFilm, ...]:
     """The films in a project's folder, by name. Raises OSError when the folder cannot be read."""
     found = []
     for entry in _entries(folder):
-        if not is_film_name(entry.name) or not _is_utf8(entry.name):
+        if not is_film_name(entry.name) or not is_utf8(entry.name):
             continue
         try:
             if not entry.is_file():
@@ -147,15 +147,6 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 def _is_project(entry: os.DirEntry[str]) -> bool:
     try:
-        return is_one_name(entry.name) and _is_utf8(entry.name) and entry.is_dir()
+        return is_one_name(entry.name) and is_utf8(entry.name) and entry.is_dir()
     except OSError:
         return False
-
-
-def _is_utf8(name: str) -> bool:
-    """Names that are not cannot be written into any JSON, so they cannot be extracted until they are renamed."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,6 +1,6 @@
 """One YAML settings file as sections whose every key knows its line, and the checking of a section against a type.
 
-Reads only the sections it is asked for: what others keep in the same file is not even constructed. Knows no key itself.
+Reads only the values it is asked for: what others keep in the same file is not even constructed. Knows no key itself.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import yaml
 
-from framed.errors import SettingsError, nearest
+from framed.errors import SettingsError, is_utf8, nearest
 from framed.model.values import check_value
 
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_TAGS: Final = "tag:yaml.org,2002:"
+_LONGEST_SHOWN: Final = 60
+_VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,33 @@ class Section:
 
     file: Path
     name: str
-    values: Mapping[str, object] = field(default_factory=dict)
-    lines: Mapping[str, int] = field(default_factory=dict)
+    nodes: Mapping[str, yaml.Node] = field(default_factory=dict)
+    """What stands under each key, not yet taken for a value: it may be somebody else's, with tags of their own."""
+
+    def value(self, key: str) -> object:
+        """The number, text or truth value under `key`, which is given. Raises SettingsError when it is none."""
+        node = self.nodes[key]
+        if not isinstance(node, yaml.ScalarNode):
+            what = "a list" if isinstance(node, yaml.SequenceNode) else "a section of its own"
+            raise self.error(key, f"must be one value, not {what}")
+        if node.tag not in yaml.SafeLoader.yaml_constructors:
+            raise self.error(key, f"has the tag {node.tag}, which framed does not know")
+        try:
+            return yaml.constructor.SafeConstructor().construct_object(node)
+        except Exception as failed:
+            # PyYAML lets through whatever Python says to 2020-02-30, `!!bool foo` or 5,000 digits.
+            text = node.value if len(node.value) <= _LONGEST_SHOWN else f"{node.value[: _LONGEST_SHOWN - 3]}..."
+            raise self.error(key, f"is no valid {node.tag.removeprefix(_TAGS)}: {text!r}") from failed
+
+    def written(self, key: str) -> str | None:
+        """The one word under `key` as it stands there, `007` and `on` too; None when there is none."""
+        node = self.nodes.get(key)
+        return str(node.value) if isinstance(node, yaml.ScalarNode) and not _is_null(node) else None
 
     def error(self, key: str, message: str) -> SettingsError:
         """An error about one key of this section."""
-        return SettingsError(self.file, f"{self.name}.{key}", message, self.lines.get(key))
+        node = self.nodes.get(key)
+        return SettingsError(self.file, f"{self.name}.{key}", message, _line(node) if node is not None else None)
 
 
 def read_sections(file: Path, wanted: Collection[str], *, others_allowed: bool) -> dict[str, Section]:
@@ -49,15 +72,14 @@ def read_sections(file: Path, wanted: Collection[str], *, others_allowed: bool) 
     except OSError as failed:
         raise SettingsError(file, "", f"cannot be read: {failed.strerror}") from None
     try:
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
+        root = _composed(file, text)
         if root is None or _is_null(root):
             return sections
         if not isinstance(root, yaml.MappingNode):
             raise SettingsError(file, "", f"must hold sections like `{min(wanted)}:`", _line(root))
-        for name, node in _entries(loader, file, "", root).items():
+        for name, node in _entries(file, "", root).items():
             if name in sections:
-                sections[name] = _section(loader, file, name, node)
+                sections[name] = _section(file, name, node)
             elif not others_allowed:
                 raise SettingsError(file, name, f"no such section{_meant(name, wanted)}", _line(node))
     except yaml.YAMLError as invalid:
@@ -79,14 +101,14 @@ def check(
     """
     types = {each.name: each.type for each in msgspec.structs.fields(kind) if each.name not in without}
     checked: dict[str, Any] = {}
-    for key, value in section.values.items():
+    for key in section.nodes:
         name = (renamed or {}).get(key, key)
         if name not in types:
             raise section.error(key, f"no such key{_meant(key, types)}")
         if name in checked:
             raise section.error(key, "given under both its names, " + " and ".join(_spellings(name, renamed or {})))
         try:
-            checked[name] = check_value(types[name], value)
+            checked[name] = check_value(types[name], section.value(key))
         except ValueError as wrong:
             raise section.error(key, str(wrong)) from None
     return checked
@@ -95,10 +117,13 @@ def check(
 def expanded(section: Section, key: str, environ: Mapping[str, str]) -> str:
     """The text under `key` with every ${NAME} and a leading ~ replaced.
 
-    A name is another key of the section, else of the environment. Raises SettingsError when the value is no text, for a
-    name that neither knows, and for one that leads back to itself.
+    A name is another key of the section, else of the environment. Raises SettingsError when the value is no text or
+    nothing that a folder can be called, for a name that neither knows, and for one that leads back to itself.
     """
-    return os.path.expanduser(_expanded(section, key, environ, (key,)))
+    path = os.path.expanduser(_expanded(section, key, environ, (key,)))
+    if not is_utf8(path) or "\0" in path:
+        raise section.error(key, "must be a path; no folder can be called that")
+    return path
 
 
 def _expanded(section: Section, key: str, environ: Mapping[str, str], within: tuple[str, ...]) -> str:
@@ -106,33 +131,36 @@ def _expanded(section: Section, key: str, environ: Mapping[str, str], within: tu
         name = match[1]
         if name in within:
             raise section.error(key, f"${{{name}}} leads back to itself")
-        if name in section.values:
+        if name in section.nodes:
             return _expanded(section, name, environ, (*within, name))
         if name in environ:
             return environ[name]
         raise section.error(key, f"${{{name}}} is no key of `{section.name}`, and not set in the environment")
 
-    text = section.values[key]
+    text = section.value(key)
     if not isinstance(text, str) or not text:
         raise section.error(key, "must be a path")
     return _VARIABLE.sub(value_of, text)
 
 
-def _section(loader: yaml.SafeLoader, file: Path, name: str, node: yaml.Node) -> Section:
+def _composed(file: Path, text: bytes) -> yaml.Node | None:
+    """The file's one document, nothing in it constructed; None when it is empty. Raises SettingsError, YAMLError."""
+    loader = yaml.SafeLoader(text)
+    try:
+        return loader.get_single_node()
+    except RecursionError:
+        raise SettingsError(file, "", "is nested too deeply", loader.line + 1) from None
+
+
+def _section(file: Path, name: str, node: yaml.Node) -> Section:
     if _is_null(node):
         return Section(file, name)
     if not isinstance(node, yaml.MappingNode):
         raise SettingsError(file, name, "must be a section with keys of its own", _line(node))
-    entries = _entries(loader, file, f"{name}.", node)
-    return Section(
-        file,
-        name,
-        {key: loader.construct_object(value, deep=True) for key, value in entries.items()},
-        {key: _line(value) for key, value in entries.items()},
-    )
+    return Section(file, name, _entries(file, f"{name}.", node))
 
 
-def _entries(loader: yaml.SafeLoader, file: Path, prefix: str, mapping: yaml.MappingNode) -> dict[str, yaml.Node]:
+def _entries(file: Path, prefix: str, mapping: yaml.MappingNode) -> dict[str, yaml.Node]:
     """The mapping's values by their keys as written (`on` and `1` too are text here), merge keys followed."""
     given: dict[str, int] = {}
     for key_node, _ in mapping.value:
@@ -142,7 +170,10 @@ def _entries(loader: yaml.SafeLoader, file: Path, prefix: str, mapping: yaml.Map
             twice = f"given twice, first in line {given[key_node.value]}"
             raise SettingsError(file, f"{prefix}{key_node.value}", twice, _line(key_node))
         given[key_node.value] = _line(key_node)
-    loader.flatten_mapping(mapping)
+    try:
+        yaml.constructor.SafeConstructor().flatten_mapping(mapping)
+    except RecursionError:
+        raise SettingsError(file, prefix.rstrip("."), "is nested too deeply", _line(mapping)) from None
     return {str(key_node.value): value_node for key_node, value_node in mapping.value}
 
 

@@ -130,6 +130,91 @@ def test_other_stages_keep_their_sections_in_the_project_file(root: Path) -> Non
     assert job.extraction.blur_threshold == 5.0
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2020-02-30",
+        "!!bool foo",
+        "!!int abc",
+        "!!int ''",
+        "!!timestamp foo",
+        "9" * 5000,
+        "!!binary \u00e9",
+        "!sam2 {a: 1}",
+    ],
+)
+def test_values_of_others_are_not_judged(root: Path, value: str) -> None:
+    """Neither in a section that is not framed's nor beside framed's own keys in one that is shared."""
+    job = resolved(
+        root,
+        "",
+        f"project:\n  name: onward\n  release: {value}\npaths:\n  models: {value}\n"
+        f"quality:\n  min_face_size: {value}\ntraining:\n  from: {value}\nframe_extraction: {{mode: scene}}\n",
+    )
+    assert job.extraction.mode is Mode.SCENE
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("2020-02-30", "is no valid timestamp: '2020-02-30'"),
+        ("!!bool foo", "is no valid bool: 'foo'"),
+        ("!!int abc", "is no valid int: 'abc'"),
+        ("!!int ''", "is no valid int: ''"),
+        ("!!timestamp foo", "is no valid timestamp: 'foo'"),
+        ("9" * 5000, f"is no valid int: '{'9' * 57}...'"),
+        ("!sam2 foo", "has the tag !sam2, which framed does not know"),
+        ("!!float {a: 1}", "must be one value, not a section of its own"),
+        ("[1, 2]", "must be one value, not a list"),
+        ("!!binary aGk=", "must be "),
+    ],
+)
+@pytest.mark.parametrize("which", ["framed.yaml", "projects/onward.yaml"])
+def test_value_that_no_yaml_type_fits_is_a_mistake_with_its_line(
+    root: Path, which: str, value: str, message: str
+) -> None:
+    """Whatever the YAML library makes of it: an expected failure, never a traceback."""
+    for section, key in (("frame_extraction", "retry"), ("frame_extraction", "mode"), ("quality", "blur_threshold")):
+        (root / "configs" / which).write_text(f"{section}:\n  {key}: {value}\n")
+        with pytest.raises(SettingsError) as caught:
+            resolved(root)
+        assert str(caught.value).startswith(f"{root / 'configs' / which}:2: {section}.{key}: {message}")
+
+
+@pytest.mark.parametrize("which", ["framed.yaml", "projects/onward.yaml"])
+@pytest.mark.parametrize(
+    "text", ["training:\n  x: " + "[" * 2000, "frame_extraction:\n  mode: " + "[" * 2000 + "]" * 2000]
+)
+def test_depth_is_a_mistake_with_its_line(root: Path, which: str, text: str) -> None:
+    """Nested further than can be read, in whosever section."""
+    (root / "configs" / which).write_text(text)
+    with pytest.raises(SettingsError, match=rf"{which}:2: is nested too deeply"):
+        resolved(root)
+
+
+def test_merge_keys_that_lead_too_far_are_a_mistake_with_their_line(root: Path) -> None:
+    """Each merges the one before."""
+    chain = "".join(f"a{number}: &a{number} {{<<: *a{number - 1}}}\n" for number in range(1, 2000))
+    with pytest.raises(SettingsError, match=r"onward.yaml:2002: frame_extraction: is nested too deeply"):
+        resolved(root, "", f"a0: &a0 {{retry: 1}}\n{chain}frame_extraction:\n  <<: *a1999\n")
+
+
+@pytest.mark.parametrize("path", [r'"a\0b"', r'"\ud800"'])
+def test_path_that_no_folder_can_have_is_a_mistake(root: Path, path: str) -> None:
+    """It would otherwise be one only where the folder is first looked at."""
+    with pytest.raises(SettingsError, match=r"onward.yaml:1: paths.frames: must be a path"):
+        resolved(root, "", f"paths: {{frames: {path}}}")
+    with pytest.raises(SettingsError, match=r"framed.yaml:1: paths.datasets: must be a path"):
+        resolved(root, f"paths: {{datasets: {path}}}")
+
+
+@pytest.mark.parametrize("name", ["007", "2020-02-30", "on", "1_000", "!!int abc"])
+def test_name_of_a_project_is_taken_as_it_is_written(root: Path, name: str) -> None:
+    """Films are called as they are; no type of YAML's is meant."""
+    (root / "configs" / "projects" / f"{name.removeprefix('!!int ')}.yaml").write_text(f"project:\n  name: {name}\n")
+    assert resolve(Settings(), places_with(root), name.removeprefix("!!int "), Overrides()).retry == 3
+
+
 def test_merge_keys_are_followed(root: Path) -> None:
     """`<<: *anchor` is how people share settings within a file; what stands beside it wins."""
     job = resolved(
