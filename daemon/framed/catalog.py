@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from frame_extractor.contract import OutputLayout
 from framed.config import Settings, resolve
 from framed.errors import SettingsError
 from framed.model.job import JobFilm
@@ -83,7 +84,8 @@ class _Known:
     settings_signature: Signature | None = None
     output_dir: str = ""
     settings_error: str = ""
-    results_signature: Signature | None = None
+    results_signature: tuple[Signature | None, ...] = ()
+    """Of the file, then of the folders of images."""
     results: FoundResults | None = None
 
 
@@ -163,11 +165,17 @@ class CatalogKeeper:
                 known.output_dir, known.settings_error = "", str(wrong)
         if known.output_dir:
             frames_dir = Path(known.output_dir)
-            signature = _signature(frames_dir.parent / "extraction_results.json")
-            if signature != known.results_signature:
-                known.results_signature = signature
-                known.results = read_results(frames_dir) if signature else None
+            # Of the folders known so far: results that name another one are read once more, at the next look.
+            seen = _results_signature(frames_dir, known.results)
+            if seen != known.results_signature:
+                known.results_signature = seen
+                known.results = read_results(frames_dir) if seen[0] else None
         return CatalogProject(films, known.output_dir, known.results, known.settings_error)
+
+
+def _results_signature(frames_dir: Path, results: FoundResults | None) -> tuple[Signature | None, ...]:
+    folders = results.image_folders if results is not None else ()
+    return tuple(_signature(path) for path in (OutputLayout(frames_dir).results, *folders))
 
 
 def _signature(path: Path) -> Signature | None:

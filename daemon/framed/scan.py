@@ -20,6 +20,8 @@ from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name, is_utf8
 from framed.model.project import FILM_SUFFIXES, is_film_name
 from framed.policy.settle import Signature
 
+_IMAGE_SUFFIX: Final = ".jpg"
+
 MOST_ENTRIES: Final = 20_000
 """Of one folder that are looked at: somebody may point raw_videos at the wrong place."""
 
@@ -49,15 +51,26 @@ class FoundResults:
     read_at_s: float
     """Monotonic; when the reading began."""
     total_frames: int
+    """Images it lists, less those that are gone."""
     complete: dict[str, ExtractionSettings]
     """Fingerprint -> the settings its film was extracted with."""
+    gone: frozenset[str]
+    """Fingerprints of those of them of which images have been taken away."""
+    image_folders: tuple[Path, ...]
+    """Where the images lie that it counts on."""
     by_earlier_tool: bool
     """Written by the tool before framed, which did not list its films: what is there counts as complete."""
 
     def has(self, fingerprint: str, settings: ExtractionSettings | None = None) -> bool:
-        """Whether that film is extracted: with these settings, or with any."""
+        """Whether that film is extracted, with these settings or with any, and its images are there.
+
+        The one rule for the daemon and `--dry-run`: as many images as the results say. The extractor, which asks for
+        each of them by its name, has the last word.
+        """
         if self.by_earlier_tool:
             return True
+        if fingerprint in self.gone:
+            return False
         return fingerprint in self.complete and settings in (None, self.complete[fingerprint])
 
 
@@ -129,15 +142,37 @@ def fingerprint_of(film: SeenFilm) -> str:
 
 
 def read_results(frames_dir: Path) -> FoundResults | None:
-    """What is extracted already; None when there are no results or nothing can be made of them."""
+    """What is extracted already; None when there are no results or nothing can be made of them.
+
+    Lists the folders of images, and looks at no image.
+    """
     read_at_s = time.monotonic()
     try:
         found = msgspec.json.decode(OutputLayout(frames_dir).results.read_bytes(), type=_ResultsFile)
     except (OSError, ValueError, RecursionError):
         return None
-    complete = {film.fingerprint: film.settings for film in found.films if film.status == "complete"}
-    by_earlier_tool = not found.films and found.total_frames > 0
-    return FoundResults(read_at_s, found.total_frames, complete, by_earlier_tool)
+    is_earlier_tools = not found.films and found.total_frames > 0
+    complete = [film for film in found.films if film.status == "complete"]
+    folders = {film.folder: frames_dir / film.folder for film in complete if film.images}
+    if is_earlier_tools:
+        folders[""] = frames_dir
+    present = {folder: _images_in(path) for folder, path in folders.items()}
+    n_gone = {film.fingerprint: film.images - present[film.folder] for film in complete if film.images}
+    return FoundResults(
+        read_at_s=read_at_s,
+        total_frames=found.total_frames - sum(n for n in n_gone.values() if n > 0),
+        complete={film.fingerprint: film.settings for film in complete},
+        gone=frozenset(mark for mark, n in n_gone.items() if n > 0),
+        image_folders=tuple(folders.values()),
+        by_earlier_tool=is_earlier_tools and present[""] > 0,
+    )
+
+
+def _images_in(folder: Path) -> int:
+    try:
+        return sum(name.endswith(_IMAGE_SUFFIX) for name in os.listdir(folder))
+    except OSError:
+        return 0
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import select
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -165,6 +166,23 @@ def test_extracted_project_is_extracted_again_only_by_force_or_other_settings(sh
     until(lambda: (now := shared.status("done")) and now.job_id == second and now.state is COMPLETE, "forced")
     assert '"force": true' in shared.layout("done").spec(2).read_text(encoding="utf-8")
     assert shared.submit("done", mode="scene").outcomes[0].outcome is Submitted.QUEUED
+
+
+def test_project_whose_images_are_gone_is_not_taken_for_extracted(shared: Root) -> None:
+    """Neither by `submit` nor by status, which names the film; that it was extracted once, its results still say."""
+    shared.film("emptied")
+    shared.submit("emptied")
+    assert shared.wait_for("emptied", COMPLETE).frames == 1
+    shutil.rmtree(shared.layout("emptied").frames_dir)
+    until(lambda: (now := shared.status("emptied")) and now.frames == 0, "the images are missed")
+    status = shared.status("emptied")
+    assert status is not None
+    assert (status.state, status.reason) == (COMPLETE, "images are gone of film.mp4; `submit` extracts them again")
+    outcome = shared.submit("emptied").outcomes[0]
+    assert outcome.outcome is Submitted.QUEUED
+    until(lambda: (now := shared.status("emptied")) and now.job_id == outcome.job_id, "the second job")
+    again = shared.wait_for("emptied", COMPLETE)
+    assert (again.frames, again.reason) == (1, "")
 
 
 def test_queued_project_takes_other_settings(new_root: Callable[..., Root]) -> None:

@@ -514,6 +514,9 @@ def test_dry_run_says_what_would_be_skipped(running: Site) -> None:
     assert "would be skipped: already extracted" in running.ctl("submit", "onward", "--dry-run").stdout
     for more in (["--force"], ["--mode", "scene"]):
         assert "would be skipped" not in running.ctl("submit", "onward", "--dry-run", *more).stdout
+    for image in (running.root / "datasets" / "onward" / "frames").iterdir():
+        image.unlink()
+    assert "would be skipped" not in running.ctl("submit", "onward", "--dry-run").stdout
 
 
 @pytest.mark.shared_films

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -195,7 +197,44 @@ def test_results_of_the_earlier_tool_count_and_damaged_ones_do_not(
     results = disk.places.datasets / "onward" / "extraction_results.json"
     results.parent.mkdir(parents=True)
     results.write_text(content)
+    (results.parent / "frames").mkdir()
+    (results.parent / "frames" / "scene0001.jpg").touch()
     assert disk.look().projects["onward"].is_extracted("any") is is_extracted
+
+
+def test_film_counts_as_extracted_as_long_as_its_images_are_there(disk: Disk) -> None:
+    """As many as its results say, each film's in its own folder; what comes back counts again."""
+    disk.film()
+    frames = disk.places.frames_dir("onward")
+    films = [
+        {"name": f"{mark}.mkv", "path": f"/{mark}.mkv", "fingerprint": mark, "status": "complete", **more}
+        for mark, more in {"flat": {"images": 2}, "own": {"images": 1, "folder": "own"}, "dark": {}}.items()
+    ]
+    for image in ("a.jpg", "b.jpg", "own/a.jpg"):
+        (frames / image).parent.mkdir(parents=True, exist_ok=True)
+        (frames / image).touch()
+    (frames.parent / "extraction_results.json").write_text(json.dumps({"total_frames": 3, "films": films}))
+
+    def extracted() -> list[str]:
+        project = disk.look().projects["onward"]
+        return [mark for mark in ("flat", "own", "dark") if project.is_extracted(mark)]
+
+    assert extracted() == ["flat", "own", "dark"]
+    (frames / "b.jpg").unlink()
+    assert extracted() == ["own", "dark"]
+    (frames / "b.jpg").touch()
+    (frames / "own" / "a.jpg").unlink()
+    assert extracted() == ["flat", "dark"]
+    shutil.rmtree(frames)
+    assert extracted() == ["dark"]
+
+
+def test_results_of_the_earlier_tool_without_an_image_do_not_count(disk: Disk) -> None:
+    disk.film()
+    frames = disk.places.frames_dir("onward")
+    frames.mkdir(parents=True)
+    (frames.parent / "extraction_results.json").write_text('{"total_frames": 4523}')
+    assert not disk.look().projects["onward"].is_extracted("any")
 
 
 def test_changed_results_are_seen(disk: Disk) -> None:

@@ -12,6 +12,7 @@ from framed.errors import listed
 from framed.ledger import Ledger
 from framed.machine import Machine
 from framed.model.job import Cancelled, Complete, Failed, Job, Moment, Queued, Retrying, Running, Verdict
+from framed.scan import FoundResults
 from framed.supervise import Supervisor
 from framed.watch import Watcher
 
@@ -109,12 +110,13 @@ class Report:
             case Complete(outcome=done):
                 state, fraction, elapsed_s = ProjectState.COMPLETE, 1.0, done.wall_s
                 frames = self._total_frames(job.project, project, otherwise=done.images)
-                reason = _failed_words(self._failed_films(job.project, project))
+                gone = _gone_words(self._gone_films(job.project, project))
+                reason = _joined(_failed_words(self._failed_films(job.project, project)), gone)
             case Failed(outcome=bad):
                 state, reason, elapsed_s = ProjectState.FAILED, bad.summary, bad.wall_s
                 failed = self._failed_films(job.project, project)
                 if project and len(project.films) > 1 and not (len(failed) == 1 and failed[0] in reason):
-                    reason = "; ".join(part for part in (reason, _failed_words(failed)) if part)
+                    reason = _joined(reason, _failed_words(failed))
             case Cancelled(outcome=ended, asked=asked):
                 state, elapsed_s = ProjectState.CANCELLED, ended.wall_s if ended else None
                 reason = "on request" if asked else ended.reason if ended else ""
@@ -141,9 +143,19 @@ class Report:
 
     def _total_frames(self, name: str, project: CatalogProject | None, *, otherwise: int) -> int:
         """The project's images by whoever read its results last: the catalog, or its extractor's supervision."""
-        readings = (project.results if project else None, self._supervisor.results.get(name))
-        newest = max((each for each in readings if each), key=lambda each: each.read_at_s, default=None)
+        newest = self._results(name, project)
         return newest.total_frames if newest else otherwise
+
+    def _results(self, name: str, project: CatalogProject | None) -> FoundResults | None:
+        readings = (project.results if project else None, self._supervisor.results.get(name))
+        return max((each for each in readings if each), key=lambda each: each.read_at_s, default=None)
+
+    def _gone_films(self, name: str, project: CatalogProject | None) -> list[str]:
+        """The films in the project's folder that were extracted, and whose images somebody has taken away."""
+        results = self._results(name, project)
+        if project is None or results is None:
+            return []
+        return [film.name for film in project.films if film.fingerprint in results.gone]
 
     def _failed_films(self, name: str, project: CatalogProject | None) -> list[str]:
         """The films in the project's folder of which extracting was given up, and that nobody has extracted since."""
@@ -162,6 +174,14 @@ def _failed_words(films: Sequence[str]) -> str:
     if not films:
         return ""
     return f"{len(films)} film{'s' * (len(films) != 1)} of the project failed: {listed(films)}"
+
+
+def _gone_words(films: Sequence[str]) -> str:
+    return f"images are gone of {listed(films)}; `submit` extracts them again" if films else ""
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 _WITH_SESSION = frozenset({ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED})
