@@ -14,6 +14,7 @@ from typing import Final
 from frame_extractor.contract import OutputLayout
 from framed.config import Settings, resolve
 from framed.errors import SettingsError
+from framed.faults import Faults
 from framed.model.job import JobFilm
 from framed.model.project import Overrides
 from framed.places import Places
@@ -42,7 +43,7 @@ class CatalogProject:
     """Its `frames/`; empty when its settings file is wrong."""
     results: FoundResults | None
     settings_error: str
-    """What is wrong with the project's settings file; empty when nothing is."""
+    """What is wrong with the project's settings file, or what of framed fails at the project; empty when nothing."""
 
     @property
     def settled(self) -> tuple[JobFilm, ...]:
@@ -101,6 +102,7 @@ class CatalogKeeper:
         self._known: dict[str, _Known] = {}
         self._catalog = Catalog()
         self._newly_settled: dict[str, tuple[Signature, str]] = {}
+        self._faults = Faults("look for its films")
 
     def take_newly_settled(self) -> dict[str, tuple[Signature, str]]:
         """What settled since this was last asked, to be remembered."""
@@ -122,16 +124,19 @@ class CatalogKeeper:
         projects = {}
         for name, films in scan.projects.items():
             before = self._catalog.projects.get(name)
-            if films is not None:
-                seen = tuple(self._film(film, tracks, now_s) for film in films)
-            elif before is not None:
-                seen = before.films
-                tracks |= {film.path: self._tracks[film.path] for film in seen if film.path in self._tracks}
+            seen = before.films if before is not None else ()
+            try:
+                if films is None:
+                    tracks |= {film.path: self._tracks[film.path] for film in seen if film.path in self._tracks}
+                else:
+                    seen = tuple(self._film(film, tracks, now_s) for film in films)
+                projects[name] = self._project(name, seen)
+            except Exception as fault:  # noqa: BLE001 -- logged; it must cost neither the other projects nor the service
+                projects[name] = CatalogProject(seen, "", None, self._faults.words(name, fault))
             else:
-                seen = ()
-            projects[name] = self._project(name, seen)
+                self._faults.over(name)
         self._tracks = tracks
-        self._known = {name: self._known[name] for name in projects}
+        self._known = {name: known for name, known in self._known.items() if name in projects}
         self._catalog = Catalog(projects, "", now_s, is_partial=self._unread < 0)
         return self._catalog
 
@@ -157,12 +162,12 @@ class CatalogKeeper:
         known = self._known.setdefault(name, _Known())
         signature = _signature(self._places.project_file(name))
         if not known.output_dir or signature != known.settings_signature:
-            known.settings_signature = signature
             try:
                 resolved = resolve(self._settings, self._places, name, Overrides())
                 known.output_dir, known.settings_error = str(resolved.frames_dir), ""
             except SettingsError as wrong:
                 known.output_dir, known.settings_error = "", str(wrong)
+            known.settings_signature = signature
         if known.output_dir:
             frames_dir = Path(known.output_dir)
             # Of the folders known so far: results that name another one are read once more, at the next look.

@@ -11,6 +11,7 @@ from framed.bell import Bell
 from framed.catalog import CatalogProject
 from framed.config import JobSettings, Settings, resolve
 from framed.errors import SettingsError
+from framed.faults import Faults
 from framed.ledger import Ledger, NewJob, ProjectBusy
 from framed.log import fields
 from framed.model.job import Job, JobFilm, Options
@@ -32,6 +33,7 @@ class Intake:
         self._ledger = ledger
         self._watcher = watcher
         self._bell = Bell()
+        self._faults = Faults("submit its films")
         watcher.listen(self._bell.ring)
         ledger.listen(self._bell.ring)
 
@@ -69,6 +71,8 @@ class Intake:
                 settings = resolve(self._settings, self._places, name, Overrides())
             except SettingsError as wrong:
                 _log.warning("project is not submitted", extra=fields(project=name, why=wrong))
+            except Exception as fault:  # noqa: BLE001 -- logged; the others are submitted
+                self._faults.words(name, fault)
             else:
                 new_jobs.append(NewJob(project=name, by="watch", options=options_of(settings)))
         return new_jobs

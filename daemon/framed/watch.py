@@ -19,6 +19,7 @@ import anyio.abc
 from framed.bell import Bell
 from framed.catalog import Catalog, CatalogKeeper
 from framed.config import Settings
+from framed.faults import Faults
 from framed.hint import Hint, notifies
 from framed.ledger import Ledger
 from framed.log import fields
@@ -44,6 +45,8 @@ class Watcher:
         self._keeper = CatalogKeeper(places, settings, ledger.remembered_films())
         self._bell = Bell()
         self._listeners: list[Callable[[], None]] = []
+        self._looking = Faults("look for films")
+        self._pointing = Faults("ask for notifications")
 
     def look_now(self) -> None:
         """The next look comes at once."""
@@ -60,7 +63,7 @@ class Watcher:
         try:
             while True:
                 started_s = time.monotonic()
-                catalog = await in_own_thread(self._keeper.look, started_s)
+                catalog = await in_own_thread(self._look, started_s)
                 if catalog.problem and catalog.problem != self.catalog.problem:
                     _log.warning("films cannot be looked for", extra=fields(why=catalog.problem))
                 self.catalog = catalog
@@ -76,6 +79,14 @@ class Watcher:
         finally:
             hint.stop()
 
+    def _look(self, now_s: float) -> Catalog:
+        try:
+            catalog = self._keeper.look(now_s)
+        except Exception as fault:  # noqa: BLE001 -- logged; the next look may succeed, and what runs goes on
+            return Catalog(self.catalog.projects, self._looking.words("", fault), now_s)
+        self._looking.over("")
+        return catalog
+
     async def _remember(self) -> None:
         settled = self._keeper.take_newly_settled()
         if settled:
@@ -85,6 +96,12 @@ class Watcher:
                 _log.warning("settled films are not remembered", extra=fields(why=unavailable.why))
 
     def _point(self, hint: Hint, catalog: Catalog) -> None:
+        try:
+            self._watch(hint, catalog)
+        except Exception as fault:  # noqa: BLE001 -- logged; it is only a hint
+            self._pointing.words("", fault)
+
+    def _watch(self, hint: Hint, catalog: Catalog) -> None:
         if catalog.problem or self._settings.force_polling or not notifies(self._places.raw_videos):
             hint.watch(frozenset())
         else:

@@ -15,10 +15,10 @@ from framed.ctl.client import CallFailed
 from framed.errors import Exit
 from framed.liveness import is_alive
 from tests.fakes.processes import session_members
-from tests.fakes.root import QUICK, Root, until
+from tests.fakes.root import QUICK, Root, stop, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
-RUNNING, QUEUED, RETRYING = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING
+NEW, RUNNING, QUEUED, RETRYING = ProjectState.NEW, ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING
 
 ONLY_WHEN_ASKED = "scan_interval_s: 60, settle_s: 0, settle_scans: 1, force_polling: true"
 """The disk is looked at when the daemon starts and when somebody submits."""
@@ -335,6 +335,28 @@ def test_any_project_name_is_safe(root: Root) -> None:
         assert root.layout(name).results.is_file()
     assert not list(root.places.root.rglob("pwned"))
     assert not Path("pwned").exists()
+
+
+def test_wrong_settings_file_costs_only_its_own_project(root: Root) -> None:
+    """Its NOTE says file and line, also when it is over and done with; mended, its films are extracted."""
+    root.film("done")
+    root.places.projects.mkdir(parents=True)
+    root.places.project_file("wrong").write_text(
+        "project:\n  release: 2020-02-30\nframe_extraction:\n  retry: !!int x\n"
+    )
+    root.film("wrong")
+    daemon = root.start()
+    root.wait_for("done", COMPLETE)
+    root.places.project_file("done").write_text("[" * 2000)
+    until(lambda: "done.yaml:1: is nested too deeply" in root.statuses()["done"].reason, "done says what is wrong")
+    until(lambda: root.statuses()["wrong"].state is NEW, "the film has settled")
+    assert "wrong.yaml:4: frame_extraction.retry: is no valid int: 'x'" in root.statuses()["wrong"].reason
+    root.film("good")
+    root.wait_for("good", COMPLETE)
+    stop(daemon)
+    root.start()
+    root.places.project_file("wrong").write_text("project:\n  release: 2020-02-30\n")
+    root.wait_for("wrong", COMPLETE)
 
 
 def test_names_that_lead_elsewhere_are_no_projects(root: Root) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from framed.catalog import CatalogProject
 from framed.clock import read_clocks
 from framed.control.messages import ProjectState, ProjectStatus, SlotsStatus, StatusReply
 from framed.dispatch import Dispatcher
 from framed.errors import listed
+from framed.faults import Faults
 from framed.ledger import Ledger
 from framed.machine import Machine
 from framed.model.job import Cancelled, Complete, Failed, Job, Moment, Queued, Retrying, Running, Verdict
@@ -28,6 +31,7 @@ class Report:
         self._dispatcher = dispatcher
         self._supervisor = supervisor
         self._machine = machine
+        self._faults = Faults("tell its state")
 
     def project_names(self) -> frozenset[str]:
         """Every project that there is or was."""
@@ -47,7 +51,7 @@ class Report:
                 max_active=self._dispatcher.budget.max_active,
             ),
             notices=tuple(self._notices()),
-            projects=tuple(self._project(name, now, waiting) for name in projects),
+            projects=tuple(self._contained(name, now, waiting) for name in projects),
         )
 
     def _notices(self) -> Iterator[str]:
@@ -56,12 +60,26 @@ class Report:
         if problem := self._ledger.problem:
             yield f"{problem}; until then nothing new is queued, and what has ended is not shown as ended"
 
+    def _contained(self, name: str, now: Moment, waiting: Mapping[str, str]) -> ProjectStatus:
+        try:
+            status = self._project(name, now, waiting)
+        except Exception as fault:  # noqa: BLE001 -- logged; the others' states are told all the same
+            return ProjectStatus(name=name, state=ProjectState.NEW, reason=self._faults.words(name, fault))
+        self._faults.over(name)
+        return status
+
     def _project(self, name: str, now: Moment, waiting: Mapping[str, str]) -> ProjectStatus:
         project = self._watcher.catalog.projects.get(name)
         job = self._ledger.latest(name)
-        if job is None or (job.is_over and project is not None and self._has_unjudged(name, project)):
-            return self._without_job(name, project, now)
-        return self._with_job(job, project, now, waiting.get(job.id, ""))
+        if job is not None and not job.is_over:
+            # Its settings were fixed when it was submitted: what is wrong with them now is no matter yet.
+            return self._with_job(job, project, now, waiting.get(job.id, ""))
+        if job is None or (project is not None and self._has_unjudged(name, project)):
+            status = self._without_job(name, project, now)
+        else:
+            status = self._with_job(job, project, now, "")
+        wrong = project.settings_error if project is not None else ""
+        return msgspec.structs.replace(status, reason="; ".join(part for part in (wrong, status.reason) if part))
 
     def _has_unjudged(self, name: str, project: CatalogProject) -> bool:
         return any(
@@ -73,13 +91,13 @@ class Report:
     def _without_job(self, name: str, project: CatalogProject | None, now: Moment) -> ProjectStatus:
         if project is None:
             return ProjectStatus(name=name, state=ProjectState.NEW)
-        state, reason = ProjectState.NEW, project.settings_error
+        state, reason = ProjectState.NEW, ""
         if project.settling:
             state, reason = ProjectState.SETTLING, project.settling_words(now.monotonic_s)
         elif project.films and not self._has_unjudged(name, project):
             state = ProjectState.COMPLETE
         elif not project.films:
-            reason = reason or "no film in it"
+            reason = "no film in it"
         return ProjectStatus(
             name=name,
             state=state,

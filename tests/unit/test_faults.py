@@ -1,0 +1,158 @@
+"""Faults that framed does not expect: what they cost, and who hears of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from framed import catalog as catalog_module
+from framed import watch as watch_module
+from framed.catalog import CatalogKeeper, CatalogProject
+from framed.config import RetrySettings, Settings, WatchSettings, resolve
+from framed.control.report import Report
+from framed.dispatch import Dispatcher
+from framed.engines.tmux import TmuxEngine
+from framed.ledger import Ledger
+from framed.machine import Machine
+from framed.places import Places, load_places
+from framed.policy.shares import Budget
+from framed.scan import scan_raw_videos
+from framed.slots import SlotPool
+from framed.store import Store
+from framed.supervise import Supervisor
+from framed.watch import Watcher
+
+SETTINGS = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1, force_polling=True))
+WORDS = "framed itself failed to look for its films (ZeroDivisionError); its log says why"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    found = load_places(tmp_path)
+    for project in ("bad", "good"):
+        found.films_dir(project).mkdir(parents=True)
+        (found.films_dir(project) / "film.mkv").write_text(project)
+    return found
+
+
+@pytest.fixture
+def errors(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.LogCaptureFixture]:
+    """What is logged as an error."""
+    monkeypatch.setattr(logging.getLogger("framed"), "propagate", True)
+    with caplog.at_level(logging.ERROR):
+        yield caplog
+
+
+def test_fault_in_one_project_is_shown_with_it_and_logged_once(
+    places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are looked for as ever; what was known of the faulty one is kept."""
+
+    def faulty(*arguments: object) -> object:
+        if "bad" in arguments:
+            raise ZeroDivisionError("a fault")
+        return resolve(*arguments)  # type: ignore[arg-type]
+
+    keeper = CatalogKeeper(places, SETTINGS, {})
+    with monkeypatch.context() as broken:
+        broken.setattr(catalog_module, "resolve", faulty)
+        for now_s in (100.0, 105.0):
+            catalog = keeper.look(now_s)
+            assert (catalog.problem, catalog.projects["bad"].settings_error) == ("", WORDS)
+            assert catalog.projects["good"].settings_error == ""
+            assert catalog.projects["good"].settled
+    assert len(errors.records) == 1
+    assert "ZeroDivisionError: a fault" in errors.text
+    mended = keeper.look(110.0).projects["bad"]
+    assert (mended.settings_error, len(mended.settled)) == ("", 1)
+
+
+@pytest.mark.anyio
+async def test_fault_in_telling_one_project_is_told_with_it(
+    places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The states of the others are told as ever."""
+    settling_words = CatalogProject.settling_words
+
+    def faulty(project: CatalogProject, now_s: float) -> str:
+        if project.films[0].path.startswith(str(places.films_dir("bad"))):
+            raise ZeroDivisionError("a fault")
+        return settling_words(project, now_s)
+
+    store = Store(places.root / "framed.db")
+    ledger = Ledger(store, lambda project, _now: project)
+    watcher = Watcher(places, Settings(), ledger)
+    watcher.catalog = CatalogKeeper(places, Settings(), {}).look(100.0)
+    engine = TmuxEngine(places.tmux_socket, places.tmux_config)
+    supervisor = Supervisor(ledger, engine, RetrySettings(), completion_log=places.completion_log)
+    async with anyio.create_task_group() as tasks:
+        dispatcher = Dispatcher(
+            tasks,
+            raw_videos=places.raw_videos,
+            ledger=ledger,
+            watcher=watcher,
+            supervisor=supervisor,
+            pool=SlotPool(1),
+            budget=Budget(slots=1, max_active=1),
+        )
+    machine = Machine(places.root)
+    report = Report(ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine)
+    monkeypatch.setattr(CatalogProject, "settling_words", faulty)
+    for _ in range(2):
+        bad, good = report.status(["bad", "good"]).projects
+        assert bad.reason == "framed itself failed to tell its state (ZeroDivisionError); its log says why"
+        assert good.reason.startswith("settling: film.mkv")
+    assert len(errors.records) == 1
+    store.close()
+
+
+@pytest.mark.anyio
+async def test_fault_of_a_whole_look_does_not_end_the_looking(
+    places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the catalog's problem until a look succeeds."""
+    n_looks = 0
+
+    def faulty(raw_videos: Path) -> object:
+        nonlocal n_looks
+        n_looks += 1
+        if n_looks in (2, 3):
+            raise ZeroDivisionError("a fault")
+        return scan_raw_videos(raw_videos)
+
+    def faulty_pointing(*_: object) -> None:
+        raise ZeroDivisionError("another fault")
+
+    monkeypatch.setattr(catalog_module, "scan_raw_videos", faulty)
+    monkeypatch.setattr(watch_module, "notifies", faulty_pointing)
+    store = Store(places.root / "framed.db")
+    settings = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1))
+    watcher = Watcher(places, settings, Ledger(store, lambda project, _now: project))
+    problems = []
+    seen_enough = anyio.Event()
+
+    def listen() -> None:
+        problems.append(watcher.catalog.problem)
+        if len(problems) == 4:
+            seen_enough.set()
+
+    watcher.listen(listen)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(watcher.run)
+            await seen_enough.wait()
+            tasks.cancel_scope.cancel()
+    store.close()
+    words = "framed itself failed to look for films (ZeroDivisionError); its log says why"
+    assert problems == ["", words, words, ""]
+    tasks_failed = [record.__dict__["fields"]["to"] for record in errors.records]
+    assert tasks_failed == ["ask for notifications", "look for films"]
