@@ -6,8 +6,11 @@ The extractor writes them and may die at any moment, so whatever cannot be read 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
+import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -27,6 +30,8 @@ from framed.liveness import is_alive
 T = TypeVar("T")
 
 _NUMBERED: Final = re.compile(r"attempt-(\d+)\.")
+_WORK_FOLDER: Final = re.compile(r"framed-\d{4,}")
+_CLEARING_S: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,27 @@ def look(layout: OutputLayout, number: int) -> Sight:
         progress=progress if progress is not None and progress.attempt == number else None,
         exit=ended if ended is not None and ended.attempt == number else None,
     )
+
+
+def clear_temp(layout: OutputLayout) -> None:
+    """What killed attempts left in `temp/` is gone, and `temp/` with it when nothing else is in it.
+
+    Nothing is touched while somebody works in the folder, and nobody begins to while this clears it.
+    """
+    try:
+        with layout.lock.open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            until_s = time.monotonic() + _CLEARING_S
+            # A killed extractor's workers end with it, but not in the same instant: one may still write.
+            while left := [path for path in layout.temp.iterdir() if _WORK_FOLDER.fullmatch(path.name)]:
+                for path in left:
+                    shutil.rmtree(path, ignore_errors=True)
+                if time.monotonic() > until_s:
+                    break
+                time.sleep(0.02)
+            layout.temp.rmdir()
+    except OSError:
+        return
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

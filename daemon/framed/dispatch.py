@@ -160,6 +160,8 @@ class Dispatcher:
             return
         reason = f"no film is left in {self._raw_videos / job.project}"
         outcome = Outcome(ending=Ending.NOT_STARTED, reason=reason, ended_at=read_clocks().utc)
+        if job.attempts:
+            await self._supervisor.clear_temp(job)
         try:
             await self._ledger.record(job.id, FilmsGone(outcome=outcome))
         except IllegalEvent:

@@ -107,6 +107,10 @@ class Supervisor:
             if job is not None and isinstance(job.state, Complete | Cancelled):
                 await self._close(self._engine.session_name(project))
 
+    async def clear_temp(self, job: Job) -> None:
+        """Nothing is left of the killed attempts of a job that is over."""
+        await in_own_thread(attempt_files.clear_temp, OutputLayout(Path(job.options.frames_dir)))
+
     async def tidy(self) -> None:
         """Sessions that a daemon left behind because it died just after a job ended are gone."""
         with contextlib.suppress(EngineUnresponsive):
@@ -144,6 +148,7 @@ class Supervisor:
             job = await self._ledger.record(job_id, Started(attempt=attempt, films=films))
         except IllegalEvent:
             # Cancelled while this was being made ready.
+            await self.clear_temp(job)
             return
         if trouble is None:
             trouble = await self._launch(job, attempt)
@@ -251,6 +256,8 @@ class Supervisor:
             if isinstance(consequence, Done):
                 outcome = msgspec.structs.replace(outcome, images=results.total_frames)
         verdicts = _verdicts(job, consequence, results)
+        if not isinstance(consequence, Again):
+            await self.clear_temp(job)
         job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
         if isinstance(job.state, Complete):
             await in_own_thread(_note_completion, self._completion_log, job, outcome)

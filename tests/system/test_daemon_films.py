@@ -48,6 +48,33 @@ def test_killed_extractor_is_tried_again_and_completes(root: Root) -> None:
     assert root.wait_for("onward", COMPLETE).attempt == 2
 
 
+def test_nothing_stays_of_a_killed_last_attempt(root: Root) -> None:
+    """Half-written images would fill the disk; what framed did not put into `temp/` stays."""
+    root.start()
+    root.film("onward", f"wait {root.places.root / 'gate'}")
+    root.submit("onward", retry=0)
+    extractor = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    temp = root.layout("onward").temp
+    (temp / "framed-0001" / "film-1").mkdir(parents=True)
+    (temp / "framed-0001" / "film-1" / "00000001.jpg").touch()
+    os.kill(extractor.pid, signal.SIGKILL)
+    root.wait_for("onward", FAILED)
+    assert not temp.exists()
+
+
+def test_nothing_stays_of_a_film_that_is_cancelled_while_it_waits_for_its_retry(new_root: Callable[..., Root]) -> None:
+    root = new_root(QUICK.replace("base_s: 0.2, max_s: 1", "base_s: 60, max_s: 60"))
+    root.start()
+    root.film("onward", "crash")
+    root.wait_for("onward", RETRYING)
+    temp = root.layout("onward").temp
+    (temp / "framed-0001").mkdir(parents=True)
+    (temp / "notes.txt").touch()
+    root.cancel("onward")
+    assert [path.name for path in temp.iterdir()] == ["notes.txt"]
+
+
 def test_status_says_why_a_killed_film_waits(new_root: Callable[..., Root]) -> None:
     """The backoff is shown with what it waits after."""
     root = new_root(QUICK.replace("base_s: 0.2, max_s: 1", "base_s: 60, max_s: 60, jitter: 0"))
@@ -288,6 +315,36 @@ def test_empty_raw_videos_freezes_and_deletes_nothing(root: Root) -> None:
     root.wait_for("orion", COMPLETE)
     assert root.wait_for("onward", COMPLETE).job_id == before.job_id
     assert root.notices() == ()
+
+
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_project_on_a_disk_that_is_away_is_not_called_unknown(root: Root, how: str) -> None:
+    """Whoever submits it, or asks for one that was never seen, is asked whether the disk is mounted."""
+    root.start()
+    root.film("onward")
+    root.wait_for("onward", COMPLETE)
+    root.places.raw_videos.rename(root.places.root / "away")
+    why = "cannot be read: No such file or directory"
+    if how == "empty":
+        root.places.raw_videos.mkdir()
+        why = "is empty"
+    for ask in (lambda: root.submit("onward"), lambda: root.cancel("never seen")):
+        with pytest.raises(CallFailed) as refused:
+            ask()
+        assert str(refused.value) == f"{root.places.raw_videos} {why}; is its disk mounted?"
+        assert refused.value.exit_code is Exit.REFUSED
+
+
+def test_project_that_is_gone_is_not_suggested_for_itself(root: Root) -> None:
+    """Its folder was removed; the daemon still knows its job."""
+    root.start()
+    for project in ("onward", "luca"):
+        root.film(project)
+        root.wait_for(project, COMPLETE)
+    shutil.rmtree(root.places.films_dir("onward"))
+    with pytest.raises(CallFailed, match=r"no project 'onward' in .*/raw_videos; there are luca$") as unknown:
+        root.submit("onward")
+    assert unknown.value.exit_code is Exit.NO_PROJECT
 
 
 def test_half_downloaded_film_is_not_a_film(root: Root) -> None:

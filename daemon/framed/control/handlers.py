@@ -122,6 +122,7 @@ class Handlers:
         for job in jobs:
             if job.is_over and job.attempts:
                 await self._supervisor.close_session(job.project)
+                await self._supervisor.clear_temp(job)
         await self._ended(jobs)
         return reply
 
