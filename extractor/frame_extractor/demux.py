@@ -9,16 +9,16 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import av
 
 from frame_extractor.bitstream import is_referred_to_in_chunk
-from frame_extractor.contract import Sampling
+from frame_extractor.contract import FailedRange, Sampling
 from frame_extractor.errors import NeedsWholeFilm
 from frame_extractor.film import UNTAGGED, Film, open_container
-from frame_extractor.gops import Gop, Packet, read_gops
+from frame_extractor.gops import Gop, Packet, Trouble, read_gops
 
 MIN_CHUNK_S = 4.0
 """From here on a chunk ends where a key frame looks like a scene cut."""
@@ -38,6 +38,9 @@ MATROSKA_CODECS = frozenset(
 """What can be remuxed to Matroska and comes back with the same pictures and times."""
 ONE_GOP_CHUNKS = frozenset({"hevc"})
 """decord fails on a second IDR after a B-pyramid."""
+
+MIN_MISSING_END_S = 1.0
+"""Containers are often out by a few frames in what they say of themselves."""
 
 NOT_SHOWN = -1
 
@@ -67,6 +70,10 @@ class Chunk:
     too_long_for_decord: bool
     starts_like_a_cut: bool
     """Its first key frame came earlier than the encoder's regular distance, as encoders do at scene cuts."""
+    lost_before: FailedRange | None = None
+    """Film that is missing in the file between the chunk before and this one."""
+    lost_after: FailedRange | None = None
+    """Film that is missing in the file after this chunk, the last."""
 
     @property
     def samples(self) -> list[tuple[int, float]]:
@@ -95,7 +102,7 @@ def _trial(film: Film) -> str | None:
     with open_container(film.path) as container:
         stream = container.streams[film.stream_index]
         assert isinstance(stream, av.VideoStream)
-        gops = list(itertools.islice(read_gops(container, stream, film), TRIAL_GOPS))
+        gops = list(itertools.islice(read_gops(container, stream, film, Trouble()), TRIAL_GOPS))
         if not gops:
             return "no key frame"
         trials = [gop.own()[:TRIAL_PACKETS] for gop in gops]
@@ -123,9 +130,9 @@ def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
         assert isinstance(stream, av.VideoStream)
         cutter = _Cutter(film, stream, sampling)
         gops: list[Gop] = []
-        for gop in read_gops(container, stream, film):
-            if gops and gop.key.pts < gops[-1].key.pts:
-                # The clock jumped back: nothing after it refers to anything before.
+        trouble = Trouble()
+        for gop in read_gops(container, stream, film, trouble):
+            if gops and gop.follows_loss:
                 yield cutter.cut(gops, None)
                 gops = []
             elif gops and cutter.ends_chunk(gops, gop):
@@ -134,7 +141,15 @@ def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
             cutter.count(gop)
             gops.append(gop)
         if gops:
-            yield cutter.cut(gops, None)
+            chunk = cutter.cut(gops, None)
+            yield replace(chunk, lost_after=_missing_end(film, chunk.end_s) if trouble.is_recent else None)
+
+
+def _missing_end(film: Film, end_s: float) -> FailedRange | None:
+    """What a file lacks that broke off at `end_s`."""
+    if film.duration_s - end_s < MIN_MISSING_END_S:
+        return None
+    return FailedRange(start_s=end_s, end_s=film.duration_s, reason="the file ends before the film does")
 
 
 class _Cutter:
@@ -169,7 +184,7 @@ class _Cutter:
         return seconds >= enough_s or decoded_bytes >= MAX_DECODED_BYTES
 
     def count(self, gop: Gop) -> None:
-        """Takes note of a GOP's length, to tell regular key frames from early ones."""
+        """Takes note of a GOP's length: to tell regular key frames from early ones."""
         self._gop_length = len(gop.packets)
         self._longest_gop = max(self._longest_gop, self._gop_length)
 
@@ -199,6 +214,7 @@ class _Cutter:
         presented = sorted(packets, key=lambda p: p.pts)
         offset = self._offset_for(times[0] if times else packets[0].pts)
         end = self._end_of(shown)
+        lost_s = float((times[0] - offset - self._end) * self._time_base) if gops[0].follows_loss and times else 0.0
         chunk = Chunk(
             number=next(self._numbers),
             matroska=_remux(self._stream, self._film, packets),
@@ -213,6 +229,7 @@ class _Cutter:
             first_sample=self._n_samples,
             too_long_for_decord=self._is_too_long(packets),
             starts_like_a_cut=self._starts_like_a_cut,
+            lost_before=self._lost_after_end(lost_s) if lost_s > 0 else None,
         )
         self._n_frames += len(shown)
         self._n_samples += len(chunk.samples)
@@ -220,6 +237,10 @@ class _Cutter:
         if times:
             self._last, self._end = times[-1] - offset, end - offset
         return chunk
+
+    def _lost_after_end(self, lost_s: float) -> FailedRange:
+        end_s = float(self._end * self._time_base)
+        return FailedRange(start_s=end_s, end_s=end_s + lost_s, reason="missing in the file")
 
     def _offset_for(self, first_pts: int) -> int:
         # Against the last frame, not its end: durations are rounded, and the difference would add up.

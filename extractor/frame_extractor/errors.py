@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Sequence
 
 from frame_extractor.contract import FailedRange
@@ -64,6 +65,19 @@ class ReadFailed(ExtractionError):
 
     def __str__(self) -> str:
         return f"{self.reader}: {self.reason}"
+
+
+class WorkersKilled(ExtractionError):
+    """Workers ended again and again, and not because a decoder crashed: the machine's fault, not the film's."""
+
+    def __init__(self, exit_code: int | None) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        if self.exit_code == -signal.SIGKILL:
+            return "workers are being killed from outside; when memory is short, give the project fewer of them"
+        return f"workers cannot run: they end with exit code {self.exit_code}; try `frame-extractor` by hand"
 
 
 class WorkerFault(ExtractionError):

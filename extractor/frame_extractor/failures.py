@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frame_extractor.contract import ExitCode
-from frame_extractor.errors import NotAFilm, TooMuchFailed
+from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
 from frame_extractor.manifest import NewerSchema
 
 RETRYABLE = frozenset(
@@ -103,6 +103,8 @@ def failure_of(error: BaseException, film: Path | None = None, output: Path | No
             return Failure(ExitCode.NOT_A_FILM, f"{Path(error.path).name}: {error.reason}")
         case FilmChanged():
             return Failure(ExitCode.OUTPUT_NOT_WRITTEN, str(error))
+        case WorkersKilled():
+            return Failure(ExitCode.INTERNAL, str(error), ends_attempt=True)
         case TooMuchFailed():
             return Failure(ExitCode.TOO_MUCH_FAILED, Path(error.path).name + str(error).removeprefix(error.path))
         case OSError() if film is not None and _concerns(error, film):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import av
+import av.logging
 
 from frame_extractor.bitstream import UNKNOWN, PictureKind, kind_reader
 from frame_extractor.errors import NeedsWholeFilm
 from frame_extractor.film import Film
 
+LOSS_S = 1.0
+"""A hole longer than this where the container complained is film that was lost, and not a pause."""
+TROUBLE_PACKETS = 16
+"""For so long a complaint of the container is remembered: it looks ahead."""
+MAX_READ_ERRORS = 64
+"""Of a container, until the film counts as broken off there."""
 MAX_GOP_BYTES = 256 << 20
 """Packets held at most while waiting for the next key frame; two minutes at 16 Mbit/s."""
 
@@ -33,6 +41,8 @@ class Gop:
     """A key frame and what follows it in decoding order, up to the next."""
 
     packets: list[Packet]
+    follows_loss: bool = False
+    """Film is missing before it, or another recording begins with it: nothing in it refers to what was before."""
 
     @property
     def key(self) -> Packet:
@@ -49,16 +59,19 @@ class Gop:
         return [packet for packet in self.packets if id(packet) not in leading]
 
 
-def read_gops(container: av.container.InputContainer, stream: av.VideoStream, film: Film) -> Iterator[Gop]:
+def read_gops(
+    container: av.container.InputContainer, stream: av.VideoStream, film: Film, trouble: Trouble
+) -> Iterator[Gop]:
     """The GOPs of a stream from its first key frame on; what lies before cannot be decoded and is not of the film.
 
-    Raises NeedsWholeFilm where packets are not pictures with a time.
+    Nor can what lies between a hole, or a clock that jumps back, and the next key frame. Raises NeedsWholeFilm where
+    packets are not pictures with a time.
     """
     kind_of = kind_reader(film.codec, stream.codec_context.extradata)
+    clock = _Clock(stream)
     gop: Gop | None = None
     gop_bytes = 0
-    last_dts: int | None = None
-    for packet in packets_of(container, stream):
+    for packet in packets_of(container, stream, trouble):
         if packet.size == 0:
             continue
         if packet.pts is None:
@@ -73,13 +86,13 @@ def read_gops(container: av.container.InputContainer, stream: av.VideoStream, fi
             is_shown=not packet.is_discard,
             kind=kind_of(payload) if kind_of else UNKNOWN,
         )
-        jumps_back = coded.dts is not None and last_dts is not None and coded.dts < last_dts
-        last_dts = coded.dts
-        if coded.is_key or jumps_back:
+        is_torn = clock.is_torn_before(coded, trouble)
+        if coded.is_key or is_torn:
             if gop is not None:
                 yield gop
-            # Where the clock jumps back another recording begins: it too can be decoded from its first key frame on.
-            gop, gop_bytes = (Gop([coded]), len(payload)) if coded.is_key else (None, 0)
+            follows_loss = is_torn or (gop is None and clock.has_begun)
+            gop, gop_bytes = (Gop([coded], follows_loss), len(payload)) if coded.is_key else (None, 0)
+            clock.has_begun |= coded.is_key
         elif gop is not None:
             gop.packets.append(coded)
             gop_bytes += len(payload)
@@ -89,16 +102,87 @@ def read_gops(container: av.container.InputContainer, stream: av.VideoStream, fi
         yield gop
 
 
-def packets_of(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[av.VideoStream]]:
-    """The stream's packets up to its end, or up to where the container breaks off."""
-    packets = container.demux(stream)
-    while True:
-        try:
+class Trouble:
+    """Complaints of a container that is being read: damaged, broken off."""
+
+    def __init__(self) -> None:
+        self._n_quiet: int | None = None
+        """Packets read since the last complaint; None when there was none."""
+
+    @property
+    def is_recent(self) -> bool:
+        return self._n_quiet is not None and self._n_quiet <= TROUBLE_PACKETS
+
+    def complained(self) -> None:
+        self._n_quiet = 0
+
+    def quiet(self) -> None:
+        """A packet came without complaint."""
+        if self._n_quiet is not None:
+            self._n_quiet += 1
+
+
+class _Clock:
+    """Watches the times of packets for where a stream was torn."""
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        self._time_base = float(stream.time_base or 0)
+        self._last_dts: int | None = None
+        self._latest_pts: int | None = None
+        self.has_begun = False
+        """A key frame has been seen."""
+
+    def is_torn_before(self, packet: Packet, trouble: Trouble) -> bool:
+        """Whether this packet does not go on from the one before it."""
+        last_dts, latest_pts = self._last_dts, self._latest_pts
+        self._last_dts, self._latest_pts = packet.dts, max(packet.pts, latest_pts or packet.pts)
+        if last_dts is not None and packet.dts is not None and packet.dts < last_dts:
+            self._latest_pts = packet.pts
+            return True
+        # Not by decoding times: where the container has none, they are made up, and grow smoothly over a hole.
+        is_hole = latest_pts is not None and (packet.pts - latest_pts) * self._time_base > LOSS_S
+        return is_hole and trouble.is_recent
+
+
+def packets_of(
+    container: av.container.InputContainer, stream: av.VideoStream, trouble: Trouble | None = None
+) -> Iterator[av.Packet[av.VideoStream]]:
+    """The stream's packets up to its end, or up to where the container breaks off for good.
+
+    What the container complains of on the way is told to `trouble`; not to be asked for where decoder threads run,
+    which would log through the same lock. Raises OSError when the file cannot be read.
+    """
+    for _ in range(MAX_READ_ERRORS):
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None) if trouble is None else _heard(packets, container, trouble)
+            except av.error.FFmpegError as failure:
+                # A transport stream's demuxer says "try again" when it has looked for the next packet for long.
+                if isinstance(failure, OSError) and failure.errno != errno.EAGAIN:
+                    raise
+                if trouble is not None:
+                    trouble.complained()
+                break
+            if packet is None:
+                return
+            yield packet
+
+
+def _heard(
+    packets: Iterator[av.Packet[av.VideoStream]], container: av.container.InputContainer, trouble: Trouble
+) -> av.Packet[av.VideoStream] | None:
+    """The next packet, the log of the container's demuxer being listened to meanwhile."""
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)  # A complaint must be heard at every reading of the film, not at the first.
+    try:
+        with av.logging.Capture(local=True) as logs:
             packet = next(packets, None)
-        except av.error.FFmpegError as failure:
-            if isinstance(failure, OSError):
-                raise
-            return
-        if packet is None:
-            return
-        yield packet
+    finally:
+        av.logging.set_level(av.logging.PANIC)
+    is_damaged = packet is not None and packet.is_corrupt  # What a transport stream says instead of logging.
+    if is_damaged or any(name == container.format.name for _, name, _ in logs):
+        trouble.complained()
+    else:
+        trouble.quiet()
+    return packet

@@ -183,7 +183,8 @@ class _Extraction:
 
         def tasks() -> Iterator[ScanTask]:
             for number, span in enumerate(self._spans() if in_chunks else [None]):
-                in_work[number] = ScanTask(self._film, span, self._settings, self._temp, FIRST_READER)
+                threads = self._threads(is_whole=span is None)
+                in_work[number] = ScanTask(self._film, span, self._settings, self._temp, FIRST_READER, threads)
                 yield in_work[number]
 
         for number, event in self._pool.run(tasks()):
@@ -233,7 +234,8 @@ class _Extraction:
         for pick in self._missing.values():
             # It decoded when it was scanned and not since: disk or decoder has changed its mind.
             reason = f"frame {pick.frame_index} could not be read again"
-            self._failed.append(FailedRange(start_s=pick.time_s, end_s=pick.time_s, reason=reason))
+            end_s = pick.time_s + (1 / self._film.fps if self._film.fps else 0.0)
+            self._failed.append(FailedRange(start_s=pick.time_s, end_s=end_s, reason=reason))
 
     def _stages_s(self, scan: Scan) -> Counter[str]:
         """Seconds by stage, over all workers and passes."""
@@ -287,7 +289,12 @@ class _Extraction:
                 yield self._repair_task(chunk, scan.readers[chunk.number], of_chunk)
 
     def _repair_task(self, chunk: Chunk | None, reader: str, wanted: list[int]) -> RepairTask:
-        return RepairTask(self._film, chunk, self._settings, self._temp, reader, frozenset(wanted))
+        threads = self._threads(is_whole=chunk is None)
+        return RepairTask(self._film, chunk, self._settings, self._temp, reader, frozenset(wanted), threads)
+
+    def _threads(self, *, is_whole: bool) -> int:
+        """A film that is read whole keeps one worker busy and leaves the others' cores to its decoder."""
+        return self._pool.n_workers if is_whole else 1
 
 
 class _Teller:

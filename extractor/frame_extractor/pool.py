@@ -22,7 +22,7 @@ from typing import Self
 
 import cv2
 
-from frame_extractor.errors import WorkerFault
+from frame_extractor.errors import WorkerFault, WorkersKilled
 from frame_extractor.readers.fallback import LAST_READER
 from frame_extractor.signals import held, leave_endings_to_parent
 from frame_extractor.tasks import Message, Task
@@ -32,8 +32,12 @@ AHEAD = 2
 """Tasks held ready beside the ones being worked on, so that no worker waits for the feeder."""
 SILENCE_S = 180.0
 """A worker that says nothing for this long hangs. The slowest chunk seen took a tenth of it."""
-DEATHS_TO_FALL_BACK = 2
-DEATHS_TO_GIVE_UP = 3
+CRASHES = frozenset({-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL, -signal.SIGTRAP})
+"""How a decoder that meets a bad film ends its process. Any other death is somebody else's doing."""
+CRASHES_TO_FALL_BACK = 2
+CRASHES_TO_GIVE_UP = 3
+KILLS_TO_GIVE_UP = 4
+"""Of one task, whose film is not to blame for them."""
 PR_SET_PDEATHSIG = 1
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 NEVER = 1 << 30
@@ -52,7 +56,7 @@ class Restarted:
 
 @dataclass(frozen=True)
 class GivenUp:
-    """It killed every worker it was given to."""
+    """Its decoding crashed or hung every worker it was given to."""
 
     reason: str
 
@@ -65,7 +69,7 @@ class WorkerPool:
 
     def __init__(self, n_workers: int) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._n_workers = n_workers
+        self.n_workers = n_workers
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -73,7 +77,7 @@ class WorkerPool:
         resource_tracker.ensure_running()
         try:
             with held():
-                self._workers.extend(_Worker(self._context) for _ in range(self._n_workers))
+                self._workers.extend(_Worker(self._context) for _ in range(self.n_workers))
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
@@ -88,7 +92,8 @@ class WorkerPool:
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Event]]:
         """(number of the task in `tasks`, what happened to it), as it happens. Takes tasks only as they are needed.
 
-        Raises what a worker could not handle: OSError as it was, anything else as WorkerFault.
+        Raises what a worker could not handle: OSError as it was, anything else as WorkerFault; WorkersKilled when they
+        do not live long enough.
         """
         waiting = deque[_Assignment]()
         source = enumerate(tasks)
@@ -119,7 +124,7 @@ class WorkerPool:
         now = time.monotonic()
         for worker in busy:
             if worker.connection not in heard and now - worker.heard_at > SILENCE_S:
-                worker.kill()
+                worker.kill_hung()
         return [worker for worker in busy if worker.connection in heard or not worker.is_alive()]
 
     def _hear(self, worker: _Worker, waiting: deque[_Assignment]) -> Iterator[tuple[int, Event]]:
@@ -143,9 +148,12 @@ class WorkerPool:
         exit_code = worker.end(at_once=True)
         with held():
             self._workers[self._workers.index(worker)] = _Worker(self._context)
-        again = assignment.after_death()
-        if again.deaths >= DEATHS_TO_GIVE_UP:
-            yield assignment.number, GivenUp(f"its decoder died or hung {again.deaths} times (last exit {exit_code})")
+        is_films_fault = worker.has_hung or exit_code in CRASHES
+        again = assignment.after_crash() if is_films_fault else assignment.after_kill()
+        if again.kills >= KILLS_TO_GIVE_UP:
+            raise WorkersKilled(exit_code)
+        if again.crashes >= CRASHES_TO_GIVE_UP:
+            yield assignment.number, GivenUp(f"its decoder crashed or hung {again.crashes} times (last {exit_code})")
         else:
             waiting.appendleft(again)
             yield assignment.number, Restarted()
@@ -157,12 +165,16 @@ class _Assignment:
 
     number: int
     task: Task
-    deaths: int = 0
+    crashes: int = 0
+    kills: int = 0
 
-    def after_death(self) -> _Assignment:
-        deaths = self.deaths + 1
-        task = replace(self.task, first_reader=LAST_READER) if deaths >= DEATHS_TO_FALL_BACK else self.task
-        return _Assignment(self.number, task, deaths)
+    def after_crash(self) -> _Assignment:
+        crashes = self.crashes + 1
+        task = replace(self.task, first_reader=LAST_READER) if crashes >= CRASHES_TO_FALL_BACK else self.task
+        return replace(self, task=task, crashes=crashes)
+
+    def after_kill(self) -> _Assignment:
+        return replace(self, kills=self.kills + 1)
 
 
 class _Worker:
@@ -175,6 +187,7 @@ class _Worker:
         theirs.close()
         self.assignment: _Assignment | None = None
         self.heard_at = time.monotonic()
+        self.has_hung = False
 
     def begin(self, assignment: _Assignment) -> None:
         self.assignment = assignment
@@ -190,7 +203,8 @@ class _Worker:
     def is_alive(self) -> bool:
         return self._process.is_alive()
 
-    def kill(self) -> None:
+    def kill_hung(self) -> None:
+        self.has_hung = True
         self._process.kill()
         self._process.join()
 

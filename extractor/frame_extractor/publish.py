@@ -160,12 +160,18 @@ class Publisher:
         self._journal.close()
 
     def give_up(self, *, for_good: bool) -> None:
-        """The film failed. What is in `frames/` stays, noted in the journal; `for_good` frees an unused folder."""
-        if for_good and not self._journal.names():
-            self._journal.forget()
-            if self.folder:
-                with contextlib.suppress(OSError):
-                    (self._layout.frames_dir / self.folder).rmdir()
+        """The film failed. What is in `frames/` stays, noted in the journal, for the next attempt to replace.
+
+        `for_good`: there is none. Images that no manifest lists are gone, and the film's folder is free.
+        """
+        if not for_good:
+            return
+        for file in self._journal.names() - self._listed:
+            (self._layout.frames_dir / file).unlink(missing_ok=True)
+        self._journal.forget()
+        if self.folder:
+            with contextlib.suppress(OSError):
+                (self._layout.frames_dir / self.folder).rmdir()
 
 
 def claims(layout: OutputLayout) -> dict[str, str]:

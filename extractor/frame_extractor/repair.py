@@ -8,12 +8,12 @@ from frame_extractor.errors import ReadFailed
 from frame_extractor.readers import Frame
 from frame_extractor.readers.fallback import readers_from
 from frame_extractor.readers.pyav import read_whole
-from frame_extractor.scan import WriteFrame
+from frame_extractor.scan import SIGN_OF_LIFE_FRAMES, WriteFrame
 from frame_extractor.stopwatch import Stopwatch
-from frame_extractor.tasks import RepairDone, RepairTask, Written
+from frame_extractor.tasks import Advanced, RepairDone, RepairTask, Written
 
 
-def repair(task: RepairTask, write_frame: WriteFrame) -> Iterator[Written | RepairDone]:
+def repair(task: RepairTask, write_frame: WriteFrame) -> Iterator[Written | Advanced | RepairDone]:
     """One message for every wanted frame that decodes, then RepairDone. Decodes no further than the last of them."""
     clock = Stopwatch()
     wanted = set(task.wanted)
@@ -22,6 +22,8 @@ def repair(task: RepairTask, write_frame: WriteFrame) -> Iterator[Written | Repa
         try:
             for frame in clock.timed("decode", frames):
                 n_decoded += 1
+                if n_decoded % SIGN_OF_LIFE_FRAMES == 0:
+                    yield Advanced(0.0)
                 if frame.index in wanted:
                     wanted.discard(frame.index)
                     with clock.stage("encode"):
@@ -37,7 +39,7 @@ def repair(task: RepairTask, write_frame: WriteFrame) -> Iterator[Written | Repa
 
 def _readings(task: RepairTask) -> Iterator[Iterator[Frame]]:
     if task.chunk is None:
-        yield read_whole(task.film)
+        yield read_whole(task.film, task.threads)
         return
     for reader in readers_from(task.first_reader):
         yield reader.read(task.film, task.chunk)

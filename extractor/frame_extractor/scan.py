@@ -24,8 +24,8 @@ from frame_extractor.spans import Span
 from frame_extractor.stopwatch import Stopwatch
 from frame_extractor.tasks import Advanced, ScanPart, ScanTask, Voided, Written
 
-WHOLE_FILM_STRETCH = 240
-"""Frames of a film read whole between two messages of progress."""
+SIGN_OF_LIFE_FRAMES = 120
+"""Frames decoded between two messages at most: a worker that says nothing for long is taken for hung."""
 FIRST_FRAME_REACH_S = 0.5
 """How far before a span's first sample the one before it may lie: an interval that began in between is its."""
 
@@ -61,6 +61,8 @@ def _scan_chunks(
 ) -> Generator[Written | Advanced, None, tuple[int, ReadFailed] | None]:
     """Scans the chunks with these readers; returns the number of the first that its reader failed on, and how."""
     for chunk in span.chunks:
+        if chunk.lost_before is not None:
+            scanner.miss(chunk.lost_before)
         try:
             if readers[chunk.number] == NO_READER:
                 scanner.skip(chunk, reasons[chunk.number])
@@ -68,6 +70,8 @@ def _scan_chunks(
                 yield from scanner.scan_chunk(chunk, readers[chunk.number])
         except ReadFailed as failure:
             return chunk.number, failure
+        if chunk.lost_after is not None:
+            scanner.miss(chunk.lost_after)
         yield Advanced(chunk.end_s - chunk.start_s)
     return None
 
@@ -78,12 +82,12 @@ def _scan_whole(
     scanner = _Scanner(task, write_frame, clock, starts_like_a_cut=True)
     told_s = 0.0
     n_frames = 0
-    for frame in clock.timed("decode", read_whole(task.film)):
+    for frame in clock.timed("decode", read_whole(task.film, task.threads)):
         if frame.follows_damage and n_frames:
             scanner.miss(FailedRange(start_s=scanner.last_s, end_s=frame.time_s, reason="damaged packets"))
         yield from scanner.add(frame.index, frame)
         n_frames += 1
-        if n_frames % WHOLE_FILM_STRETCH == 0:
+        if n_frames % SIGN_OF_LIFE_FRAMES == 0:
             yield Advanced(frame.time_s - told_s)
             told_s = frame.time_s
     yield from scanner.finish(ends_like_a_cut=True)
@@ -116,7 +120,7 @@ class _Scanner:
     def last_s(self) -> float:
         return self._times_s[-1] if self._times_s else 0.0
 
-    def scan_chunk(self, chunk: Chunk, reader: str) -> Iterator[Written]:
+    def scan_chunk(self, chunk: Chunk, reader: str) -> Iterator[Written | Advanced]:
         """Takes a chunk's frames; what it should hold and does not give is noted as missing."""
         samples = chunk.samples
         nth = 0
@@ -128,6 +132,8 @@ class _Scanner:
                 self.miss(_failed(samples[missing_from][1], frame.time_s))
             yield from self.add(chunk.first_sample + nth, frame)
             nth += 1
+            if nth % SIGN_OF_LIFE_FRAMES == 0:
+                yield Advanced(0.0)
         if nth < len(samples):
             self.miss(_failed(samples[nth][1], chunk.end_s))
 

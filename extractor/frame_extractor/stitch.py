@@ -38,7 +38,9 @@ class Scan:
     def failed_fraction(self) -> float:
         """Share of the film's time that could not be decoded."""
         missing_s = sum(failed.end_s - failed.start_s for failed in self.failed)
-        return missing_s / self.end_s if self.end_s > 0 else 0.0
+        # A file may break off long before its film does.
+        total_s = max([self.end_s, *(failed.end_s for failed in self.failed)])
+        return missing_s / total_s if total_s > 0 else 0.0
 
 
 class Stitcher:

@@ -26,6 +26,8 @@ class ScanTask:
     """Where images go, each under the number of its frame."""
     first_reader: str
     """The reader to begin with."""
+    threads: int = 1
+    """Decoder threads, for a film that is read whole and by one worker alone."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class RepairTask:
     """The one that read the chunk when it was scanned: the same pictures again."""
     wanted: frozenset[int]
     """Frame indices."""
+    threads: int = 1
 
 
 Task = ScanTask | RepairTask
@@ -58,7 +61,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Advanced:
-    """So much more film is scanned."""
+    """So much more film is scanned; 0 says no more than that the worker lives."""
 
     seconds: float
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, Mode, Quality, Sampling
-from frame_extractor.errors import NotAFilm, TooMuchFailed
+from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
 from frame_extractor.names import image_name
 from frame_extractor.pipeline import FilmProgress, Picture, extract_film
 from tests.films import FilmPlan, read_barcode, write_film
@@ -88,6 +90,16 @@ def extract(
     return Outcome(result, images, frames, sizes, subsampling, told)
 
 
+def workers_of(runner: psutil.Process) -> list[psutil.Process]:
+    """Its living worker processes."""
+    found = []
+    for child in runner.children():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
 def frame_of(name: str) -> int:
     """The frame index in an image's name."""
     return int(name.split("_frame")[1][:6])
@@ -148,14 +160,34 @@ def test_killed_workers_change_no_byte(film: Path, undisturbed: Outcome, tmp_pat
 
     def kill_one(_: FilmProgress) -> None:
         if len(killed) < 3:
-            for child in psutil.Process().children():
-                if child.pid not in killed and "spawn_main" in " ".join(child.cmdline()):
+            for child in workers_of(psutil.Process()):
+                if child.pid not in killed:
                     os.kill(child.pid, signal.SIGKILL)
                     killed.add(child.pid)
                     return
 
     assert extract(film, tmp_path / "temp", on_progress=kill_one).images == undisturbed.images
     assert len(killed) == 3
+
+
+def test_workers_that_are_killed_again_and_again_are_not_the_films_fault(film: Path, tmp_path: Path) -> None:
+    """The kernel takes them when memory is short: the attempt ends, and may be tried again."""
+    is_over = threading.Event()
+
+    def kill_all() -> None:
+        while not is_over.wait(0.05):
+            for child in workers_of(psutil.Process()):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+
+    killer = threading.Thread(target=kill_all)
+    killer.start()
+    try:
+        with pytest.raises(WorkersKilled, match="killed from outside"):
+            extract(film, tmp_path / "temp")
+    finally:
+        is_over.set()
+        killer.join()
 
 
 def test_no_worker_outlives_an_extraction_that_is_broken_off(film: Path, tmp_path: Path) -> None:
@@ -170,7 +202,7 @@ def test_no_worker_outlives_an_extraction_that_is_broken_off(film: Path, tmp_pat
 
     with pytest.raises(BrokenOff):
         extract(film, tmp_path / "temp", on_progress=break_off)
-    assert [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())] == []
+    assert workers_of(psutil.Process()) == []
 
 
 def test_reference_and_exact_sampling_find_the_same_shots(film: Path, undisturbed: Outcome, tmp_path: Path) -> None:

@@ -142,6 +142,43 @@ def zeroed(content: bytes) -> bytes:
     return content[:middle] + bytes(5000) + content[middle + 5000 :]
 
 
+@pytest.mark.parametrize("container", ["mkv", "ts"])
+def test_film_lost_in_the_middle_of_a_file_is_told(tmp_path: Path, container: str) -> None:
+    """A download with a hole: two stretches of true frames, and between them the time that is missing. Every time."""
+    path = tmp_path / f"film.{container}"
+    content = write_film(path, OPEN_GOPS).read_bytes()
+    third = len(content) // 3 // TS_PACKET * TS_PACKET
+    path.write_bytes(content[:third] + bytes(third) + content[2 * third :])
+    film = open_film(path)
+    lost, again = (
+        [chunk.lost_before for chunk in read_chunks(film, Sampling.EXACT) if chunk.lost_before is not None]
+        for _ in range(2)
+    )
+    assert lost == again
+    assert len(lost) == 1
+    assert lost[0].end_s - lost[0].start_s > 1
+    frames = list(frames_of(film))
+    behind = [read_barcode(frame.pixels) for frame in frames if frame.time_s > lost[0].end_s - 0.01]
+    assert behind == list(range(behind[0], OPEN_GOPS.n_frames))
+
+
+def test_film_lost_at_the_end_of_a_file_is_told(tmp_path: Path) -> None:
+    """A download that broke off; its header still says how long the film is."""
+    path = write_film(tmp_path / "film.mkv", OPEN_GOPS)
+    path.write_bytes(cut_off(path.read_bytes()))
+    chunks = list(read_chunks(open_film(path), Sampling.EXACT))
+    assert [chunk.lost_after is not None for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert chunks[-1].lost_after is not None
+    assert chunks[-1].lost_after.end_s == pytest.approx(OPEN_GOPS.n_frames / OPEN_GOPS.fps, abs=0.1)
+
+
+def test_a_pause_is_not_a_loss(tmp_path: Path) -> None:
+    """Frames of varying length in a sound file."""
+    plan = FilmPlan(options=OPEN_GOPS.options, fps=1, n_frames=60, is_vfr=True)
+    chunks = list(read_chunks(open_film(write_film(tmp_path / "film.mkv", plan)), Sampling.EXACT))
+    assert all(chunk.lost_before is None and chunk.lost_after is None for chunk in chunks)
+
+
 @pytest.mark.parametrize("container", ["mkv", "ts", "avi", "flv"])
 @pytest.mark.parametrize("damage", [cut_off, zeroed])
 def test_a_damaged_file_is_no_crash(tmp_path: Path, container: str, damage: Callable[[bytes], bytes]) -> None:

@@ -47,7 +47,7 @@ class FakeEngine:
         workers: int,  # noqa: ARG002 - as the pipeline is called
         temp: Path,
         publish: Callable[[Picture], None],
-        begin_again: Callable[[], None],
+        begin_again: Callable[[], None],  # noqa: ARG002 - as the pipeline is called
         report: Callable[[FilmProgress], None],
     ) -> FilmResult:
         self.extracted.append(film.name)

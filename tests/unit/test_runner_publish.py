@@ -199,10 +199,22 @@ def test_film_that_failed_for_good_without_a_picture_frees_its_folder(layout: Ou
     assert not (layout.frames_dir / "Ep2.mkv").exists()
 
 
-def test_film_that_failed_for_good_with_pictures_keeps_them_and_its_folder(layout: OutputLayout) -> None:
+def test_film_that_failed_for_good_takes_its_pictures_away(layout: OutputLayout) -> None:
+    """No manifest lists them, and nobody is to train on a film that was rejected; what others put there stays."""
     attempt = Attempt(layout, 1, folder="Ep2.mkv")
     attempt.publish([0], b"new")
+    caption = layout.frames_dir / "Ep2.mkv" / "note.txt"
+    caption.write_text("mine")
     attempt.publisher.give_up(for_good=True)
+    assert claims(layout) == {}
+    assert names(layout, "Ep2.mkv") == {"note.txt"}
+
+
+def test_film_that_may_be_tried_again_keeps_its_pictures_and_folder(layout: OutputLayout) -> None:
+    """The next attempt puts its own in their place."""
+    attempt = Attempt(layout, 1, folder="Ep2.mkv")
+    attempt.publish([0], b"new")
+    attempt.publisher.give_up(for_good=False)
     assert claims(layout) == {FINGERPRINT: "Ep2.mkv"}
     assert names(layout, "Ep2.mkv") == {name(0)}
 

@@ -41,7 +41,7 @@ class PyavReader:
                     yield Frame(chunk.frame_indices[nth], chunk.times_s[nth], _upright_rgb(film, frame))
 
 
-def read_whole(film: Film) -> Iterator[Frame]:
+def read_whole(film: Film, threads: int = 1) -> Iterator[Frame]:
     """Every frame of a film that cannot be cut into chunks, in order, numbered as they are shown.
 
     Slow, and exact for whatever FFmpeg decodes from the beginning.
@@ -49,6 +49,7 @@ def read_whole(film: Film) -> Iterator[Frame]:
     with open_container(film.path) as container:
         stream = container.streams[film.stream_index]
         assert isinstance(stream, av.VideoStream)
+        stream.codec_context.thread_count = threads
         stream.thread_type = "AUTO"
         clock = _FilmClock(film)
         decoded = _decoded(container, stream, None if film.has_times else clock)
