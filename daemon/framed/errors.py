@@ -112,7 +112,8 @@ class NoSuchProject(FramedError):
 
     def __init__(self, name: str, raw_videos: Path, known: Iterable[str]) -> None:
         self.name = name
-        known = tuple(known)
+        # One whose folder is gone may still be known.
+        known = tuple(each for each in known if each != name)
         self.nearest = nearest(name, known)
         super().__init__(f"no project {name!r} in {raw_videos}{self._hint(raw_videos, sorted(known))}")
 

@@ -20,7 +20,7 @@ from framed.errors import Exit, FramedError
 from framed.model.project import FrameExtraction, Overrides
 from framed.places import Places
 from framed.policy.shares import Budget, budget, share
-from framed.scan import SeenFilm, films_of, fingerprint_of, read_results, scan_raw_videos
+from framed.scan import SeenFilm, films_of, fingerprint_of, project_names, read_results
 
 ESTIMATE_TIMEOUT_S: Final = 600.0
 """For opening every film of a project, which may lie on a slow network."""
@@ -50,7 +50,7 @@ def preview(places: Places, names: tuple[str, ...], overrides: Overrides, *, for
 
 
 def _project(places: Places, settings: Settings, name: str, overrides: Overrides, *, force: bool) -> _Project:
-    films = films_of(name, places.raw_videos, lambda: scan_raw_videos(places.raw_videos).projects)
+    films = films_of(name, places.raw_videos, lambda: project_names(places.raw_videos))
     job = resolve(settings, places, name, overrides)
     found = None if force else read_results(job.frames_dir)
     done = (film.path for film in films if found is not None and found.has(fingerprint_of(film), job.extraction))

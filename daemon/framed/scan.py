@@ -79,10 +79,15 @@ class _ResultsFile(msgspec.Struct, frozen=True):
     films: tuple[FilmResult, ...] = ()
 
 
+def project_names(raw_videos: Path) -> list[str]:
+    """The folders in raw_videos that are projects, by name. Raises OSError."""
+    return sorted(entry.name for entry in _entries(raw_videos) if _is_project(entry))
+
+
 def scan_raw_videos(raw_videos: Path) -> Scan:
     """Every project folder and its films. An unreadable raw_videos is a problem: its disk may be away."""
     try:
-        names = sorted(entry.name for entry in _entries(raw_videos) if _is_project(entry))
+        names = project_names(raw_videos)
     except OSError as failed:
         return Scan({}, f"{raw_videos} cannot be read: {failed.strerror}")
     projects: dict[str, tuple[SeenFilm, ...] | None] = {}
@@ -119,17 +124,31 @@ def readable_films(folder: Path) -> tuple[SeenFilm, ...]:
 
 
 def films_of(name: str, raw_videos: Path, known: Callable[[], Iterable[str]]) -> tuple[SeenFilm, ...]:
-    """The films of the project that a person has named; 1 or more.
-
-    Raises NoSuchProject, with what is near to it in `known`, NoFilm, and Refused as above.
-    """
-    folder = raw_videos / name
-    if not is_one_name(name) or not os.path.isdir(folder):
-        raise NoSuchProject(name, raw_videos, known())
+    """The films of the project that a person has named; 1 or more. Raises as the next one, and NoFilm."""
+    folder = folder_of(name, raw_videos, known)
     films = readable_films(folder)
     if not films:
         raise NoFilm(folder, FILM_SUFFIXES)
     return films
+
+
+def folder_of(name: str, raw_videos: Path, known: Callable[[], Iterable[str]]) -> Path:
+    """The folder of the project that a person has named, which is there.
+
+    Raises NoSuchProject, with what is near to it in `known`, and Refused when its disk seems to be away: raw_videos
+    cannot be read, or is empty although something is known.
+    """
+    folder = raw_videos / name
+    if is_one_name(name) and os.path.isdir(folder):
+        return folder
+    try:
+        is_empty = not project_names(raw_videos)
+    except OSError as failed:
+        raise Refused(f"{raw_videos} cannot be read: {failed.strerror}; is its disk mounted?") from None
+    others = tuple(known())
+    if others and is_empty:
+        raise Refused(f"{raw_videos} is empty; is its disk mounted?")
+    raise NoSuchProject(name, raw_videos, others)
 
 
 def fingerprint_of(film: SeenFilm) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -30,14 +31,14 @@ from framed.control.messages import (
     Submitted,
 )
 from framed.control.report import Report
-from framed.errors import FramedError, NoSuchProject, Refused, is_one_name
+from framed.errors import FramedError, Refused
 from framed.intake import options_of
 from framed.ledger import Ledger, NewJob, ProjectBusy
 from framed.model.job import Job, Options, Queued, Running, Verdict
 from framed.model.values import as_written
 from framed.places import Places
 from framed.policy.lifecycle import CancelAsked, Changed, Event, IllegalEvent
-from framed.scan import films_of, fingerprint_of, read_results, readable_films
+from framed.scan import films_of, fingerprint_of, folder_of, read_results, readable_films
 from framed.supervise import Supervisor
 from framed.threads import in_own_thread
 from framed.watch import Watcher
@@ -93,6 +94,8 @@ class Handlers:
         self._report = report
         self._shut_down = shut_down
         self._changing = anyio.Lock()
+        self._looked = anyio.Event()
+        watcher.listen(self._tell_looked)
 
     async def hello(self, params: Hello) -> HelloReply:
         if params.protocol.partition(".")[0] != PROTOCOL.partition(".")[0]:
@@ -101,6 +104,8 @@ class Handlers:
 
     async def status(self, params: Status) -> StatusReply:
         names = await self._known(params.projects)
+        if params.look:
+            await self._look()
         return self._report.status(names or sorted(self._report.project_names()))
 
     async def submit(self, params: Submit) -> SubmitReply:
@@ -191,14 +196,31 @@ class Handlers:
             while any(self._ledger.is_open(job.id) for job in jobs):
                 await self._ledger.change()
 
+    async def _look(self) -> None:
+        """The catalog is of a look that began after this was called. Raises Refused as `_on_disk`."""
+        asked_at_s = time.monotonic()
+        self._watcher.look_now()
+        try:
+            with anyio.fail_after(DISK_PATIENCE_S):
+                while self._watcher.catalog.looked_at_s < asked_at_s:
+                    await self._looked.wait()
+        except TimeoutError:
+            raise self._disk_silent() from None
+
+    def _tell_looked(self) -> None:
+        self._looked.set()
+        self._looked = anyio.Event()
+
+    def _disk_silent(self) -> Refused:
+        return Refused(f"{self._places.raw_videos} does not answer; is its disk there?")
+
     async def _known(self, projects: Iterable[str]) -> tuple[str, ...]:
-        """The projects, each once. Raises NoSuchProject for one that neither was ever seen nor is there now."""
+        """The projects, each once. Raises as `folder_of` for one that neither was ever seen nor is there now."""
         names = tuple(dict.fromkeys(projects))
         known = self._report.project_names()
         for name in names:
-            folder = self._places.films_dir(name)
-            if name not in known and not (is_one_name(name) and await self._on_disk(folder.is_dir)):
-                raise NoSuchProject(name, self._places.raw_videos, known)
+            if name not in known:
+                await self._on_disk(folder_of, name, self._places.raw_videos, lambda: known)
         return names
 
     async def _on_disk(self, call: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
@@ -207,7 +229,7 @@ class Handlers:
             with anyio.fail_after(DISK_PATIENCE_S):
                 return await in_own_thread(call, *arguments)
         except TimeoutError:
-            raise Refused(f"{self._places.raw_videos} does not answer; is its disk there?") from None
+            raise self._disk_silent() from None
 
     def _find(self, name: str, params: Submit, known: Iterable[str]) -> _Found:
         """Raises NoSuchProject, NoFilm, Refused, SettingsError. Blocking."""
