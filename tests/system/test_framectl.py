@@ -373,6 +373,17 @@ def test_wait_gives_failure_cancellation_and_time_out_their_codes(running: Site)
     assert (again.returncode, again.stdout) == (0, "slow: nothing of it is queued or running\n")
 
 
+def test_wait_sees_the_film_that_was_copied_the_moment_before(site: Site) -> None:
+    """The daemon looks before an end is believed, however seldom it looks by itself."""
+    seldom = "scan_interval_s: 5, settle_s: 0, settle_scans: 1, force_polling: true"
+    (site.root / "configs" / "framed.yaml").write_text(f"watch: {{{seldom}}}\n")
+    site.film("series", name="e01.mkv")
+    site.start()
+    assert site.ctl("wait", "series").returncode == 0
+    site.film("series", name="e02.mkv")
+    assert "series COMPLETE, 2 frames" in site.ctl("wait", "series").stdout
+
+
 def test_wait_survives_a_restart_of_the_daemon(running: Site) -> None:
     """It says that the daemon is away and that it is back, and ends with the film's result."""
     gate = running.folder / "gate"

@@ -103,6 +103,8 @@ class CancelReply(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     projects: tuple[str, ...] = ()
     """Empty for all."""
+    look: bool = False
+    """Look for films first: the answer knows of every film that lay there when it was asked for."""
 
 
 class ProjectState(enum.Enum):

@@ -7,8 +7,8 @@ from typing import Final
 
 import click
 
-from framed.control.messages import ProjectState, ProjectStatus, Status, StatusReply
-from framed.ctl.client import connect
+from framed.control.messages import ErrorCode, ProjectState, ProjectStatus, Status, StatusReply
+from framed.ctl.client import CallFailed, connect
 from framed.ctl.terminal import printable
 from framed.errors import DaemonUnreachable, Exit
 from framed.places import Places
@@ -33,6 +33,9 @@ def wait_for(places: Places, projects: tuple[str, ...], timeout_s: float | None)
                     why = project.reason or "nobody has submitted it"
                     click.echo(f"framectl: {project.name} is NEW ({why}); waiting all the same", err=True)
                 latest[project.name] = project
+            seen_over = tuple(name for name in open_ones if name in latest and latest[name].state.is_terminal)
+            for project in _looked_at(places, seen_over):
+                latest[project.name] = project
                 if project.state.is_terminal:
                     ended[project.name] = project.state
                     _tell_end(project)
@@ -54,9 +57,23 @@ def wait_for(places: Places, projects: tuple[str, ...], timeout_s: float | None)
         time.sleep(POLL_S if deadline is None else min(POLL_S, max(0.0, deadline - time.monotonic())))
 
 
-def _status(places: Places, projects: tuple[str, ...]) -> tuple[ProjectStatus, ...]:
+def _status(places: Places, projects: tuple[str, ...], *, look: bool = False) -> tuple[ProjectStatus, ...]:
     with connect(places) as daemon:
-        return daemon.call("status", Status(projects=projects), StatusReply).projects
+        return daemon.call("status", Status(projects=projects, look=look), StatusReply).projects
+
+
+def _looked_at(places: Places, projects: tuple[str, ...]) -> tuple[ProjectStatus, ...]:
+    """How projects that seem to have ended are doing after one more look at their films: a film that has just been
+    copied makes the end of an earlier one no end. None of them while the disk does not answer.
+    """
+    if not projects:
+        return ()
+    try:
+        return _status(places, projects, look=True)
+    except CallFailed as failed:
+        if failed.code != ErrorCode.REFUSED:
+            raise
+        return ()
 
 
 def _tell_end(project: ProjectStatus) -> None:
