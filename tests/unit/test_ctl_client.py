@@ -8,10 +8,20 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from framed.control import wire
-from framed.control.messages import ErrorCode, HelloReply, MachineStatus, SlotsStatus, Status, StatusReply
+from framed.control.messages import (
+    ErrorCode,
+    HelloReply,
+    MachineStatus,
+    ProjectState,
+    ProjectStatus,
+    SlotsStatus,
+    Status,
+    StatusReply,
+)
 from framed.ctl import client
 from framed.ctl.client import CallFailed, connect
 from framed.errors import DaemonUnreachable, Exit
@@ -71,6 +81,16 @@ def test_daemon_of_a_later_minor_version_is_understood(serve: Serve) -> None:
         assert daemon.call("status", Status(), StatusReply) == STATUS
 
 
+def test_status_of_ten_thousand_projects_is_taken(serve: Serve) -> None:
+    """An answer may be far longer than a call."""
+    many = tuple(ProjectStatus(name=f"film {number}", state=ProjectState.NEW) for number in range(10_000))
+    status = msgspec.structs.replace(STATUS, projects=many)
+    answer = wire.reply(2, status)
+    assert len(answer) > 2 * wire.MAX_REQUEST_BYTES
+    with connect(serve(HELLO, answer)) as daemon:
+        assert daemon.call("status", Status(), StatusReply) == status
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -114,7 +134,7 @@ def test_error_of_the_daemon_has_its_exit_code_and_its_words(serve: Serve, code:
         ([b'{"jsonrpc": "2.0"'], "closed the connection without an answer"),
         ([b"\x00\xff\n"], "gave an answer that is not understood"),
         ([b'{"jsonrpc":"2.0","id":1,"result":{"protocol":5}}\n'], "gave an answer that is not understood"),
-        ([b"x" * (wire.MAX_FRAME_BYTES + 100)], "gave an answer that is not understood"),
+        ([b"x" * (wire.MAX_REPLY_BYTES + 100)], "gave an answer that is not understood"),
         ([None], "did not answer within 0 s"),
     ],
 )

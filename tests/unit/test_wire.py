@@ -29,12 +29,22 @@ def test_answers_survive_the_wire() -> None:
 
 
 def test_error_that_quotes_a_megabyte_still_fits_a_frame() -> None:
-    assert len(wire.error(1, ErrorCode.INVALID_PARAMS, "x" * wire.MAX_FRAME_BYTES)) < 10_000
+    assert len(wire.error(1, ErrorCode.INVALID_PARAMS, "x" * wire.MAX_REQUEST_BYTES)) < 10_000
 
 
-def test_answer_that_does_not_fit_a_frame_is_an_error_here_not_there() -> None:
-    with pytest.raises(wire.WireError):
-        wire.reply(1, Submit(projects=("x" * wire.MAX_FRAME_BYTES,), key="k"))
+def test_answer_may_be_longer_than_any_call() -> None:
+    """Of many projects, say."""
+    long = Submit(projects=("x" * 2 * wire.MAX_REQUEST_BYTES,), key="k")
+    answer = wire.reply(1, long)
+    [line] = wire.LineBuffer(wire.MAX_REPLY_BYTES).feed(answer)
+    assert wire.decode_as(Submit, wire.decode_response(line).result) == long
+    with pytest.raises(wire.WireError, match=f"longer than {wire.MAX_REQUEST_BYTES} bytes"):
+        wire.request(1, "submit", long)
+
+
+def test_answer_that_no_client_takes_is_an_error_here_not_there() -> None:
+    with pytest.raises(wire.WireError, match=f"longer than {wire.MAX_REPLY_BYTES} bytes"):
+        wire.reply(1, Submit(projects=("x" * wire.MAX_REPLY_BYTES,), key="k"))
 
 
 def test_unreadable_request_is_answered_under_its_own_id_where_it_has_one() -> None:
@@ -68,7 +78,7 @@ def test_depth_is_no_way_to_end_the_daemon() -> None:
 def test_lines_are_the_same_however_the_stream_is_cut(contents: list[bytes], cuts: list[int]) -> None:
     lines = [line for content in contents if (line := content.replace(b"\n", b"").strip())]
     stream = b"".join(line + b"\n" for line in lines)
-    buffer = wire.LineBuffer()
+    buffer = wire.LineBuffer(wire.MAX_REQUEST_BYTES)
     found = []
     position = 0
     for n_bytes in cuts * (len(stream) + 1):
@@ -80,7 +90,7 @@ def test_lines_are_the_same_however_the_stream_is_cut(contents: list[bytes], cut
 
 @pytest.mark.parametrize("ending", [b"", b"\n"])
 def test_frame_that_is_too_long_is_refused_with_and_without_its_end(ending: bytes) -> None:
-    buffer = wire.LineBuffer()
-    assert buffer.feed(b"x" * wire.MAX_FRAME_BYTES + b"\n") == [b"x" * wire.MAX_FRAME_BYTES]
+    buffer = wire.LineBuffer(wire.MAX_REQUEST_BYTES)
+    assert buffer.feed(b"x" * wire.MAX_REQUEST_BYTES + b"\n") == [b"x" * wire.MAX_REQUEST_BYTES]
     with pytest.raises(wire.WireError):
-        buffer.feed(b"x" * (wire.MAX_FRAME_BYTES + 1) + ending)
+        buffer.feed(b"x" * (wire.MAX_REQUEST_BYTES + 1) + ending)

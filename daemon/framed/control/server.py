@@ -119,7 +119,7 @@ class Server:
             self._connections.discard(connection)
 
     async def _converse(self, connection: _Connection) -> None:
-        lines = wire.LineBuffer()
+        lines = wire.LineBuffer(wire.MAX_REQUEST_BYTES)
         greeted = False
         deadline_s = anyio.current_time() + HELLO_DEADLINE_S
         while True:

@@ -12,11 +12,13 @@ import msgspec
 
 from framed.control.messages import ErrorCode
 
-MAX_FRAME_BYTES: Final = 1 << 20
-"""Longest line, without its newline, that either side writes or accepts."""
+MAX_REQUEST_BYTES: Final = 1 << 20
+"""Longest call, without its newline, that is written or accepted: the daemon does not trust its clients."""
+MAX_REPLY_BYTES: Final = 1 << 26
+"""Longest answer, likewise: it grows with the number of projects."""
 
 _MAX_MESSAGE_CHARS: Final = 4000
-"""An error that quotes what it was sent must fit a frame itself."""
+"""Of an error, which may quote what it was sent."""
 
 RequestId = int | str
 T = TypeVar("T")
@@ -83,17 +85,18 @@ _response_decoder: Final = msgspec.json.Decoder(Response)
 
 def request(request_id: RequestId, method: str, params: msgspec.Struct) -> bytes:
     """One call as a line, newline included."""
-    return _line(Request(id=request_id, method=method, params=msgspec.Raw(_encoder.encode(params))))
+    return _line(Request(id=request_id, method=method, params=msgspec.Raw(_encoder.encode(params))), MAX_REQUEST_BYTES)
 
 
 def reply(request_id: RequestId, result: msgspec.Struct) -> bytes:
     """The answer to a call that succeeded, as a line."""
-    return _line(_Reply("2.0", request_id, result))
+    return _line(_Reply("2.0", request_id, result), MAX_REPLY_BYTES)
 
 
 def error(request_id: RequestId | None, code: ErrorCode, message: str, data: dict[str, object] | None = None) -> bytes:
     """The answer to a call that failed, or to bytes that were none (`request_id` None), as a line."""
-    return _line(_Error("2.0", request_id, ErrorBody(code=int(code), message=message[:_MAX_MESSAGE_CHARS], data=data)))
+    body = ErrorBody(code=int(code), message=message[:_MAX_MESSAGE_CHARS], data=data)
+    return _line(_Error("2.0", request_id, body), MAX_REPLY_BYTES)
 
 
 def decode_request(line: bytes) -> Request:
@@ -125,12 +128,14 @@ def decode_as(kind: type[T], raw: msgspec.Raw, request_id: RequestId | None = No
 
 
 class LineBuffer:
-    """Cuts a stream of bytes into lines and never holds more than one frame and the last `feed`."""
+    """Cuts a stream of bytes into lines and never holds more than one line and the last `feed`."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int) -> None:
+        """`max_bytes`: of a line, without its newline."""
+        self._max_bytes = max_bytes
         self._pending = bytearray()
         self._searched = 0
-        """So far no newline was found; a frame that drips in byte by byte must not cost its square."""
+        """So far no newline was found; a line that drips in byte by byte must not cost its square."""
 
     @property
     def is_empty(self) -> bool:
@@ -140,33 +145,33 @@ class LineBuffer:
     def feed(self, received: bytes) -> list[bytes]:
         """Every line that is now complete, without newlines; empty lines are left out.
 
-        Raises WireError when a line is longer than MAX_FRAME_BYTES: the stream cannot be read on after that.
+        Raises WireError when a line is too long: the stream cannot be read on after that.
         """
         self._pending += received
         lines = []
         start = 0
         while (end := self._pending.find(b"\n", max(start, self._searched))) >= 0:
-            if end - start > MAX_FRAME_BYTES:
-                raise _frame_too_long()
+            if end - start > self._max_bytes:
+                raise _too_long(self._max_bytes)
             line = bytes(self._pending[start:end]).strip()
             start = end + 1
             if line:
                 lines.append(line)
         del self._pending[:start]
         self._searched = len(self._pending)
-        if len(self._pending) > MAX_FRAME_BYTES:
-            raise _frame_too_long()
+        if len(self._pending) > self._max_bytes:
+            raise _too_long(self._max_bytes)
         return lines
 
 
-def _frame_too_long() -> WireError:
-    return WireError(ErrorCode.INVALID_REQUEST, f"a message is longer than {MAX_FRAME_BYTES} bytes")
+def _too_long(max_bytes: int) -> WireError:
+    return WireError(ErrorCode.INVALID_REQUEST, f"a message is longer than {max_bytes} bytes")
 
 
-def _line(message: msgspec.Struct) -> bytes:
+def _line(message: msgspec.Struct, max_bytes: int) -> bytes:
     encoded = _encoder.encode(message)
-    if len(encoded) > MAX_FRAME_BYTES:
-        raise _frame_too_long()
+    if len(encoded) > max_bytes:
+        raise _too_long(max_bytes)
     return encoded + b"\n"
 
 

@@ -50,7 +50,7 @@ class Connection:
     def __init__(self, opened: socket.socket, places: Places) -> None:
         self._socket = opened
         self._places = places
-        self._lines = wire.LineBuffer()
+        self._lines = wire.LineBuffer(wire.MAX_REPLY_BYTES)
         self._next_id = 1
 
     def __enter__(self) -> Self:
