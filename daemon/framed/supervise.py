@@ -238,11 +238,14 @@ class Supervisor:
             return None
 
     async def _last_view(self, attempt: Attempt) -> SessionView | None:
-        """What the engine says after the process has died, once it has noticed that itself."""
+        """What the engine says after the process has died, once it can say how.
+
+        tmux takes a pane for dead when its terminal closes, and learns the exit code a moment later.
+        """
         with anyio.move_on_after(_NOTICING_S):
             while True:
                 view = await self._view(attempt)
-                if view is None or view.pid is None or not view.runs(attempt):
+                if view is None or view.code is not None or not view.runs(attempt):
                     return view
                 await anyio.sleep(0.05)
         return await self._view(attempt)

@@ -1,7 +1,8 @@
 """The tmux engine: one session per project on framed's own tmux server, through libtmux. All tmux grammar is here.
 
 Traps, each of them seen on 3.3a: a session name or a start directory with `#(command)` in it executes it; `.` and `:`
-in a name turn into `_`; a target without `=` matches by prefix; an argument ending in `;` begins another tmux command.
+in a name turn into `_`; a target without `=` matches by prefix; an argument ending in `;` begins another tmux command;
+one death in ten is missed (the child stays a zombie) and known only when the next child ends, for which `true` will do.
 libtmux has no time-out, so every call runs in a thread of its own that may be left behind.
 """
 
@@ -134,6 +135,8 @@ class TmuxEngine:
         pane = self._pane(session)
         if pane is None:
             return SessionView(host=self._host(), exists=False)
+        if pane.dead == "1" and not pane.status and not pane.signal:
+            self._ask("run-shell", "true")
         return SessionView(
             host=identify(int(pane.host)),
             exists=True,
