@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from frame_extractor.contract import OutputLayout
-from framed.config import Settings, resolve
+from framed.config import Settings, output_shared, resolve
 from framed.errors import SettingsError
 from framed.faults import Faults
 from framed.model.job import JobFilm
@@ -137,8 +137,21 @@ class CatalogKeeper:
                 self._faults.over(name)
         self._tracks = tracks
         self._known = {name: known for name, known in self._known.items() if name in projects}
+        self._keep_apart(projects)
         self._catalog = Catalog(projects, "", now_s, is_partial=self._unread < 0)
         return self._catalog
+
+    def _keep_apart(self, projects: dict[str, CatalogProject]) -> None:
+        """Projects that have one output folder are wrong, each of them."""
+        by_folder: dict[str, list[str]] = {}
+        for name, project in projects.items():
+            if project.output_dir:
+                by_folder.setdefault(os.path.realpath(os.path.dirname(project.output_dir)), []).append(name)
+        for names in by_folder.values():
+            for name in names if len(names) > 1 else ():
+                other = next(each for each in names if each != name)
+                wrong = output_shared(self._places, name, Path(projects[name].output_dir), other)
+                projects[name] = replace(projects[name], settings_error=str(wrong))
 
     def _has_seen_some(self) -> bool:
         """Whether there was ever something in raw_videos; a new one is empty for no worse reason than that."""

@@ -6,7 +6,7 @@ The daemon's defaults have their home here, those of an extraction in `frame_ext
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -153,6 +153,8 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
     if "frames" in sections["paths"].nodes:
         frames_dir = Path(os.path.abspath(places.root / expanded(sections["paths"], "frames", os.environ)))
         origins["frames_dir"] = origin
+        if frames_dir == frames_dir.parent:
+            raise sections["paths"].error("frames", "is the root of the file system; say a folder, as in /data/frames")
     resolved = FrameExtraction(**values)
     return JobSettings(
         extraction=resolved.extraction,
@@ -161,6 +163,30 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
         frames_dir=frames_dir,
         origins=origins,
     )
+
+
+def check_output_is_its_own(
+    settings: Settings, places: Places, project: str, frames_dir: Path, others: Iterable[str]
+) -> None:
+    """Raises SettingsError when one of the other projects has the same output folder; see `output_shared`."""
+    folder = os.path.realpath(frames_dir.parent)
+    for other in others:
+        if other != project and is_one_name(other):
+            try:
+                theirs = resolve(settings, places, other, Overrides()).frames_dir
+            except SettingsError:
+                continue
+            if os.path.realpath(theirs.parent) == folder:
+                raise output_shared(places, project, frames_dir, other)
+
+
+def output_shared(places: Places, project: str, frames_dir: Path, other: str) -> SettingsError:
+    """Two projects whose frames lie side by side would take results, records and unfinished images for their own."""
+    blamed = project if frames_dir != places.frames_dir(project) else other
+    both = " and ".join(repr(name) for name in sorted((project, other)))
+    way_out = f"give each its own, as in {frames_dir.parent / blamed / 'frames'}"
+    message = f"{frames_dir.parent} would be the output folder of both {both}; {way_out}"
+    return SettingsError(places.project_file(blamed), "paths.frames", message)
 
 
 def described(settings: Settings, places: Places) -> list[tuple[str, str | int | float | bool, str]]:

@@ -435,6 +435,26 @@ def test_mistake_in_a_project_file_is_exit_2_through_the_daemon_too(running: Sit
         assert "onward.yaml:2: frame_extraction.scene_treshold: no such key; did you mean scene_thresh" in ended.stderr
 
 
+def test_two_projects_of_one_output_folder_are_refused(site: Site) -> None:
+    """Their results, records and unfinished images would be one another's: by submit, by itself, and in a dry run."""
+    (site.root / "configs" / "framed.yaml").write_text(SETTINGS.replace("auto_submit: false", "auto_submit: true"))
+    for name in ("a", "b"):
+        (site.root / "configs" / "projects" / f"{name}.yaml").write_text(f"paths: {{frames: out/{name}}}\n")
+        site.film(name)
+    site.film("c")
+    site.start()
+    assert site.ctl("wait", "c").returncode == 0
+    words = f"configs/projects/a.yaml: paths.frames: {site.root}/out would be the output folder of both 'a' and 'b'"
+    for ended in (site.ctl("submit", "a"), site.ctl("submit", "a", "--dry-run")):
+        assert ended.returncode == 2
+        assert words in ended.stderr
+    reply = msgspec.json.decode(site.ctl("status", "--json", "a").stdout, type=StatusReply)
+    assert reply.projects[0].state.value == "NEW"
+    assert words in reply.projects[0].reason
+    (site.root / "configs" / "projects" / "b.yaml").unlink()
+    assert site.ctl("wait", "a", "b").returncode == 0
+
+
 def test_elsewhere_several_daemons_are_named(running: Site) -> None:
     """Which one is meant cannot be guessed."""
     other = Site(running.folder / "second")

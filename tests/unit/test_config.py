@@ -118,6 +118,12 @@ def test_project_sends_its_frames_elsewhere(root: Path) -> None:
     assert resolved(root, "paths: {datasets: /d}", "").frames_dir == Path("/d/onward/frames")
 
 
+def test_root_of_the_file_system_is_no_folder_for_frames(root: Path) -> None:
+    """What lies beside the frames would have no place."""
+    with pytest.raises(SettingsError, match=r"onward.yaml:1: paths.frames: is the root of the file system"):
+        resolved(root, "", "paths: {frames: /tmp/..}")
+
+
 def test_other_stages_keep_their_sections_in_the_project_file(root: Path) -> None:
     """Not even a tag that only they know stands in the way, nor a key given twice in there."""
     job = resolved(

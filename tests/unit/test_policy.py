@@ -238,7 +238,8 @@ def test_wall_clock_that_jumps_moves_no_retry() -> None:
 
 
 def test_two_projects_of_one_output_folder_take_turns() -> None:
-    jobs = [waiting_job(number, options=options()) for number in (1, 2)]
+    """What frames lie in is the output folder: results, records and `temp/` are beside them."""
+    jobs = [waiting_job(n, options=options(frames_dir=f"/data/{name}")) for n, name in ((1, "a"), (2, "b"))]
     decision = decide(jobs, placed=NONE, gates={}, budget=Budget(24, 6), now=moment())
     assert [start.job_id for start in decision.starts] == ["j1"]
     assert "project p1" in decision.waiting["j2"]

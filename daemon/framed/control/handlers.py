@@ -13,7 +13,7 @@ from typing import Final, TypeVar, TypeVarTuple, Unpack
 import anyio
 import msgspec
 
-from framed.config import Settings, resolve
+from framed.config import Settings, check_output_is_its_own, resolve
 from framed.control.messages import (
     PROTOCOL,
     Cancel,
@@ -235,6 +235,8 @@ class Handlers:
         """Raises NoSuchProject, NoFilm, Refused, SettingsError. Blocking."""
         films = films_of(name, self._places.raw_videos, lambda: known)
         options = options_of(resolve(self._settings, self._places, name, params.overrides))
+        others = {*known, *params.projects}
+        check_output_is_its_own(self._settings, self._places, name, Path(options.frames_dir), others)
         results = read_results(Path(options.frames_dir))
         is_extracted = results is not None and all(
             results.has(fingerprint_of(film), options.extraction) for film in films

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ def decide(
     waiting: dict[str, str] = {}
     ready: list[Job] = []
     dues = []
-    folders = {job.options.frames_dir: job.project for job in jobs if job.id in placed}
+    folders = {_output_folder(job): job.project for job in jobs if job.id in placed}
     for job in jobs:
         if job.id in placed:
             continue
@@ -47,10 +48,10 @@ def decide(
             waiting[job.id] = f"retry in {math.ceil(due_s)} s after {_last_outcome(job)}"
         elif job.id in gates:
             waiting[job.id] = gates[job.id]
-        elif (other := folders.get(job.options.frames_dir)) is not None:
+        elif (other := folders.get(_output_folder(job))) is not None:
             waiting[job.id] = f"waiting for project {other}, which writes into the same folder"
         else:
-            folders[job.options.frames_dir] = job.project
+            folders[_output_folder(job)] = job.project
             ready.append(job)
     chosen = ready[: max(0, budget.max_active - len(placed))]
     for job in ready[len(chosen) :]:
@@ -59,6 +60,11 @@ def decide(
     n_active = len(placed) + len(chosen)
     starts = tuple(Start(job.id, share(job.options.workers, budget.slots, n_active)) for job in chosen)
     return Decision(starts, waiting, min(dues, default=None))
+
+
+def _output_folder(job: Job) -> str:
+    """Where results, records and unfinished images lie: beside the frames."""
+    return os.path.dirname(job.options.frames_dir)
 
 
 def _last_outcome(job: Job) -> str:
