@@ -22,12 +22,14 @@ What holds for all of them:
 
 - Frames are counted as they are shown: pictures an edit list cuts away, and those before the first key frame, are not
   frames of the film. Frame 0 is the first that can be shown; times count from it, whatever the first timestamp says.
-- Where the stream's clock jumps back, film time goes on from where it was; a jump forward is a pause in the film.
+- Where the stream's clock jumps back, film time goes on from where it was. A jump forward is a pause in the film;
+  where the container complains of damage as well, it is film that was lost, and so is the end of a file that was cut
+  off.
 - A picture of another size in mid-film is scaled to the size of the first.
 - Rotation and mirroring are applied. Pixels stay as stored: an anamorphic film keeps its stored width, an interlaced
   one its lines.
 - Of several picture streams, the one with the most pixels a second is the film; cover art never is.
-- What cannot be decoded is missing, and listed in `failed_ranges`; above `max_failed_fraction` the film fails.
+- What is lost or cannot be decoded is missing, and listed in `failed_ranges`; above `max_failed_fraction` the film fails.
 
 """
 COLUMNS = ("film", "exit", "images", "shots", "frames", "size", "codec", "read by", "what is said")
