@@ -259,6 +259,8 @@ class Supervisor:
             if isinstance(consequence, Done):
                 outcome = msgspec.structs.replace(outcome, images=results.total_frames)
         verdicts = _verdicts(job, consequence, results)
+        if outcome.ending is Ending.NOT_STARTED:
+            await in_own_thread(_log_for_the_extractor, job, outcome)
         if not isinstance(consequence, Again):
             await self.clear_temp(job)
         job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
@@ -338,6 +340,18 @@ def _verdicts(job: Job, consequence: Consequence, results: FoundResults | None) 
     extracted = results.complete if results is not None else {}
     marks = (film.fingerprint for film in job.films)
     return {mark: Verdict.COMPLETE if mark in extracted else rest for mark in marks}
+
+
+def _log_for_the_extractor(job: Job, outcome: Outcome) -> None:
+    """The log that status names is there, though there was no extractor to write it."""
+    at = outcome.ended_at.astimezone().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+    number = job.last_attempt.number if job.last_attempt is not None else 0
+    try:
+        Path(job.log_path).parent.mkdir(parents=True, exist_ok=True)
+        with Path(job.log_path).open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{at} ERROR attempt {number} was not started: {' '.join(outcome.summary.split())}\n")
+    except OSError as failed:
+        _log.warning("log not written", extra=fields(project=job.project, file=job.log_path, why=failed.strerror))
 
 
 def _note_completion(log: Path, job: Job, outcome: Outcome) -> None:

@@ -450,6 +450,20 @@ def test_unwritable_output_is_said_and_retried(root: Root) -> None:
     assert str(root.places.datasets / "onward") in status.reason
 
 
+def test_log_of_a_job_that_never_ran_says_why(root: Root) -> None:
+    """A log that status names is there."""
+    root.start()
+    root.places.datasets.mkdir(exist_ok=True)
+    (root.places.datasets / "onward").touch()
+    root.film("onward")
+    root.submit("onward", retry=0)
+    status = root.wait_for("onward", FAILED)
+    assert status.log is not None
+    line = Path(status.log).read_text(encoding="utf-8")
+    assert f"attempt 1 was not started: {status.reason}" in line
+    assert "ERROR" in line
+
+
 def test_forced_submit_of_a_gone_film_fails_with_the_reason(root: Root) -> None:
     """The film disappears between being submitted and being started."""
     root.places.settings_file.write_text(QUICK.replace("settle_s: 0.1", "settle_s: 1"))
@@ -458,4 +472,5 @@ def test_forced_submit_of_a_gone_film_fails_with_the_reason(root: Root) -> None:
     assert root.submit("onward").outcomes[0].outcome is Submitted.QUEUED
     shutil.rmtree(film.parent)
     root.film("other")
-    assert root.wait_for("onward", FAILED).reason == f"no film is left in {film.parent}"
+    status = root.wait_for("onward", FAILED)
+    assert (status.reason, status.log) == (f"no film is left in {film.parent}", None)

@@ -155,7 +155,7 @@ class Report:
             realtime_factor=progress.realtime_factor if progress else None,
             reason=reason,
             session=last.session if last and state in _WITH_SESSION and last.boot_id == now.boot_id else None,
-            log=job.log_path,
+            log=job.log_path if last else None,
             output_dir=job.options.frames_dir,
         )
 
