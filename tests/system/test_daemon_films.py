@@ -210,6 +210,18 @@ def test_failed_job_of_several_films_names_those_that_failed(root: Root) -> None
     assert reason == "exit 65 (told to end with 65); 2 films of the project failed: e02.mkv, e03.mkv"
 
 
+def test_failed_job_shows_what_of_it_is_done(root: Root) -> None:
+    """Two films of three, and their images; also when the last attempt was given but the third."""
+    for name in ("e01.mkv", "e02.mkv"):
+        root.film("series", name=name)
+    root.places.settings_file.write_text(QUICK.replace("workers_per_project: 1", "workers_per_project: 1, retry: 0"))
+    root.start()
+    root.wait_for("series", COMPLETE)
+    root.film("series", "exit 74", name="e03.mkv")
+    status = root.wait_for("series", FAILED)
+    assert (status.frames, round(status.progress, 3)) == (2, 0.667)
+
+
 def test_results_of_another_store_are_believed(root: Root) -> None:
     """A film that is complete on the disk is not extracted again by a daemon that has never seen it."""
     daemon = root.start()

@@ -57,6 +57,8 @@ class Report:
     def _notices(self) -> Iterator[str]:
         if self._watcher.has_looked.is_set() and (problem := self._watcher.catalog.problem):
             yield f"{problem}; until it is back nothing is started, and nothing is forgotten"
+        for name in self._watcher.catalog.left_out[:_NOTICES_OF_NAMES]:
+            yield f"a folder in raw_videos is left out: its name {name} is not UTF-8; rename it"
         if problem := self._ledger.problem:
             yield f"{problem}; until then nothing new is queued, and what has ended is not shown as ended"
 
@@ -138,6 +140,9 @@ class Report:
             case Cancelled(outcome=ended, asked=asked):
                 state, elapsed_s = ProjectState.CANCELLED, ended.wall_s if ended else None
                 reason = "on request" if asked else ended.reason if ended else ""
+        if state in (ProjectState.FAILED, ProjectState.CANCELLED):
+            fraction = self._done_fraction(job, project)
+            frames = max(frames, self._total_frames(job.project, project, otherwise=0))
         is_running = state is ProjectState.RUNNING
         return ProjectStatus(
             name=job.project,
@@ -167,6 +172,14 @@ class Report:
     def _results(self, name: str, project: CatalogProject | None) -> FoundResults | None:
         readings = (project.results if project else None, self._supervisor.results.get(name))
         return max((each for each in readings if each), key=lambda each: each.read_at_s, default=None)
+
+    def _done_fraction(self, job: Job, project: CatalogProject | None) -> float:
+        """The share of the project's films that are extracted as the job was to; 0 where images of before it count."""
+        results = self._results(job.project, project)
+        films = [film.fingerprint for film in project.films] if project else [film.fingerprint for film in job.films]
+        if results is None or job.force or not films:
+            return 0.0
+        return sum(mark is not None and results.has(mark, job.options.extraction) for mark in films) / len(films)
 
     def _gone_films(self, name: str, project: CatalogProject | None) -> list[str]:
         """The films in the project's folder that were extracted, and whose images somebody has taken away."""
@@ -202,4 +215,5 @@ def _joined(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
+_NOTICES_OF_NAMES = 3
 _WITH_SESSION = frozenset({ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED})
