@@ -187,7 +187,8 @@ def _pid_in(text: str) -> int | None:
 
 def _log_path(places: Places, project: str, now: Moment) -> str:
     # A name may have 255 bytes, and a project's may use them all.
-    name = project.encode()[:_LONGEST_LOG_NAME_BYTES].decode(errors="ignore")
+    shown = "".join(char if char.isprintable() else "_" for char in project)
+    name = shown.encode()[:_LONGEST_LOG_NAME_BYTES].decode(errors="ignore")
     return str(places.logs / f"{name}_{now.utc.astimezone():%Y%m%d_%H%M%S}.log")
 
 

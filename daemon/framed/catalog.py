@@ -76,6 +76,8 @@ class Catalog:
     """Monotonic; when the look began."""
     is_partial: bool = False
     """Some settled films have not been read yet; look again."""
+    left_out: tuple[str, ...] = ()
+    """Folders that are no projects because their names are not UTF-8, as they can be shown."""
 
 
 @dataclass
@@ -138,7 +140,7 @@ class CatalogKeeper:
         self._tracks = tracks
         self._known = {name: known for name, known in self._known.items() if name in projects}
         self._keep_apart(projects)
-        self._catalog = Catalog(projects, "", now_s, is_partial=self._unread < 0)
+        self._catalog = Catalog(projects, "", now_s, is_partial=self._unread < 0, left_out=scan.left_out)
         return self._catalog
 
     def _keep_apart(self, projects: dict[str, CatalogProject]) -> None:

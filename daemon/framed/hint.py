@@ -20,6 +20,9 @@ _log: Final = logging.getLogger(__name__)
 
 _SILENT: Final = frozenset({"9p", "drvfs", "nfs", "nfs4", "cifs", "smb3", "smbfs", "virtiofs", "vboxsf", "fuse.sshfs"})
 
+_PAUSE_S: Final = 1.0
+"""After notifications broke off, until they are asked for anew."""
+
 
 def notifies(folder: Path) -> bool:
     """Whether changes in `folder` are told by the kernel, whoever makes them."""
@@ -53,18 +56,30 @@ class Hint:
         self._stop.set()
 
     def _listen(self, folders: frozenset[str], stop: threading.Event) -> None:
-        try:
-            for _changes in watchfiles.watch(
-                *sorted(folders),
-                watch_filter=None,
-                debounce=400,
-                stop_event=stop,
-                rust_timeout=1000,
-                raise_interrupt=False,
-                force_polling=False,
-                recursive=False,
-                ignore_permission_denied=True,
-            ):
+        told, is_blind = "", False
+        while not stop.is_set():
+            try:
+                for changes in watchfiles.watch(
+                    *sorted(folders),
+                    watch_filter=None,
+                    debounce=400,
+                    stop_event=stop,
+                    rust_timeout=1000,
+                    raise_interrupt=False,
+                    force_polling=False,
+                    recursive=False,
+                    ignore_permission_denied=True,
+                    yield_on_timeout=True,
+                ):
+                    if changes or is_blind:
+                        self._ring()
+                    is_blind = False
+            except (OSError, RuntimeError) as failed:
+                # A name that is no text ends the watch of all folders, though it is only one change in one of them.
+                # Nobody tells of what changes until the next watch stands, so then somebody must look.
+                is_blind = True
                 self._ring()
-        except (OSError, RuntimeError) as failed:
-            _log.warning("no file system notifications, scanning goes on", extra=fields(why=failed))
+                if str(failed) != told:
+                    told = str(failed)
+                    _log.warning("file system notifications break off, scanning goes on", extra=fields(why=failed))
+                stop.wait(_PAUSE_S)

@@ -42,6 +42,8 @@ class Scan:
     """Project -> its films by name; None where the folder could not be read just now."""
     problem: str
     """Why nothing can be concluded from this scan; empty when all is well."""
+    left_out: tuple[str, ...] = ()
+    """Folders whose names are no text, as they can be shown: they are no projects until they are renamed."""
 
 
 @dataclass(frozen=True)
@@ -81,22 +83,23 @@ class _ResultsFile(msgspec.Struct, frozen=True):
 
 def project_names(raw_videos: Path) -> list[str]:
     """The folders in raw_videos that are projects, by name. Raises OSError."""
-    return sorted(entry.name for entry in _entries(raw_videos) if _is_project(entry))
+    return [name for name in _folders(raw_videos) if is_utf8(name)]
 
 
 def scan_raw_videos(raw_videos: Path) -> Scan:
     """Every project folder and its films. An unreadable raw_videos is a problem: its disk may be away."""
     try:
-        names = project_names(raw_videos)
+        folders = _folders(raw_videos)
     except OSError as failed:
         return Scan({}, f"{raw_videos} cannot be read: {failed.strerror}")
     projects: dict[str, tuple[SeenFilm, ...] | None] = {}
-    for name in names:
+    for name in filter(is_utf8, folders):
         try:
             projects[name] = films_in(raw_videos / name)
         except OSError:
             projects[name] = None
-    return Scan(projects, "")
+    left_out = tuple(os.fsencode(name).decode(errors="backslashreplace") for name in folders if not is_utf8(name))
+    return Scan(projects, "", left_out)
 
 
 def films_in(folder: Path) -> tuple[SeenFilm, ...]:
@@ -199,8 +202,12 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         yield from itertools.islice(entries, MOST_ENTRIES)
 
 
-def _is_project(entry: os.DirEntry[str]) -> bool:
+def _folders(raw_videos: Path) -> list[str]:
+    return sorted(entry.name for entry in _entries(raw_videos) if _is_visible_folder(entry))
+
+
+def _is_visible_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return is_one_name(entry.name) and is_utf8(entry.name) and entry.is_dir()
+        return is_one_name(entry.name) and entry.is_dir()
     except OSError:
         return False

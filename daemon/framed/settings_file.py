@@ -5,6 +5,7 @@ Reads only the values it is asked for: what others keep in the same file is not 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Collection, Mapping
@@ -70,6 +71,8 @@ def read_sections(file: Path, wanted: Collection[str], *, others_allowed: bool) 
     except FileNotFoundError:
         return sections
     except OSError as failed:
+        if failed.errno == errno.ENAMETOOLONG:  # so there can be none, of a project whose name is as long as may be
+            return sections
         raise SettingsError(file, "", f"cannot be read: {failed.strerror}") from None
     try:
         root = _composed(file, text)

@@ -66,6 +66,9 @@ class Watcher:
                 catalog = await in_own_thread(self._look, started_s)
                 if catalog.problem and catalog.problem != self.catalog.problem:
                     _log.warning("films cannot be looked for", extra=fields(why=catalog.problem))
+                if catalog.left_out and catalog.left_out != self.catalog.left_out:
+                    why = "its name is not UTF-8"
+                    _log.warning("folder is left out", extra=fields(folders=", ".join(catalog.left_out), why=why))
                 self.catalog = catalog
                 await self._remember()
                 for listener in self._listeners:

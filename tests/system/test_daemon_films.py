@@ -428,6 +428,32 @@ def test_wrong_settings_file_costs_only_its_own_project(root: Root) -> None:
     root.wait_for("wrong", COMPLETE)
 
 
+def test_longest_name_and_line_ends_in_a_name_are_no_matter(root: Root) -> None:
+    """A folder's name may have 255 bytes of any kind but two; the log of neither has a line end in its name."""
+    root.start()
+    names = ("x" * 255, "two\nlines\x1b")
+    for name in names:
+        root.film(name)
+    for name in names:
+        status = root.wait_for(name, COMPLETE, FAILED)
+        assert (status.state, status.reason) == (COMPLETE, "")
+        assert status.log is not None
+        assert Path(status.log).name.isprintable()
+
+
+def test_folder_whose_name_is_no_text_is_told_and_costs_no_notification(new_root: Callable[..., Root]) -> None:
+    """With scans far apart only a notification finds the next film soon."""
+    root = new_root(QUICK.replace("scan_interval_s: 0.2, settle_s: 0.1", "scan_interval_s: 3600, settle_s: 0"))
+    root.film("onward")
+    root.start()
+    os.mkdir(os.fsencode(root.places.raw_videos) + b"/caf\xe9")
+    [notice] = until(root.notices, "the folder is told", 20)
+    assert notice == r"a folder in raw_videos is left out: its name caf\xe9 is not UTF-8; rename it"
+    assert root.log_of(0).count("is not UTF-8") == 1
+    root.film("orion")
+    until(lambda: root.status("orion"), "the next film is seen", 20)
+
+
 def test_names_that_lead_elsewhere_are_no_projects(root: Root) -> None:
     """Nothing outside raw_videos can be named."""
     root.film("onward")

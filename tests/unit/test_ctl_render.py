@@ -72,6 +72,14 @@ def test_pipe_gets_every_word_on_one_line_and_no_colour() -> None:
     ]
 
 
+def test_one_long_name_does_not_push_all_other_columns_away() -> None:
+    """In a pipe, too; whoever needs the whole name has it from --json."""
+    name, *others = (line.split() for line in lines_at(None, msgspec.structs.replace(PROJECTS[0], name="x" * 255))[-1:])
+    assert not others
+    assert name[0] == "x" * 79 + "…"
+    assert max(map(len, lines_at(None, PROJECTS[0], ProjectStatus(name="y" * 255, state=ProjectState.NEW)))) < 200
+
+
 def test_at_80_columns_notes_go_below() -> None:
     """The narrowest terminal people use shows every column and every word."""
     lines = lines_at(80, *PROJECTS)

@@ -29,6 +29,7 @@ _NARROW: Final = 100
 """Columns of a terminal below which the bars are shorter."""
 _NARROWEST_NAME: Final = 8
 _WIDEST_NAME: Final = 40
+_WIDEST_NAME_IN_A_PIPE: Final = 80
 _NARROWEST_NOTE: Final = 30
 """Cells; notes with less room than this go below their projects."""
 _INDENT: Final = "    "
@@ -124,6 +125,7 @@ def _table(projects: Sequence[ProjectStatus], terminal: Terminal) -> list[str]:
     widths = [
         max(cell_len(column.title), *(cell_len(row[number]) for row in texts)) for number, column in enumerate(columns)
     ]
+    widths[0] = min(widths[0], _WIDEST_NAME_IN_A_PIPE)
     if terminal.width is not None:
         others = sum(widths[1:]) + len(_GAP) * len(widths[1:])
         widths[0] = max(_NARROWEST_NAME, min(widths[0], _WIDEST_NAME, terminal.width - others))
