@@ -29,7 +29,8 @@ What holds for all of them:
 - Rotation and mirroring are applied. Pixels stay as stored: an anamorphic film keeps its stored width, an interlaced
   one its lines.
 - Of several picture streams, the one with the most pixels a second is the film; cover art never is.
-- What is lost or cannot be decoded is missing, and listed in `failed_ranges`; above `max_failed_fraction` the film fails.
+- What is lost or cannot be decoded is missing, and listed in `failed_ranges`; above `max_failed_fraction` the film
+  fails.
 
 """
 COLUMNS = ("film", "exit", "images", "shots", "frames", "size", "codec", "read by", "what is said")

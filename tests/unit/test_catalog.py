@@ -206,9 +206,10 @@ def test_film_counts_as_extracted_as_long_as_its_images_are_there(disk: Disk) ->
     """As many as its results say, each film's in its own folder; what comes back counts again."""
     disk.film()
     frames = disk.places.frames_dir("onward")
+    given: dict[str, dict[str, object]] = {"flat": {"images": 2}, "own": {"images": 1, "folder": "own"}, "dark": {}}
     films = [
         {"name": f"{mark}.mkv", "path": f"/{mark}.mkv", "fingerprint": mark, "status": "complete", **more}
-        for mark, more in {"flat": {"images": 2}, "own": {"images": 1, "folder": "own"}, "dark": {}}.items()
+        for mark, more in given.items()
     ]
     for image in ("a.jpg", "b.jpg", "own/a.jpg"):
         (frames / image).parent.mkdir(parents=True, exist_ok=True)
