@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from framed.ctl.command_line import CONTEXT_SETTINGS, Verbs, places_here, root_option, run
+from framed.ctl.command_line import CONTEXT_SETTINGS, Verbs, given_root, places_here, root_option, run
 from framed.errors import Exit, Refused
 
 if TYPE_CHECKING:
@@ -110,8 +110,11 @@ def config(*, as_json: bool) -> int:
 
 @framed.command()
 @click.option("--keep", metavar="DIR", type=click.Path(path_type=Path), help="Work in DIR, and leave it there.")
-def demo(keep: Path | None) -> int:
+@click.option("--root", metavar="DIR", hidden=True, help="Refused: a demo has no business in a root of yours.")
+def demo(keep: Path | None, root: str | None) -> int:
     """Render a short film, extract it under a daemon of its own, and show what came out."""
+    if root is not None or given_root() is not None:
+        raise click.UsageError("the demo makes a root of its own; --keep DIR says where")
     from framed.demo import run as run_demo  # noqa: PLC0415
 
     return run_demo(keep)

@@ -80,6 +80,14 @@ def test_demo_interrupted_while_it_renders_leaves_no_file(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("arguments", [("--root", "/tmp", "demo"), ("demo", "--root", "/tmp")])
+def test_demo_says_that_its_root_is_its_own(arguments: tuple[str, ...]) -> None:
+    """Before or after the verb; nobody's root is taken for it."""
+    done = subprocess.run([*COMMAND[:-1], *arguments], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "framed: the demo makes a root of its own; --keep DIR says where (see framed demo --help)\n"
+
+
 def test_demo_refuses_a_folder_that_holds_something(tmp_path: Path) -> None:
     """Nothing in it is touched."""
     (tmp_path / "captions.txt").write_text("mine")

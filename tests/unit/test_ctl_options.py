@@ -49,6 +49,6 @@ def test_verbs_that_the_other_command_points_to_are_there(group: click.Group) ->
 def test_every_command_takes_root_and_explains_itself(command: click.Command) -> None:
     """--root stands before or after the verb; every option says what it does."""
     options = {option for param in command.params for option in param.opts}
-    assert "--root" in options or command.name == "demo"
+    assert "--root" in options
     assert command.help
     assert all(param.help for param in command.params if isinstance(param, click.Option))
