@@ -18,8 +18,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
+    # A shell's background job ignores Ctrl-C, and `nohup` hang-ups; so would every process that a test starts and ends.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(trylast=True)

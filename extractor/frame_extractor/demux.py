@@ -106,21 +106,20 @@ def _trial(film: Film) -> str | None:
         if not gops:
             return "no key frame"
         trials = [gop.own()[:TRIAL_PACKETS] for gop in gops]
-        for packets in trials:
-            if (reason := _why_not_alone(packets, _remux(stream, film, packets))) is not None:
-                return reason
-    return None
+        n_decoded = [_n_decoded(_remux(stream, film, packets)) for packets in trials]
+    for packets, n_pictures in zip(trials, n_decoded, strict=True):
+        if n_pictures is not None and n_pictures != len(packets):
+            return f"{len(packets)} packets hold {n_pictures} pictures"
+    return "its first pictures do not decode" if set(n_decoded) == {None} else None
 
 
-def _why_not_alone(packets: list[Packet], remuxed: bytes) -> str | None:
+def _n_decoded(remuxed: bytes) -> int | None:
+    """How many pictures come out of it; None when it is damaged, which says nothing of how the stream is made."""
     with av.open(io.BytesIO(remuxed), "r") as chunk:
         try:
-            n_decoded = len(list(chunk.decode(video=0)))
-        except av.error.FFmpegError as failure:
-            return f"its first pictures do not decode ({failure.strerror})"
-    if n_decoded != len(packets):
-        return f"{len(packets)} packets hold {n_decoded} pictures"
-    return None
+            return len(list(chunk.decode(video=0)))
+        except av.error.FFmpegError:
+            return None
 
 
 def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:

@@ -75,7 +75,12 @@ def read_gops(
         if packet.size == 0:
             continue
         if packet.pts is None:
-            raise NeedsWholeFilm("a packet without a presentation time")
+            if not trouble.is_recent:
+                raise NeedsWholeFilm("a packet without a presentation time")
+            if gop is not None:  # Half a picture, where the file is damaged: what follows may refer to it.
+                yield gop
+                gop = None
+            continue
         payload = bytes(packet)
         coded = Packet(
             payload=payload,

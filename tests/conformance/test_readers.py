@@ -23,7 +23,7 @@ from frame_extractor.readers.fallback import READERS
 from frame_extractor.readers.pyav import PyavReader, read_whole
 from tests.films import FilmPlan, read_barcode, write_film
 
-X264 = "keyint=24:min-keyint=24:scenecut=0:bframes=3"
+X264 = "keyint=24:min-keyint=24:scenecut=0:bframes=3:threads=1"
 X265 = "log-level=none:keyint=24:min-keyint=24:scenecut=0:bframes=4"
 CODECS: dict[str, FilmPlan] = {
     "h264-closed": FilmPlan(options={"x264-params": f"{X264}:open-gop=0:b-pyramid=none"}),
