@@ -163,7 +163,7 @@ class _Extraction:
             container=film.container,
             rejected_blurry=self._rejected,
             failed_ranges=(*scan.failed, *self._failed),
-            decoded_frames=scan.n_decoded + self._n_repaired,
+            decoded_frames=len(scan.samples) + self._n_repaired,
             repaired_frames=self._n_repaired,
             chunks_read_by=dict(sorted(Counter(scan.readers.values()).items())),
             settings=self._settings,

@@ -209,7 +209,6 @@ class _Scanner:
             failed=tuple(self._failed),
             end_s=end_s,
             n_frames=n_frames,
-            n_decoded=len(self._numbers),
             readers=readers,
             stages_s=dict(self._clock.seconds),
         )

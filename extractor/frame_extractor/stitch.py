@@ -27,7 +27,6 @@ class Scan:
     failed: tuple[FailedRange, ...]
     """In order; neighbours joined."""
     n_frames: int
-    n_decoded: int
     end_s: float
     """Film time at which the last frame ends."""
     readers: dict[int, str]
@@ -60,7 +59,6 @@ class Stitcher:
         self._failed: list[FailedRange] = []
         self._last: Hsv | None = None
         self._n_frames = 0
-        self._n_decoded = 0
         self._end_s = 0.0
         self._readers: dict[int, str] = {}
         self._stages_s: Counter[str] = Counter()
@@ -85,7 +83,6 @@ class Stitcher:
             shots=tuple(self._shots),
             failed=tuple(self._failed),
             n_frames=self._n_frames,
-            n_decoded=self._n_decoded,
             end_s=self._end_s,
             readers=dict(self._readers),
             stages_s=dict(self._stages_s),
@@ -127,7 +124,6 @@ class Stitcher:
             self._add_failed(failed)
         self._last = self._last if part.last is None else part.last
         self._n_frames += part.n_frames
-        self._n_decoded += part.n_decoded
         self._end_s = max(self._end_s, part.end_s)
         self._readers |= part.readers
         self._stages_s.update(part.stages_s)

@@ -91,7 +91,6 @@ class ScanPart:
     end_s: float
     n_frames: int
     """Frames of the film in this stretch, also those left out or missing."""
-    n_decoded: int
     readers: dict[int, str]
     """Number of chunk -> name of the reader that read it; NO_READER where none could. A whole film is chunk 0."""
     stages_s: dict[str, float] = field(default_factory=dict)
