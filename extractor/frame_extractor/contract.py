@@ -136,6 +136,11 @@ class OutputLayout:
         return self.control / "progress.json"
 
     @property
+    def control_file(self) -> Path:
+        """How much the running attempt may use; see `Control`."""
+        return self.control / "control.json"
+
+    @property
     def lock(self) -> Path:
         """Held (flock) by the living extractor of this folder."""
         return self.control / "lock"
@@ -172,6 +177,21 @@ class AttemptSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return OutputLayout(Path(self.frames_dir))
 
 
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """`control.json`: how much a running attempt may use from now on. Written by framed, read at every chunk.
+
+    One that is missing, damaged or for another attempt says nothing: then `AttemptSpec.workers` holds.
+    """
+
+    schema: Literal[1] = SCHEMA
+    attempt: int
+    """The one it is meant for."""
+    workers: Annotated[int, msgspec.Meta(ge=0, le=1024)]
+    """Worker processes; 0 is as good as paused."""
+    paused: bool = False
+    """None of them may work; `workers` may again when this is taken back."""
+
+
 class Stage(enum.Enum):
     """What an attempt is busy with."""
 
@@ -199,6 +219,13 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     images: int
     """Images on disk, of all films of this attempt."""
     workers: int
+    """Cores in use: worker processes at work, and decoder threads of a film that is read whole. Parked ones are not."""
+    granted: int | None = None
+    """What `control.json`, else the specification, said of `workers` when this was written."""
+    paused: bool = False
+    """Whether it said to pause. All have parked when `workers` is 0 as well."""
+    elastic: bool = True
+    """False while a film is read whole: a smaller grant shrinks nothing before that film's end, only a pause does."""
     elapsed_s: float
     eta_s: float | None
     realtime_factor: float | None

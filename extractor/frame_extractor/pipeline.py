@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult, Probe, Stage, film_fingerprint
+from frame_extractor.crew import Crew
 from frame_extractor.demux import Chunk, read_chunks, why_whole
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm, TooMuchFailed
 from frame_extractor.film import Film, open_film
@@ -80,7 +81,7 @@ def extract_film(
     path: Path,
     *,
     settings: ExtractionSettings,
-    workers: int,
+    crew: Crew,
     temp: Path,
     publish: Publish,
     begin_again: BeginAgain,
@@ -97,7 +98,7 @@ def extract_film(
     tell = _Teller(film, report)
 
     def extract(*, in_chunks: bool) -> FilmResult:
-        with WorkerPool(workers) as pool:
+        with WorkerPool(crew) as pool:
             return _Extraction(film, settings, pool=pool, temp=temp, publish=publish, tell=tell).run(
                 in_chunks=in_chunks
             )

@@ -1,57 +1,48 @@
-"""Worker processes: tasks out, messages back, and what to do when a worker dies or hangs.
+"""Worker processes: tasks out, messages back, as many at work as the crew may have, and what to do when one dies.
 
-Knows nothing of what tasks mean except how to hand one to PyAV when decord has killed two workers with it.
+A worker above the grant parks: it stops where it next shows a sign of life, at the latest after its chunk, and keeps
+what it has. Knows nothing of what tasks mean; what happens in a process and on its pipe is worker_process.py's.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import multiprocessing
-import os
 import signal
 import time
-import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Self
 
-import cv2
-
-from frame_extractor.errors import WorkerFault, WorkersKilled
-from frame_extractor.readers.fallback import LAST_READER
-from frame_extractor.signals import held, leave_endings_to_parent
+from frame_extractor.crew import Crew
+from frame_extractor.errors import WorkersKilled
+from frame_extractor.signals import held
 from frame_extractor.tasks import Message, Task
-from frame_extractor.worker import run_task
+from frame_extractor.worker_process import Assignment, Finished, Parked, Worker
+
+__all__ = ["Finished", "GivenUp", "Restarted", "WorkerPool"]
 
 AHEAD = 2
 """Tasks held ready beside the ones being worked on, so that no worker waits for the feeder."""
 SILENCE_S = 180.0
 """A worker that says nothing for this long hangs. The slowest chunk seen took a tenth of it."""
+LOOK_EVERY_S = 0.5
+"""How often the grant is looked at while no worker says anything."""
+PARKED_S = 60.0
+"""How long a worker keeps its memory for nothing; then it is ended, and what it was doing is done again."""
 CRASHES = frozenset({-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL, -signal.SIGTRAP})
 """How a decoder that meets a bad film ends its process. Any other death is somebody else's doing."""
-CRASHES_TO_FALL_BACK = 2
 CRASHES_TO_GIVE_UP = 3
 KILLS_TO_GIVE_UP = 4
 """Of one task, whose film is not to blame for them."""
-PR_SET_PDEATHSIG = 1
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-NEVER = 1 << 30
-"""Bytes; more than any picture."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The task is done; no more messages of it come."""
 
 
 @dataclass(frozen=True)
 class Restarted:
-    """Its worker died; the task begins again, and what came of it so far is void."""
+    """Its worker is gone; the task begins again, and what came of it so far is void."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +58,17 @@ Event = Message | Finished | Restarted | GivenUp
 class WorkerPool:
     """Processes that do one task each at a time. A context manager: none of them outlives it, or this process."""
 
-    def __init__(self, n_workers: int) -> None:
+    def __init__(self, crew: Crew) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self.n_workers = n_workers
-        self._workers: list[_Worker] = []
+        self._crew = crew
+        self._workers: list[Worker] = []
 
     def __enter__(self) -> Self:
         # Would otherwise be started with the first worker, and unblock in passing the signals that held() has blocked.
         resource_tracker.ensure_running()
         try:
-            with held():
-                self._workers.extend(_Worker(self._context) for _ in range(self.n_workers))
+            for _ in range(self._crew.granted.at_work):
+                self._hire()
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
@@ -88,46 +79,90 @@ class WorkerPool:
     ) -> None:
         for worker in self._workers:
             worker.end(at_once=kind is not None)
+        self._workers.clear()
+        self._muster()
+
+    @property
+    def n_workers(self) -> int:
+        """How many there may be, pauses aside; at least 1."""
+        return max(1, self._crew.granted.workers)
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Event]]:
         """(number of the task in `tasks`, what happened to it), as it happens. Takes tasks only as they are needed.
 
-        Raises what a worker could not handle: OSError as it was, anything else as WorkerFault; WorkersKilled when they
-        do not live long enough.
+        Takes as long as it takes while nothing is granted. Raises what a worker could not handle: OSError as it was,
+        anything else as WorkerFault; WorkersKilled when they do not live long enough.
         """
-        waiting = deque[_Assignment]()
+        waiting = deque[Assignment]()
         source = enumerate(tasks)
         is_exhausted = False
         while True:
+            yield from self._obey(waiting)
             while len(waiting) < AHEAD and not is_exhausted:
                 number_and_task = next(source, None)
                 if number_and_task is None:
                     is_exhausted = True
                 else:
-                    waiting.append(_Assignment(*number_and_task))
+                    waiting.append(Assignment(*number_and_task))
                 self._assign(waiting)
             self._assign(waiting)
             busy = [worker for worker in self._workers if worker.assignment is not None]
-            if not busy:
+            if not busy and not waiting:
                 return
             for worker in self._ready(busy):
                 yield from self._hear(worker, waiting)
 
-    def _assign(self, waiting: deque[_Assignment]) -> None:
-        for worker in self._workers:
-            if waiting and worker.assignment is None:
-                worker.begin(waiting.popleft())
+    def _obey(self, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
+        """Workers above the grant are told to park and those within it to go on; who has rested for long is gone."""
+        granted = self._crew.granted.at_work
+        going = [worker for worker in self._workers if worker.assignment is not None and not worker.is_held]
+        # Those that began last have least to lose when they are not let on in time. Threads cannot be taken away.
+        going.sort(key=lambda worker: worker.began_at)
+        for worker in going[granted:]:
+            worker.hold()
+        # One that has not parked yet takes no further core by going on; of the others, the one that is ended next.
+        held = [worker for worker in self._workers if worker.is_held]
+        held.sort(key=lambda worker: worker.resting_since or 0.0)
+        for worker in held[: max(0, granted - len(going))]:
+            worker.go_on()
+        self._muster()
+        rested = [worker for worker in self._workers if worker.has_rested(PARKED_S)]
+        for worker in rested[: max(0, len(self._workers) - granted)]:
+            self._workers.remove(worker)
+            worker.end(at_once=True)
+            if worker.assignment is not None:
+                waiting.appendleft(worker.assignment)
+                yield worker.assignment.number, Restarted()
 
-    def _ready(self, busy: list[_Worker]) -> list[_Worker]:
+    def _assign(self, waiting: deque[Assignment]) -> None:
+        while waiting and self._muster() < self._crew.granted.at_work:
+            idle = (worker for worker in self._workers if worker.assignment is None)
+            (next(idle, None) or self._hire()).begin(waiting.popleft())
+        self._muster()
+
+    def _hire(self) -> Worker:
+        with held():
+            worker = Worker(self._context)
+        self._workers.append(worker)
+        return worker
+
+    def _muster(self) -> int:
+        """Cores in use; the crew knows of them now."""
+        at_work = [worker.assignment.task for worker in self._workers if worker.assignment and not worker.is_parked]
+        self._crew.is_elastic = not any(task.is_whole for task in at_work)
+        self._crew.at_work = sum(task.threads for task in at_work)
+        return self._crew.at_work
+
+    def _ready(self, busy: list[Worker]) -> list[Worker]:
         """The busy workers with something to say; those silent for too long have been killed, and are among them."""
-        heard = wait([worker.connection for worker in busy], timeout=1.0)
+        heard = wait([worker.connection for worker in busy], timeout=LOOK_EVERY_S)
         now = time.monotonic()
         for worker in busy:
-            if worker.connection not in heard and now - worker.heard_at > SILENCE_S:
+            if worker.connection not in heard and not worker.is_parked and now - worker.heard_at > SILENCE_S:
                 worker.kill_hung()
         return [worker for worker in busy if worker.connection in heard or not worker.is_alive()]
 
-    def _hear(self, worker: _Worker, waiting: deque[_Assignment]) -> Iterator[tuple[int, Event]]:
+    def _hear(self, worker: Worker, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
         assignment = worker.assignment
         assert assignment is not None
         try:
@@ -137,17 +172,18 @@ class WorkerPool:
             return
         if isinstance(message, BaseException):
             raise message
+        if isinstance(message, Parked):
+            worker.park(message.number)
+            self._muster()
+            return
         if isinstance(message, Finished):
-            worker.assignment = None
+            worker.finish()
             self._assign(waiting)
         yield assignment.number, message
 
-    def _bury(
-        self, worker: _Worker, assignment: _Assignment, waiting: deque[_Assignment]
-    ) -> Iterator[tuple[int, Event]]:
+    def _bury(self, worker: Worker, assignment: Assignment, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
         exit_code = worker.end(at_once=True)
-        with held():
-            self._workers[self._workers.index(worker)] = _Worker(self._context)
+        self._workers.remove(worker)
         is_films_fault = worker.has_hung or exit_code in CRASHES
         again = assignment.after_crash() if is_films_fault else assignment.after_kill()
         if again.kills >= KILLS_TO_GIVE_UP:
@@ -157,89 +193,3 @@ class WorkerPool:
         else:
             waiting.appendleft(again)
             yield assignment.number, Restarted()
-
-
-@dataclass(frozen=True)
-class _Assignment:
-    """A task on its way through the pool."""
-
-    number: int
-    task: Task
-    crashes: int = 0
-    kills: int = 0
-
-    def after_crash(self) -> _Assignment:
-        crashes = self.crashes + 1
-        task = replace(self.task, first_reader=LAST_READER) if crashes >= CRASHES_TO_FALL_BACK else self.task
-        return replace(self, task=task, crashes=crashes)
-
-    def after_kill(self) -> _Assignment:
-        return replace(self, kills=self.kills + 1)
-
-
-class _Worker:
-    """One process and the pipe to it."""
-
-    def __init__(self, context: multiprocessing.context.SpawnContext) -> None:
-        self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, os.getpid()), name="frame-worker", daemon=True)
-        self._process.start()
-        theirs.close()
-        self.assignment: _Assignment | None = None
-        self.heard_at = time.monotonic()
-        self.has_hung = False
-
-    def begin(self, assignment: _Assignment) -> None:
-        self.assignment = assignment
-        self.heard_at = time.monotonic()
-        with contextlib.suppress(OSError):  # Already dead: the wait that follows finds out.
-            self.connection.send(assignment.task)
-
-    def receive(self) -> Message | Finished | BaseException:
-        message: Message | Finished | BaseException = self.connection.recv()
-        self.heard_at = time.monotonic()
-        return message
-
-    def is_alive(self) -> bool:
-        return self._process.is_alive()
-
-    def kill_hung(self) -> None:
-        self.has_hung = True
-        self._process.kill()
-        self._process.join()
-
-    def end(self, *, at_once: bool) -> int | None:
-        """The process is gone; its exit code, negative for a signal."""
-        if at_once:
-            # Before the pipe is closed: a worker that was about to speak would say goodbye with a traceback.
-            self._process.kill()
-        self.connection.close()
-        self._process.join()
-        return self._process.exitcode
-
-
-def _work(connection: Connection, parent_pid: int) -> None:
-    """A worker's life: tasks until the pipe closes. Dies with its parent, however that dies."""
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        return
-    # A picture is megabytes: by default each is mapped, zeroed page by page and unmapped, half of all system time.
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(M_MMAP_THRESHOLD, NEVER)
-        libc.mallopt(M_TRIM_THRESHOLD, NEVER)
-    leave_endings_to_parent()
-    cv2.setNumThreads(1)
-    while True:
-        try:
-            task: Task = connection.recv()
-        except EOFError:
-            return
-        try:
-            for message in run_task(task):
-                connection.send(message)
-            connection.send(Finished())
-        except OSError as failure:
-            connection.send(failure)
-        except Exception:  # noqa: BLE001 - it is raised again, in the parent
-            connection.send(WorkerFault(traceback.format_exc()))

@@ -14,6 +14,7 @@ import msgspec
 
 from frame_extractor.attempt import now
 from frame_extractor.contract import AttemptSpec, Progress, Stage
+from frame_extractor.crew import Crew
 from frame_extractor.durable import write_atomically
 
 if TYPE_CHECKING:
@@ -28,11 +29,14 @@ _ETA_AFTER_S: Final = 2.0
 class Meter:
     """Adds up the films of one attempt. Safe to read from another thread."""
 
-    def __init__(self, spec: AttemptSpec) -> None:
+    def __init__(self, spec: AttemptSpec, crew: Crew) -> None:
         self._spec = spec
+        self._crew = crew
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._extracting_since: float | None = None
+        self._snapshot_at = self._started
+        self._paused_s = 0.0
         self._stage = Stage.OPENING
         self._film = ""
         self._film_number = 1
@@ -92,13 +96,19 @@ class Meter:
             self._fraction = 1.0
 
     def snapshot(self) -> Progress:
+        """How far the attempt is now. To be taken regularly: a pause is noticed here, and is no part of any rate."""
+        grant, at_work = self._crew.granted, self._crew.at_work
         with self._lock:
-            extracting_s = 0.0 if self._extracting_since is None else time.monotonic() - self._extracting_since
+            now_s = time.monotonic()
+            if grant.paused and at_work == 0 and self._extracting_since is not None:
+                self._paused_s += now_s - max(self._snapshot_at, self._extracting_since)
+            self._snapshot_at = now_s
+            extracting_s = 0.0 if self._extracting_since is None else now_s - self._extracting_since - self._paused_s
             done_s = self._seconds_before + self._seconds_in_film
             is_done = self._stage is Stage.DONE
             settled = is_done or (extracting_s >= _ETA_AFTER_S and self._fraction > 0)
             new_images = self._images_before + self._images_in_film
-            eta_s = extracting_s * (1 - self._fraction) / self._fraction if settled else None
+            eta_s = extracting_s * (1 - self._fraction) / self._fraction if settled and not grant.paused else None
             return Progress(
                 attempt=self._spec.attempt,
                 stage=self._stage,
@@ -109,8 +119,11 @@ class Meter:
                 film_seconds_done=round(done_s, 3),
                 film_seconds_total=round(self._seconds_total, 3),
                 images=self._images_found + new_images,
-                workers=self._spec.workers,
-                elapsed_s=round(time.monotonic() - self._started, 3),
+                workers=at_work,
+                granted=grant.workers,
+                paused=grant.paused,
+                elastic=self._crew.is_elastic,
+                elapsed_s=round(now_s - self._started, 3),
                 eta_s=None if eta_s is None else round(eta_s, 1),
                 realtime_factor=round(self._seconds_extracted / extracting_s, 3) if settled and extracting_s else None,
                 images_per_s=round(new_images / extracting_s, 3) if settled and extracting_s else None,

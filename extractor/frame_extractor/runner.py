@@ -28,6 +28,7 @@ from frame_extractor.contract import (
     Progress,
     film_fingerprint,
 )
+from frame_extractor.crew import Crew
 from frame_extractor.durable import sync_file_system
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkerFault
 from frame_extractor.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
@@ -54,7 +55,7 @@ class Engine(Protocol):
         film: Path,
         *,
         settings: ExtractionSettings,
-        workers: int,
+        crew: Crew,
         temp: Path,
         publish: Callable[[Picture], None],
         begin_again: Callable[[], None],
@@ -124,7 +125,8 @@ class _Runner:
         self._spec = spec
         self._engine = engine
         self._screen = screen
-        self._meter = Meter(spec)
+        self._crew = Crew(spec.workers, control=spec.layout.control_file, attempt=spec.attempt)
+        self._meter = Meter(spec, self._crew)
         self._signals = signals
         self._extracted: list[FilmResult] = []
         self._failures: list[Failure] = []
@@ -256,7 +258,7 @@ class _Runner:
         found = engine.extract_film(
             todo.film,
             settings=spec.settings,
-            workers=spec.workers,
+            crew=self._crew,
             temp=pictures,
             publish=publisher.publish,
             begin_again=publisher.begin_again,

@@ -111,7 +111,9 @@ class LiveScreen:
             film = f"{progress.film_number}/{progress.n_films} {film}"
         # What fits beside a film's name in 80 columns.
         facts = [count(progress.images, "image") if progress.images else progress.stage.value]
-        if progress.realtime_factor:
+        if progress.paused:
+            facts.append("paused")
+        elif progress.realtime_factor:
             facts.append(f"{times(progress.realtime_factor)} realtime")
         if progress.eta_s is not None:
             facts.append(f"{duration(progress.eta_s)} left")

@@ -29,6 +29,11 @@ class ScanTask:
     threads: int = 1
     """Decoder threads, for a film that is read whole and by one worker alone."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the film, so that beginning it again would cost all that is done."""
+        return self.span is None
+
 
 @dataclass(frozen=True)
 class RepairTask:
@@ -43,6 +48,11 @@ class RepairTask:
     wanted: frozenset[int]
     """Frame indices."""
     threads: int = 1
+
+    @property
+    def is_whole(self) -> bool:
+        """As of a ScanTask."""
+        return self.chunk is None
 
 
 Task = ScanTask | RepairTask

@@ -60,7 +60,7 @@ def progress_line(progress: Progress) -> str:
     parts = [f"{progress.film or 'starting'}: {progress.fraction:.1%}"]
     if progress.n_films > 1:
         parts[0] = f"film {progress.film_number} of {progress.n_films}, {parts[0]}"
-    parts += [progress.stage.value, count(progress.images, "image")]
+    parts += ["paused" if progress.paused else progress.stage.value, count(progress.images, "image")]
     if progress.realtime_factor:
         parts.append(f"{times(progress.realtime_factor)} realtime")
     if progress.eta_s is not None:

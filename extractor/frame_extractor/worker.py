@@ -1,4 +1,4 @@
-"""What a worker process does with one task. `pool.py` moves tasks and messages between processes."""
+"""What a worker process does with one task. `worker_process.py` moves tasks and messages between processes."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, Mode, Quality, Sampling
+from frame_extractor.crew import Crew
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
 from frame_extractor.names import image_name
 from frame_extractor.pipeline import FilmProgress, Picture, extract_film
@@ -50,7 +51,7 @@ def extract(
     film: Path,
     temp: Path,
     *,
-    workers: int = 2,
+    workers: int | Crew = 2,
     settings: ExtractionSettings | None = None,
     on_progress: Callable[[FilmProgress], None] = lambda _: None,
 ) -> Outcome:
@@ -81,7 +82,7 @@ def extract(
     result = extract_film(
         film,
         settings=settings or ExtractionSettings(),
-        workers=workers,
+        crew=Crew(workers) if isinstance(workers, int) else workers,
         temp=temp,
         publish=publish,
         begin_again=images.clear,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, Probe, Stage, film_fingerprint
+from frame_extractor.crew import Crew
 from frame_extractor.errors import NotAFilm
 from frame_extractor.pipeline import FilmProgress, Picture
 from frame_extractor.plan import Pick
@@ -44,7 +45,7 @@ class FakeEngine:
         film: Path,
         *,
         settings: ExtractionSettings,
-        workers: int,  # noqa: ARG002 - as the pipeline is called
+        crew: Crew,  # noqa: ARG002 - as the pipeline is called
         temp: Path,
         publish: Callable[[Picture], None],
         begin_again: Callable[[], None],  # noqa: ARG002 - as the pipeline is called
