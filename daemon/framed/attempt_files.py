@@ -32,6 +32,9 @@ T = TypeVar("T")
 _NUMBERED: Final = re.compile(r"attempt-(\d+)\.")
 _WORK_FOLDER: Final = re.compile(r"framed-\d{4,}")
 _CLEARING_S: Final = 2.0
+_LOG_TAIL_BYTES: Final = 8192
+_LOG_TAIL_LINES: Final = 5
+_LONGEST_LINE: Final = 300
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,18 @@ def clear_temp(layout: OutputLayout) -> None:
             layout.temp.rmdir()
     except OSError:
         return
+
+
+def last_lines(log: Path) -> tuple[str, ...]:
+    """The end of a log, for a person: the last lines that are not empty; nothing when it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_TAIL_BYTES))
+            text = file.read(_LOG_TAIL_BYTES).decode(errors="replace")
+    except OSError:
+        return ()
+    lines = [line.rstrip()[:_LONGEST_LINE] for line in text.splitlines() if line.strip()]
+    return tuple(lines[-_LOG_TAIL_LINES:])
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

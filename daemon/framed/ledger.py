@@ -18,7 +18,7 @@ import anyio.to_thread
 from framed.clock import read_clocks
 from framed.log import fields
 from framed.model.job import FilmVerdict, Job, Moment, Options, Queued, Verdict
-from framed.policy.lifecycle import Event, advance
+from framed.policy.lifecycle import Event, advance, successor_of
 from framed.policy.settle import Signature
 from framed.store import Store, StoreUnavailable
 
@@ -38,6 +38,8 @@ class NewJob:
     by: Literal["user", "watch"]
     options: Options
     force: bool = False
+    id: str = ""
+    """Where it was promised already; else it is given a new one."""
 
 
 class ProjectBusy(Exception):
@@ -120,43 +122,57 @@ class Ledger:
     ) -> Mapping[str, Job]:
         """Events applied to jobs, new jobs in the queue, verdicts and an answer under its key: all of it or nothing.
 
-        `events` and `verdicts` (fingerprint -> verdict) are by job id; `answer` makes key and reply from the jobs by
-        project, which are also returned. Raises StoreUnavailable; IllegalEvent or ProjectBusy for what came too late.
+        A job that ends and has a successor brings it into the queue. `events` and `verdicts` (fingerprint -> verdict)
+        are by job id; `answer` makes key and reply from the jobs by project, which are also returned, the later of two.
+        Raises StoreUnavailable; IllegalEvent or ProjectBusy for what came too late.
         """
-        async with self._writing:
-            now = read_clocks()
-            jobs = [advance(self._jobs[job_id], event, now) for job_id, event in events.items()]
-            for n, new in enumerate(new_jobs, 1):
-                latest = self.latest(new.project)
-                if latest is not None and not latest.is_over:
-                    raise ProjectBusy(new.project)
-                jobs.append(self._new_job(new, self._last_order + n, now))
-            by_project = {job.project: job for job in jobs}
-            decided = [
-                FilmVerdict(
-                    project=self._jobs[job_id].project, fingerprint=fingerprint, verdict=verdict,
-                    job_id=job_id, decided_at=now.utc,
-                )
-                for job_id, films in (verdicts or {}).items()
-                for fingerprint, verdict in films.items()
-            ]  # fmt: skip
-            await self._written(self._store.write, jobs, decided, answer(by_project) if answer else None)
-            self._verdicts |= {(each.project, each.fingerprint): each.verdict for each in decided}
-            self._publish(jobs)
-        return by_project
+        jobs = await self._commit(events, new_jobs, verdicts=verdicts or {}, answer=answer)
+        return {job.project: job for job in jobs}
 
     async def record(self, job_id: str, event: Event, verdicts: Mapping[str, Verdict] | None = None) -> Job:
         """The job after what has already happened in the world: tried until the disk takes it. Raises IllegalEvent."""
         warned = False
         while True:
             try:
-                await self.commit({job_id: event}, verdicts={job_id: verdicts or {}})
-                return self._jobs[job_id]
+                return (await self._commit({job_id: event}, (), verdicts={job_id: verdicts or {}}, answer=None))[0]
             except StoreUnavailable as unavailable:
                 if not warned:
                     warned = True
                     _log.error("state cannot be written", extra=fields(job_id=job_id, why=unavailable.why))
                 await anyio.sleep(_RETRY_S)
+
+    async def _commit(
+        self,
+        events: Mapping[str, Event],
+        new_jobs: Iterable[NewJob],
+        *,
+        verdicts: Mapping[str, Mapping[str, Verdict]],
+        answer: Callable[[Mapping[str, Job]], tuple[str, bytes]] | None,
+    ) -> list[Job]:
+        """Those changed, in the order of `events`, then those that are new."""
+        async with self._writing:
+            now = read_clocks()
+            jobs = [advance(self._jobs[job_id], event, now) for job_id, event in events.items()]
+            arriving = [new for job in jobs if (new := _successor(self._jobs[job.id], job)) is not None]
+            for new in new_jobs:
+                latest = self.latest(new.project)
+                if latest is not None and not latest.is_over:
+                    raise ProjectBusy(new.project)
+                arriving.append(new)
+            jobs += [self._new_job(new, self._last_order + n, now) for n, new in enumerate(arriving, 1)]
+            decided = [
+                FilmVerdict(
+                    project=self._jobs[job_id].project, fingerprint=fingerprint, verdict=verdict,
+                    job_id=job_id, decided_at=now.utc,
+                )
+                for job_id, films in verdicts.items()
+                for fingerprint, verdict in films.items()
+            ]  # fmt: skip
+            reply = answer({job.project: job for job in jobs}) if answer else None
+            await self._written(self._store.write, jobs, decided, reply)
+            self._verdicts |= {(each.project, each.fingerprint): each.verdict for each in decided}
+            self._publish(jobs)
+        return jobs
 
     async def _written(self, write: Callable[[Unpack[Arguments]], None], *arguments: *Arguments) -> None:
         try:
@@ -168,7 +184,7 @@ class Ledger:
 
     def _new_job(self, new: NewJob, order: int, now: Moment) -> Job:
         return Job(
-            id=uuid.uuid4().hex[:12],
+            id=new.id or new_job_id(),
             project=new.project,
             order=order,
             by=new.by,
@@ -192,6 +208,18 @@ class Ledger:
         self._changed = anyio.Event()
         for listener in self._listeners:
             listener()
+
+
+def new_job_id() -> str:
+    """One that no other job has."""
+    return uuid.uuid4().hex[:12]
+
+
+def _successor(before: Job, after: Job) -> NewJob | None:
+    promised = successor_of(before, after)
+    if promised is None:
+        return None
+    return NewJob(project=after.project, by="user", options=promised.options, force=promised.force, id=promised.id)
 
 
 def _log_fields(job: Job) -> dict[str, object]:

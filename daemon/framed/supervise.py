@@ -261,6 +261,9 @@ class Supervisor:
         verdicts = _verdicts(job, consequence, results)
         if outcome.ending is Ending.NOT_STARTED:
             await in_own_thread(_log_for_the_extractor, job, outcome)
+        if not isinstance(consequence, Done):
+            lines = await in_own_thread(attempt_files.last_lines, Path(job.log_path))
+            outcome = msgspec.structs.replace(outcome, last_lines=lines)
         if not isinstance(consequence, Again):
             await self.clear_temp(job)
         job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
@@ -306,7 +309,7 @@ def _holds_lock(layout: OutputLayout) -> bool:
 
 
 def _concluded(attempt: Attempt, sight: Sight, view: SessionView | None) -> Outcome:
-    evidence = Evidence(was_started=sight.process is not None, record=sight.exit, view=view)
+    evidence = Evidence(was_started=sight.process is not None, record=sight.exit, view=view, progress=sight.progress)
     return conclude(attempt, evidence, read_clocks())
 
 

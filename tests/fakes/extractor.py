@@ -5,6 +5,7 @@ Started as `python extractor.py SPEC.json`. What it does with a film stands in t
     run S           work for S seconds before the film is done (default 0)
     exit CODE [N]   end with this code, in the first N attempts only when N is given; with 65 once the others are done
     crash [N]       SIGKILL itself, likewise
+    climb           say that of 1000 s of film as many hundreds are done as this is the attempt's number
     wait FILE       work until FILE exists
     stubborn        ignore SIGTERM and SIGHUP
     child           keep a child process that ignores SIGTERM, in the same session
@@ -114,6 +115,8 @@ def _extract(spec: AttemptSpec, number: int, film: str, commands: list[str]) -> 
                 while not awaited.exists():
                     _progress(spec, number, film, 0.5)
                     time.sleep(0.05)
+            case "climb":
+                _progress(spec, number, film, spec.attempt / 10, seconds=1000.0)
             case "child":
                 program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
                 subprocess.Popen([sys.executable, "-c", program])
@@ -144,7 +147,7 @@ def _lock(layout: OutputLayout) -> Iterator[None]:
         yield
 
 
-def _progress(spec: AttemptSpec, number: int, film: str, fraction: float) -> None:
+def _progress(spec: AttemptSpec, number: int, film: str, fraction: float, *, seconds: float = 1.0) -> None:
     progress = Progress(
         attempt=spec.attempt,
         stage=Stage.DONE if fraction >= 1 else Stage.SCANNING,
@@ -152,8 +155,8 @@ def _progress(spec: AttemptSpec, number: int, film: str, fraction: float) -> Non
         film_number=number,
         n_films=len(spec.films),
         fraction=fraction,
-        film_seconds_done=fraction,
-        film_seconds_total=1.0,
+        film_seconds_done=seconds * fraction,
+        film_seconds_total=seconds,
         images=number,
         workers=spec.workers,
         elapsed_s=1.0,

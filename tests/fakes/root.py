@@ -130,9 +130,12 @@ class Root:
         except AssertionError as late:
             raise AssertionError(f"{late}; it is {seen[0]}") from None
 
-    def submit(self, *projects: str, force: bool = False, key: str = "", **overrides: object) -> SubmitReply:
+    def submit(
+        self, *projects: str, force: bool = False, replace: bool = False, key: str = "", **overrides: object
+    ) -> SubmitReply:
         given = msgspec.convert(overrides, Overrides)
-        submit = Submit(projects=projects, overrides=given, force=force, key=key or uuid.uuid4().hex)
+        key = key or uuid.uuid4().hex
+        submit = Submit(projects=projects, overrides=given, force=force, replace=replace, key=key)
         with connect(self.places) as daemon:
             return daemon.call("submit", submit, SubmitReply)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ from framed.control.messages import (
 )
 from framed.control.server import MAX_CONNECTIONS
 from framed.ctl.client import CallFailed, connect
+from framed.liveness import is_alive
 from tests.fakes.root import QUICK, Root, roots, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
@@ -154,6 +157,45 @@ def test_running_project_with_the_same_settings_is_said_to_run(shared: Root) -> 
     with pytest.raises(CallFailed, match="with force true as asked"):
         shared.submit("busy", force=True)
     shared.cancel("busy")
+
+
+def test_replacing_ends_what_runs_and_begins_again(shared: Root) -> None:
+    """Once for one key; the same settings replace nothing, others need `replace` again; the job's id is promised."""
+    gate = shared.places.root / "replaced"
+    shared.film("other", f"wait {gate}")
+    first = shared.submit("other").outcomes[0].job_id
+    process = shared.extractor("other")
+    shared.wait_for("other", RUNNING)
+    assert shared.submit("other", replace=True).outcomes[0].outcome is Submitted.ALREADY_RUNNING
+    replaced = shared.submit("other", replace=True, key="replace-other", scene_threshold=25.0)
+    [outcome] = replaced.outcomes
+    assert outcome.outcome is Submitted.QUEUED
+    assert outcome.job_id not in (first, None)
+    assert shared.submit("other", replace=True, key="replace-other", scene_threshold=25.0) == replaced
+    shared.extractor("other", attempt=2)
+    assert not is_alive(process)
+    assert shared.wait_for("other", RUNNING).job_id == outcome.job_id
+    gate.touch()
+    assert shared.wait_for("other", COMPLETE).job_id == outcome.job_id
+    assert '"scene_threshold": 25.0' in shared.layout("other").spec(2).read_text(encoding="utf-8")
+    assert len(shared.attempts("other")) == 2
+
+
+def test_what_replaces_can_itself_be_replaced_and_cancelled(shared: Root) -> None:
+    """While the extractor before takes its time to end."""
+    shared.film("slow", "stubborn run 60")
+    shared.submit("slow")
+    process = shared.extractor("slow")
+    shared.wait_for("slow", RUNNING)
+    os.kill(process.pid, signal.SIGSTOP)
+    first = shared.submit("slow", replace=True, scene_threshold=25.0).outcomes[0]
+    assert shared.submit("slow", scene_threshold=25.0).outcomes[0].job_id == first.job_id
+    assert "about to run again with scene_threshold 25.0" in str(refused(shared, "slow", scene_threshold=20.0))
+    second = shared.submit("slow", replace=True, scene_threshold=20.0).outcomes[0]
+    assert (second.outcome, second.job_id) == (Submitted.QUEUED, first.job_id)
+    assert shared.cancel("slow").outcomes[0].cancelled
+    assert shared.wait_for("slow", CANCELLED).job_id != first.job_id
+    assert len(shared.attempts("slow")) == 1
 
 
 def test_extracted_project_is_extracted_again_only_by_force_or_other_settings(shared: Root) -> None:

@@ -127,6 +127,33 @@ def test_film_that_always_fails_is_given_up_and_others_go_on(root: Root) -> None
     assert root.wait_for("good", COMPLETE).attempt == 1
 
 
+def test_attempts_that_get_further_are_not_counted(root: Root) -> None:
+    """Six crashes, each a hundred seconds of film later than the one before, with one retry."""
+    root.film("onward", "climb crash 6")
+    root.start()
+    root.submit("onward", retry=1)
+    status = root.wait_for("onward", COMPLETE, FAILED)
+    assert (status.state, status.attempt) == (COMPLETE, 2)
+    assert [record.attempt for record in root.attempts("onward")] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_failed_film_shows_the_end_of_its_log(root: Root) -> None:
+    """Also after a restart, and when the log itself is gone."""
+    daemon = root.start()
+    root.places.datasets.mkdir(exist_ok=True)
+    (root.places.datasets / "onward").touch()
+    root.film("onward")
+    root.submit("onward", retry=0)
+    status = root.wait_for("onward", FAILED)
+    [line] = status.last_lines
+    assert line.endswith(f"attempt 1 was not started: {status.reason}")
+    assert status.log is not None
+    Path(status.log).unlink()
+    stop(daemon)
+    root.start()
+    assert root.wait_for("onward", FAILED).last_lines == status.last_lines
+
+
 def test_full_disk_waits_and_does_not_count(root: Root) -> None:
     """Exit 75 in the first attempts, more of them than there are retries."""
     root.places.projects.mkdir(parents=True)
@@ -264,6 +291,20 @@ def test_queued_film_that_is_cancelled_never_starts(new_root: Callable[..., Root
     root.wait_for("a", COMPLETE)
     assert root.wait_for("b", CANCELLED).attempt == 0
     assert not root.attempts("b")
+
+
+def test_waiting_film_is_cancelled_though_its_disk_is_away(new_root: Callable[..., Root]) -> None:
+    """And is not submitted by itself when the disk is back."""
+    root = new_root(QUICK.replace("base_s: 0.2, max_s: 1", "base_s: 600, max_s: 600"))
+    root.film("onward", "crash")
+    root.start()
+    job_id = root.wait_for("onward", RETRYING).job_id
+    away = root.places.raw_videos.rename(root.places.root / "away")
+    assert root.cancel("onward").outcomes[0].cancelled
+    away.rename(root.places.raw_videos)
+    root.film("marker")
+    root.wait_for("marker", COMPLETE)
+    assert root.wait_for("onward", CANCELLED).job_id == job_id
 
 
 def test_session_closed_by_hand_means_cancelled(root: Root) -> None:

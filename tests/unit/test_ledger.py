@@ -10,10 +10,11 @@ import pytest
 
 from framed import ledger as ledger_module
 from framed.ledger import Ledger, NewJob, ProjectBusy
-from framed.model.job import Cancelled, Queued, Verdict
-from framed.policy.lifecycle import CancelAsked, IllegalEvent
+from framed.model.job import Cancelled, Ending, Queued, Successor, Verdict
+from framed.policy.lifecycle import CancelAsked, Ended, IllegalEvent, Replaced, Started
+from framed.policy.retry import Stop
 from framed.store import Store, StoreUnavailable
-from tests.fakes.jobs import options
+from tests.fakes.jobs import attempt, options, outcome
 
 pytestmark = pytest.mark.anyio
 
@@ -113,6 +114,22 @@ async def test_what_happened_is_recorded_when_the_disk_has_room_again(
     assert isinstance(ledger.job(job.id).state, Cancelled)
     assert ledger.verdict("onward", "f1") is Verdict.CANCELLED
     assert open_ledger(store).verdict("onward", "f1") is Verdict.CANCELLED
+
+
+async def test_successor_is_in_the_queue_with_the_end_of_the_job_it_replaces(store: BrittleStore) -> None:
+    """Under the id that was promised, also when a restart lies between."""
+    ledger = open_ledger(store)
+    job = (await ledger.commit({}, [new_job()]))["onward"]
+    await ledger.record(job.id, Started(attempt=attempt(), films=()))
+    await ledger.record(job.id, Replaced(successor=Successor(id="j2", options=options(retry=9), force=True)))
+    again = open_ledger(store)
+    ended = await again.record(job.id, Ended(outcome=outcome(None, Ending.STOPPED), consequence=Stop()))
+    assert (ended.id, type(ended.state)) == (job.id, Cancelled)
+    for each in (again, open_ledger(store)):
+        [following] = each.open_jobs()
+        assert (following.id, following.order, following.by, following.force) == ("j2", 2, "user", True)
+        assert following.options.retry == 9
+        assert each.latest("onward") == following
 
 
 async def test_old_jobs_leave_the_memory(store: BrittleStore) -> None:

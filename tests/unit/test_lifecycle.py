@@ -18,6 +18,7 @@ from framed.model.job import (
     Queued,
     Retrying,
     Running,
+    Successor,
 )
 from framed.policy.lifecycle import (
     KEPT_ATTEMPTS,
@@ -27,8 +28,10 @@ from framed.policy.lifecycle import (
     Event,
     FilmsGone,
     IllegalEvent,
+    Replaced,
     Started,
     advance,
+    successor_of,
 )
 from framed.policy.retry import Again, Done, GiveUp, Stop
 from tests.fakes.jobs import attempt, job, moment, options, outcome
@@ -41,8 +44,9 @@ STOPPED = Ended(outcome=outcome(None, Ending.STOPPED), consequence=Stop())
 RETRY = Ended(outcome=outcome(137), consequence=Again(after_s=30, counted=True))
 LOST = Ended(outcome=outcome(None, Ending.LOST), consequence=Again(after_s=0, counted=False))
 CHANGED = Changed(options=options(retry=9), force=True)
+REPLACED = Replaced(successor=Successor(id="j2", options=options(retry=7), force=False))
 GONE = FilmsGone(outcome=outcome(None, Ending.NOT_STARTED))
-EVENTS: list[Event] = [STARTED, DONE, GIVEN_UP, STOPPED, RETRY, LOST, CancelAsked(), CHANGED, GONE]
+EVENTS: list[Event] = [STARTED, DONE, GIVEN_UP, STOPPED, RETRY, LOST, CancelAsked(), CHANGED, REPLACED, GONE]
 
 
 def after(*events: Event) -> Job:
@@ -61,6 +65,8 @@ def after(*events: Event) -> Job:
         ([GONE], Failed),
         ([STARTED], Running),
         ([STARTED, CancelAsked()], Running),
+        ([STARTED, REPLACED], Running),
+        ([STARTED, REPLACED, STOPPED], Cancelled),
         ([STARTED, DONE], Complete),
         ([STARTED, GIVEN_UP], Failed),
         ([STARTED, STOPPED], Cancelled),
@@ -76,7 +82,9 @@ def test_events_lead_from_state_to_state(history: list[Event], state: type[JobSt
     assert isinstance(after(*history).state, state)
 
 
-@pytest.mark.parametrize("history", [[DONE], [RETRY], [STARTED, STARTED], [STARTED, CHANGED], [STARTED, GONE]])
+@pytest.mark.parametrize(
+    "history", [[DONE], [RETRY], [STARTED, STARTED], [STARTED, CHANGED], [STARTED, GONE], [REPLACED]]
+)
 def test_what_cannot_happen_is_a_fault(history: list[Event]) -> None:
     """The job is not touched."""
     with pytest.raises(IllegalEvent):
@@ -100,6 +108,25 @@ def test_other_settings_begin_with_all_attempts() -> None:
     """And by the user's word, whoever had submitted it before."""
     changed = advance(after(STARTED, RETRY), CHANGED, moment())
     assert (changed.failures, changed.options.retry, changed.force, changed.by) == (0, 9, True, "user")
+
+
+def test_replaced_job_is_cancelled_for_its_successor() -> None:
+    """However it ends, done included; cancelling it after all takes the successor with it."""
+    replaced = after(STARTED, REPLACED)
+    assert isinstance(replaced.state, Running)
+    assert replaced.state.cancelling
+    for end in (STOPPED, DONE):
+        assert successor_of(replaced, advance(replaced, end, moment())) == REPLACED.successor
+    cancelled = after(STARTED, REPLACED, CancelAsked())
+    assert successor_of(cancelled, advance(cancelled, STOPPED, moment())) is None
+    assert successor_of(after(STARTED), replaced) is None
+
+
+def test_only_the_last_attempt_keeps_the_end_of_its_log() -> None:
+    """A job tries fifty times and more."""
+    crash = Ended(outcome=outcome(137, last_lines=("killed",)), consequence=Again(after_s=1, counted=True))
+    tried = after(STARTED, crash, STARTED, crash)
+    assert [each.outcome and each.outcome.last_lines for each in tried.attempts] == [(), ("killed",)]
 
 
 def test_cancelled_job_says_whether_it_was_asked_to_end() -> None:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frame_extractor.contract import ExitCode, ExitRecord
+from frame_extractor.contract import ExitCode, ExitRecord, Progress, Stage
 from framed.config import BudgetSettings, RetrySettings
 from framed.model.job import Due, Ending, Job, Moment, Outcome, Retrying, Running
 from framed.policy.ending import Evidence, SessionView, conclude
-from framed.policy.retry import Again, Consequence, Done, GiveUp, Stop, backoff_s, judge
+from framed.policy.retry import FURTHER_S, Again, Consequence, Done, GiveUp, Stop, backoff_s, judge
 from framed.policy.schedule import decide
 from framed.policy.settle import Signature, Track, is_settled, observe
 from framed.policy.shares import Budget, budget, share
@@ -109,6 +109,49 @@ def test_consequence_follows_from_the_cause(ended: Outcome, failures: int, conse
     """`retry: 3` means three more attempts after the first; causes that are not the film's do not count."""
     running = job(state=Running(since=moment().utc, attempt=attempt()), failures=failures)
     assert judge(running, ended, STEADY, dice=0.0) == consequence
+
+
+@pytest.mark.parametrize(
+    ("left_before", "left", "consequence"),
+    [
+        ([], 500.0, GiveUp()),
+        ([None], 500.0, GiveUp()),
+        ([600.0], None, GiveUp()),
+        ([600.0], 600.0, GiveUp()),
+        ([600.0], 600.0 - FURTHER_S + 0.1, GiveUp()),
+        ([600.0], 600.0 - FURTHER_S, Again(after_s=120, counted=False)),
+        ([600.0, 300.0, 600.0], 500.0, GiveUp()),
+        ([600.0, 300.0, None], 200.0, Again(after_s=120, counted=False)),
+    ],
+)
+def test_attempt_that_got_further_than_all_before_is_not_counted(
+    left_before: list[float | None], left: float | None, consequence: Consequence
+) -> None:
+    """With all retries used up. A film that crashes at one place gets no further, whatever its last words were."""
+    before = tuple(attempt(outcome=outcome(137, Ending.CRASHED, film_left_s=each)) for each in left_before)
+    running = job(state=Running(since=moment().utc, attempt=attempt()), attempts=before, failures=3)
+    assert judge(running, outcome(137, Ending.CRASHED, film_left_s=left), STEADY, dice=0.0) == consequence
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "stage", "left"),
+    [
+        (0.0, 0.0, Stage.OPENING, None),
+        (0.0, 90.0, Stage.OPENING, 90.0),
+        (30.5, 90.0, Stage.SCANNING, 59.5),
+        (0.0, 0.0, Stage.DONE, 0.0),
+    ],
+)
+def test_outcome_says_how_much_film_was_left(done: float, total: float, stage: Stage, left: float | None) -> None:
+    """By the attempt's last progress; not before it has opened its films."""
+    progress = Progress(
+        attempt=1, stage=stage, film="a.ts", film_number=1, n_films=1, fraction=0.0, film_seconds_done=done,
+        film_seconds_total=total, images=0, workers=1, elapsed_s=1.0, eta_s=None, realtime_factor=None,
+        images_per_s=None, updated_at="",
+    )  # fmt: skip
+    evidence = Evidence(was_started=True, record=None, view=KILLED_PANE, progress=progress)
+    assert conclude(attempt(), evidence, moment()).film_left_s == left
+    assert conclude(attempt(), replace(evidence, progress=None), moment()).film_left_s is None
 
 
 def test_cancelled_attempt_is_not_tried_again_however_it_ended() -> None:

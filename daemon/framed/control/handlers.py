@@ -33,11 +33,11 @@ from framed.control.messages import (
 from framed.control.report import Report
 from framed.errors import FramedError, Refused
 from framed.intake import options_of
-from framed.ledger import Ledger, NewJob, ProjectBusy
-from framed.model.job import Job, Options, Queued, Running, Verdict
+from framed.ledger import Ledger, NewJob, ProjectBusy, new_job_id
+from framed.model.job import Job, Options, Queued, Running, Successor, Verdict
 from framed.model.values import as_written
 from framed.places import Places
-from framed.policy.lifecycle import CancelAsked, Changed, Event, IllegalEvent
+from framed.policy.lifecycle import CancelAsked, Changed, Event, IllegalEvent, Replaced
 from framed.scan import films_of, fingerprint_of, folder_of, read_results, readable_films
 from framed.supervise import Supervisor
 from framed.threads import in_own_thread
@@ -143,7 +143,7 @@ class Handlers:
         for each in found:
             latest = self._ledger.latest(each.project)
             if latest is not None and not latest.is_over:
-                outcome, event = _submitted_again(each, latest, force=params.force)
+                outcome, event = _submitted_again(each, latest, force=params.force, replace=params.replace)
                 if event is not None:
                     events[latest.id] = event
             elif each.is_extracted and not params.force:
@@ -159,7 +159,9 @@ class Handlers:
             nonlocal reply
             reply = SubmitReply(
                 outcomes=tuple(
-                    msgspec.structs.replace(outcome, job_id=jobs[name].id) if name in jobs else outcome
+                    outcome
+                    if outcome.job_id is not None or name not in jobs
+                    else msgspec.structs.replace(outcome, job_id=jobs[name].id)
                     for name, outcome in outcomes.items()
                 )
             )
@@ -181,7 +183,7 @@ class Handlers:
                 events[job.id] = CancelAsked()
                 message = "cancelled"
                 if not isinstance(job.state, Running):
-                    marks = await self._on_disk(_fingerprints_now, self._places.films_dir(name))
+                    marks = await self._fingerprints(name, job)
                     undecided = [mark for mark in marks if self._ledger.verdict(name, mark) is None]
                     verdicts[job.id] = dict.fromkeys(undecided, Verdict.CANCELLED)
             outcomes.append(CancelOutcome(project=name, cancelled=message == "cancelled", message=message))
@@ -190,6 +192,14 @@ class Handlers:
             events, verdicts=verdicts, answer=lambda _jobs: (params.key, msgspec.json.encode(reply))
         )
         return reply, list(jobs.values())
+
+    async def _fingerprints(self, name: str, job: Job) -> Iterable[str]:
+        """Of every film in the project's folder, settled or not; as far as they are known when its disk is away."""
+        try:
+            return await self._on_disk(_fingerprints_now, self._places.films_dir(name))
+        except Refused:
+            project = self._watcher.catalog.projects.get(name)
+            return {film.fingerprint for film in (*job.films, *(project.settled if project is not None else ()))}
 
     async def _ended(self, jobs: Iterable[Job]) -> None:
         with anyio.move_on_after(CANCEL_PATIENCE_S):
@@ -244,29 +254,46 @@ class Handlers:
         return _Found(project=name, options=options, is_extracted=is_extracted)
 
 
-def _submitted_again(found: _Found, job: Job, *, force: bool) -> tuple[SubmitOutcome, Event | None]:
+def _submitted_again(found: _Found, job: Job, *, force: bool, replace: bool) -> tuple[SubmitOutcome, Event | None]:
     """What becomes of a project that is submitted while its last job is not over. Raises Refused."""
+    if isinstance(job.state, Running):
+        return _submitted_while_running(found, job, job.state, force=force, replace=replace)
     is_same = found.options == job.options and (job.force or not force)
     outcome = SubmitOutcome(
-        project=job.project, outcome=Submitted.ALREADY_RUNNING, job_id=job.id, message="already running"
+        project=job.project, outcome=Submitted.ALREADY_RUNNING, job_id=job.id, message="already queued"
     )
-    if isinstance(job.state, Running):
-        if is_same:
-            return outcome, None
-        asked, runs = _differences(found.options, job.options, force=(force, job.force))
-        next_step = "cancel it first, or submit again when it is done"
-        raise Refused(f"{job.project} is running with {runs}, not with {asked} as asked; {next_step}")
     if not is_same:
         asked, before = _differences(found.options, job.options, force=(force, job.force))
         message = f"was queued already, now with {asked} instead of {before}"
         outcome = SubmitOutcome(project=job.project, outcome=Submitted.QUEUED, job_id=job.id, message=message)
-    elif isinstance(job.state, Queued):
-        outcome = msgspec.structs.replace(outcome, message="already queued")
-        if job.by == "user":
-            return outcome, None
-    else:
+    elif not isinstance(job.state, Queued):
         outcome = msgspec.structs.replace(outcome, message="was waiting for its next attempt; tries now")
+    elif job.by == "user":
+        return outcome, None
     return outcome, Changed(options=found.options, force=force or job.force)
+
+
+def _submitted_while_running(
+    found: _Found, job: Job, running: Running, *, force: bool, replace: bool
+) -> tuple[SubmitOutcome, Event | None]:
+    """Of a job that is being cancelled it is the successor that counts, and there may be none yet. Raises Refused."""
+    following = running.successor
+    current = following or job
+    if following is not None or not running.cancelling:
+        if found.options == current.options and (current.force or not force):
+            message = "already queued, to begin when the running one is gone" if following else "already running"
+            outcome = Submitted.ALREADY_RUNNING
+            return SubmitOutcome(project=job.project, outcome=outcome, job_id=current.id, message=message), None
+        if not replace:
+            asked, runs = _differences(found.options, current.options, force=(force, current.force))
+            next_step = "--replace ends it and begins again so; or submit it when it is done"
+            runs = f"is about to run again with {runs}" if following else f"is running with {runs}"
+            raise Refused(f"{job.project} {runs}, not with {asked} as asked; {next_step}")
+    new = Successor(id=following.id if following else new_job_id(), options=found.options, force=force)
+    message = "queued; begins when the running one is gone, which is being ended"
+    return SubmitOutcome(project=job.project, outcome=Submitted.QUEUED, job_id=new.id, message=message), Replaced(
+        successor=new
+    )
 
 
 def _differences(asked: Options, had: Options, *, force: tuple[bool, bool]) -> tuple[str, str]:

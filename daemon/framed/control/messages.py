@@ -58,6 +58,8 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     projects: tuple[str, ...]
     overrides: Overrides = Overrides()
     force: bool = False
+    replace: bool = False
+    """End what runs with other settings, and begin again with these."""
     key: str
     """Idempotency key: the same key again gives the same answer and no second job."""
 
@@ -165,6 +167,8 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     session: str | None = None
     """tmux session name, while there is one."""
     log: str | None = None
+    last_lines: tuple[str, ...] = ()
+    """The end of that log, as it was when the last attempt failed; of RETRYING and FAILED."""
     output_dir: str | None = None
 
 

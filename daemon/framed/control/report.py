@@ -121,10 +121,11 @@ class Report:
                 reason = f"{waits_for} (after: {why})" if why and waits_for else waits_for or why
             case Retrying():
                 state, reason = ProjectState.RETRYING, waits_for
-            case Running(since=since, cancelling=cancelling):
+            case Running(cancelling=cancelling, successor=successor):
                 state = ProjectState.RUNNING
                 reason = "being cancelled" if cancelling else "" if progress else "starting"
-                elapsed_s = progress.elapsed_s if progress else (now.utc - since).total_seconds()
+                reason = "being cancelled, to begin again with other settings" if successor else reason
+                elapsed_s = progress.elapsed_s if progress else None
                 fraction = progress.fraction if progress else 0.0
                 frames = progress.images if progress else 0
             case Complete(outcome=done):
@@ -161,6 +162,7 @@ class Report:
             reason=reason,
             session=last.session if last and state in _WITH_SESSION and last.boot_id == now.boot_id else None,
             log=job.log_path if last else None,
+            last_lines=outcome.last_lines if outcome and state in _WITH_LAST_LINES else (),
             output_dir=job.options.frames_dir,
         )
 
@@ -216,4 +218,5 @@ def _joined(*parts: str) -> str:
 
 
 _NOTICES_OF_NAMES = 3
+_WITH_LAST_LINES = frozenset({ProjectState.RETRYING, ProjectState.FAILED})
 _WITH_SESSION = frozenset({ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED})

@@ -39,9 +39,12 @@ def framectl(context: click.Context) -> None:
 @click.option("--projects", "listed", metavar="A,B", help="The same, in one word.")
 @extraction_options
 @click.option("--force", is_flag=True, help="Extract again what is extracted already, replacing its images.")
+@click.option("--replace", is_flag=True, help="End what runs with other settings, and begin again with these.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and with which settings; needs no daemon.")
 @root_option
-def submit(names: tuple[str, ...], listed: str | None, *, force: bool, dry_run: bool, **options: Any) -> int:
+def submit(
+    names: tuple[str, ...], listed: str | None, *, force: bool, replace: bool, dry_run: bool, **options: Any
+) -> int:
     """Extract the frames of projects now: of every film in raw_videos/PROJECT/ that is not yet extracted.
 
     Values not given here come from configs/projects/PROJECT.yaml, then configs/framed.yaml, then the [default].
@@ -57,7 +60,8 @@ def submit(names: tuple[str, ...], listed: str | None, *, force: bool, dry_run: 
     from framed.ctl.client import connect  # noqa: PLC0415
 
     with connect(places) as daemon:
-        request = Submit(projects=projects, overrides=overrides(options), force=force, key=_new_key())
+        asked = overrides(options)
+        request = Submit(projects=projects, overrides=asked, force=force, replace=replace, key=_new_key())
         reply = daemon.call("submit", request, SubmitReply)
     for outcome in reply.outcomes:
         click.echo(f"{outcome.project}: {outcome.message}")
@@ -77,14 +81,15 @@ def status(names: tuple[str, ...], listed: str | None, *, as_json: bool, once: b
 
     places = places_here()
     with connect(places) as daemon:
-        reply = daemon.call("status", Status(projects=_projects(names, listed, places)), StatusReply)
+        projects = _projects(names, listed, places)
+        reply = daemon.call("status", Status(projects=projects), StatusReply)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reply), indent=2))
         return Exit.OK
     from framed.ctl.render import status_lines  # noqa: PLC0415
     from framed.ctl.terminal import terminal_of  # noqa: PLC0415
 
-    for line in status_lines(reply, terminal_of(sys.stdout), places.raw_videos):
+    for line in status_lines(reply, terminal_of(sys.stdout), places.raw_videos, with_logs=bool(projects)):
         click.echo(line, color=True)
     return Exit.OK
 

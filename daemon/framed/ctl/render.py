@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -37,16 +37,19 @@ _BETWEEN_WORDS: Final = re.compile(r"(?<!\d)\s+|\s+(?!s\b)")
 """White space, but for what stands between a number and its seconds."""
 
 
-def status_lines(reply: StatusReply, terminal: Terminal, raw_videos: Path) -> list[str]:
+def status_lines(reply: StatusReply, terminal: Terminal, raw_videos: Path, *, with_logs: bool = False) -> list[str]:
     """The machine, notices, then a line for each project; a note that finds no room in it goes on below, to its last
-    word.
+    word. `with_logs`: then the ends of the logs of those that failed.
     """
     lines = _fitted(_machine_parts(reply), terminal.width)
     lines += [line for notice in reply.notices for line in _notice_lines(printable(notice), terminal)]
     if not reply.projects:
         hint = printable(f"no projects yet; put a film into {raw_videos}/NAME/")
         return [*lines, "", *_whole(hint, terminal)]
-    return [*lines, "", *_table(reply.projects, terminal)]
+    lines += ["", *_table(reply.projects, terminal)]
+    for project in reply.projects if with_logs else ():
+        lines += _log_lines(project, terminal)
+    return lines
 
 
 def duration(seconds: float | None) -> str:
@@ -65,6 +68,18 @@ def size(n_bytes: float) -> str:
             return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 99.5 else f"{n_bytes:.1f} {unit}"
         n_bytes /= 1000
     return f"{n_bytes:.1f} TB"
+
+
+def _log_lines(project: ProjectStatus, terminal: Terminal) -> list[str]:
+    if not project.last_lines:
+        return []
+    head = f"the log of {project.name}, {project.log}, ended with"
+    body = [
+        _INDENT + part
+        for line in project.last_lines
+        for part in _whole(printable(line), replace(terminal, width=terminal.width and terminal.width - len(_INDENT)))
+    ]
+    return ["", *_whole(printable(head), terminal), *body]
 
 
 def _notice_lines(notice: str, terminal: Terminal) -> list[str]:

@@ -76,6 +76,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     images: int = 0
     """On the disk, of the films the attempt was given; when the job is complete, of the whole project."""
     wall_s: float = 0.0
+    film_left_s: float | None = None
+    """Film that the attempt was given and had not gone through; None when it never said how much there is."""
+    last_lines: tuple[str, ...] = ()
+    """The end of the job's log, unless all went well; of a job's attempts only the last one's is kept."""
     ended_at: datetime
 
     @property
@@ -109,11 +113,21 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True, tag="queued"):
     """Why it is back in the queue; empty for one that was never started. What it waits for, policy.schedule says."""
 
 
+class Successor(msgspec.Struct, frozen=True, kw_only=True):
+    """The job that takes the place of a running one as soon as that has ended."""
+
+    id: str
+    options: Options
+    force: bool
+
+
 class Running(msgspec.Struct, frozen=True, kw_only=True, tag="running"):
     since: datetime
     attempt: Attempt
     cancelling: bool = False
     """Cancelling was asked for; the extractor is being ended."""
+    successor: Successor | None = None
+    """What `submit --replace` asked for; then the job is being cancelled for it."""
 
 
 class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag="retrying"):

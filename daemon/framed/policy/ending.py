@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from frame_extractor.contract import ExitCode, ExitRecord, ProcessIdentity
+import msgspec
+
+from frame_extractor.contract import ExitCode, ExitRecord, ProcessIdentity, Progress, Stage
 from framed.model.job import Attempt, Ending, Moment, Outcome
 
 
@@ -40,10 +42,23 @@ class Evidence:
     record: ExitRecord | None
     view: SessionView | None
     """None when the engine did not answer."""
+    progress: Progress | None = None
+    """The last that it said."""
 
 
 def conclude(attempt: Attempt, evidence: Evidence, now: Moment) -> Outcome:
-    """How the attempt ended."""
+    """How the attempt ended, and how much of the films was left then."""
+    ended = _ending(attempt, evidence, now)
+    return msgspec.structs.replace(ended, film_left_s=_film_left_s(evidence.progress))
+
+
+def _film_left_s(progress: Progress | None) -> float | None:
+    if progress is None or (not progress.film_seconds_total and progress.stage is not Stage.DONE):
+        return None
+    return max(0.0, progress.film_seconds_total - progress.film_seconds_done)
+
+
+def _ending(attempt: Attempt, evidence: Evidence, now: Moment) -> Outcome:
     if evidence.record is not None:
         return _from_record(attempt, evidence.record, evidence.view, now)
     view = evidence.view

@@ -22,6 +22,7 @@ from framed.model.job import (
     Queued,
     Retrying,
     Running,
+    Successor,
 )
 from framed.policy.retry import Again, Consequence, Done, GiveUp, Stop
 
@@ -59,13 +60,20 @@ class Changed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replaced:
+    """The user wants the running job to end, and another to take its place then."""
+
+    successor: Successor
+
+
+@dataclass(frozen=True, kw_only=True)
 class FilmsGone:
     """A waiting job has nothing left to extract."""
 
     outcome: Outcome
 
 
-Event = Started | Ended | CancelAsked | Changed | FilmsGone
+Event = Started | Ended | CancelAsked | Changed | Replaced | FilmsGone
 
 
 class IllegalEvent(Exception):
@@ -90,13 +98,15 @@ def advance(job: Job, event: Event, now: Moment) -> Job:
         case Queued() | Retrying(), FilmsGone(outcome=outcome):
             return _with(job, Failed(since=now.utc, outcome=outcome))
         case Running() as running, CancelAsked():
-            return _with(job, msgspec.structs.replace(running, cancelling=True))
+            return _with(job, msgspec.structs.replace(running, cancelling=True, successor=None))
+        case Running() as running, Replaced(successor=successor):
+            return _with(job, msgspec.structs.replace(running, cancelling=True, successor=successor))
         case Running() as running, Ended(outcome=outcome, consequence=consequence):
             ended = msgspec.structs.replace(running.attempt, outcome=outcome)
             return _with(
                 job,
                 _after(running, outcome, consequence, now),
-                attempts=(*job.attempts, ended)[-KEPT_ATTEMPTS:],
+                attempts=(*_without_lines(job.attempts), ended)[-KEPT_ATTEMPTS:],
                 failures=job.failures + _counts(consequence),
             )
         case _:
@@ -115,6 +125,20 @@ def _after(running: Running, outcome: Outcome, consequence: Consequence, now: Mo
             return Retrying(since=now.utc, due=Due(boot_id=now.boot_id, monotonic_s=now.monotonic_s + after_s))
         case Again():
             return Queued(since=now.utc, reason=outcome.summary)
+
+
+def successor_of(before: Job, after: Job) -> Successor | None:
+    """What is to be a job of its own now that `before` has become `after`; None when nothing is."""
+    return before.state.successor if isinstance(before.state, Running) and after.is_over else None
+
+
+def _without_lines(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    return tuple(
+        msgspec.structs.replace(each, outcome=msgspec.structs.replace(each.outcome, last_lines=()))
+        if each.outcome is not None and each.outcome.last_lines
+        else each
+        for each in attempts
+    )
 
 
 def _counts(consequence: Consequence) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,11 @@ _NEVER_AGAIN: Final = frozenset(
     {ExitCode.USAGE, ExitCode.NOT_A_FILM, ExitCode.TOO_MUCH_FAILED, ExitCode.BAD_SETTINGS},
 )
 """The input is bad; another attempt would end the same."""
+
+FURTHER_S: Final = 10.0
+"""Of film. A film that crashes its reader at one place seems to get a little further now and then: progress is told
+once a second, and by several workers.
+"""
 
 _NOT_COUNTED: Final = frozenset({ExitCode.DISK_FULL, ExitCode.SUPERSEDED})
 """Nothing is wrong with the film: it waits until there is room, or until the other extractor is through."""
@@ -58,6 +64,8 @@ def judge(job: Job, outcome: Outcome, settings: RetrySettings, dice: float) -> C
         # Lost once is bad luck and goes on at once; lost again and again has a cause that needs time.
         at_once = outcome.ending is Ending.LOST and before == 0
         return Again(after_s=0.0 if at_once else backoff_s(before + 1, settings, dice), counted=False)
+    if got_further(job.attempts, outcome):
+        return Again(after_s=backoff_s(max(1, job.failures), settings, dice), counted=False)
     failures = job.failures + 1
     if failures > job.options.retry:
         return GiveUp()
@@ -76,6 +84,19 @@ def is_not_counted(outcome: Outcome) -> bool:
     if outcome.ending is Ending.LOST or outcome.code in _NOT_COUNTED:
         return True
     return outcome.ending is Ending.NOT_STARTED and outcome.code is None
+
+
+def got_further(attempts: Iterable[Attempt], outcome: Outcome) -> bool:
+    """Whether less of the films was left when the attempt ended than after any of those before it.
+
+    Less by FURTHER_S at least, so that this happens so often only as the films have such stretches.
+    """
+    before = [
+        attempt.outcome.film_left_s
+        for attempt in attempts
+        if attempt.outcome is not None and attempt.outcome.film_left_s is not None
+    ]
+    return outcome.film_left_s is not None and bool(before) and outcome.film_left_s <= min(before) - FURTHER_S
 
 
 def _not_counted_in_a_row(attempts: tuple[Attempt, ...]) -> int:
