@@ -6,6 +6,7 @@ seen here was on the disk first.
 
 from __future__ import annotations
 
+import functools
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +27,7 @@ Arguments = TypeVarTuple("Arguments")
 
 _log: Final = logging.getLogger(__name__)
 
+_DRAINING: Final = "draining"
 _RETRY_S: Final = 2.0
 """How often a change that has happened in the world, and must be written, is tried while the disk is full."""
 
@@ -62,6 +64,8 @@ class Ledger:
         self._latest: dict[str, str] = {job.project: job.id for job in self._jobs.values()}
         self._verdicts = store.verdicts()
         self._last_order = store.last_order()
+        self.is_draining = _DRAINING in store.marks()
+        """Whether nothing new may start until the user says so."""
         self._changed = anyio.Event()
         self._listeners: list[Callable[[], None]] = []
         self.problem = ""
@@ -174,6 +178,15 @@ class Ledger:
             self._publish(jobs)
         return jobs
 
+    async def set_draining(self, *, draining: bool) -> None:
+        """It is so, also after a restart. Raises StoreUnavailable."""
+        async with self._writing:
+            if draining != self.is_draining:
+                await self._written(functools.partial(self._store.mark, on=draining), _DRAINING)
+                self.is_draining = draining
+                _log.info("draining" if draining else "no longer draining")
+                self._tell()
+
     async def _written(self, write: Callable[[Unpack[Arguments]], None], *arguments: *Arguments) -> None:
         try:
             await anyio.to_thread.run_sync(write, *arguments)
@@ -204,6 +217,9 @@ class Ledger:
             self._latest[job.project] = job.id
             self._last_order = max(self._last_order, job.order)
             _log.info("job changed", extra=_log_fields(job))
+        self._tell()
+
+    def _tell(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
         for listener in self._listeners:
@@ -231,4 +247,5 @@ def _log_fields(job: Job) -> dict[str, object]:
         attempt=last.number if last else None,
         workers=last.workers if last else None,
         outcome=last.outcome.summary if last and last.outcome else None,
+        paused=job.paused or None,
     )

@@ -54,6 +54,12 @@ CREATE TABLE films (
     fingerprint TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+_ADDED: Final = """
+CREATE TABLE IF NOT EXISTS marks (
+    name TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+"""
+"""What a database of the same schema may lack: an older framed leaves it alone."""
 
 
 class StoreUnavailable(FramedError):
@@ -118,6 +124,15 @@ class Store:
                 ],
             )
 
+    def mark(self, name: str, *, on: bool) -> None:
+        """The mark, which is true of the daemon as a whole, is set or taken away."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO marks VALUES (?)" if on else "DELETE FROM marks WHERE name = ?", (name,))
+
+    def marks(self) -> frozenset[str]:
+        """Every mark that is set."""
+        return frozenset(str(name) for (name,) in self._rows("SELECT name FROM marks"))
+
     def latest_jobs(self) -> list[Job]:
         """Every job that is not over, and of each project the latest; in queue order. Raises StoreNotUnderstood."""
         rows = self._rows(
@@ -165,6 +180,7 @@ class Store:
         if not existed:
             marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
             db.executescript(f"BEGIN; {_SCHEMA} {marks} COMMIT;")
+        db.executescript(_ADDED)
         ((found,),) = db.execute("PRAGMA quick_check(1)").fetchall()
         if found != "ok":
             raise sqlite3.DatabaseError(str(found))

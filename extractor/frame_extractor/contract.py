@@ -186,6 +186,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     schema: Literal[1] = SCHEMA
     attempt: int
     """The one it is meant for."""
+    serial: Annotated[int, msgspec.Meta(ge=1)]
+    """Grows with each one written for the attempt; `Progress.heeds` says which has been read."""
     workers: Annotated[int, msgspec.Meta(ge=0, le=1024)]
     """Worker processes; 0 is as good as paused."""
     paused: bool = False
@@ -220,10 +222,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Images on disk, of all films of this attempt."""
     workers: int
     """Cores in use: worker processes at work, and decoder threads of a film that is read whole. Parked ones are not."""
-    granted: int | None = None
-    """What `control.json`, else the specification, said of `workers` when this was written."""
+    heeds: int = 0
+    """`Control.serial` of what holds; 0 while that is the specification. No worker is begun beyond it."""
     paused: bool = False
-    """Whether it said to pause. All have parked when `workers` is 0 as well."""
+    """Whether it says to pause. All have parked when `workers` is 0 as well."""
     elastic: bool = True
     """False while a film is read whole: a smaller grant shrinks nothing before that film's end, only a pause does."""
     elapsed_s: float

@@ -25,6 +25,8 @@ class Grant:
 
     workers: int
     paused: bool = False
+    serial: int = 0
+    """Of the `control.json` that says so; 0 for the specification."""
 
     @property
     def at_work(self) -> int:
@@ -65,4 +67,6 @@ class Crew:
             control = msgspec.json.decode(self._control.read_bytes(), type=Control)
         except (OSError, ValueError, RecursionError):
             return self._of_spec
-        return Grant(control.workers, control.paused) if control.attempt == self._attempt else self._of_spec
+        if control.attempt != self._attempt:
+            return self._of_spec
+        return Grant(control.workers, control.paused, control.serial)

@@ -120,7 +120,7 @@ class Meter:
                 film_seconds_total=round(self._seconds_total, 3),
                 images=self._images_found + new_images,
                 workers=at_work,
-                granted=grant.workers,
+                heeds=grant.serial,
                 paused=grant.paused,
                 elastic=self._crew.is_elastic,
                 elapsed_s=round(now_s - self._started, 3),

@@ -41,10 +41,12 @@ class Office:
     def __init__(self, folder: Path, workers: int) -> None:
         self.file = folder / "control.json"
         self.crew = Crew(workers, control=self.file, attempt=ATTEMPT)
+        self.serial = 0
         self.has_begun = threading.Event()
 
     def grant(self, workers: int, *, paused: bool = False) -> None:
-        control = Control(attempt=ATTEMPT, workers=workers, paused=paused)
+        self.serial += 1
+        control = Control(attempt=ATTEMPT, serial=self.serial, workers=workers, paused=paused)
         write_atomically(self.file, msgspec.json.encode(control), durable=False)
 
     def on_progress(self, progress: FilmProgress) -> None:

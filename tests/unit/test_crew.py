@@ -24,10 +24,10 @@ from frame_extractor.words import progress_line
         (b'{"attempt": 2, "workers": 1', Grant(4)),
         (b'{"attempt": 2, "workers": -1}', Grant(4)),
         (b'{"schema": 2, "attempt": 2, "workers": 1}', Grant(4)),
-        (msgspec.json.encode(Control(attempt=1, workers=1, paused=True)), Grant(4)),
-        (msgspec.json.encode(Control(attempt=2, workers=1)), Grant(1)),
-        (msgspec.json.encode(Control(attempt=2, workers=9)), Grant(9)),
-        (msgspec.json.encode(Control(attempt=2, workers=3, paused=True)), Grant(3, paused=True)),
+        (msgspec.json.encode(Control(attempt=1, serial=9, workers=1, paused=True)), Grant(4)),
+        (msgspec.json.encode(Control(attempt=2, serial=1, workers=1)), Grant(1, serial=1)),
+        (msgspec.json.encode(Control(attempt=2, serial=2, workers=9)), Grant(9, serial=2)),
+        (msgspec.json.encode(Control(attempt=2, serial=3, workers=3, paused=True)), Grant(3, paused=True, serial=3)),
     ],
 )
 def test_only_a_whole_file_for_this_attempt_counts(tmp_path: Path, content: bytes | None, granted: Grant) -> None:
@@ -46,10 +46,10 @@ def test_file_is_not_read_again_at_once(tmp_path: Path, monkeypatch: pytest.Monk
     crew = Crew(4, control=file, attempt=2)
     monkeypatch.setattr(crew_module, "READ_EVERY_S", 1e9)
     assert crew.granted == Grant(4)
-    file.write_bytes(msgspec.json.encode(Control(attempt=2, workers=1)))
+    file.write_bytes(msgspec.json.encode(Control(attempt=2, serial=1, workers=1)))
     assert crew.granted == Grant(4)
     monkeypatch.setattr(crew_module, "READ_EVERY_S", 0.0)
-    assert crew.granted == Grant(1)
+    assert crew.granted == Grant(1, serial=1)
 
 
 def test_pause_is_no_part_of_the_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,14 +67,14 @@ def test_pause_is_no_part_of_the_rate(tmp_path: Path, monkeypatch: pytest.Monkey
     now_s[0] += 10
     meter.report(FilmProgress(stage=Stage.SCANNING, seconds_done=10, seconds_total=20, fraction=0.5, images=5))
     running = meter.snapshot()
-    assert (running.workers, running.granted, running.paused, running.eta_s) == (4, 4, False, 10.0)
-    file.write_bytes(msgspec.json.encode(Control(attempt=2, workers=4, paused=True)))
+    assert (running.workers, running.heeds, running.paused, running.eta_s) == (4, 0, False, 10.0)
+    file.write_bytes(msgspec.json.encode(Control(attempt=2, serial=7, workers=4, paused=True)))
     crew.at_work = 0
     paused = meter.snapshot()
     for _ in range(3600):
         now_s[0] += 1
         paused = meter.snapshot()
-    assert (paused.workers, paused.granted, paused.paused, paused.eta_s) == (0, 4, True, None)
+    assert (paused.workers, paused.heeds, paused.paused, paused.eta_s) == (0, 7, True, None)
     assert paused.realtime_factor == pytest.approx(1.0)
     assert "paused" in progress_line(paused)
     file.unlink()

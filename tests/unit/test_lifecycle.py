@@ -28,7 +28,9 @@ from framed.policy.lifecycle import (
     Event,
     FilmsGone,
     IllegalEvent,
+    PauseAsked,
     Replaced,
+    ResumeAsked,
     Started,
     advance,
     successor_of,
@@ -46,7 +48,20 @@ LOST = Ended(outcome=outcome(None, Ending.LOST), consequence=Again(after_s=0, co
 CHANGED = Changed(options=options(retry=9), force=True)
 REPLACED = Replaced(successor=Successor(id="j2", options=options(retry=7), force=False))
 GONE = FilmsGone(outcome=outcome(None, Ending.NOT_STARTED))
-EVENTS: list[Event] = [STARTED, DONE, GIVEN_UP, STOPPED, RETRY, LOST, CancelAsked(), CHANGED, REPLACED, GONE]
+EVENTS: list[Event] = [
+    STARTED,
+    DONE,
+    GIVEN_UP,
+    STOPPED,
+    RETRY,
+    LOST,
+    CancelAsked(),
+    CHANGED,
+    REPLACED,
+    GONE,
+    PauseAsked(),
+    ResumeAsked(),
+]
 
 
 def after(*events: Event) -> Job:
@@ -127,6 +142,16 @@ def test_only_the_last_attempt_keeps_the_end_of_its_log() -> None:
     crash = Ended(outcome=outcome(137, last_lines=("killed",)), consequence=Again(after_s=1, counted=True))
     tried = after(STARTED, crash, STARTED, crash)
     assert [each.outcome and each.outcome.last_lines for each in tried.attempts] == [(), ("killed",)]
+
+
+@pytest.mark.parametrize("history", [[], [STARTED], [STARTED, RETRY], [STARTED, CancelAsked()]])
+def test_pause_is_beside_the_state_and_asked_twice_is_asked_once(history: list[Event]) -> None:
+    """The state is what it was; an attempt that ends meanwhile leaves the job paused, a new job is not."""
+    before = after(*history)
+    paused = after(*history, PauseAsked(), PauseAsked())
+    assert (paused.paused, paused.state) == (True, before.state)
+    assert after(*history, PauseAsked(), ResumeAsked(), ResumeAsked()) == before
+    assert after(STARTED, PauseAsked(), LOST).paused
 
 
 def test_cancelled_job_says_whether_it_was_asked_to_end() -> None:

@@ -169,6 +169,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     submitted: Moment
     log_path: str
     state: JobState
+    paused: bool = False
+    """The user wants none of its workers at work for now; while it waits, it does not start."""
     films: tuple[JobFilm, ...] = ()
     """What the running or last attempt was given; empty before the first."""
     attempts: tuple[Attempt, ...] = ()

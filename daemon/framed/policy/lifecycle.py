@@ -73,7 +73,17 @@ class FilmsGone:
     outcome: Outcome
 
 
-Event = Started | Ended | CancelAsked | Changed | Replaced | FilmsGone
+@dataclass(frozen=True)
+class PauseAsked:
+    """The user wants the job to rest, whether it runs or waits."""
+
+
+@dataclass(frozen=True)
+class ResumeAsked:
+    """The user wants it to go on."""
+
+
+Event = Started | Ended | CancelAsked | Changed | Replaced | FilmsGone | PauseAsked | ResumeAsked
 
 
 class IllegalEvent(Exception):
@@ -97,6 +107,8 @@ def advance(job: Job, event: Event, now: Moment) -> Job:
             return _with(job, Queued(since=now.utc), options=options, force=force, by="user", failures=0)
         case Queued() | Retrying(), FilmsGone(outcome=outcome):
             return _with(job, Failed(since=now.utc, outcome=outcome))
+        case Queued() | Retrying() | Running(), PauseAsked() | ResumeAsked():
+            return _with(job, job.state, paused=isinstance(event, PauseAsked))
         case Running() as running, CancelAsked():
             return _with(job, msgspec.structs.replace(running, cancelling=True, successor=None))
         case Running() as running, Replaced(successor=successor):
