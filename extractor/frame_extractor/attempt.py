@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -130,26 +130,58 @@ def _holder(descriptor: int) -> str:
 
 @contextlib.contextmanager
 def work_folder(spec: AttemptSpec) -> Iterator[Path]:
-    """An empty folder in `temp/` for this attempt; gone at the end, and `temp/` with it when nothing else is in it.
+    """A folder in `temp/` for this attempt, with one in it for each film; `temp/` is gone at the end when it is empty.
 
-    Takes away what killed attempts left there, and nothing else: by hand, `-o` may be a folder that has its own `temp`.
+    What attempts leave there stays while it is of use to the next one, see `take_over`. Nothing else is touched: by
+    hand, `-o` may be a folder that has its own `temp`.
     """
-    temp = spec.layout.temp
-    _clear(temp)
-    folder = temp / f"framed-{spec.attempt:04d}"
+    _clear(spec.layout)
+    folder = spec.layout.temp / f"framed-{spec.attempt:04d}"
     try:
         folder.mkdir(parents=True)
         yield folder
     finally:
-        _clear(temp)
+        _clear(spec.layout)
 
 
-def _clear(temp: Path) -> None:
+def take_over(work_folder: Path, place: Path, names: Collection[str]) -> Path:
+    """The folder at `place` in the work folder; pictures of these names that killed attempts left at it are in it now.
+
+    What else they left there is gone.
+    """
+    own = work_folder / place
+    own.mkdir(parents=True)
+    for other in _work_folders(work_folder.parent):
+        if other == work_folder:
+            continue
+        for path in _entries(other / place):
+            if path.name in names:
+                os.replace(path, own / path.name)
+        shutil.rmtree(other / place.parts[0], ignore_errors=True)
+    return own
+
+
+def _clear(layout: OutputLayout) -> None:
+    """Pictures of films of which no span is kept are gone, and folders that are empty."""
+    for work_folder in _work_folders(layout.temp):
+        for of_film in _entries(work_folder):
+            if not any((layout.scores / of_film.name).glob("*/span-*")):
+                shutil.rmtree(of_film, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            work_folder.rmdir()
     with contextlib.suppress(OSError):
-        for path in temp.iterdir():
-            if _WORK_FOLDER.fullmatch(path.name):
-                shutil.rmtree(path, ignore_errors=True)
-        temp.rmdir()
+        layout.temp.rmdir()
+
+
+def _work_folders(temp: Path) -> list[Path]:
+    return [path for path in _entries(temp) if _WORK_FOLDER.fullmatch(path.name)]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 @contextlib.contextmanager

@@ -201,7 +201,7 @@ def _spec(request: Request, layout: OutputLayout, films: list[Path], workers: in
         number = attempt.claim_number(layout)
         spec = AttemptSpec(
             project=layout.folder.name or "output",
-            job_id="by-hand",
+            job_id=f"by-hand-{number}",
             attempt=number,
             films=tuple(str(film) for film in films),
             frames_dir=str(layout.frames_dir),

@@ -18,6 +18,11 @@ import msgspec
 SCHEMA: Final = 1
 """Version of every file described here; written as `schema` in each."""
 
+SCORE_VERSION: Final = 1
+"""Grows whenever the same film would get other scores, or be cut into other spans; kept ones are then made again."""
+IMAGE_VERSION: Final = 1
+"""Grows whenever the same frame with the same settings would become another JPEG; images of another are made again."""
+
 
 class ExitCode(enum.IntEnum):
     """How an extractor ended. From sysexits.h where it has a word for it."""
@@ -100,6 +105,11 @@ class ExtractionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     max_failed_fraction: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.02
     """Share of a film's time that may be undecodable before the film counts as failed."""
 
+    @property
+    def image_key(self) -> str:
+        """What the JPEG of a given frame depends on; also whether there is one."""
+        return f"{self.quality.value}-blur{self.blur_threshold:g}-v{IMAGE_VERSION}"
+
 
 @dataclass(frozen=True)
 class OutputLayout:
@@ -130,6 +140,11 @@ class OutputLayout:
     def control(self) -> Path:
         """Attempt records, progress, locks, kept scores."""
         return self.folder / ".framed"
+
+    @property
+    def scores(self) -> Path:
+        """What is known of films from decoding them, by fingerprint."""
+        return self.control / "scores"
 
     @property
     def progress(self) -> Path:
@@ -218,6 +233,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Of the whole attempt, 0 to 1; never goes back; 1 only when the results are on the disk."""
     film_seconds_done: float
     film_seconds_total: float
+    frames_done: int = 0
+    """Frames of the films, sampled or not, in the part that is done; reckoned from `fraction`."""
+    frames_total: int = 0
+    """Frames of the films, as their containers say or their durations promise."""
     images: int
     """Images on disk, of all films of this attempt."""
     workers: int
@@ -304,12 +323,16 @@ class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
     rejected_blurry: int = 0
     failed_ranges: tuple[FailedRange, ...] = ()
     decoded_frames: int = 0
-    """Pictures decoded over all passes, by all readers."""
+    """Pictures decoded by the attempt that completed the film, over all passes."""
+    kept_frames: int = 0
+    """Pictures that it did not decode because earlier attempts had, and their scores were kept."""
     repaired_frames: int = 0
-    """Of them, those decoded a second time for images that the scan had not foreseen."""
+    """Of those decoded, the ones decoded for images that no scan had foreseen."""
     chunks_read_by: dict[str, int] = {}
     """Reader name -> number of chunks."""
     settings: ExtractionSettings = ExtractionSettings()
+    image_key: str = ""
+    """`ExtractionSettings.image_key` of its images."""
     wall_s: float = 0.0
     stages_s: dict[str, float] = {}
     """Stage name -> seconds, summed over workers."""

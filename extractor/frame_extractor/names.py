@@ -6,6 +6,7 @@ source, `t` the time since its first frame.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 LONGEST_SLUG_BYTES = 120
 """Leaves room for a hash below the 255 bytes a file system gives to a name."""
+_FRAME = re.compile(r"(?:\A|_)frame(\d{6,12})(?:_t[\d.]+s)?\.jpg\Z")
 
 
 def image_name(pick: Pick) -> str:
@@ -25,6 +27,17 @@ def image_name(pick: Pick) -> str:
     if pick.interval is not None:
         return f"interval{pick.interval:05d}_{where}"
     raise ValueError(f"frame {pick.frame_index} was picked for neither a scene nor an interval")
+
+
+def picture_name(frame_index: int) -> str:
+    """The name of a picture in `temp/`, while nobody knows what it will be wanted for."""
+    return f"frame{frame_index:06d}.jpg"
+
+
+def frame_index_of(name: str) -> int | None:
+    """Which frame the image or picture of this name shows; None for a name that neither has."""
+    found = _FRAME.search(name)
+    return int(found[1]) if found else None
 
 
 def film_folder(film_name: str, fingerprint: str, taken: Collection[str]) -> str:

@@ -5,24 +5,26 @@ inspect -> scan (decode once: score, and write likely picks) -> stitch, shots, p
 
 from __future__ import annotations
 
+import itertools
 import math
-import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult, Probe, Stage, film_fingerprint
 from frame_extractor.crew import Crew
 from frame_extractor.demux import Chunk, read_chunks, why_whole
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm, TooMuchFailed
 from frame_extractor.film import Film, open_film
+from frame_extractor.kept import KeptPart, KeptScores
 from frame_extractor.plan import Pick
 from frame_extractor.pool import Finished, GivenUp, Restarted, WorkerPool
 from frame_extractor.readers.fallback import FIRST_READER, LAST_READER
 from frame_extractor.scan import unreadable_part
+from frame_extractor.sinks.jpeg import measures_of
 from frame_extractor.spans import Span, spans_of
 from frame_extractor.stitch import Scan, Stitcher
 from frame_extractor.stopwatch import Stopwatch
@@ -34,10 +36,11 @@ SCAN_SHARE = 0.95
 
 @dataclass(frozen=True)
 class Picture:
-    """One finished image in the temp folder."""
+    """One finished image."""
 
     pick: Pick
-    temp_path: Path
+    path: Path
+    """In the temp folder, or where an earlier attempt has put it."""
     size_bytes: int
     width: int
     height: int
@@ -54,10 +57,23 @@ class FilmProgress:
     fraction: float
     """0 to 1, never going back."""
     images: int
+    seconds_kept: float = 0.0
+    """Of `seconds_done`, film time that earlier attempts had done."""
 
 
-Publish = Callable[[Picture], None]
-BeginAgain = Callable[[], None]
+class Images(Protocol):
+    """Where a film's pictures go. `publish.Publisher` is one."""
+
+    def publish(self, picture: Picture) -> None:
+        """Takes a finished picture. Raises OSError."""
+
+    def on_hand(self, frame_index: int) -> Sequence[Path]:
+        """Where earlier attempts may have put the picture of this frame, as it is wanted now; perhaps not whole."""
+
+    def begin_again(self) -> None:
+        """What was published, and what was on hand, does not count."""
+
+
 Report = Callable[[FilmProgress], None]
 
 
@@ -83,32 +99,34 @@ def extract_film(
     settings: ExtractionSettings,
     crew: Crew,
     temp: Path,
-    publish: Publish,
-    begin_again: BeginAgain,
+    images: Images,
+    kept: KeptScores,
     report: Report,
 ) -> FilmResult:
-    """The film's picks, each handed to `publish` as a finished file in `temp`, and what there is to say of it.
+    """The film's picks, each published as a finished file, and what there is to say of the film.
 
-    `publish` is called in this process, shot after shot, then for what had to be read again; when `begin_again` is
-    called, what was published until then does not count. The result's `folder` is left to the caller. Raises NotAFilm
-    when nothing decodes, TooMuchFailed when more is damaged than the settings allow, OSError as it comes from reading
-    or writing. Workers are gone when it returns or raises.
+    Pictures are made in `temp` and published from this process, shot after shot, then what had to be read again. What
+    earlier attempts have found out (`kept`) and made (`images.on_hand`) is not done again. Identity, place and time are
+    left to the caller. Raises NotAFilm when nothing decodes, TooMuchFailed when more is damaged than the settings
+    allow, OSError as it comes from reading or writing. Workers are gone when it returns or raises.
     """
     film = open_film(path)
     tell = _Teller(film, report)
 
     def extract(*, in_chunks: bool) -> FilmResult:
         with WorkerPool(crew) as pool:
-            return _Extraction(film, settings, pool=pool, temp=temp, publish=publish, tell=tell).run(
-                in_chunks=in_chunks
-            )
+            extraction = _Extraction(film, settings, pool=pool, temp=temp, images=images, kept=kept, tell=tell)
+            return extraction.run(in_chunks=in_chunks)
 
+    if kept.film is not None:
+        return extract(in_chunks=kept.film.in_chunks)
     try:
         if why_whole(film) is None:
             return extract(in_chunks=True)
     except NeedsWholeFilm:
         tell.void()
-        begin_again()
+        images.begin_again()
+        kept.forget_spans()
     return extract(in_chunks=False)
 
 
@@ -122,37 +140,43 @@ class _Extraction:
         *,
         pool: WorkerPool,
         temp: Path,
-        publish: Publish,
+        images: Images,
+        kept: KeptScores,
         tell: _Teller,
     ) -> None:
-        self._begun = time.monotonic()
         self._film = film
         self._settings = settings
         self._pool = pool
         self._temp = temp
-        self._publish = publish
+        self._images = images
+        self._kept = kept
         self._tell = tell
         self._clock = Stopwatch()
         self._candidates: dict[int, Written] = {}
         """By frame index: images of joined spans that no pick has claimed yet."""
         self._missing: dict[int, Pick] = {}
         """By frame index: picks that no scan has written."""
-        self._images = 0
-        self._rejected = 0
+        self._rejected: set[int] = set()
+        """Frame indices of pictures that are too blurred to be written, picked or not."""
+        self._n_images = 0
+        self._n_rejected = 0
+        self._n_scanned = 0
+        self._n_kept = 0
         self._n_repaired = 0
         self._failed: list[FailedRange] = []
 
     def run(self, *, in_chunks: bool) -> FilmResult:
         """Everything, in order. Raises NeedsWholeFilm where packets turn out not to be pictures."""
-        scan = self._scan(in_chunks=in_chunks)
+        scan = self._recalled() or self._scan(in_chunks=in_chunks)
         self._repair(scan, in_chunks=in_chunks)
+        self._kept.keep_film(scan, in_chunks=in_chunks, rejected=self._rejected)
         film = self._film
         return FilmResult(
             name=film.path.name,
             path=str(film.path),
-            fingerprint=film_fingerprint(film.path),
+            fingerprint=self._kept.fingerprint,
             status="complete",
-            images=self._images,
+            images=self._n_images,
             shots=len(scan.shots),
             cuts=tuple(int(scan.samples.frame_indices[shot.start]) for shot in scan.shots[1:]),
             duration_s=scan.end_s,
@@ -162,16 +186,32 @@ class _Extraction:
             height=film.height,
             codec=film.codec,
             container=film.container,
-            rejected_blurry=self._rejected,
+            rejected_blurry=self._n_rejected,
             failed_ranges=(*scan.failed, *self._failed),
-            decoded_frames=len(scan.samples) + self._n_repaired,
+            decoded_frames=self._n_scanned + self._n_repaired,
+            kept_frames=self._n_kept,
             repaired_frames=self._n_repaired,
             chunks_read_by=dict(sorted(Counter(scan.readers.values()).items())),
             settings=self._settings,
-            wall_s=time.monotonic() - self._begun,
+            image_key=self._settings.image_key,
             stages_s={name: round(seconds, 3) for name, seconds in sorted(self._stages_s(scan).items())},
-            extracted_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+    def _recalled(self) -> Scan | None:
+        """The scan of an earlier run, if it was kept, and its picks in place or missing."""
+        film = self._kept.film
+        if film is None:
+            return None
+        stitcher = Stitcher(self._settings)
+        self._recall(stitcher, 0, film)
+        self._place(stitcher.finish())
+        return self._judged(stitcher.scan())
+
+    def _recall(self, stitcher: Stitcher, number: int, kept: KeptPart) -> None:
+        """Takes a part that need not be scanned again."""
+        self._n_kept += len(kept.part.numbers)
+        self._rejected |= kept.rejected
+        self._place(stitcher.add(number, kept.part))
 
     def _scan(self, *, in_chunks: bool) -> Scan:
         """Scores of every sample of the film; what the scan has written of the picks is published.
@@ -181,12 +221,18 @@ class _Extraction:
         stitcher = Stitcher(self._settings)
         in_work: dict[int, ScanTask] = {}
         of_task: defaultdict[int, list[Written]] = defaultdict(list)
+        n_tasks = itertools.count()
 
         def tasks() -> Iterator[ScanTask]:
-            for number, span in enumerate(self._spans() if in_chunks else [None]):
+            for span in self._spans() if in_chunks else [None]:
+                if span is not None and (kept := self._kept.span(span)) is not None:
+                    self._recall(stitcher, span.number, kept)
+                    self._tell.recalled(span.end_s - span.start_s)
+                    continue
                 threads = self._threads(is_whole=span is None)
-                in_work[number] = ScanTask(self._film, span, self._settings, self._temp, FIRST_READER, threads)
-                yield in_work[number]
+                task = ScanTask(self._film, span, self._settings, self._temp, FIRST_READER, threads)
+                in_work[next(n_tasks)] = task
+                yield task
 
         for number, event in self._pool.run(tasks()):
             match event:
@@ -198,11 +244,12 @@ class _Extraction:
                     of_task.pop(number, None)
                     self._tell.void(number)
                 case ScanPart():
-                    self._take(stitcher, number, event, of_task.pop(number, []))
+                    self._take(stitcher, in_work[number].span, event, of_task.pop(number, []))
                 case GivenUp() if in_work[number].span is None:
                     raise NotAFilm(self._film.path, event.reason)
                 case GivenUp():
-                    self._take(stitcher, number, unreadable_part(in_work[number], event.reason), [])
+                    part = unreadable_part(in_work[number], event.reason)
+                    self._take(stitcher, in_work[number].span, part, [])
                 case Finished():
                     del in_work[number]
         self._place(stitcher.finish())
@@ -221,7 +268,7 @@ class _Extraction:
     def _repair(self, scan: Scan, *, in_chunks: bool) -> None:
         """What the plan wants and no scan has written is read again, and published."""
         self._drop_candidates(math.inf)
-        self._tell.repairing(self._images, len(self._missing))
+        self._tell.repairing(self._n_images, len(self._missing))
         tasks = (
             self._repair_tasks(scan) if in_chunks else iter([self._repair_task(None, LAST_READER, [*self._missing])])
         )
@@ -248,35 +295,56 @@ class _Extraction:
     def _chunks(self) -> Iterator[Chunk]:
         return read_chunks(self._film, self._settings.sampling)
 
-    def _take(self, stitcher: Stitcher, number: int, part: ScanPart, written: list[Written]) -> None:
-        self._candidates |= {image.frame_index: image for image in written}
-        self._place(stitcher.add(number, part))
+    def _take(self, stitcher: Stitcher, span: Span | None, part: ScanPart, written: list[Written]) -> None:
+        """Takes a part that has just been scanned; a whole film's has no span."""
+        self._n_scanned += len(part.numbers)
+        images = {image.frame_index: image for image in written if image.path is not None}
+        rejected = {image.frame_index for image in written if image.path is None}
+        if span is not None:
+            self._kept.keep_span(span, part, written=images, rejected=rejected)
+        self._candidates |= images
+        self._rejected |= rejected
+        self._place(stitcher.add(0 if span is None else span.number, part))
 
     def _place(self, picks: list[Pick]) -> None:
         """Publishes those of the picks that are written, and notes the others as missing."""
         for pick in picks:
-            image = self._candidates.pop(pick.frame_index, None)
-            if image is None:
-                self._missing[pick.frame_index] = pick
-            else:
+            image = self._candidates.pop(pick.frame_index, None) or self._on_hand(pick.frame_index)
+            if image is not None:
                 self._put(pick, image)
+            elif pick.frame_index in self._rejected:
+                self._reject()
+            else:
+                self._missing[pick.frame_index] = pick
         if picks:
             self._drop_candidates(picks[-1].frame_index)
+
+    def _on_hand(self, frame_index: int) -> Written | None:
+        """The picture of this frame that an earlier attempt has made, if it is whole."""
+        for path in self._images.on_hand(frame_index):
+            measures = measures_of(path)
+            if measures is not None:
+                return Written(frame_index, path, *measures)
+        return None
 
     def _drop_candidates(self, before: float) -> None:
         """Images of frames that can no longer be picked take up room for nothing."""
         for frame_index in [index for index in self._candidates if index < before]:
             path = self._candidates.pop(frame_index).path
-            if path is not None:
-                path.unlink(missing_ok=True)
+            assert path is not None, "candidates are images"
+            path.unlink(missing_ok=True)
 
     def _put(self, pick: Pick, image: Written) -> None:
         if image.path is None:
-            self._rejected += 1
-        else:
-            self._publish(Picture(pick, image.path, image.size_bytes, image.width, image.height))
-            self._images += 1
-        self._tell.published(self._images)
+            self._rejected.add(image.frame_index)
+            self._reject()
+            return
+        self._images.publish(Picture(pick, image.path, image.size_bytes, image.width, image.height))
+        self._n_images += 1
+        self._tell.published(self._n_images)
+
+    def _reject(self) -> None:
+        self._n_rejected += 1
 
     def _repair_tasks(self, scan: Scan) -> Iterator[RepairTask]:
         wanted = sorted(self._missing)
@@ -305,6 +373,7 @@ class _Teller:
         self._total_s = film.duration_s
         self._report = report
         self._scanned_s: Counter[int] = Counter()
+        self._kept_s = 0.0
         self._fraction = 0.0
         self._stage = Stage.OPENING
         self._images = 0
@@ -315,14 +384,24 @@ class _Teller:
     def scanned(self, task: int, seconds: float) -> None:
         self._stage = Stage.SCANNING
         self._scanned_s[task] += seconds  # type: ignore[assignment] # Counters hold floats too.
-        done = min(1.0, self._scanned_s.total() / self._total_s) if self._total_s else 0.0
+        self._advance()
+
+    def _advance(self) -> None:
+        done_s = self._scanned_s.total() + self._kept_s
+        done = min(1.0, done_s / self._total_s) if self._total_s else 0.0
         self._fraction = max(self._fraction, SCAN_SHARE * done)
         self._tell()
+
+    def recalled(self, seconds: float) -> None:
+        """So much of the film an earlier attempt has done."""
+        self._kept_s += seconds
+        self._advance()
 
     def void(self, task: int | None = None) -> None:
         """This task, or every one, begins again; what is shown stays where it is until it is overtaken."""
         if task is None:
             self._scanned_s.clear()
+            self._kept_s = 0.0
             self._to_repair = 0
         else:
             del self._scanned_s[task]
@@ -348,5 +427,6 @@ class _Teller:
                 seconds_total=self._total_s,
                 fraction=self._fraction,
                 images=self._images,
+                seconds_kept=SCAN_SHARE * min(self._kept_s, self._total_s),
             )
         )

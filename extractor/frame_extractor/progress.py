@@ -44,7 +44,9 @@ class Meter:
         self._seconds_before = 0.0
         self._seconds_of_film = 0.0
         self._seconds_in_film = 0.0
-        self._seconds_extracted = 0.0
+        self._extracted_s_before = 0.0
+        self._extracted_s_in_film = 0.0
+        self._frames_total = 0
         self._fraction = 0.0
         self._images_found = 0
         self._images_before = 0
@@ -58,10 +60,11 @@ class Meter:
     def images(self) -> int:
         return self._images_found + self._images_before + self._images_in_film
 
-    def expect(self, seconds_total: float, images_found: int) -> None:
-        """`seconds_total` of film are to be extracted; `images_found` are of films that are complete already."""
+    def expect(self, seconds_total: float, frames_total: int, images_found: int) -> None:
+        """So much film is to be extracted; `images_found` are of films that are complete already."""
         with self._lock:
             self._seconds_total = seconds_total
+            self._frames_total = frames_total
             self._images_found = images_found
             self._extracting_since = time.monotonic()
 
@@ -74,9 +77,10 @@ class Meter:
     def report(self, film: FilmProgress) -> None:
         with self._lock:
             self._stage = film.stage if film.stage is not Stage.DONE else Stage.WRITING
-            in_film = film.fraction * self._seconds_of_film
-            self._seconds_extracted += max(0.0, in_film - self._seconds_in_film)
-            self._seconds_in_film = max(self._seconds_in_film, in_film)
+            self._seconds_in_film = max(self._seconds_in_film, film.fraction * self._seconds_of_film)
+            # What an earlier attempt has done says nothing of how fast this one is.
+            extracted_s = self._seconds_in_film - film.seconds_kept
+            self._extracted_s_in_film = max(self._extracted_s_in_film, extracted_s)
             self._images_in_film = film.images
             self._advance()
 
@@ -86,7 +90,8 @@ class Meter:
             self._images_before += images
             self._images_in_film = 0
             self._seconds_before += self._seconds_of_film
-            self._seconds_of_film = self._seconds_in_film = 0.0
+            self._extracted_s_before += self._extracted_s_in_film
+            self._seconds_of_film = self._seconds_in_film = self._extracted_s_in_film = 0.0
             self._advance()
 
     def finish(self) -> None:
@@ -106,9 +111,11 @@ class Meter:
             extracting_s = 0.0 if self._extracting_since is None else now_s - self._extracting_since - self._paused_s
             done_s = self._seconds_before + self._seconds_in_film
             is_done = self._stage is Stage.DONE
-            settled = is_done or (extracting_s >= _ETA_AFTER_S and self._fraction > 0)
+            extracted_s = self._extracted_s_before + self._extracted_s_in_film
+            settled = is_done or (extracting_s >= _ETA_AFTER_S and extracted_s > 0)
             new_images = self._images_before + self._images_in_film
-            eta_s = extracting_s * (1 - self._fraction) / self._fraction if settled and not grant.paused else None
+            left_s = self._seconds_total - done_s
+            eta_s = extracting_s * left_s / max(extracted_s, 0.001) if settled and not grant.paused else None
             return Progress(
                 attempt=self._spec.attempt,
                 stage=self._stage,
@@ -118,6 +125,8 @@ class Meter:
                 fraction=round(self._fraction, 5),
                 film_seconds_done=round(done_s, 3),
                 film_seconds_total=round(self._seconds_total, 3),
+                frames_done=self._frames_total if is_done else int(self._fraction * self._frames_total),
+                frames_total=self._frames_total,
                 images=self._images_found + new_images,
                 workers=at_work,
                 heeds=grant.serial,
@@ -125,7 +134,7 @@ class Meter:
                 elastic=self._crew.is_elastic,
                 elapsed_s=round(now_s - self._started, 3),
                 eta_s=None if eta_s is None else round(eta_s, 1),
-                realtime_factor=round(self._seconds_extracted / extracting_s, 3) if settled and extracting_s else None,
+                realtime_factor=round(extracted_s / extracting_s, 3) if settled and extracting_s else None,
                 images_per_s=round(new_images / extracting_s, 3) if settled and extracting_s else None,
                 updated_at=now(),
             )

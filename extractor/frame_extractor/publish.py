@@ -5,6 +5,7 @@ and whatever else people keep beside the images stay.
 
 On a film's first run each picture appears as it is finished. Where the film has listed images (`--force`, other
 settings), the new ones are held back until the film is complete, so that a set is never a mix while it can be helped.
+A picture that was made before, exactly as it is wanted now, is not made again: it is moved to its new name.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ import msgspec
 
 from frame_extractor.contract import SCHEMA, ManifestEntry, OutputLayout
 from frame_extractor.manifest import is_inside
-from frame_extractor.names import image_name
+from frame_extractor.names import frame_index_of, image_name
 
 if TYPE_CHECKING:
     from frame_extractor.pipeline import Picture
@@ -29,12 +30,20 @@ _JOURNALS: Final = "publishing"
 
 
 class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """First line of a journal; each further line is the name of one image, relative to `frames/`, as a JSON string."""
+    """First line of a journal; each further line is the name of one image, relative to `frames/`, as a JSON string.
+
+    Another header in the middle begins a section: the images from there on were made in another way, or by another job.
+    """
 
     schema: int = SCHEMA
     film: str
     """Its path."""
     folder: str
+    image_key: str
+    """What the images were made with: `ExtractionSettings.image_key`."""
+    job_id: str
+    begins_again: bool = False
+    """What the sections before it name is of no use."""
 
 
 class Journal:
@@ -50,18 +59,31 @@ class Journal:
 
     def names(self) -> set[str]:
         """What earlier attempts, and this one, noted."""
-        names = set()
-        for line in _lines(self.path)[1:]:
+        return {name for _, names in self.sections() for name in names}
+
+    def sections(self) -> list[tuple[JournalHeader, list[str]]]:
+        """Each header, and the names noted after it."""
+        sections: list[tuple[JournalHeader, list[str]]] = []
+        for line in _lines(self.path):
             with contextlib.suppress(msgspec.MsgspecError):
-                names.add(msgspec.json.decode(line, type=str))
-        return {name for name in names if is_inside(name)}
+                entry = msgspec.json.decode(line, type=JournalHeader | str)
+                if not isinstance(entry, str):
+                    sections.append((entry, []))
+                elif sections and is_inside(entry):
+                    sections[-1][1].append(entry)
+        return sections
 
     def open(self, header: JournalHeader) -> None:
-        """Notes from here on are appended; a new journal starts with `header`."""
+        """Notes from here on are appended, in a new section where `header` is not that of the last one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        before = self.sections()
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close() or forget()
-        if self._file.tell() == 0:
-            self._file.write(msgspec.json.encode(header) + b"\n")
+        if not before or msgspec.structs.replace(before[-1][0], begins_again=False) != header:
+            self.begin_section(header)
+
+    def begin_section(self, header: JournalHeader) -> None:
+        assert self._file is not None, "open() comes first"
+        self._file.write(msgspec.json.encode(header) + b"\n")
 
     def note(self, names: Iterable[str]) -> None:
         assert self._file is not None, "open() comes first"
@@ -85,36 +107,62 @@ class Publisher:
         self,
         layout: OutputLayout,
         *,
-        film: Path,
         fingerprint: str,
-        folder: str,
+        header: JournalHeader,
         listed: Iterable[ManifestEntry],
-        held: Path,
+        is_usable: Callable[[JournalHeader], bool],
+        listed_is_usable: bool,
+        taken_over: Path,
     ) -> None:
-        """`listed`: the film's entries in the manifest. `held`: a folder in `temp/` of this attempt's own."""
+        """`listed`: the film's entries in the manifest. `taken_over`: pictures of killed attempts, by frame.
+
+        `is_usable` says of a journal's section, and `listed_is_usable` of what is listed, whether those images are as
+        they would be made now.
+        """
         self._layout = layout
-        self._film = film
         self._fingerprint = fingerprint
-        self.folder = folder
+        self._header = header
+        self.folder = header.folder
+        listed = list(listed)
         self._listed = {entry.file for entry in listed}
-        self._held = held if self._listed else None
         self._entries: dict[str, ManifestEntry] = {}
+        self._held: dict[str, Path] = {}
+        """Where the pictures are that wait for the others, by the file they will be. Only where the film is listed."""
         self._journal = Journal(layout, fingerprint)
-        self._left_behind = self._journal.names()
+        sections = self._journal.sections()
+        self._left_behind = {name for _, names in sections for name in names}
         """In `frames/`, or about to be when an attempt was killed; of this film, and not of its new set so far."""
-        (layout.frames_dir / folder).mkdir(parents=True, exist_ok=True)
-        if self._held is not None:
-            self._held.mkdir(parents=True)
-        self._journal.open(JournalHeader(film=str(film), folder=folder))
+        self._found: dict[int, list[Path]] = {}
+        for section, names in reversed(sections):
+            if not is_usable(section):
+                break
+            self._add_found(layout.frames_dir / name for name in names)
+            if section.begins_again:
+                break
+        if listed_is_usable:
+            sizes = {entry.file: entry.size_bytes for entry in listed}
+            self._add_found(path for file, size in sizes.items() if _has_size(path := layout.frames_dir / file, size))
+        self._add_found(taken_over.iterdir())
+        (layout.frames_dir / self.folder).mkdir(parents=True, exist_ok=True)
+        self._journal.open(header)
+
+    def _add_found(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            frame_index = frame_index_of(path.name)
+            if frame_index is not None:
+                self._found.setdefault(frame_index, []).append(path)
+
+    def on_hand(self, frame_index: int) -> Sequence[Path]:
+        """Where earlier attempts may have put the picture of this frame, as it is wanted now; perhaps not whole."""
+        return self._found.get(frame_index, ())
 
     def publish(self, picture: Picture) -> None:
-        """The picture has its final name, or waits for the others under it. Raises OSError."""
-        name = image_name(picture.pick)
-        file = (PurePosixPath(self.folder) / name).as_posix()
+        """The picture has its final name, or waits for the others. Raises OSError."""
         pick = picture.pick
+        file = (PurePosixPath(self.folder) / image_name(pick)).as_posix()
         self._entries[file] = ManifestEntry(
             file=file,
-            film=self._film.name,
+            film=Path(self._header.film).name,
             fingerprint=self._fingerprint,
             frame_index=pick.frame_index,
             time_s=pick.time_s,
@@ -125,18 +173,21 @@ class Publisher:
             width=picture.width,
             height=picture.height,
         )
-        if self._held is not None:
-            os.replace(picture.temp_path, self._held / name)
+        if self._listed:
+            self._held[file] = picture.path
             return
         if file not in self._left_behind:
             self._journal.note([file])
-        os.replace(picture.temp_path, self._layout.frames_dir / file)
+        os.replace(picture.path, self._layout.frames_dir / file)
 
     def begin_again(self) -> None:
         """What has been published so far does not count: files of names that do not come again go at the end."""
-        if self._held is None:
+        if not self._listed:
             self._left_behind |= self._entries.keys()
         self._entries.clear()
+        self._held.clear()
+        self._found.clear()
+        self._journal.begin_section(msgspec.structs.replace(self._header, begins_again=True))
 
     def complete(self) -> list[ManifestEntry]:
         """`frames/` holds the new set and nothing else of this film. Raises OSError.
@@ -144,13 +195,12 @@ class Publisher:
         Killed half-way, the journal still names all there may be, and the next attempt ends the same.
         """
         frames = self._layout.frames_dir
-        if self._held is not None:
-            self._journal.note(self._entries)
+        if self._held:
+            self._journal.note(self._held)
+        for file, path in self._held.items():
+            os.replace(path, frames / file)
         for file in (self._listed | self._left_behind) - self._entries.keys():
             (frames / file).unlink(missing_ok=True)
-        if self._held is not None:
-            for file in self._entries:
-                os.replace(self._held / PurePosixPath(file).name, frames / file)
         return list(self._entries.values())
 
     def forget(self) -> None:
@@ -194,8 +244,7 @@ def _headers(layout: OutputLayout) -> dict[str, JournalHeader]:
     """By fingerprint."""
     found = {}
     for path in sorted(_journal_folder(layout).glob("*.jsonl")):
-        with contextlib.suppress(msgspec.MsgspecError, IndexError):
-            header = msgspec.json.decode(_lines(path)[0], type=JournalHeader)
+        for header, _ in Journal(layout, path.stem).sections()[:1]:
             if header.folder == "" or is_inside(header.folder):
                 found[path.stem] = header
     return found
@@ -215,3 +264,10 @@ def _lines(path: Path) -> list[bytes]:
         return path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
+
+
+def _has_size(path: Path, size_bytes: int) -> bool:
+    try:
+        return path.stat().st_size == size_bytes
+    except OSError:
+        return False

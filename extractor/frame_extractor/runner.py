@@ -33,12 +33,14 @@ from frame_extractor.durable import sync_file_system
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkerFault
 from frame_extractor.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
 from frame_extractor.manifest import Output, read_output
+from frame_extractor.names import picture_name
 from frame_extractor.progress import Heartbeat, Meter
 from frame_extractor.signals import EndingSignals
 from frame_extractor.words import count, film_done, introduction, progress_line
 
 if TYPE_CHECKING:
-    from frame_extractor.pipeline import FilmProgress, Picture
+    from frame_extractor.kept import KeptScores
+    from frame_extractor.pipeline import FilmProgress, Images
 
 log = logging.getLogger("frame_extractor")
 
@@ -57,8 +59,8 @@ class Engine(Protocol):
         settings: ExtractionSettings,
         crew: Crew,
         temp: Path,
-        publish: Callable[[Picture], None],
-        begin_again: Callable[[], None],
+        images: Images,
+        kept: KeptScores,
         report: Callable[[FilmProgress], None],
     ) -> FilmResult: ...
 
@@ -176,9 +178,7 @@ class _Runner:
         else:
             engine = self._engine or _pipeline()
             for todo in self._open_films(output, engine):
-                folder = temp / f"film-{todo.number}"
-                self._extract(todo, output, engine, folder)
-                shutil.rmtree(folder, ignore_errors=True)
+                self._extract(todo, output, engine, temp)
         if not self._failures:
             self._meter.finish()
 
@@ -204,7 +204,9 @@ class _Runner:
                     todos.append(_ToDo(film, number, fingerprint, engine.probe_film(film)))
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
-        self._meter.expect(sum(todo.probe.duration_s for todo in todos), images_found)
+        self._meter.expect(
+            sum(todo.probe.duration_s for todo in todos), sum(todo.probe.source_frames for todo in todos), images_found
+        )
         return todos
 
     def _is_complete(self, output: Output, fingerprint: str) -> bool:
@@ -218,16 +220,24 @@ class _Runner:
         """The film's images and its entry are on the disk, or its failure is recorded."""
         self._signals.check()
         self._meter.begin(todo.film.name, todo.number, todo.probe.duration_s)
+        kept = _kept_scores(self._spec, todo.fingerprint)
         publisher: publish.Publisher | None = None
         try:
-            publisher = self._publisher(todo, output, temp)
-            result = self._extract_into(publisher, todo, output, engine, temp)
+            self._tell_kept(todo, kept)
+            place = Path(todo.fingerprint, self._spec.settings.image_key)
+            pictures = attempt.take_over(temp, place, {picture_name(frame) for frame in kept.written})
+            publisher = self._publisher(todo, output, pictures)
+            result = self._extract_into(publisher, todo, output, engine, pictures=pictures, kept=kept)
         except Exception as error:  # noqa: BLE001 - a bad film does not stop the others; failure_of sorts them
             failure = self._film_failed(todo.film, todo.fingerprint, error, output)
+            is_for_good = failure.code not in RETRYABLE
             if publisher is not None:
-                publisher.give_up(for_good=failure.code not in RETRYABLE)
+                publisher.give_up(for_good=is_for_good)
+            if is_for_good:
+                self._forget_work(todo, kept, temp)
             self._meter.end_film(images=0)
         else:
+            self._forget_work(todo, kept, temp)
             self._extracted.append(result)
             self._meter.end_film(result.images)
             self._result(film_done(result, self._spec.layout))
@@ -235,33 +245,58 @@ class _Runner:
             if publisher is not None:
                 publisher.close()
 
-    def _publisher(self, todo: _ToDo, output: Output, temp: Path) -> publish.Publisher:
-        layout = self._spec.layout
+    def _forget_work(self, todo: _ToDo, kept: KeptScores, temp: Path) -> None:
+        """No other attempt will go on from here."""
+        kept.forget_spans()
+        shutil.rmtree(temp / todo.fingerprint, ignore_errors=True)
+
+    def _tell_kept(self, todo: _ToDo, kept: KeptScores) -> None:
+        line = kept.describe()
+        if line:
+            log.info("%s: %s", todo.film.name, line)
+
+    def _publisher(self, todo: _ToDo, output: Output, pictures: Path) -> publish.Publisher:
+        spec, layout = self._spec, self._spec.layout
         if todo.fingerprint not in output.images:
             publish.inherit(layout, todo.film, todo.fingerprint, but_not_from=output.images)
+        header = publish.JournalHeader(
+            film=str(todo.film),
+            folder=output.folder_for(todo.film.name, todo.fingerprint, publish.claims(layout)),
+            image_key=spec.settings.image_key,
+            job_id=spec.job_id,
+        )
+        earlier = output.films.get(todo.fingerprint)
         return publish.Publisher(
             layout,
-            film=todo.film,
             fingerprint=todo.fingerprint,
-            folder=output.folder_for(todo.film.name, todo.fingerprint, publish.claims(layout)),
+            header=header,
             listed=output.images.get(todo.fingerprint, ()),
-            held=temp / "held",
+            is_usable=lambda section: (
+                section.image_key == header.image_key and (not spec.force or section.job_id == header.job_id)
+            ),
+            listed_is_usable=earlier is not None and not spec.force and earlier.image_key == header.image_key,
+            taken_over=pictures,
         )
 
     def _extract_into(
-        self, publisher: publish.Publisher, todo: _ToDo, output: Output, engine: Engine, temp: Path
+        self,
+        publisher: publish.Publisher,
+        todo: _ToDo,
+        output: Output,
+        engine: Engine,
+        *,
+        pictures: Path,
+        kept: KeptScores,
     ) -> FilmResult:
         spec = self._spec
         started = time.monotonic()
-        pictures = temp / "pictures"
-        pictures.mkdir(parents=True)
         found = engine.extract_film(
             todo.film,
             settings=spec.settings,
             crew=self._crew,
             temp=pictures,
-            publish=publisher.publish,
-            begin_again=publisher.begin_again,
+            images=publisher,
+            kept=kept,
             report=self._report,
         )
         if film_fingerprint(todo.film) != todo.fingerprint:
@@ -270,7 +305,6 @@ class _Runner:
             entries = publisher.complete()
             result = msgspec.structs.replace(
                 found,
-                fingerprint=todo.fingerprint,
                 folder=publisher.folder,
                 images=len(entries),
                 wall_s=round(time.monotonic() - started, 3),
@@ -307,7 +341,7 @@ class _Runner:
 
     def _skip_all(self, images: int) -> None:
         self._n_skipped = len(self._spec.films)
-        self._meter.expect(0.0, images)
+        self._meter.expect(0.0, 0, images)
         self._note(
             f"{self._spec.layout.results} of an earlier tool says {count(images, 'image')}: already extracted; "
             "--force extracts again"
@@ -348,6 +382,13 @@ def require_regular_file(film: Path) -> None:
     """Raises NotAFilm, or OSError when it is not there. Opening a pipe would wait for a writer for ever."""
     if not stat.S_ISREG(film.stat().st_mode):
         raise NotAFilm(film, "not a regular file; a film must be one")
+
+
+def _kept_scores(spec: AttemptSpec, fingerprint: str) -> KeptScores:
+    """What earlier attempts have kept of the film. Imported when it is needed, as the pipeline is."""
+    from frame_extractor.kept import KeptScores  # noqa: PLC0415
+
+    return KeptScores(spec.layout, fingerprint, spec.settings, job_id=spec.job_id, anew=spec.force)
 
 
 def _pipeline() -> Engine:

@@ -13,9 +13,6 @@ import numpy.typing as npt
 
 from frame_extractor.film import Rgb
 
-SCORE_VERSION = 1
-"""Grows whenever the same frames would get other scores; kept scores of another version are not used."""
-
 SMALL_WIDTH = 256
 """Scoring is done on pictures this wide, as PySceneDetect does by default."""
 

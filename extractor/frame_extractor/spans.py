@@ -29,6 +29,16 @@ class Span:
     ends_like_a_cut: bool
 
     @property
+    def first_frame(self) -> int:
+        """Index of the first frame that belongs to it."""
+        return self.chunks[0].first_frame
+
+    @property
+    def start_s(self) -> float:
+        """Film time at which its first frame begins."""
+        return self.chunks[0].start_s
+
+    @property
     def end_s(self) -> float:
         """Film time at which its last frame ends."""
         return self.chunks[-1].end_s

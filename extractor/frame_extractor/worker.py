@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import cv2
 
 from frame_extractor.film import Rgb
+from frame_extractor.names import picture_name
 from frame_extractor.readers import Frame
 from frame_extractor.repair import repair
 from frame_extractor.scan import scan
@@ -31,7 +32,7 @@ def _write_frame(task: Task, frame: Frame) -> Written:
     settings = task.settings
     if settings.blur_threshold > 0 and sharpness(frame.pixels) < settings.blur_threshold:
         return Written(frame.index, None, 0, width, height)
-    path = task.folder / f"{frame.index:08d}.jpg"
+    path = task.folder / picture_name(frame.index)
     size_bytes = write_jpeg(frame.pixels, path, settings.quality)
     return Written(frame.index, path, size_bytes, width, height)
 

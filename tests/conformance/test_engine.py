@@ -8,7 +8,7 @@ import hashlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,10 @@ import pytest
 from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
-from frame_extractor.contract import ExtractionSettings, FilmResult, Mode, Quality, Sampling
+from frame_extractor.contract import ExtractionSettings, FilmResult, Mode, OutputLayout, Quality, Sampling
 from frame_extractor.crew import Crew
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
+from frame_extractor.kept import KeptScores
 from frame_extractor.names import image_name
 from frame_extractor.pipeline import FilmProgress, Picture, extract_film
 from tests.films import FilmPlan, read_barcode, write_film
@@ -47,6 +48,35 @@ class Outcome:
     told: list[FilmProgress]
 
 
+class LookedAt:
+    """Looks at every image as it is published, and lets it go."""
+
+    def __init__(self) -> None:
+        self.images: dict[str, str] = {}
+        self.frames: dict[str, int] = {}
+        self.sizes: set[tuple[int, int]] = set()
+        self.subsampling: set[str] = set()
+
+    def publish(self, picture: Picture) -> None:
+        name = image_name(picture.pick)
+        assert name not in self.images, "published twice"
+        content = picture.path.read_bytes()
+        assert len(content) == picture.size_bytes
+        self.images[name] = hashlib.sha256(content).hexdigest()
+        with Image.open(picture.path) as image:
+            self.frames[name] = read_barcode(np.asarray(image))
+            self.sizes.add(image.size)
+            self.subsampling.add({2: "4:2:0", 1: "4:2:2", 0: "4:4:4"}[get_sampling(image)])
+        picture.path.unlink()
+
+    def on_hand(self, frame_index: int) -> Sequence[Path]:
+        assert frame_index >= 0
+        return ()
+
+    def begin_again(self) -> None:
+        self.images.clear()
+
+
 def extract(
     film: Path,
     temp: Path,
@@ -55,25 +85,11 @@ def extract(
     settings: ExtractionSettings | None = None,
     on_progress: Callable[[FilmProgress], None] = lambda _: None,
 ) -> Outcome:
-    """Extracts into `temp`, looking at every image as it is published."""
+    """Extracts into `temp`, from nothing."""
     temp.mkdir()
-    images: dict[str, str] = {}
-    frames: dict[str, int] = {}
-    sizes: set[tuple[int, int]] = set()
-    subsampling: set[str] = set()
+    settings = settings or ExtractionSettings()
+    looked_at = LookedAt()
     told: list[FilmProgress] = []
-
-    def publish(picture: Picture) -> None:
-        name = image_name(picture.pick)
-        assert name not in images, "published twice"
-        content = picture.temp_path.read_bytes()
-        assert len(content) == picture.size_bytes
-        images[name] = hashlib.sha256(content).hexdigest()
-        with Image.open(picture.temp_path) as image:
-            frames[name] = read_barcode(np.asarray(image))
-            sizes.add(image.size)
-            subsampling.add({2: "4:2:0", 1: "4:2:2", 0: "4:4:4"}[get_sampling(image)])
-        picture.temp_path.unlink()
 
     def report(progress: FilmProgress) -> None:
         told.append(progress)
@@ -81,14 +97,14 @@ def extract(
 
     result = extract_film(
         film,
-        settings=settings or ExtractionSettings(),
+        settings=settings,
         crew=Crew(workers) if isinstance(workers, int) else workers,
         temp=temp,
-        publish=publish,
-        begin_again=images.clear,
+        images=looked_at,
+        kept=KeptScores(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", anew=False),
         report=report,
     )
-    return Outcome(result, images, frames, sizes, subsampling, told)
+    return Outcome(result, looked_at.images, looked_at.frames, looked_at.sizes, looked_at.subsampling, told)
 
 
 def workers_of(runner: psutil.Process) -> list[psutil.Process]:

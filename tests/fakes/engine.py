@@ -12,7 +12,8 @@ from pathlib import Path
 from frame_extractor.contract import ExtractionSettings, FilmResult, Probe, Stage, film_fingerprint
 from frame_extractor.crew import Crew
 from frame_extractor.errors import NotAFilm
-from frame_extractor.pipeline import FilmProgress, Picture
+from frame_extractor.kept import KeptScores
+from frame_extractor.pipeline import FilmProgress, Images, Picture
 from frame_extractor.plan import Pick
 
 
@@ -47,8 +48,8 @@ class FakeEngine:
         settings: ExtractionSettings,
         crew: Crew,  # noqa: ARG002 - as the pipeline is called
         temp: Path,
-        publish: Callable[[Picture], None],
-        begin_again: Callable[[], None],  # noqa: ARG002 - as the pipeline is called
+        images: Images,
+        kept: KeptScores,
         report: Callable[[FilmProgress], None],
     ) -> FilmResult:
         self.extracted.append(film.name)
@@ -68,11 +69,11 @@ class FakeEngine:
             path.write_bytes(f"{film.name} {settings.quality.value} {number}".encode())
             self.before_picture(number)
             pick = Pick(frame_index=int(time_s * 24), time_s=time_s, scene=0, position=number)
-            publish(Picture(pick=pick, temp_path=path, size_bytes=path.stat().st_size, width=320, height=180))
+            images.publish(Picture(pick=pick, path=path, size_bytes=path.stat().st_size, width=320, height=180))
         return FilmResult(
             name=film.name,
             path=str(film),
-            fingerprint=film_fingerprint(film),
+            fingerprint=kept.fingerprint,
             status="complete",
             shots=1,
             duration_s=self.duration_s,

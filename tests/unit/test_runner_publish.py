@@ -14,7 +14,7 @@ from frame_extractor.manifest import read_output
 from frame_extractor.names import image_name
 from frame_extractor.pipeline import Picture
 from frame_extractor.plan import Pick
-from frame_extractor.publish import Publisher, claims, is_unsettled
+from frame_extractor.publish import JournalHeader, Publisher, claims, is_unsettled
 
 FINGERPRINT = "aa-1"
 
@@ -31,18 +31,27 @@ def layout(tmp_path: Path) -> OutputLayout:
 class Attempt:
     """One attempt at one film, picture by picture."""
 
-    def __init__(self, layout: OutputLayout, number: int, *, folder: str = "") -> None:
+    def __init__(
+        self,
+        layout: OutputLayout,
+        number: int,
+        *,
+        folder: str = "",
+        image_key: str = "high",
+        listed_is_usable: bool = False,
+    ) -> None:
         self.layout = layout
         self.temp = layout.temp / f"framed-{number:04d}"
         self.temp.mkdir()
         self.output = read_output(layout)
         self.publisher = Publisher(
             layout,
-            film=Path("/onward.mkv"),
             fingerprint=FINGERPRINT,
-            folder=folder,
+            header=JournalHeader(film="/onward.mkv", folder=folder, image_key=image_key, job_id="job"),
             listed=self.output.images.get(FINGERPRINT, ()),
-            held=self.temp / "held",
+            is_usable=lambda section: section.image_key == image_key,
+            listed_is_usable=listed_is_usable,
+            taken_over=self.temp,
         )
 
     def publish(self, frames: Sequence[int], content: bytes) -> None:
@@ -50,7 +59,7 @@ class Attempt:
             path = self.temp / f"{frame}.jpg"
             path.write_bytes(content)
             pick = Pick(frame_index=frame, time_s=frame / 24, scene=0, position=frame)
-            self.publisher.publish(Picture(pick=pick, temp_path=path, size_bytes=len(content), width=2, height=2))
+            self.publisher.publish(Picture(pick=pick, path=path, size_bytes=len(content), width=2, height=2))
 
     def complete(self) -> list[ManifestEntry]:
         entries = self.publisher.complete()

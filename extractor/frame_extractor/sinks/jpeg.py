@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from frame_extractor.contract import Quality
 from frame_extractor.film import Rgb
 
 CHROMA_SUBSAMPLING = "4:2:0"
 """As films store it; Pillow's default changes with the quality."""
+_END_OF_IMAGE = b"\xff\xd9"
 
 
 def write_jpeg(picture: Rgb, path: Path, quality: Quality) -> int:
@@ -24,3 +25,21 @@ def write_jpeg(picture: Rgb, path: Path, quality: Quality) -> int:
     except OSError:
         path.unlink(missing_ok=True)
         raise
+
+
+def measures_of(path: Path) -> tuple[int, int, int] | None:
+    """Size in bytes, width and height of a JPEG that was written to its end; None for anything else.
+
+    What a kill or a power cut left half-written has no end.
+    """
+    try:
+        with path.open("rb") as file:
+            size_bytes = file.seek(0, io.SEEK_END)
+            file.seek(max(0, size_bytes - len(_END_OF_IMAGE)))
+            if file.read() != _END_OF_IMAGE:
+                return None
+            file.seek(0)
+            with Image.open(file, formats=["JPEG"]) as image:
+                return size_bytes, image.width, image.height
+    except (OSError, UnidentifiedImageError):
+        return None
