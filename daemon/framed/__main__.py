@@ -33,7 +33,8 @@ def framed() -> None:
 
 @framed.command()
 @root_option
-def start() -> int:
+@click.option("--recover", is_flag=True, help="Where the state is damaged, make it anew of what the datasets tell.")
+def start(*, recover: bool) -> int:
     """Run the daemon in the foreground until Ctrl-C or `framed stop`. Extractors outlive it."""
     import shutil  # noqa: PLC0415
 
@@ -59,7 +60,10 @@ def start() -> int:
             f"{budget.max_active} project{'s' * (budget.max_active != 1)} at once (pid {os.getpid()}; Ctrl-C ends it)"
         )
 
-    run_daemon(places, settings, ready=ready)
+    def tell_recovered(line: str) -> None:
+        click.echo(f"framed: {line}", err=True)
+
+    run_daemon(places, settings, ready=ready, tell_recovered=tell_recovered if recover else None)
     return Exit.OK
 
 

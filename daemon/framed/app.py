@@ -23,6 +23,7 @@ from framed.control.handlers import Handlers
 from framed.control.report import Report
 from framed.control.server import Server
 from framed.dispatch import Dispatcher
+from framed.engines import EngineRefused, EngineUnresponsive
 from framed.engines.tmux import TmuxEngine
 from framed.errors import AlreadyRunning, FramedError, PlaceNotUsable
 from framed.intake import Intake
@@ -35,9 +36,10 @@ from framed.places import Places, make_folders
 from framed.policy.shares import Budget
 from framed.policy.shares import budget as budget_of
 from framed.reconcile import adopt
+from framed.recover import recover
 from framed.running import announced
 from framed.slots import SlotPool
-from framed.store import Store
+from framed.store import Store, make_store, take_away
 from framed.supervise import EXTRACTOR, Supervisor
 from framed.watch import Watcher
 
@@ -57,14 +59,19 @@ def run(
     *,
     extractor: Sequence[str] = EXTRACTOR,
     ready: Callable[[Budget], None] | None = None,
+    tell_recovered: Callable[[str], None] | None = None,
 ) -> None:
     """Runs the daemon until SIGTERM, SIGINT or `shutdown`; the films it started go on.
 
-    `extractor`: the command that a specification's path is added to. `ready` is called once the socket answers. Raises
+    `extractor`: the command that a specification's path is added to. `ready` is called once the socket answers. With
+    `tell_recovered` the state database is made anew first, see `recover`, and that is given lines about it. Raises
     FramedError.
     """
+    serving = functools.partial(
+        serve, places, settings, extractor=extractor, ready=ready, tell_recovered=tell_recovered
+    )
     try:
-        anyio.run(functools.partial(serve, places, settings, extractor=extractor, ready=ready))
+        anyio.run(serving)
     except BaseExceptionGroup as group:
         # A task's expected failure is told like any other: as one line.
         expected = group.subgroup(FramedError)
@@ -79,18 +86,40 @@ async def serve(
     *,
     extractor: Sequence[str] = EXTRACTOR,
     ready: Callable[[Budget], None] | None = None,
+    tell_recovered: Callable[[str], None] | None = None,
 ) -> None:
     """As `run`, within a running event loop."""
     make_folders(places)
     with _sole_daemon(places), announced(places, os.environ):
         configure(places.state / "framed.log")
         engine = TmuxEngine(places.tmux_socket, places.tmux_config)
+        if tell_recovered is not None:
+            await _recover(places, settings, engine, tell_recovered)
         store = await anyio.to_thread.run_sync(Store, places.store)
         try:
             await _serve(places, settings, store, engine, extractor=extractor, ready=ready)
         finally:
             with anyio.move_on_after(_CLOSING_S, shield=True):
                 await anyio.to_thread.run_sync(store.close)
+
+
+async def _recover(places: Places, settings: Settings, engine: TmuxEngine, tell: Callable[[str], None]) -> None:
+    """The state database is a new one, of what the datasets tell. Raises Refused when there is no need or no way."""
+    try:
+        host = await engine.prepare()
+    except (EngineRefused, EngineUnresponsive):
+        host = None
+
+    def renew() -> Iterator[str]:
+        found = recover(places, settings, session_name=engine.session_name, host=host)
+        if (aside := take_away(places.store)) is not None:
+            yield f"the state database that is not used any more is {aside}"
+        make_store(places.store, found.jobs, found.verdicts)
+        yield from found.lines
+
+    for line in await anyio.to_thread.run_sync(lambda: tuple(renew())):
+        _log.warning("state recovered", extra=fields(what=line))
+        tell(line)
 
 
 async def _serve(

@@ -48,6 +48,26 @@ class Sight:
     exit: ExitRecord | None
 
 
+@dataclass(frozen=True)
+class PastAttempt:
+    """What is left of one attempt."""
+
+    spec: AttemptSpec
+    started: StartedRecord | None
+    exit: ExitRecord | None
+
+
+def past_attempts(layout: OutputLayout) -> list[PastAttempt]:
+    """Those of the folder that framed has started or was about to start, by number."""
+    past = []
+    for number in _numbers(layout):
+        spec = _read(layout.spec(number), AttemptSpec)
+        if spec is not None and spec.attempt == number:
+            started, ended = _read(layout.started(number), StartedRecord), _read(layout.exit(number), ExitRecord)
+            past.append(PastAttempt(spec, started, ended))
+    return past
+
+
 def claim_number(layout: OutputLayout) -> int:
     """The next attempt number of this folder, and no other attempt's: its specification, still empty, is there now.
 
@@ -57,7 +77,7 @@ def claim_number(layout: OutputLayout) -> int:
     if not layout.folder.parent.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder; is its disk mounted?", str(layout.folder.parent.parent))
     layout.control.mkdir(parents=True, exist_ok=True)
-    number = max((int(found[1]) for name in os.listdir(layout.control) if (found := _NUMBERED.match(name))), default=0)
+    number = max(_numbers(layout), default=0)
     while True:
         number += 1
         try:
@@ -126,6 +146,15 @@ def last_lines(log: Path) -> tuple[str, ...]:
         return ()
     lines = [line.rstrip()[:_LONGEST_LINE] for line in text.splitlines() if line.strip()]
     return tuple(lines[-_LOG_TAIL_LINES:])
+
+
+def _numbers(layout: OutputLayout) -> list[int]:
+    """Of every attempt of which there is any file, in order."""
+    try:
+        names = os.listdir(layout.control)
+    except OSError:
+        return []
+    return sorted({int(found[1]) for name in names if (found := _NUMBERED.match(name))})
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

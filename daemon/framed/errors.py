@@ -176,13 +176,18 @@ class TmuxMissing(FramedError):
 
 
 class StoreDamaged(FramedError):
-    """The state database cannot be read; it was set aside, not overwritten."""
+    """The state database cannot be read; it was set aside, not overwritten, and nothing has taken its place."""
 
     def __init__(self, store: Path, set_aside: Path | None, why: str) -> None:
+        """`set_aside` is None when it could not be moved, and lies where it lay."""
         self.store = store
         self.set_aside = set_aside
+        self.why = why
         kept = f"; it is kept as {set_aside}" if set_aside else ""
-        super().__init__(f"the state database {store} is damaged ({why}){kept}; start again to begin with an empty one")
+        super().__init__(
+            f"the state database {store} is damaged ({why}){kept}. What the datasets tell of it is put into a new one "
+            f"by: framed start --recover (to begin with an empty one, move {set_aside or store} elsewhere)"
+        )
 
 
 class StoreNotUnderstood(FramedError):
@@ -195,7 +200,7 @@ class StoreNotUnderstood(FramedError):
         self.why = why
         super().__init__(
             f"this framed does not understand the state database {store}: {why}; nothing was changed. Start the framed "
-            "that wrote it, or move the file away to begin with an empty one"
+            "that wrote it, or put what the datasets tell of it into a new one: framed start --recover"
         )
 
 

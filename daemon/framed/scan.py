@@ -56,6 +56,8 @@ class FoundResults:
     """Images it lists, less those that are gone."""
     complete: dict[str, ExtractionSettings]
     """Fingerprint -> the settings its film was extracted with."""
+    failed: frozenset[str]
+    """Fingerprints of films that could not be extracted."""
     gone: frozenset[str]
     """Fingerprints of those of them of which images have been taken away."""
     image_folders: tuple[Path, ...]
@@ -184,6 +186,7 @@ def read_results(frames_dir: Path) -> FoundResults | None:
         read_at_s=read_at_s,
         total_frames=found.total_frames - sum(n for n in n_gone.values() if n > 0),
         complete={film.fingerprint: film.settings for film in complete},
+        failed=frozenset(film.fingerprint for film in found.films if film.status == "failed"),
         gone=frozenset(mark for mark, n in n_gone.items() if n > 0),
         image_folders=tuple(folders.values()),
         by_earlier_tool=is_earlier_tools and present[""] > 0,

@@ -6,60 +6,26 @@ Blocking; one connection, used from one thread at a time. Knows no rule about jo
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from framed.errors import FramedError, StoreDamaged, StoreNotUnderstood
+from framed.errors import FramedError, Refused, StoreDamaged, StoreNotUnderstood
+from framed.log import fields
 from framed.model.job import FilmVerdict, Job, Verdict
 from framed.policy.settle import Signature
+from framed.schema import APPLICATION_ID, SCHEMA_VERSION, climb
 
-SCHEMA_VERSION: Final = 1
-APPLICATION_ID: Final = 0x66726D64
-"""`frmd`, in the file's header."""
+_log: Final = logging.getLogger(__name__)
+
+_ASIDE: Final = ".damaged-"
 KEPT_REPLIES: Final = 10_000
 """Answers remembered by idempotency key; older ones are forgotten."""
-
-_SCHEMA: Final = """
-CREATE TABLE jobs (
-    job_order INTEGER PRIMARY KEY,
-    id        TEXT NOT NULL UNIQUE,
-    project   TEXT NOT NULL,
-    is_over   INTEGER NOT NULL,
-    document  BLOB NOT NULL
-) STRICT;
-CREATE INDEX jobs_by_project ON jobs (project, job_order);
-CREATE INDEX jobs_not_over ON jobs (is_over) WHERE is_over = 0;
-CREATE TABLE verdicts (
-    project     TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    verdict     TEXT NOT NULL,
-    job_id      TEXT NOT NULL,
-    decided_at  TEXT NOT NULL,
-    PRIMARY KEY (project, fingerprint)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE replies (
-    number INTEGER PRIMARY KEY,
-    key    TEXT NOT NULL UNIQUE,
-    reply  BLOB NOT NULL
-) STRICT;
-CREATE TABLE films (
-    path        TEXT PRIMARY KEY,
-    size_bytes  INTEGER NOT NULL,
-    mtime_ns    INTEGER NOT NULL,
-    inode       TEXT NOT NULL,
-    fingerprint TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
-_ADDED: Final = """
-CREATE TABLE IF NOT EXISTS marks (
-    name TEXT PRIMARY KEY
-) STRICT, WITHOUT ROWID;
-"""
-"""What a database of the same schema may lack: an older framed leaves it alone."""
 
 
 class StoreUnavailable(FramedError):
@@ -75,20 +41,26 @@ class Store:
     """An open state database. Every method raises StoreUnavailable when the disk does not let it."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the database, making it when there is none.
+        """Opens the database, of whichever version it is, or makes it where there never was one.
 
-        Raises StoreDamaged, StoreUnavailable, and StoreNotUnderstood for that of a newer framed.
+        Raises StoreDamaged for one that was set aside, now or at an earlier start: nothing takes its place by itself.
+        Raises StoreUnavailable, and StoreNotUnderstood for that of a newer framed.
         """
         self._path = path
-        existed = path.exists() and path.stat().st_size > 0
+        if not path.exists():
+            _require_none_before(path)
+            make_store(path)
         try:
-            self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-            self._prepare(existed=existed)
+            self._db = _connect(path)
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
         except sqlite3.DatabaseError as failed:
             if isinstance(failed, sqlite3.OperationalError) and not _is_damage(failed):
                 raise StoreUnavailable(path, str(failed)) from None
-            self._db.close()
-            raise StoreDamaged(path, _set_aside(path), str(failed)) from None
+            raise StoreDamaged(path, set_aside(path), str(failed)) from None
 
     def close(self) -> None:
         self._db.close()
@@ -167,23 +139,24 @@ class Store:
         with self._understood("films"):
             return {path: (Signature(size, mtime_ns, int(inode)), mark) for path, size, mtime_ns, inode, mark in rows}
 
-    def _prepare(self, *, existed: bool) -> None:
+    def _prepare(self) -> None:
         db = self._db
-        db.execute("PRAGMA synchronous = FULL")
+        if not self._path.stat().st_size:
+            # SQLite would take it for a new one, which never lies here: see make_store.
+            raise sqlite3.DatabaseError("it is empty")
         ((application,),) = db.execute("PRAGMA application_id").fetchall()
         ((version,),) = db.execute("PRAGMA user_version").fetchall()
-        if existed and application != APPLICATION_ID:
+        if application != APPLICATION_ID:
             raise sqlite3.DatabaseError("it is not a database of framed")
         if version > SCHEMA_VERSION:
             raise StoreNotUnderstood(self._path, f"it was written by a newer framed (schema {version})")
-        db.execute("PRAGMA journal_mode = WAL")
-        if not existed:
-            marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
-            db.executescript(f"BEGIN; {_SCHEMA} {marks} COMMIT;")
-        db.executescript(_ADDED)
         ((found,),) = db.execute("PRAGMA quick_check(1)").fetchall()
         if found != "ok":
             raise sqlite3.DatabaseError(str(found))
+        db.execute("PRAGMA journal_mode = WAL")
+        if version < SCHEMA_VERSION:
+            climb(db, version)
+            _log.info("state database upgraded", extra=fields(store=self._path, schema=SCHEMA_VERSION, was=version))
 
     @contextlib.contextmanager
     def _understood(self, what: str) -> Iterator[None]:
@@ -218,16 +191,101 @@ def _is_damage(failed: sqlite3.OperationalError) -> bool:
     return failed.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def _set_aside(path: Path) -> Path | None:
-    """The damaged file under a name of its own, with its journal; None when it cannot be moved."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
+def make_store(path: Path, jobs: Sequence[Job] = (), verdicts: Sequence[FilmVerdict] = ()) -> None:
+    """A new database with these in it is at `path`: wholly, also after a power cut, or not at all.
+
+    Raises StoreUnavailable.
+    """
+    new = path.with_name(f"{path.name}.new")
     try:
-        path.rename(aside)
-        for suffix in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+        for stale in (new, *_companions(new), *_companions(path)):
+            stale.unlink(missing_ok=True)
+        db = _connect(new)
+        try:
+            climb(db, 0)
+        finally:
+            db.close()
+        filled = Store(new)
+        filled.write(jobs, verdicts)
+        filled.close()
+        for written in (new, path.parent):
+            _sync(written)
+        new.replace(path)
+        _sync(path.parent)
+    except (sqlite3.Error, OSError) as failed:
+        raise StoreUnavailable(path, str(failed)) from None
+
+
+def take_away(path: Path) -> Path | None:
+    """There is no database at `path` any more; returns where it is kept, None when there never was one.
+
+    Raises Refused for one that is whole and understood: it is not in need of anything.
+    """
+    try:
+        if path.exists():
+            store = Store(path)
+            try:
+                store.latest_jobs(), store.verdicts(), store.films()
+            finally:
+                store.close()
+        else:
+            _require_none_before(path)
+            return None
+    except StoreDamaged as damaged:
+        return damaged.set_aside
+    except StoreNotUnderstood:
+        return set_aside(path)
+    raise Refused(f"the state database {path} is whole: nothing has to be recovered; start without --recover")
+
+
+def set_aside(path: Path) -> Path | None:
+    """What there is of the database, its journal too, has a name of its own; that is returned. None when it has not."""
+    aside = path.with_name(f"{path.name}{_ASIDE}{max(_set_aside_before(path), default=0) + 1}")
+    moved = None
+    try:
+        for file, name in zip((path, *_companions(path)), (aside, *_companions(aside)), strict=True):
+            if file.exists():
+                moved = moved or file.rename(name)
     except OSError:
         return None
-    return aside
+    return moved
+
+
+def _require_none_before(path: Path) -> None:
+    """Raises StoreDamaged where there is no database although there was one."""
+    journal = _companions(path)[0]
+    if journal.exists() and journal.stat().st_size:
+        # Beside a new database SQLite would play it into that.
+        raise StoreDamaged(path, set_aside(path), "it is gone, and its journal is not")
+    if asides := _set_aside_before(path):
+        raise StoreDamaged(path, asides[max(asides)], "it was set aside at an earlier start")
+
+
+def _set_aside_before(path: Path) -> dict[int, Path]:
+    """By number."""
+    numbered = {each: each.name.removeprefix(path.name + _ASIDE).partition("-")[0] for each in _asides(path)}
+    return {int(number): each for each, number in numbered.items() if number.isdecimal()}
+
+
+def _asides(path: Path) -> list[Path]:
+    # The database before its journal, so that it is the one that is named; in the dictionary above the last one wins.
+    return sorted(path.parent.glob(f"{path.name}{_ASIDE}*"), reverse=True)
+
+
+def _companions(path: Path) -> tuple[Path, Path]:
+    """SQLite's journal, and the index of it that processes share."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -42,7 +42,7 @@ from framed.model.job import (
 )
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.lifecycle import Ended, IllegalEvent, Started
-from framed.policy.retry import Again, Consequence, Done, GiveUp, judge
+from framed.policy.retry import Again, Consequence, Done, judge, verdict_of
 from framed.scan import FoundResults, read_results
 from framed.threads import in_own_thread
 
@@ -331,15 +331,9 @@ def _cannot_write(failed: OSError, layout: OutputLayout) -> Outcome:
 
 def _verdicts(job: Job, consequence: Consequence, results: FoundResults | None) -> Mapping[str, Verdict]:
     """What became of each film of a job that is over; nothing of one that goes on."""
-    match consequence:
-        case Again():
-            return {}
-        case Done():
-            rest = Verdict.COMPLETE
-        case GiveUp():
-            rest = Verdict.FAILED
-        case _:
-            rest = Verdict.CANCELLED
+    rest = verdict_of(consequence)
+    if rest is None:
+        return {}
     extracted = results.complete if results is not None else {}
     marks = (film.fingerprint for film in job.films)
     return {mark: Verdict.COMPLETE if mark in extracted else rest for mark in marks}

@@ -1,4 +1,4 @@
-"""`framed start --root ROOT` with the fake extractor: `python daemon.py ROOT`. Everything else is the real thing."""
+"""`framed start --root ROOT` with the fake extractor: `python daemon.py ROOT [--recover]`. The rest is the real one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from framed.places import load_places
 
 def main() -> int:
     places = load_places(Path(sys.argv[1]).resolve())
+    extractor = (sys.executable, str(Path(__file__).with_name("extractor.py")))
+    tell = print if "--recover" in sys.argv else None
     try:
-        run(places, load_settings(places), extractor=(sys.executable, str(Path(__file__).with_name("extractor.py"))))
+        run(places, load_settings(places), extractor=extractor, tell_recovered=tell)
     except FramedError as failed:
         print(failed, file=sys.stderr)  # noqa: T201 -- a command line
         return failed.exit_code

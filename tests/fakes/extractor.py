@@ -70,7 +70,7 @@ def main() -> int:
     code, reason, images = ExitCode.DONE, "", 0
     try:
         with _lock(layout):
-            extracted = []
+            extracted, failed = [], []
             for number, (film, commands) in enumerate(zip(spec.films, words, strict=True), 1):
                 ended, why = _extract(spec, number, film, commands)
                 if not ended:
@@ -80,8 +80,9 @@ def main() -> int:
                 code, reason = ended, why
                 if code != ExitCode.NOT_A_FILM:
                     break
+                failed.append(film)
             if not code or code == ExitCode.NOT_A_FILM:
-                _write_results(spec, extracted)
+                _write_results(spec, extracted, failed)
             if not code:
                 _progress(spec, len(spec.films), spec.films[-1], 1.0)
     except BlockingIOError:
@@ -168,28 +169,30 @@ def _progress(spec: AttemptSpec, number: int, film: str, fraction: float, *, sec
     _write(spec.layout.progress, progress)
 
 
-def _write_results(spec: AttemptSpec, extracted: list[str]) -> None:
+def _write_results(spec: AttemptSpec, extracted: list[str], failed: list[str]) -> None:
     earlier: dict[str, FilmResult] = {}
     with contextlib.suppress(OSError):
         found = msgspec.json.decode(spec.layout.results.read_bytes(), type=Results)
         earlier = {film.fingerprint: film for film in found.films}
-    for path in extracted:
+    for path in (*extracted, *failed):
         mark = film_fingerprint(path)
+        is_good = path in extracted
         earlier[mark] = FilmResult(
             name=os.path.basename(path),
             path=path,
             fingerprint=mark,
-            status="complete",
-            images=1,
+            status="complete" if is_good else "failed",
+            images=int(is_good),
             settings=spec.settings,
         )
     films = tuple(earlier.values())
+    n_good = sum(film.status == "complete" for film in films)
     _write(
         spec.layout.results,
         Results(
             total_episodes=len(films),
-            successful_episodes=len(films),
-            total_frames=len(films),
+            successful_episodes=n_good,
+            total_frames=n_good,
             output_dir=spec.frames_dir,
             config=_config(spec.settings, spec.workers),
             timestamp=_now(),

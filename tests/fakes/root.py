@@ -76,14 +76,18 @@ class Root:
         path.write_text(f"{words}\n{uuid.uuid4()}\n", encoding="utf-8")
         return path
 
-    def start(self, *, real: bool = False, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self, *options: str, real: bool = False, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """A daemon that answers; with the real extractor when asked."""
-        daemon = self.launch(real=real, environment=environment)
+        daemon = self.launch(*options, real=real, environment=environment)
         until(lambda: daemon.poll() is not None or self._answers(), "the daemon answers")
         assert daemon.poll() is None, f"the daemon ended with {daemon.returncode}"
         return daemon
 
-    def launch(self, *, real: bool = False, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def launch(
+        self, *options: str, real: bool = False, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """A daemon process, just begun."""
         root = str(self.places.root)
         real_one = [sys.executable, "-m", "framed", "start", "--root", root]
@@ -91,7 +95,7 @@ class Root:
         log = self.places.root / f"daemon-{len(self._daemons)}.log"
         with log.open("wb") as stderr:
             daemon = subprocess.Popen(
-                real_one if real else fake_one,
+                [*(real_one if real else fake_one), *options],
                 stderr=stderr,
                 stdout=stderr,
                 env={**os.environ, **(environment or {})},

@@ -203,19 +203,104 @@ def test_stale_socket_of_a_killed_daemon_is_replaced(root: Root) -> None:
     assert stat.S_IMODE(root.places.control_socket.parent.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("content", [b"no database at all" * 100, b"\0" * 8192])
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b"\0" * 8192, b""])
 def test_damaged_store_is_set_aside_and_named(root: Root, content: bytes) -> None:
-    """It is never overwritten, and the daemon does not start as if nothing had been."""
+    """It is never overwritten, and the daemon does not start as if nothing had been, the second time neither."""
     stop(root.start())
-    for file in root.places.state.glob("framed.db*"):
-        file.unlink()
-    root.places.store.write_bytes(content)
-    daemon = root.launch()
-    assert daemon.wait(10) == Exit.FAILED
+    _damage(root, content)
     aside = root.places.store.with_name("framed.db.damaged-1")
-    assert str(aside) in root.log_of(1)
-    assert "Traceback" not in root.log_of(1)
+    for number in (1, 2):
+        assert root.launch().wait(10) == Exit.FAILED
+        assert f"it is kept as {aside}" in root.log_of(number)
+        assert "framed start --recover" in root.log_of(number)
+        assert "Traceback" not in root.log_of(number)
     assert aside.read_bytes() == content
+    assert not root.places.control_socket.exists()
+
+
+def test_state_is_recovered_from_the_datasets(root: Root) -> None:
+    """What runs is adopted, attempt numbers go on; what is complete, failed or cancelled is not begun again by itself;
+    a retry is still to come; it is said what is lost.
+    """
+    gate = root.places.root / "gate"
+    daemon = root.start()
+    root.film("runs", f"crash 1 wait {gate}")
+    root.film("failed", "exit 65")
+    root.film("stopped", "run 60")
+    root.film("series", name="e01.mkv")
+    root.film("done")
+    process = root.extractor("runs", attempt=2)
+    root.extractor("stopped")
+    root.cancel("stopped")
+    for name, state in (("failed", FAILED), ("stopped", CANCELLED), ("done", COMPLETE), ("series", COMPLETE)):
+        root.wait_for(name, state)
+    job_id = root.wait_for("runs", RUNNING).job_id
+    stop(daemon, signal.SIGKILL)
+    _damage(root, b"\xff" * 10_000)
+    root.film("series", name="e02.mkv")
+    root.start("--recover")
+    said = root.log_of(1)
+    assert str(root.places.store.with_name("framed.db.damaged-1")) in said
+    assert "of 5 projects something is told by the datasets: " in said
+    assert "taken for cancelled; `framectl submit` goes on with them: stopped" in said
+    assert "is lost: which projects were queued and had not begun" in said
+    adopted = root.wait_for("runs", RUNNING)
+    assert (adopted.job_id, adopted.attempt) == (job_id, 2)
+    assert is_alive(process)
+    # A film that comes now shows that framed has looked at all of them.
+    until(lambda: (now := root.status("series")) and now.state is COMPLETE and now.frames == 2, "the new film is done")
+    assert {name: len(root.attempts(name)) for name in ("failed", "stopped", "done", "series", "runs")} == {
+        "failed": 1, "stopped": 1, "done": 1, "series": 2, "runs": 2,
+    }  # fmt: skip
+    for name, state in (("failed", FAILED), ("stopped", CANCELLED), ("done", COMPLETE)):
+        assert root.wait_for(name, state).attempt == 1
+    gate.touch()
+    assert root.wait_for("runs", COMPLETE).job_id == job_id
+    root.submit("stopped")
+    root.extractor("stopped", attempt=2)
+
+
+def test_what_ended_or_was_lost_before_the_recovery_goes_on(root: Root) -> None:
+    """An exit that asks for another attempt, one that left no word, and one of an earlier boot."""
+    gate = root.places.root / "gate"
+    root.places.settings_file.write_text(QUICK.replace("base_s: 0.2, max_s: 1", "base_s: 600, max_s: 600"))
+    daemon = root.start()
+    root.film("retries", "exit 74 1")
+    root.film("killed", f"wait {gate}")
+    root.film("earlier", f"wait {gate}")
+    killed, earlier = root.extractor("killed"), root.extractor("earlier")
+    root.wait_for("retries", RETRYING)
+    root.wait_for("earlier", RUNNING)
+    stop(daemon, signal.SIGKILL)
+    os.kill(killed.pid, signal.SIGKILL)
+    os.kill(earlier.pid, signal.SIGKILL)
+    _forge(root, project="earlier", boot_id="another-boot")
+    _damage(root, b"")
+    gate.touch()
+    root.places.settings_file.write_text(QUICK)
+    root.start("--recover")
+    assert root.wait_for("retries", COMPLETE).attempt == 2
+    assert root.wait_for("killed", COMPLETE).attempt == 2
+    assert root.wait_for("earlier", COMPLETE).attempt == 1
+    assert {len(root.attempts(name)) for name in ("retries", "killed", "earlier")} == {2}
+
+
+def test_whole_store_is_not_recovered(root: Root) -> None:
+    """Nor one whose datasets tell nothing, which may be away."""
+    daemon = root.start()
+    root.film("onward")
+    root.wait_for("onward", COMPLETE)
+    stop(daemon)
+    assert root.launch("--recover").wait(10) == Exit.REFUSED
+    assert "is whole: nothing has to be recovered" in root.log_of(1)
+    _damage(root, b"")
+    away = root.places.datasets.rename(root.places.root / "away")
+    assert root.launch("--recover").wait(10) == Exit.REFUSED
+    assert "is its disk mounted?" in root.log_of(2)
+    root.places.datasets.rmdir()
+    away.rename(root.places.datasets)
+    root.start("--recover")
+    assert root.wait_for("onward", COMPLETE).attempt == 1
 
 
 def test_job_of_another_version_is_one_clear_line(root: Root) -> None:
@@ -285,8 +370,14 @@ def test_without_a_daemon_a_client_is_told_so(root: Root) -> None:
     assert not isinstance(failed.value, CallFailed)
 
 
-def _forge(root: Root, **changes: object) -> None:
-    path = root.layout("onward").started(1)
+def _damage(root: Root, content: bytes) -> None:
+    for file in root.places.state.glob("framed.db*"):
+        file.unlink()
+    root.places.store.write_bytes(content)
+
+
+def _forge(root: Root, *, project: str = "onward", **changes: object) -> None:
+    path = root.layout(project).started(1)
     record = msgspec.json.decode(path.read_bytes(), type=StartedRecord)
     forged = msgspec.structs.replace(record, process=msgspec.structs.replace(record.process, **changes))
     path.write_bytes(msgspec.json.encode(forged))

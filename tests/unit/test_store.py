@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from framed import store as store_module
 from framed.errors import Exit, StoreDamaged, StoreNotUnderstood
 from framed.ledger import Ledger
-from framed.model.job import Complete, FilmVerdict, Verdict
+from framed.model.job import Complete, FilmVerdict, Queued, Retrying, Running, Verdict
 from framed.policy.settle import Signature
-from framed.store import KEPT_REPLIES, SCHEMA_VERSION, Store, StoreUnavailable
+from framed.schema import LADDER, SCHEMA_VERSION, climb
+from framed.store import KEPT_REPLIES, Store, StoreUnavailable, make_store
 from tests.fakes.jobs import job, moment, outcome
 
 OVER = Complete(since=moment().utc, outcome=outcome(0))
@@ -100,6 +104,52 @@ def test_damaged_store_is_kept_under_another_name(path: Path, content: bytes) ->
         assert not path.exists()
 
 
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\0", b"\xff" * 100])
+def test_damaged_store_is_not_followed_by_an_empty_one(path: Path, content: bytes) -> None:
+    """However often framed is started; each time the message says where it is, and what to do."""
+    path.write_bytes(content)
+    for _ in range(3):
+        with pytest.raises(
+            StoreDamaged, match=r"kept as .*/framed\.db\.damaged-1\. .*framed start --recover"
+        ) as damaged:
+            Store(path)
+        assert damaged.value.set_aside == path.with_name("framed.db.damaged-1")
+    assert not path.exists()
+
+
+def test_truncated_store_is_damaged(path: Path) -> None:
+    """At whichever page."""
+    make_store(path, [job(id=f"j{number}", order=number) for number in range(200)])
+    whole = path.read_bytes()
+    for n_bytes in range(1000, len(whole), len(whole) // 8):
+        path.write_bytes(whole[:n_bytes])
+        with pytest.raises(StoreDamaged):
+            Store(path)
+
+
+def test_journal_without_its_store_is_damage_and_is_kept(path: Path) -> None:
+    """Beside a new database SQLite would play it into that."""
+    opened = Store(path)
+    opened.write([job()])
+    journal = path.with_name("framed.db-wal")
+    content = journal.read_bytes()
+    path.unlink()
+    with pytest.raises(StoreDamaged) as damaged:
+        Store(path)
+    assert damaged.value.set_aside == path.with_name("framed.db.damaged-1-wal")
+    assert damaged.value.set_aside.read_bytes() == content
+    with pytest.raises(StoreDamaged, match="at an earlier start"):
+        Store(path)
+    opened.close()
+
+
+def test_store_that_was_half_made_is_made_anew(path: Path) -> None:
+    """It gets its name only when it is whole."""
+    path.with_name("framed.db.new").write_bytes(b"half")
+    Store(path).close()
+    assert [each.name for each in path.parent.iterdir()] == ["framed.db"]
+
+
 def test_store_damaged_in_the_middle_is_noticed_at_the_start(path: Path) -> None:
     opened = Store(path)
     opened.write([job(id=f"j{number}", order=number) for number in range(200)])
@@ -142,6 +192,62 @@ def test_what_another_framed_has_written_is_refused_and_left_alone(path: Path, s
     assert "\n" not in str(refused.value)
     assert refused.value.exit_code is Exit.REFUSED
     assert Store(path)._rows("SELECT count(*) FROM jobs") == [(1,)]
+
+
+def _renamed(db: sqlite3.Connection) -> None:
+    """A step as a later version might have."""
+    db.execute("ALTER TABLE verdicts RENAME COLUMN verdict TO word")
+
+
+def _refusing(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE verdicts RENAME COLUMN word TO words")
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_older_store_climbs_to_the_newest_version_or_stays_as_it_is(path: Path) -> None:
+    """All steps or none, with what is in it; a new one climbs the same ladder."""
+    make_store(path, verdicts=[verdict("f1", Verdict.FAILED)])
+    ladder = (*LADDER, _renamed)
+    for steps, version, column in (((*ladder, _refusing), 1, "verdict"), (ladder, 2, "word")):
+        db = sqlite3.connect(path, isolation_level=None)
+        with contextlib.suppress(sqlite3.OperationalError):
+            climb(db, 1, steps)
+        assert db.execute("PRAGMA user_version").fetchall() == [(version,)]
+        assert column in [name for _, name, *_ in db.execute("PRAGMA table_info(verdicts)")]
+        assert db.execute("SELECT count(*) FROM verdicts").fetchall() == [(1,)]
+        db.close()
+    fresh = sqlite3.connect(path.with_name("fresh.db"), isolation_level=None)
+    climb(fresh, 0, ladder)
+    assert fresh.execute("SELECT word FROM verdicts").fetchall() == []
+    fresh.close()
+
+
+def test_store_opens_one_of_an_older_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forged: the version before this one is what is left of the ladder without its last step."""
+    make_store(path, [job()])
+    monkeypatch.setattr(store_module, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    monkeypatch.setattr(store_module, "climb", lambda db, version: climb(db, version, (*LADDER, _renamed)))
+    opened = Store(path)
+    assert opened._rows("PRAGMA user_version") == [(SCHEMA_VERSION + 1,)]
+    assert opened._rows("SELECT word FROM verdicts") == []
+    assert opened.latest_jobs() == [job()]
+    opened.close()
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_store_of_every_released_version_loads(path: Path, version: int) -> None:
+    """Its jobs in all their states, its verdicts, answers and films. The files are made by tests.stores.make."""
+    shutil.copy(Path(__file__).parents[1] / "stores" / f"schema-{version}.db", path)
+    store = Store(path)
+    states = {each.id: type(each.state) for each in Ledger(store, lambda _project, _now: "").open_jobs()}
+    assert states == {"queued": Queued, "running": Running, "retrying": Retrying, "replaced": Running}
+    assert {each.id for each in store.latest_jobs()} - states.keys() == {"complete", "failed", "cancelled"}
+    assert store.verdicts() == {("onward", f"f-{each.value}"): each for each in Verdict}
+    assert store.reply("key") == b'{"outcomes":[]}'
+    assert store.films() == {"/raw/onward/\u00e9 \u4f60.ts": (Signature(1, 2, 2**63 + 5), "f-complete")}
+    assert store.marks() == {"draining"}
+    assert store._rows("PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    store.close()
 
 
 def test_store_of_a_newer_framed_is_refused_and_left_alone(path: Path) -> None:

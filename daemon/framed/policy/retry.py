@@ -8,7 +8,7 @@ from typing import Final
 
 from frame_extractor.contract import ExitCode
 from framed.config import RetrySettings
-from framed.model.job import Attempt, Ending, Job, Outcome, Running
+from framed.model.job import Attempt, Ending, Job, Outcome, Running, Verdict
 
 _NEVER_AGAIN: Final = frozenset(
     {ExitCode.USAGE, ExitCode.NOT_A_FILM, ExitCode.TOO_MUCH_FAILED, ExitCode.BAD_SETTINGS},
@@ -70,6 +70,19 @@ def judge(job: Job, outcome: Outcome, settings: RetrySettings, dice: float) -> C
     if failures > job.options.retry:
         return GiveUp()
     return Again(after_s=backoff_s(failures, settings, dice), counted=True)
+
+
+def verdict_of(consequence: Consequence) -> Verdict | None:
+    """What the end of a job says of its films, but for those that are extracted; None where the job goes on."""
+    match consequence:
+        case Again():
+            return None
+        case Done():
+            return Verdict.COMPLETE
+        case GiveUp():
+            return Verdict.FAILED
+        case Stop():
+            return Verdict.CANCELLED
 
 
 def backoff_s(failures: int, settings: RetrySettings, dice: float) -> float:

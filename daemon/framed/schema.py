@@ -1,0 +1,78 @@
+"""The schema of the state database, as a ladder: each step leads from one released version to the next.
+
+A new database climbs the whole ladder, so that there is one way to come to any version. A step that was released never
+changes; tests/stores/ keeps a file of each version, which must load for ever. What stands inside the documents is
+`model.job`'s: fields added there have defaults, and need no step.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Final
+
+APPLICATION_ID: Final = 0x66726D64
+"""`frmd`, in the file's header."""
+
+Step = Callable[[sqlite3.Connection], None]
+
+
+def _create(db: sqlite3.Connection) -> None:
+    """To version 1, the first that was released."""
+    for statement in _VERSION_1:
+        db.execute(statement)
+
+
+_VERSION_1: Final = (
+    """CREATE TABLE jobs (
+        job_order INTEGER PRIMARY KEY,
+        id        TEXT NOT NULL UNIQUE,
+        project   TEXT NOT NULL,
+        is_over   INTEGER NOT NULL,
+        document  BLOB NOT NULL
+    ) STRICT""",
+    "CREATE INDEX jobs_by_project ON jobs (project, job_order)",
+    "CREATE INDEX jobs_not_over ON jobs (is_over) WHERE is_over = 0",
+    """CREATE TABLE verdicts (
+        project     TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        verdict     TEXT NOT NULL,
+        job_id      TEXT NOT NULL,
+        decided_at  TEXT NOT NULL,
+        PRIMARY KEY (project, fingerprint)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE replies (
+        number INTEGER PRIMARY KEY,
+        key    TEXT NOT NULL UNIQUE,
+        reply  BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE films (
+        path        TEXT PRIMARY KEY,
+        size_bytes  INTEGER NOT NULL,
+        mtime_ns    INTEGER NOT NULL,
+        inode       TEXT NOT NULL,
+        fingerprint TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE marks (
+        name TEXT PRIMARY KEY
+    ) STRICT, WITHOUT ROWID""",
+)
+
+LADDER: Final[Sequence[Step]] = (_create,)
+"""Step n, counted from 0, leads from version n to n + 1."""
+
+SCHEMA_VERSION: Final = len(LADDER)
+
+
+def climb(db: sqlite3.Connection, version: int, ladder: Sequence[Step] = LADDER) -> None:
+    """The database is of the newest version, or, when anything fails, as it was: all steps are one transaction."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for step in ladder[version:]:
+            step(db)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {len(ladder)}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
