@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import functools
-import json
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import anyio
@@ -17,18 +14,19 @@ import anyio.abc
 import anyio.to_thread
 
 from frame_extractor.cores import usable_cores
-from framed.clock import read_clocks
 from framed.config import Settings
+from framed.control.cleaning import Cleaning
+from framed.control.disk import Disk
 from framed.control.handlers import Handlers
+from framed.control.questions import Questions
 from framed.control.report import Report
 from framed.control.server import Server
 from framed.dispatch import Dispatcher
 from framed.engines import EngineRefused, EngineUnresponsive
 from framed.engines.tmux import TmuxEngine
-from framed.errors import AlreadyRunning, FramedError, PlaceNotUsable
+from framed.errors import FramedError
 from framed.intake import Intake
 from framed.ledger import Ledger
-from framed.liveness import identify
 from framed.log import configure, fields
 from framed.machine import Machine
 from framed.model.job import Moment, Running
@@ -39,6 +37,7 @@ from framed.reconcile import adopt
 from framed.recover import recover
 from framed.running import announced
 from framed.slots import SlotPool
+from framed.sole import sole_daemon
 from framed.store import Store, make_store, take_away
 from framed.supervise import EXTRACTOR, Supervisor
 from framed.watch import Watcher
@@ -90,7 +89,7 @@ async def serve(
 ) -> None:
     """As `run`, within a running event loop."""
     make_folders(places)
-    with _sole_daemon(places), announced(places, os.environ):
+    with sole_daemon(places), announced(places, os.environ):
         configure(places.state / "framed.log")
         engine = TmuxEngine(places.tmux_socket, places.tmux_config)
         if tell_recovered is not None:
@@ -149,6 +148,7 @@ async def _serve(
             budget=budget,
         )
         report = Report(ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine)
+        disk = Disk(places, watcher, report)
         handlers = Handlers(
             places=places,
             settings=settings,
@@ -156,7 +156,18 @@ async def _serve(
             watcher=watcher,
             supervisor=supervisor,
             report=report,
+            disk=disk,
             shut_down=ending.set,
+        )
+        questions = Questions(places=places, settings=settings, ledger=ledger, engine=engine, report=report, disk=disk)
+        cleaning = Cleaning(
+            places=places,
+            settings=settings,
+            ledger=ledger,
+            watcher=watcher,
+            supervisor=supervisor,
+            report=report,
+            disk=disk,
         )
         await tasks.start(_await_signal, ending)
         # Slots of what still runs are taken before anything may start, and before anybody may ask for more.
@@ -168,7 +179,7 @@ async def _serve(
             await watcher.has_looked.wait()
         if settings.watch.auto_submit:
             await tasks.start(Intake(places, settings, ledger, watcher).run)
-        await tasks.start(Server(places.control_socket, handlers).run, tasks)
+        await tasks.start(Server(places.control_socket, handlers, questions, cleaning).run, tasks)
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:
             ready(budget)
@@ -184,34 +195,6 @@ async def _await_signal(ending: anyio.Event, *, task_status: anyio.abc.TaskStatu
         task_status.started()
         async for _signal in signals:
             ending.set()
-
-
-@contextlib.contextmanager
-def _sole_daemon(places: Places) -> Iterator[None]:
-    """Within, this process is the root's only daemon: the kernel keeps the lock. Raises AlreadyRunning."""
-    try:
-        file = os.fdopen(os.open(places.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
-    except OSError as failed:
-        raise PlaceNotUsable(places.lock_file, f"cannot be opened: {failed.strerror}") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(_pid_in(file.read()), places.root) from None
-        me = identify(os.getpid())
-        assert me is not None
-        facts = {"pid": me.pid, "started_at_ticks": me.started_at_ticks, "boot_id": me.boot_id}
-        file.truncate(0)
-        file.write(json.dumps(facts | {"root": str(places.root), "since": read_clocks().utc.isoformat()}) + "\n")
-        file.flush()
-        yield
-
-
-def _pid_in(text: str) -> int | None:
-    try:
-        return int(json.loads(text)["pid"])
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 def _log_path(places: Places, project: str, now: Moment) -> str:

@@ -33,6 +33,7 @@ class CatalogFilm:
     """None while it settles."""
     unchanged_since_s: float
     """Monotonic."""
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class CatalogKeeper:
                 if self._unread >= 0:
                     fingerprint = fingerprint_of(film)
                     self._fingerprints[film.path] = self._newly_settled[film.path] = (film.signature, fingerprint)
-        return CatalogFilm(film.name, film.path, fingerprint, track.unchanged_since_s)
+        return CatalogFilm(film.name, film.path, fingerprint, track.unchanged_since_s, film.signature.size_bytes)
 
     def _project(self, name: str, films: tuple[CatalogFilm, ...]) -> CatalogProject:
         known = self._known.setdefault(name, _Known())

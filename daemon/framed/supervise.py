@@ -97,14 +97,19 @@ class Supervisor:
         async with self._session_of(self._ledger.job(job_id).project):
             await self._resume(job_id)
 
-    async def close_session(self, project: str) -> None:
-        """The project's session is gone if its last job is complete or cancelled and nobody is busy with it."""
+    async def close_session(self, project: str, *, failed_too: bool = False) -> None:
+        """The project's session is gone if its last job is complete or cancelled and nobody is busy with it.
+
+        That of a job that failed stays to be read, unless `failed_too`.
+        """
         lock = self._session_of(project)
         if lock.locked():
             return
         async with lock:
             job = self._ledger.latest(project)
-            if job is not None and isinstance(job.state, Complete | Cancelled):
+            if job is None or not job.is_over:
+                return
+            if failed_too or isinstance(job.state, Complete | Cancelled):
                 await self._close(self._engine.session_name(project))
 
     async def clear_temp(self, job: Job) -> None:

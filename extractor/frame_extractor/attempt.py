@@ -96,18 +96,23 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def folder_lock(spec: AttemptSpec) -> contextlib.AbstractContextManager[None]:
+    """This attempt alone works in the folder. Raises OutputBusy, which names the other, when another does."""
+    return sole_use(spec.layout, f"(job {spec.job_id}, attempt {spec.attempt})")
+
+
 @contextlib.contextmanager
-def folder_lock(spec: AttemptSpec) -> Iterator[None]:
-    """This process alone works in the folder. Raises OutputBusy, which names the other, when another does."""
-    descriptor = os.open(spec.layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def sole_use(layout: OutputLayout, who: str) -> Iterator[None]:
+    """This process, `who` in words, alone works in the folder. Raises OutputBusy."""
+    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         deadline = time.monotonic() + LOCK_PATIENCE_S
         while not _locked(descriptor):
             if time.monotonic() > deadline:
-                raise OutputBusy(spec.layout.folder, _holder(descriptor))
+                raise OutputBusy(layout.folder, _holder(descriptor))
             time.sleep(0.05)
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} (job {spec.job_id}, attempt {spec.attempt})\n".encode())
+        os.write(descriptor, f"process {os.getpid()} {who}\n".encode())
         try:
             yield
         finally:
@@ -151,7 +156,7 @@ def take_over(work_folder: Path, place: Path, names: Collection[str]) -> Path:
     """
     own = work_folder / place
     own.mkdir(parents=True)
-    for other in _work_folders(work_folder.parent):
+    for other in work_folders(work_folder.parent):
         if other == work_folder:
             continue
         for path in _entries(other / place):
@@ -163,7 +168,7 @@ def take_over(work_folder: Path, place: Path, names: Collection[str]) -> Path:
 
 def _clear(layout: OutputLayout) -> None:
     """Pictures of films of which no span is kept are gone, and folders that are empty."""
-    for work_folder in _work_folders(layout.temp):
+    for work_folder in work_folders(layout.temp):
         for of_film in _entries(work_folder):
             if not any((layout.scores / of_film.name).glob("*/span-*")):
                 shutil.rmtree(of_film, ignore_errors=True)
@@ -173,7 +178,8 @@ def _clear(layout: OutputLayout) -> None:
         layout.temp.rmdir()
 
 
-def _work_folders(temp: Path) -> list[Path]:
+def work_folders(temp: Path) -> list[Path]:
+    """Those of attempts, of this one and of killed ones."""
     return [path for path in _entries(temp) if _WORK_FOLDER.fullmatch(path.name)]
 
 

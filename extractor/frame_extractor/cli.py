@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from frame_extractor.contract import ExitCode, ExtractionSettings, Mode, Quality, Sampling
+from frame_extractor.contract import ExitCode, ExtractionSettings, Mode, OutputLayout, Quality, Sampling
 
 PROGRAM: Final = "frame-extractor"
 DEFAULTS: Final = ExtractionSettings()
@@ -25,7 +25,8 @@ Other commands, for scripts and for framed:
   frame-extractor run SPEC.json                 one attempt, as its specification says
   frame-extractor probe FILM [--json]           what the film is
   frame-extractor estimate SPEC.json [--json]   what extracting would give and cost
-A film that is itself called run, probe or estimate: ./run
+  frame-extractor clean DIR/frames [--json]     delete what was made there, and nothing else
+A film that is itself called run, probe, estimate or clean: ./run
 
 \b
 Exit codes: 0 done, 64 usage, 65 not a film, 66 too much of it undecodable,
@@ -217,12 +218,37 @@ def estimate(spec_path: str, as_json: bool) -> ExitCode:
     return by_hand.show_estimate(attempt.read_spec(spec_path), as_json=as_json)
 
 
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("frames_dir", metavar="FRAMES_DIR", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def clean(frames_dir: Path, dry_run: bool, as_json: bool) -> ExitCode:
+    """Delete the images listed in frames.jsonl beside FRAMES_DIR, and what goes with them. Other files stay."""
+    from frame_extractor.clean import clean as clean_up  # noqa: PLC0415
+    from frame_extractor.failures import Refused, failure_of  # noqa: PLC0415
+    from frame_extractor.words import count, size  # noqa: PLC0415
+
+    layout = OutputLayout(frames_dir.absolute())
+    try:
+        cleaned = clean_up(layout, dry_run=dry_run)
+    except Exception as error:
+        failure = failure_of(error, output=layout.folder)
+        raise Refused(failure.line, failure.code) from error
+    if as_json:
+        click.echo(msgspec.json.encode(cleaned))
+        return ExitCode.DONE
+    done = "would be deleted" if dry_run else "deleted"
+    stay = f"; {count(cleaned.kept, 'other file')} there stay" if cleaned.kept else ""
+    click.echo(f"{layout.folder}: {count(cleaned.images, 'image')}, {size(cleaned.size_bytes)} {done}{stay}")
+    return ExitCode.DONE
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """What `frame-extractor` runs. Returns the exit code; prints one line about what was typed wrong."""
     from frame_extractor.failures import Refused, failure_of  # noqa: PLC0415
 
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    others = {"run": run, "probe": probe, "estimate": estimate}
+    others = {"run": run, "probe": probe, "estimate": estimate, "clean": clean}
     name = typed[0] if typed and typed[0] in others else ""
     command = others.get(name, extract)
     path = f"{PROGRAM} {name}".strip()

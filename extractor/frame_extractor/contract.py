@@ -405,6 +405,17 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """An estimate unless the container says."""
 
 
+class Cleaned(msgspec.Struct, frozen=True, kw_only=True):
+    """What `frame-extractor clean FRAMES_DIR --json` prints: what was deleted, or with --dry-run would be."""
+
+    schema: int = SCHEMA
+    images: int
+    size_bytes: int
+    """Of the images, and of all else that goes."""
+    kept: int
+    """Files of others in the output folder, which stay."""
+
+
 class FilmEstimate(msgspec.Struct, frozen=True, kw_only=True):
     """What extracting one film will probably give and cost."""
 

@@ -229,6 +229,14 @@ def claims(layout: OutputLayout) -> dict[str, str]:
     return {fingerprint: header.folder for fingerprint, header in _headers(layout).items()}
 
 
+def journalled(layout: OutputLayout) -> set[str]:
+    """Every image, relative to `frames/`, that an unfinished attempt put there or was about to."""
+    names: set[str] = set()
+    for fingerprint in _headers(layout):
+        names |= Journal(layout, fingerprint).names()
+    return names
+
+
 def inherit(layout: OutputLayout, film: Path, fingerprint: str, *, but_not_from: Container[str]) -> None:
     """A file that was replaced before its extraction was complete leaves its place and images to the one there now.
 

@@ -24,10 +24,11 @@ from framed.control.messages import (
 )
 from framed.ctl import client
 from framed.ctl.client import CallFailed, connect
-from framed.errors import DaemonUnreachable, Exit
+from framed.errors import DaemonUnreachable, Exit, Refused
 from framed.places import Places, load_places
 
-HELLO = wire.reply(1, HelloReply(protocol="1.7", server="framed 9", pid=1, root="/"))
+HELLO = wire.reply(1, HelloReply(protocol="1.7", server="framed 9", pid=1, root="ROOT"))
+"""Of the daemon of the root that is asked for."""
 STATUS = StatusReply(
     machine=MachineStatus(cpu_percent=1.0, cores=1, memory_used_bytes=1, memory_total_bytes=2, output_free_bytes=None),
     slots=SlotsStatus(used=0, total=1, running_projects=0, max_active=1),
@@ -58,7 +59,7 @@ def serve() -> Iterator[Serve]:
                         if each is None:
                             over.wait(10)
                             return
-                        connection.sendall(each)
+                        connection.sendall(each.replace(b"ROOT", str(places.root).encode()))
 
             threads.append(threading.Thread(target=answer))
             threads[-1].start()
@@ -103,6 +104,15 @@ def test_daemon_of_another_major_version_is_exit_5(serve: Serve, answer: bytes) 
     with pytest.raises(CallFailed, match=r"protocol 2\.0") as refused:
         connect(serve(answer))
     assert refused.value.exit_code is Exit.PROTOCOL_MISMATCH
+
+
+def test_daemon_of_another_root_is_refused_and_both_are_named(serve: Serve) -> None:
+    """As after the root was moved while its daemon ran."""
+    places = serve(wire.reply(1, HelloReply(protocol="1.0", server="framed 9", pid=7, root="/moved/away")))
+    with pytest.raises(Refused, match=r"serves the root /moved/away, not .*; give --root /moved/away") as refused:
+        connect(places)
+    assert str(places.root) in str(refused.value)
+    assert refused.value.exit_code == Exit.REFUSED
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final, TypeVar, TypeVarTuple, Unpack
+from typing import Final, TypeVar
 
 import anyio
 import msgspec
 
 from framed.config import Settings, check_output_is_its_own, resolve
+from framed.control.disk import Disk
 from framed.control.messages import (
     PROTOCOL,
     Cancel,
@@ -21,6 +21,8 @@ from framed.control.messages import (
     CancelReply,
     Hello,
     HelloReply,
+    Retry,
+    RetryReply,
     Shutdown,
     ShutdownReply,
     Status,
@@ -34,22 +36,18 @@ from framed.control.report import Report
 from framed.errors import FramedError, Refused
 from framed.intake import options_of
 from framed.ledger import Ledger, NewJob, ProjectBusy, new_job_id
-from framed.model.job import Job, Options, Queued, Running, Successor, Verdict
+from framed.model.job import Complete, Job, Options, Queued, Retrying, Running, Successor, Verdict
 from framed.model.values import as_written
 from framed.places import Places
 from framed.policy.lifecycle import CancelAsked, Changed, Event, IllegalEvent, Replaced
-from framed.scan import films_of, fingerprint_of, folder_of, read_results, readable_films
+from framed.scan import films_of, fingerprint_of, read_results, readable_films
 from framed.supervise import Supervisor
-from framed.threads import in_own_thread
 from framed.watch import Watcher
 
 T = TypeVar("T")
-Arguments = TypeVarTuple("Arguments")
 
 CANCEL_PATIENCE_S: Final = 8.0
 """How long the answer to `cancel` waits for the extractors to be gone."""
-DISK_PATIENCE_S: Final = 15.0
-"""How long an answer waits for the films' disk; clients wait 30 s for theirs."""
 
 _TRIES: Final = 5
 """A job may change between being looked at and being changed; then it is looked at again."""
@@ -60,6 +58,13 @@ class ProtocolMismatch(FramedError):
 
     def __init__(self, theirs: str) -> None:
         super().__init__(f"this framed speaks protocol {PROTOCOL}, the client {theirs}; restart whichever is older")
+
+
+class ProjectsNotSaid(FramedError):
+    """Neither some projects nor all of them, or both."""
+
+    def __init__(self) -> None:
+        super().__init__("say `projects`, or `all`, and not both")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +89,7 @@ class Handlers:
         watcher: Watcher,
         supervisor: Supervisor,
         report: Report,
+        disk: Disk,
         shut_down: Callable[[], None],
     ) -> None:
         self._places = places
@@ -92,10 +98,9 @@ class Handlers:
         self._watcher = watcher
         self._supervisor = supervisor
         self._report = report
+        self._disk = disk
         self._shut_down = shut_down
         self._changing = anyio.Lock()
-        self._looked = anyio.Event()
-        watcher.listen(self._tell_looked)
 
     async def hello(self, params: Hello) -> HelloReply:
         if params.protocol.partition(".")[0] != PROTOCOL.partition(".")[0]:
@@ -103,26 +108,45 @@ class Handlers:
         return HelloReply(protocol=PROTOCOL, server=_server_name(), pid=os.getpid(), root=str(self._places.root))
 
     async def status(self, params: Status) -> StatusReply:
-        names = await self._known(params.projects)
+        names = await self._disk.known(params.projects)
         if params.look:
-            await self._look()
+            await self._disk.look()
         return self._report.status(names or sorted(self._report.project_names()))
 
     async def submit(self, params: Submit) -> SubmitReply:
-        """All projects are queued, or none: the first that cannot be is the error."""
+        """All projects are queued, or none: the first that cannot be is the error. With `all` it is an outcome."""
         async with self._changing:
             if (answered := await self._ledger.reply(params.key)) is not None:
                 return msgspec.json.decode(answered, type=SubmitReply)
+            if params.every:
+                await self._disk.look()
             known = self._report.project_names()
-            found = [await self._on_disk(self._find, name, params, known) for name in dict.fromkeys(params.projects)]
+            found: list[_Found | SubmitOutcome] = []
+            for name in _named(params, self._report.unextracted):
+                try:
+                    found.append(await self._disk.ask(self._find, name, params, known))
+                except FramedError as wrong:
+                    if not params.every:
+                        raise
+                    found.append(_refused(name, wrong))
             return await _tried_again(lambda: self._submit(params, found))
+
+    async def retry(self, params: Retry) -> RetryReply:
+        """As `submit`, with the settings that the projects' last jobs had."""
+        async with self._changing:
+            if (answered := await self._ledger.reply(params.key)) is not None:
+                return msgspec.json.decode(answered, type=RetryReply)
+            names = await self._disk.known(_named(params, self._report.failed))
+            for name in names:
+                await self._disk.ask(films_of, name, self._places.raw_videos, self._report.project_names)
+            return await _tried_again(lambda: self._retry(params, names))
 
     async def cancel(self, params: Cancel) -> CancelReply:
         """Answered when the extractors are gone, or after a while when they take their time."""
         async with self._changing:
             if (answered := await self._ledger.reply(params.key)) is not None:
                 return msgspec.json.decode(answered, type=CancelReply)
-            names = await self._known(params.projects)
+            names = await self._disk.known(_named(params, lambda: [job.project for job in self._ledger.open_jobs()]))
             reply, jobs = await _tried_again(lambda: self._cancel(params, names))
         for job in jobs:
             if job.is_over and job.attempts:
@@ -136,14 +160,21 @@ class Handlers:
         self._shut_down()
         return ShutdownReply(running=tuple(running))
 
-    async def _submit(self, params: Submit, found: Iterable[_Found]) -> SubmitReply:
+    async def _submit(self, params: Submit, found: Iterable[_Found | SubmitOutcome]) -> SubmitReply:
         outcomes: dict[str, SubmitOutcome] = {}
         new_jobs: list[NewJob] = []
         events: dict[str, Event] = {}
         for each in found:
             latest = self._ledger.latest(each.project)
-            if latest is not None and not latest.is_over:
-                outcome, event = _submitted_again(each, latest, force=params.force, replace=params.replace)
+            if isinstance(each, SubmitOutcome):
+                outcome = each
+            elif latest is not None and not latest.is_over:
+                try:
+                    outcome, event = _submitted_again(each, latest, force=params.force, replace=params.replace)
+                except Refused as refused:
+                    if not params.every:
+                        raise
+                    outcome, event = _refused(each.project, refused), None
                 if event is not None:
                     events[latest.id] = event
             elif each.is_extracted and not params.force:
@@ -153,23 +184,68 @@ class Handlers:
                 new_jobs.append(NewJob(project=each.project, by="user", options=each.options, force=params.force))
                 outcome = SubmitOutcome(project=each.project, outcome=Submitted.QUEUED, message="queued")
             outcomes[each.project] = outcome
-        reply = SubmitReply(outcomes=())
+        return SubmitReply(outcomes=await self._queued(params.key, outcomes, events, new_jobs, SubmitReply))
+
+    async def _retry(self, params: Retry, names: Iterable[str]) -> RetryReply:
+        outcomes: dict[str, SubmitOutcome] = {}
+        new_jobs: list[NewJob] = []
+        events: dict[str, Event] = {}
+        for name in names:
+            job = self._ledger.latest(name)
+            if job is None:
+                raise Refused(f"{name} has not been submitted yet; submit it: framectl submit {name}")
+            outcome = SubmitOutcome(project=name, outcome=Submitted.QUEUED, job_id=job.id, message="")
+            match job.state:
+                case Running(cancelling=True, successor=None):
+                    new = Successor(id=new_job_id(), options=job.options, force=job.force)
+                    events[job.id] = Replaced(successor=new)
+                    message = "queued, with the settings it had; begins when the running one is gone"
+                    outcomes[name] = msgspec.structs.replace(outcome, job_id=new.id, message=message)
+                case Running() | Queued():
+                    message = f"already {'running' if isinstance(job.state, Running) else 'queued'}"
+                    outcomes[name] = msgspec.structs.replace(
+                        outcome, outcome=Submitted.ALREADY_RUNNING, message=message
+                    )
+                case Retrying():
+                    events[job.id] = Changed(options=job.options, force=job.force)
+                    message = "was waiting for its next attempt; tries now"
+                    outcomes[name] = msgspec.structs.replace(
+                        outcome, outcome=Submitted.ALREADY_RUNNING, message=message
+                    )
+                case Complete() if name not in self._report.failed():
+                    outcomes[name] = msgspec.structs.replace(
+                        outcome, outcome=Submitted.ALREADY_COMPLETE, job_id=None, message="nothing of it failed"
+                    )
+                case _:
+                    new_jobs.append(NewJob(project=name, by="user", options=job.options, force=job.force))
+                    message = "queued, with the settings it had"
+                    outcomes[name] = msgspec.structs.replace(outcome, job_id=None, message=message)
+        return RetryReply(outcomes=await self._queued(params.key, outcomes, events, new_jobs, RetryReply))
+
+    async def _queued(
+        self,
+        key: str,
+        outcomes: Mapping[str, SubmitOutcome],
+        events: Mapping[str, Event],
+        new_jobs: Iterable[NewJob],
+        kind: type[SubmitReply | RetryReply],
+    ) -> tuple[SubmitOutcome, ...]:
+        """The outcomes, with the ids of the new jobs, once all of it is on the disk; the answer, too, under its key."""
+        complete: tuple[SubmitOutcome, ...] = ()
 
         def answer(jobs: Mapping[str, Job]) -> tuple[str, bytes]:
-            nonlocal reply
-            reply = SubmitReply(
-                outcomes=tuple(
-                    outcome
-                    if outcome.job_id is not None or name not in jobs
-                    else msgspec.structs.replace(outcome, job_id=jobs[name].id)
-                    for name, outcome in outcomes.items()
-                )
+            nonlocal complete
+            complete = tuple(
+                outcome
+                if outcome.job_id is not None or name not in jobs
+                else msgspec.structs.replace(outcome, job_id=jobs[name].id)
+                for name, outcome in outcomes.items()
             )
-            return params.key, msgspec.json.encode(reply)
+            return key, msgspec.json.encode(kind(outcomes=complete))
 
         await self._ledger.commit(events, new_jobs, answer=answer)
         self._watcher.look_now()
-        return reply
+        return complete
 
     async def _cancel(self, params: Cancel, names: Iterable[str]) -> tuple[CancelReply, list[Job]]:
         outcomes = []
@@ -196,7 +272,7 @@ class Handlers:
     async def _fingerprints(self, name: str, job: Job) -> Iterable[str]:
         """Of every film in the project's folder, settled or not; as far as they are known when its disk is away."""
         try:
-            return await self._on_disk(_fingerprints_now, self._places.films_dir(name))
+            return await self._disk.ask(_fingerprints_now, self._places.films_dir(name))
         except Refused:
             project = self._watcher.catalog.projects.get(name)
             return {film.fingerprint for film in (*job.films, *(project.settled if project is not None else ()))}
@@ -205,41 +281,6 @@ class Handlers:
         with anyio.move_on_after(CANCEL_PATIENCE_S):
             while any(self._ledger.is_open(job.id) for job in jobs):
                 await self._ledger.change()
-
-    async def _look(self) -> None:
-        """The catalog is of a look that began after this was called. Raises Refused as `_on_disk`."""
-        asked_at_s = time.monotonic()
-        self._watcher.look_now()
-        try:
-            with anyio.fail_after(DISK_PATIENCE_S):
-                while self._watcher.catalog.looked_at_s < asked_at_s:
-                    await self._looked.wait()
-        except TimeoutError:
-            raise self._disk_silent() from None
-
-    def _tell_looked(self) -> None:
-        self._looked.set()
-        self._looked = anyio.Event()
-
-    def _disk_silent(self) -> Refused:
-        return Refused(f"{self._places.raw_videos} does not answer; is its disk there?")
-
-    async def _known(self, projects: Iterable[str]) -> tuple[str, ...]:
-        """The projects, each once. Raises as `folder_of` for one that neither was ever seen nor is there now."""
-        names = tuple(dict.fromkeys(projects))
-        known = self._report.project_names()
-        for name in names:
-            if name not in known:
-                await self._on_disk(folder_of, name, self._places.raw_videos, lambda: known)
-        return names
-
-    async def _on_disk(self, call: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
-        """What `call` finds on the films' disk. Raises Refused when the disk does not answer."""
-        try:
-            with anyio.fail_after(DISK_PATIENCE_S):
-                return await in_own_thread(call, *arguments)
-        except TimeoutError:
-            raise self._disk_silent() from None
 
     def _find(self, name: str, params: Submit, known: Iterable[str]) -> _Found:
         """Raises NoSuchProject, NoFilm, Refused, SettingsError. Blocking."""
@@ -252,6 +293,17 @@ class Handlers:
             results.has(fingerprint_of(film), options.extraction) for film in films
         )
         return _Found(project=name, options=options, is_extracted=is_extracted)
+
+
+def _named(params: Submit | Retry | Cancel, every: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+    """The projects that a request means, each once. Raises ProjectsNotSaid."""
+    if bool(params.projects) == params.every:
+        raise ProjectsNotSaid
+    return tuple(dict.fromkeys(every() if params.every else params.projects))
+
+
+def _refused(project: str, why: FramedError) -> SubmitOutcome:
+    return SubmitOutcome(project=project, outcome=Submitted.REFUSED, message=str(why))
 
 
 def _submitted_again(found: _Found, job: Job, *, force: bool, replace: bool) -> tuple[SubmitOutcome, Event | None]:

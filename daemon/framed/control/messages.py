@@ -1,7 +1,8 @@
-"""Every message of the control protocol, as types. No behaviour, no input or output.
+"""Messages of the control protocol, as types: what changes something, and status. No behaviour, no input or output.
 
 A request's `method` is the verb; its `params` is the struct named for it; its `result` the struct named `...Reply`.
-`docs/protocol.md` says the same in words.
+What only asks about a project is in `inspection`; the table of all verbs is in `verbs`. `docs/protocol.md` says it in
+words.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ PROTOCOL: Final = "1.0"
 """major.minor; another major is refused, another minor is not."""
 
 STATUS_SCHEMA: Final = 1
+REPLY_SCHEMA: Final = 1
+"""Of every other result that `framectl --json` prints."""
 
 
 class ErrorCode(enum.IntEnum):
@@ -55,7 +58,9 @@ class HelloReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Submit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    projects: tuple[str, ...]
+    projects: tuple[str, ...] = ()
+    every: bool = msgspec.field(name="all", default=False)
+    """Instead of `projects`: every one with a film that is not extracted. One that cannot be is an outcome then."""
     overrides: Overrides = Overrides()
     force: bool = False
     replace: bool = False
@@ -72,6 +77,8 @@ class Submitted(enum.Enum):
     """A job with the same settings is queued or running; one that waited out a backoff tries now."""
     ALREADY_COMPLETE = "already_complete"
     """Results with the same settings exist; `force` extracts again."""
+    REFUSED = "refused"
+    """Only with `all`: this one cannot be submitted; the others were."""
 
 
 class SubmitOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,11 +90,28 @@ class SubmitOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubmitReply(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = REPLY_SCHEMA
+    outcomes: tuple[SubmitOutcome, ...]
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Extracts again what failed or was cancelled, with the settings it was submitted with."""
+
+    projects: tuple[str, ...] = ()
+    every: bool = msgspec.field(name="all", default=False)
+    """Instead of `projects`: every one whose last job failed, or waits for its next attempt."""
+    key: str
+
+
+class RetryReply(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = REPLY_SCHEMA
     outcomes: tuple[SubmitOutcome, ...]
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    projects: tuple[str, ...]
+    projects: tuple[str, ...] = ()
+    every: bool = msgspec.field(name="all", default=False)
+    """Instead of `projects`: every one that is queued or running."""
     key: str
 
 
@@ -99,7 +123,31 @@ class CancelOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CancelReply(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = REPLY_SCHEMA
     outcomes: tuple[CancelOutcome, ...]
+
+
+class Clean(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Deletes what framed made of one project. Its films, its logs and files that other people put there stay."""
+
+    project: str
+    dry_run: bool = False
+    """Only say what would be deleted."""
+    key: str
+
+
+class CleanReply(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = REPLY_SCHEMA
+    project: str
+    folder: str
+    """Where `frames/`, the results and the records lie."""
+    dry_run: bool
+    images: int
+    """Deleted, or to be."""
+    size_bytes: int
+    """Of them, and of everything else that goes."""
+    kept: int
+    """Files in the folder that are not framed's, and stay."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

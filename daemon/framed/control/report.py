@@ -8,6 +8,7 @@ import msgspec
 
 from framed.catalog import CatalogProject
 from framed.clock import read_clocks
+from framed.control.inspection import FilmFacts, FilmState, ProjectFacts, ProjectsReply
 from framed.control.messages import ProjectState, ProjectStatus, SlotsStatus, StatusReply
 from framed.dispatch import Dispatcher
 from framed.errors import listed
@@ -53,6 +54,69 @@ class Report:
             notices=tuple(self._notices()),
             projects=tuple(self._contained(name, now, waiting) for name in projects),
         )
+
+    def project(self, name: str) -> ProjectStatus:
+        """The state of this one."""
+        return self.status((name,)).projects[0]
+
+    def projects(self, raw_videos: str) -> ProjectsReply:
+        """Every project with its films."""
+        reply = self.status(sorted(self.project_names()))
+        facts = (
+            ProjectFacts(
+                name=each.name,
+                state=each.state,
+                films=self.films(each.name),
+                frames=each.frames,
+                output_dir=each.output_dir,
+            )
+            for each in reply.projects
+        )
+        return ProjectsReply(raw_videos=raw_videos, notices=reply.notices, projects=tuple(facts))
+
+    def films(self, name: str) -> tuple[FilmFacts, ...]:
+        """The films in the project's folder, and what became of each."""
+        project = self._watcher.catalog.projects.get(name)
+        if project is None:
+            return ()
+        results = self._results(name, project)
+        return tuple(
+            FilmFacts(
+                name=film.name,
+                path=film.path,
+                state=self._film_state(name, film.fingerprint, results),
+                size_bytes=film.size_bytes,
+                fingerprint=film.fingerprint,
+            )
+            for film in project.films
+        )
+
+    def unextracted(self) -> list[str]:
+        """The projects with a film that is not extracted with whatever settings, by name."""
+        open_to_do = (FilmState.SETTLING, FilmState.NEW, FilmState.FAILED, FilmState.CANCELLED, FilmState.GONE)
+        return [
+            name
+            for name in sorted(self._watcher.catalog.projects)
+            if any(film.state in open_to_do for film in self.films(name))
+        ]
+
+    def failed(self) -> list[str]:
+        """The projects whose last job failed or waits for its next attempt, or with a film that failed; by name."""
+        return [
+            name
+            for name in sorted(self.project_names())
+            if ((job := self._ledger.latest(name)) is not None and isinstance(job.state, Failed | Retrying))
+            or self._failed_films(name, self._watcher.catalog.projects.get(name))
+        ]
+
+    def _film_state(self, name: str, fingerprint: str | None, results: FoundResults | None) -> FilmState:
+        if fingerprint is None:
+            return FilmState.SETTLING
+        if results is not None and results.has(fingerprint):
+            return FilmState.EXTRACTED
+        if results is not None and fingerprint in results.gone:
+            return FilmState.GONE
+        return _STATE_OF_VERDICT.get(self._ledger.verdict(name, fingerprint), FilmState.NEW)
 
     def _notices(self) -> Iterator[str]:
         if self._watcher.has_looked.is_set() and (problem := self._watcher.catalog.problem):
@@ -118,7 +182,7 @@ class Report:
         state, reason, fraction, elapsed_s = ProjectState.QUEUED, "", 0.0, None
         match job.state:
             case Queued(reason=why):
-                reason = f"{waits_for} (after: {why})" if why and waits_for else waits_for or why
+                reason = f"{waits_for} (after: {why})" if why and waits_for else waits_for or why or "starting"
             case Retrying():
                 state, reason = ProjectState.RETRYING, waits_for
             case Running(cancelling=cancelling, successor=successor):
@@ -132,6 +196,8 @@ class Report:
                 state, fraction, elapsed_s = ProjectState.COMPLETE, 1.0, done.wall_s
                 frames = self._total_frames(job.project, project, otherwise=done.images)
                 gone = _gone_words(self._gone_films(job.project, project))
+                if self._are_results_gone(job, project):
+                    frames, gone = 0, "its results are gone; `submit` extracts it again"
                 reason = _joined(_failed_words(self._failed_films(job.project, project)), gone)
             case Failed(outcome=bad):
                 state, reason, elapsed_s = ProjectState.FAILED, bad.summary, bad.wall_s
@@ -174,6 +240,13 @@ class Report:
     def _results(self, name: str, project: CatalogProject | None) -> FoundResults | None:
         readings = (project.results if project else None, self._supervisor.results.get(name))
         return max((each for each in readings if each), key=lambda each: each.read_at_s, default=None)
+
+    def _are_results_gone(self, job: Job, project: CatalogProject | None) -> bool:
+        """Whether somebody has taken them away since they were last read."""
+        if project is None or project.results is not None or project.output_dir != job.options.frames_dir:
+            return False
+        read = self._supervisor.results.get(job.project)
+        return read is None or self._watcher.catalog.looked_at_s > read.read_at_s
 
     def _done_fraction(self, job: Job, project: CatalogProject | None) -> float:
         """The share of the project's films that are extracted as the job was to; 0 where images of before it count."""
@@ -219,4 +292,10 @@ def _joined(*parts: str) -> str:
 
 _NOTICES_OF_NAMES = 3
 _WITH_LAST_LINES = frozenset({ProjectState.RETRYING, ProjectState.FAILED})
+_STATE_OF_VERDICT: Mapping[Verdict | None, FilmState] = {
+    # Extracted once, and there are no results now.
+    Verdict.COMPLETE: FilmState.GONE,
+    Verdict.FAILED: FilmState.FAILED,
+    Verdict.CANCELLED: FilmState.CANCELLED,
+}
 _WITH_SESSION = frozenset({ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED})

@@ -22,8 +22,9 @@ import anyio.abc
 import msgspec
 
 from framed.control import wire
-from framed.control.handlers import Handlers, ProtocolMismatch
-from framed.control.messages import Cancel, ErrorCode, Hello, Shutdown, Status, Submit
+from framed.control.handlers import ProjectsNotSaid, ProtocolMismatch
+from framed.control.messages import ErrorCode
+from framed.control.verbs import VERBS
 from framed.errors import FramedError, NoFilm, NoSuchProject, PlaceNotUsable, Refused, SettingsError
 from framed.log import fields
 from framed.store import StoreUnavailable
@@ -45,6 +46,7 @@ _CODES: Final[Mapping[type[FramedError], ErrorCode]] = {
     SettingsError: ErrorCode.BAD_SETTINGS,
     Refused: ErrorCode.REFUSED,
     ProtocolMismatch: ErrorCode.PROTOCOL_MISMATCH,
+    ProjectsNotSaid: ErrorCode.INVALID_PARAMS,
     StoreUnavailable: ErrorCode.STATE_UNAVAILABLE,
 }
 
@@ -62,14 +64,12 @@ class _Connection:
 class Server:
     """Listens on a path that nobody else listens on: the caller holds the lock that says so."""
 
-    def __init__(self, path: Path, handlers: Handlers) -> None:
+    def __init__(self, path: Path, *handlers: object) -> None:
+        """Every verb is a method, of its own name, of one of the handlers."""
         self._path = path
         self._verbs: Mapping[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[msgspec.Struct]]]] = {
-            "hello": (Hello, handlers.hello),
-            "status": (Status, handlers.status),
-            "submit": (Submit, handlers.submit),
-            "cancel": (Cancel, handlers.cancel),
-            "shutdown": (Shutdown, handlers.shutdown),
+            name: (verb.params, getattr(next(each for each in handlers if hasattr(each, name)), name))
+            for name, verb in VERBS.items()
         }
         self._connections: set[_Connection] = set()
 

@@ -15,6 +15,7 @@ from framed.control import wire
 from framed.control.messages import PROTOCOL, ErrorCode, Hello, HelloReply
 from framed.errors import DaemonUnreachable, Exit, FramedError, Refused
 from framed.places import Places, check_owner
+from framed.sole import last_daemon_words
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0
@@ -64,10 +65,12 @@ class Connection:
     def close(self) -> None:
         self._socket.close()
 
-    def call(self, method: str, params: msgspec.Struct, kind: type[T]) -> T:
+    def call(self, method: str, params: msgspec.Struct, kind: type[T], *, patience_s: float | None = None) -> T:
         """The daemon's answer. Raises CallFailed when it is an error, DaemonUnreachable when none comes."""
         request_id, self._next_id = self._next_id, self._next_id + 1
+        patience_s = ANSWER_TIMEOUT_S if patience_s is None else patience_s
         try:
+            self._socket.settimeout(patience_s)
             # Without MSG_NOSIGNAL a daemon that has gone would end this process without a word, as a closed pipe does.
             self._socket.sendall(wire.request(request_id, method, params), socket.MSG_NOSIGNAL)
             answer = wire.decode_response(self._line())
@@ -75,7 +78,7 @@ class Connection:
                 raise CallFailed(answer.error.code, answer.error.message)
             return wire.decode_as(kind, answer.result)
         except TimeoutError:
-            raise self._unreachable(f"did not answer within {ANSWER_TIMEOUT_S:.0f} s") from None
+            raise self._unreachable(f"did not answer within {patience_s:.0f} s") from None
         except OSError as failed:
             raise self._unreachable(f"broke the connection ({failed.strerror})") from None
         except wire.WireError as broken:
@@ -94,16 +97,25 @@ class Connection:
         return DaemonUnreachable(f"framed on {self._places.control_socket} {why}", remedy)
 
 
-def connect(places: Places) -> Connection:
-    """A connection to the daemon of this root. Raises DaemonUnreachable, Refused, CallFailed (other version)."""
-    connection = Connection(_opened(places), places)
+def connect(places: Places, *, patience_s: float | None = None) -> Connection:
+    """A connection to the daemon of this root; `patience_s` for being let in.
+
+    Raises DaemonUnreachable, Refused (not permitted, or the daemon of another root), CallFailed (other version).
+    """
+    connection = Connection(_opened(places, CONNECT_TIMEOUT_S if patience_s is None else patience_s), places)
     try:
-        hello = connection.hello = connection.call("hello", Hello(client=f"framectl {os.getpid()}"), HelloReply)
+        greeting = Hello(client=f"framectl {os.getpid()}")
+        hello = connection.hello = connection.call("hello", greeting, HelloReply, patience_s=patience_s)
         if hello.protocol.partition(".")[0] != PROTOCOL.partition(".")[0]:
             raise CallFailed(
                 ErrorCode.PROTOCOL_MISMATCH,
                 f"the daemon (pid {hello.pid}, {hello.server}) speaks protocol {hello.protocol}, and this command "
                 f"{PROTOCOL}; restart the daemon",
+            )
+        if hello.root != str(places.root):
+            raise Refused(
+                f"the daemon on {places.control_socket} (pid {hello.pid}) serves the root {hello.root}, not "
+                f"{places.root}; give --root {shlex.quote(hello.root)}, or restart it if the root was moved"
             )
     except BaseException:
         connection.close()
@@ -111,14 +123,13 @@ def connect(places: Places) -> Connection:
     return connection
 
 
-def _opened(places: Places) -> socket.socket:
+def _opened(places: Places, patience_s: float) -> socket.socket:
     path = places.control_socket
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         check_owner(path.parent)
-        opened.settimeout(CONNECT_TIMEOUT_S)
+        opened.settimeout(patience_s)
         opened.connect(str(path))
-        opened.settimeout(ANSWER_TIMEOUT_S)
     except OSError as failed:
         opened.close()
         raise _why_not(failed, places) from None
@@ -133,10 +144,11 @@ def _why_not(failed: OSError, places: Places) -> FramedError:
     start = f"start framed with: framed start --root {shlex.quote(str(places.root))}"
     match failed:
         case FileNotFoundError() | NotADirectoryError():
-            return DaemonUnreachable(f"framed is not running: there is no socket {path}", start)
+            last = last_daemon_words(places)
+            return DaemonUnreachable(f"framed is not running: there is no socket {path}{last and f'; {last}'}", start)
         case ConnectionRefusedError():
-            why = f"framed is not running: nobody listens on {path}, which the last one left behind"
-            return DaemonUnreachable(why, start)
+            last = last_daemon_words(places) or "the last one left it behind"
+            return DaemonUnreachable(f"framed is not running: nobody listens on {path}; {last}", start)
         case TimeoutError() | BlockingIOError():
             return DaemonUnreachable(f"framed takes no connections on {path}", f"see {places.state}/framed.log")
         case PermissionError():

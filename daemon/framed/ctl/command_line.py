@@ -18,12 +18,24 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-VERBS: Final = {"framed": ("start", "stop", "config", "demo"), "framectl": ("submit", "status", "wait", "cancel")}
+VERBS: Final = {
+    "framed": ("start", "stop", "config", "demo"),
+    "framectl": (
+        *("status", "projects", "show", "logs", "attach"),
+        *("submit", "retry", "cancel", "wait"),
+        *("clean", "completion", "version"),
+    ),
+}
+"""As `--help` lists them."""
+COLOR_WHEN: Final = ("auto", "never", "always")
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
 class Verbs(click.Group):
     """The verbs of one of the two commands; who types one of the other's is told where it is."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        return [name for name in VERBS[str(self.name)] if name in self.commands]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -45,22 +57,51 @@ def root_option(command: F) -> F:
     )(command)
 
 
+def common_options(command: F) -> F:
+    """--root and --color, before or after the verb. Read them with `given_root` and `given_color`."""
+    return root_option(
+        click.option(
+            "--color",
+            type=click.Choice(COLOR_WHEN),
+            metavar="WHEN",
+            expose_value=False,
+            callback=_keep_color,
+            help="auto (on a terminal, unless NO_COLOR is set), never or always.",
+        )(command)
+    )
+
+
 def _keep_root(context: click.Context, _: click.Parameter, value: str | None) -> None:
     if value is not None:
         context.find_root().meta["framed.root"] = value
 
 
-def given_root() -> str | None:
-    """What --root said in the running command."""
-    root = click.get_current_context().find_root().meta.get("framed.root")
+def _keep_color(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.find_root().meta["framed.color"] = value
+
+
+def given_root(context: click.Context | None = None) -> str | None:
+    """What --root said in the running command, or in that of `context`."""
+    root = (context or click.get_current_context()).find_root().meta.get("framed.root")
     return None if root is None else str(root)
 
 
+def given_color() -> str:
+    """What --color said in the running command."""
+    return str(click.get_current_context().find_root().meta.get("framed.color", "auto"))
+
+
 def places_here(*, fresh: bool = False) -> Places:
+    """The places of the root that is meant in the running command. Raises FramedError."""
+    return places_of(given_root(), fresh=fresh)
+
+
+def places_of(root: str | None, *, fresh: bool = False) -> Places:
     """The places of the root that is meant; see `places.find_root`. Raises FramedError."""
     from framed.places import find_root, load_places  # noqa: PLC0415 -- --help does without
 
-    return load_places(find_root(given_root(), os.environ, fresh=fresh))
+    return load_places(find_root(root, os.environ, fresh=fresh))
 
 
 def run(command: click.Command, name: str) -> int:

@@ -59,6 +59,13 @@ def extraction_options(command: F) -> F:
     return command
 
 
+def json_option(command: F) -> F:
+    """Adds --json, which arrives as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="JSON, for scripts; docs/protocol.md has its shape.")(
+        command
+    )
+
+
 def overrides(options: dict[str, Any]) -> Overrides:
     """What the options of `extraction_options` said; None where they were not given."""
     return Overrides(**options)

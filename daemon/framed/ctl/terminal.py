@@ -21,17 +21,20 @@ class Terminal:
     unicode: bool = True
 
 
-def terminal_of(stream: TextIO) -> Terminal:
-    """What `stream` can show, by its kind, its size, NO_COLOR and its encoding."""
-    encoding = (stream.encoding or "").lower().replace("-", "")
+def terminal_of(stream: TextIO, color: str = "auto") -> Terminal:
+    """What `stream` can show, by its kind, its size, NO_COLOR and its encoding.
+
+    `color`: `never` and `always` say it whatever the stream is.
+    """
+    unicode = (stream.encoding or "").lower().replace("-", "").startswith("utf")
     if not stream.isatty():
-        return Terminal(width=None, colour=False, unicode=encoding.startswith("utf"))
+        return Terminal(width=None, colour=color == "always", unicode=unicode)
     try:
         width = int(os.environ.get("COLUMNS") or os.get_terminal_size(stream.fileno()).columns)
     except (OSError, ValueError):
         width = 80
-    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Terminal(width=max(width, 20), colour=colour, unicode=encoding.startswith("utf"))
+    can = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Terminal(width=max(width, 20), colour=color == "always" or (can and color != "never"), unicode=unicode)
 
 
 def printable(text: str) -> str:

@@ -5,90 +5,109 @@ from __future__ import annotations
 import time
 from typing import Final
 
-import click
-
 from framed.control.messages import ErrorCode, ProjectState, ProjectStatus, Status, StatusReply
-from framed.ctl.client import CallFailed, connect
-from framed.ctl.terminal import printable
-from framed.errors import DaemonUnreachable, Exit
+from framed.ctl.asking import Asker
+from framed.ctl.bars import Bars
+from framed.ctl.client import CallFailed
+from framed.ctl.documents import Waited
+from framed.ctl.output import say, tell
+from framed.errors import Exit
 from framed.places import Places
 
 POLL_S: Final = 0.5
 
 
-def wait_for(places: Places, projects: tuple[str, ...], timeout_s: float | None) -> Exit:
-    """How the projects ended, the worst first: failed, cancelled, complete; or that the time was up.
+def wait_for(
+    places: Places, projects: tuple[str, ...], timeout_s: float | None, *, color: str = "auto", quiet: bool = False
+) -> Waited:
+    """How the projects ended, the worst deciding: failed, cancelled, complete; or that the time was up.
 
-    Raises DaemonUnreachable only when the daemon cannot be reached at the beginning; later it is waited for.
+    Each that ends is said as it does, unless `quiet`. Raises DaemonUnreachable only when the daemon cannot be reached
+    at the beginning; later it is waited for.
     """
-    deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    ended: dict[str, ProjectState] = {}
-    latest: dict[str, ProjectStatus] = {}
-    away = False
-    while True:
+    with Bars(color) as bars:
+        return _Wait(places, projects, bars, quiet=quiet).run(timeout_s)
+
+
+class _Wait:
+    def __init__(self, places: Places, projects: tuple[str, ...], bars: Bars, *, quiet: bool) -> None:
+        self._asker = Asker(places, self._tell)
+        self._projects = projects
+        self._bars = bars
+        self._quiet = quiet
+        self._latest: dict[str, ProjectStatus] = {}
+        self._ended: set[str] = set()
+
+    def run(self, timeout_s: float | None) -> Waited:
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            self._look()
+            if len(self._ended) == len(self._projects):
+                return self._result(_worst({each.state for each in self._latest.values()}))
+            if deadline is not None and time.monotonic() >= deadline:
+                missing = ", ".join(
+                    f"{each} ({self._where(each)})" for each in self._projects if each not in self._ended
+                )
+                self._tell(f"time is up after {timeout_s:g} s, not yet ended: {missing}")
+                return self._result(Exit.TIMED_OUT)
+            time.sleep(POLL_S if deadline is None else min(POLL_S, max(0.0, deadline - time.monotonic())))
+
+    def _look(self) -> None:
+        seen = self._status(tuple(name for name in self._projects if name not in self._ended))
+        for project in seen:
+            if project.state is ProjectState.NEW and project.name not in self._latest:
+                why = project.reason or "nobody has submitted it"
+                self._tell(f"{project.name} is NEW ({why}); waiting all the same")
+            self._latest[project.name] = project
+        for project in self._looked_at(tuple(each.name for each in seen if each.state.is_terminal)):
+            self._latest[project.name] = project
+            if project.state.is_terminal:
+                self._ended.add(project.name)
+                self._bars.update((project,))
+                if not self._quiet:
+                    with self._bars.lifted():
+                        say(_end(project))
+        self._bars.update(each for name, each in self._latest.items() if name not in self._ended)
+
+    def _status(self, projects: tuple[str, ...], *, look: bool = False) -> tuple[ProjectStatus, ...]:
+        reply = self._asker.ask("status", Status(projects=projects, look=look), StatusReply)
+        return reply.projects if reply is not None else ()
+
+    def _looked_at(self, projects: tuple[str, ...]) -> tuple[ProjectStatus, ...]:
+        """How projects that seem to have ended are doing after one more look at their films: a film that has just been
+        copied makes the end of an earlier one no end. None of them while the disk does not answer.
+        """
+        if not projects:
+            return ()
         try:
-            open_ones = tuple(name for name in projects if name not in ended)
-            for project in _status(places, open_ones):
-                if project.state is ProjectState.NEW and project.name not in latest:
-                    why = project.reason or "nobody has submitted it"
-                    click.echo(f"framectl: {project.name} is NEW ({why}); waiting all the same", err=True)
-                latest[project.name] = project
-            seen_over = tuple(name for name in open_ones if name in latest and latest[name].state.is_terminal)
-            for project in _looked_at(places, seen_over):
-                latest[project.name] = project
-                if project.state.is_terminal:
-                    ended[project.name] = project.state
-                    _tell_end(project)
-            if away:
-                click.echo("framectl: the daemon is back", err=True)
-            away = False
-        except DaemonUnreachable as unreachable:
-            if not latest:
+            return self._status(projects, look=True)
+        except CallFailed as failed:
+            if failed.code != ErrorCode.REFUSED:
                 raise
-            if not away:
-                click.echo(f"framectl: the daemon is away ({unreachable.why}); waiting for it to come back", err=True)
-            away = True
-        if len(ended) == len(projects):
-            return _worst(set(ended.values()))
-        if deadline is not None and time.monotonic() >= deadline:
-            missing = ", ".join(f"{name} ({_where(latest.get(name))})" for name in projects if name not in ended)
-            click.echo(f"framectl: time is up after {timeout_s:g} s, not yet ended: {missing}", err=True)
-            return Exit.TIMED_OUT
-        time.sleep(POLL_S if deadline is None else min(POLL_S, max(0.0, deadline - time.monotonic())))
+            return ()
+
+    def _tell(self, message: str) -> None:
+        with self._bars.lifted():
+            tell(message)
+
+    def _result(self, exit_code: Exit) -> Waited:
+        seen = tuple(self._latest[name] for name in self._projects if name in self._latest)
+        return Waited(exit_code=exit_code, projects=seen)
+
+    def _where(self, name: str) -> str:
+        project = self._latest.get(name)
+        if project is None:
+            return "unknown"
+        if project.state is ProjectState.RUNNING:
+            return f"RUNNING {int(project.progress * 100)}%"
+        return str(project.state.value)
 
 
-def _status(places: Places, projects: tuple[str, ...], *, look: bool = False) -> tuple[ProjectStatus, ...]:
-    with connect(places) as daemon:
-        return daemon.call("status", Status(projects=projects, look=look), StatusReply).projects
-
-
-def _looked_at(places: Places, projects: tuple[str, ...]) -> tuple[ProjectStatus, ...]:
-    """How projects that seem to have ended are doing after one more look at their films: a film that has just been
-    copied makes the end of an earlier one no end. None of them while the disk does not answer.
-    """
-    if not projects:
-        return ()
-    try:
-        return _status(places, projects, look=True)
-    except CallFailed as failed:
-        if failed.code != ErrorCode.REFUSED:
-            raise
-        return ()
-
-
-def _tell_end(project: ProjectStatus) -> None:
+def _end(project: ProjectStatus) -> str:
     where = f" in {project.output_dir}" if project.output_dir and project.state is ProjectState.COMPLETE else ""
     frames = f", {project.frames:,} frames{where}" if project.frames else ""
     why = f"{'; ' if where else ': '}{project.reason}" if project.reason else ""
-    click.echo(printable(f"{project.name} {project.state.value}{frames}{why}"))
-
-
-def _where(project: ProjectStatus | None) -> str:
-    if project is None:
-        return "unknown"
-    if project.state is ProjectState.RUNNING:
-        return f"RUNNING {int(project.progress * 100)}%"
-    return str(project.state.value)
+    return f"{project.name} {project.state.value}{frames}{why}"
 
 
 def _worst(states: set[ProjectState]) -> Exit:

@@ -38,5 +38,8 @@ class Engine(Protocol):
     async def sessions(self) -> frozenset[str]:
         """The names of all sessions there are. Raises EngineUnresponsive."""
 
+    def attach_command(self, session: str, *, write: bool) -> Sequence[str]:
+        """What shows the session in the terminal it is run in; keys reach the extractor only with `write`."""
+
     async def close(self, session: str) -> None:
         """The session is gone, and what ran in it was told so. Raises EngineUnresponsive."""

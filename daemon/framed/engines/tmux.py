@@ -101,6 +101,13 @@ class TmuxEngine:
     async def sessions(self) -> frozenset[str]:
         return await self._in_thread(lambda: frozenset(self._ask("list-sessions", "-F", "#{session_name}").stdout))
 
+    def attach_command(self, session: str, *, write: bool) -> Sequence[str]:
+        # Within a tmux of the user's own, this one would refuse to be nested.
+        program = ("env", "-u", "TMUX", self._program, f"-S{self._socket}", "-f/dev/null")
+        # The size of whoever only looks must not become that of the extractor's screen.
+        mode = () if write else ("-f", "read-only,ignore-size")
+        return (*program, "attach-session", *mode, "-t", _target(session))
+
     async def close(self, session: str) -> None:
         await self._in_thread(lambda: self._ask("kill-session", "-t", _target(session)))
 

@@ -1,0 +1,101 @@
+"""The verb `clean`: what framed made of a project is deleted, and nothing else.
+
+What that is only the extractor knows, which made it; it deletes it, in a process of its own, under the folder's lock.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import anyio
+import msgspec
+
+from frame_extractor.contract import Cleaned
+from framed.config import Settings, check_output_is_its_own, resolve
+from framed.control.disk import Disk
+from framed.control.messages import Clean, CleanReply
+from framed.control.report import Report
+from framed.errors import Refused
+from framed.ledger import Ledger
+from framed.model.job import Running
+from framed.model.project import Overrides
+from framed.places import Places
+from framed.supervise import Supervisor
+from framed.watch import Watcher
+
+CLEANER: Final = (sys.executable, "-m", "frame_extractor", "clean")
+PATIENCE_S: Final = 600.0
+"""Fourteen thousand images on a slow disk take a while; the client waits as long."""
+
+
+class Cleaning:
+    """One method, named for its verb."""
+
+    def __init__(
+        self,
+        *,
+        places: Places,
+        settings: Settings,
+        ledger: Ledger,
+        watcher: Watcher,
+        supervisor: Supervisor,
+        report: Report,
+        disk: Disk,
+    ) -> None:
+        self._places = places
+        self._settings = settings
+        self._ledger = ledger
+        self._watcher = watcher
+        self._supervisor = supervisor
+        self._report = report
+        self._disk = disk
+
+    async def clean(self, params: Clean) -> CleanReply:
+        """Answered when it is done. An extractor that begins meanwhile finds the folder locked, and waits."""
+        if (answered := await self._ledger.reply(params.key)) is not None:
+            return msgspec.json.decode(answered, type=CleanReply)
+        (name,) = await self._disk.known((params.project,))
+        job = self._ledger.latest(name)
+        if job is not None and not job.is_over:
+            does = "running" if isinstance(job.state, Running) else "queued"
+            raise Refused(f"{name} is {does}; cancel it first: framectl cancel {name}")
+        frames_dir = await self._disk.ask(self._frames_dir, name)
+        cleaned = await _cleaned(frames_dir, dry_run=params.dry_run)
+        reply = CleanReply(
+            project=name,
+            folder=str(frames_dir.parent),
+            dry_run=params.dry_run,
+            images=cleaned.images,
+            size_bytes=cleaned.size_bytes,
+            kept=cleaned.kept,
+        )
+        if not params.dry_run:
+            await self._supervisor.close_session(name, failed_too=True)
+            await self._ledger.commit({}, answer=lambda _jobs: (params.key, msgspec.json.encode(reply)))
+            self._watcher.look_now()
+        return reply
+
+    def _frames_dir(self, name: str) -> Path:
+        """Raises SettingsError, also where another project's images lie in the same folder. Blocking."""
+        frames_dir = resolve(self._settings, self._places, name, Overrides()).frames_dir
+        check_output_is_its_own(self._settings, self._places, name, frames_dir, self._report.project_names())
+        return frames_dir
+
+
+async def _cleaned(frames_dir: Path, *, dry_run: bool) -> Cleaned:
+    """What was deleted, or would be. Raises Refused with the extractor's words."""
+    command = [*CLEANER, str(frames_dir), "--json", *(["--dry-run"] if dry_run else [])]
+    try:
+        with anyio.fail_after(PATIENCE_S):
+            done = await anyio.run_process(command, check=False)
+    except TimeoutError:
+        raise Refused(f"{frames_dir.parent} is not cleaned after {PATIENCE_S:.0f} s; is its disk there?") from None
+    try:
+        return msgspec.json.decode(done.stdout, type=Cleaned)
+    except msgspec.DecodeError:
+        words = done.stderr.decode(errors="backslashreplace").strip().removeprefix("frame-extractor: ")
+        raise Refused(
+            " ".join(words.split()) or f"cleaning {frames_dir.parent} failed with {done.returncode}"
+        ) from None

@@ -1,0 +1,55 @@
+"""The table of verbs: what each is called, what it takes and what it answers. The only one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from framed.control.inspection import (
+    Attach,
+    AttachReply,
+    Logs,
+    LogsReply,
+    Projects,
+    ProjectsReply,
+    Show,
+    ShowReply,
+)
+from framed.control.messages import (
+    Cancel,
+    CancelReply,
+    Clean,
+    CleanReply,
+    Hello,
+    HelloReply,
+    Retry,
+    RetryReply,
+    Shutdown,
+    ShutdownReply,
+    Status,
+    StatusReply,
+    Submit,
+    SubmitReply,
+)
+
+
+class Verb(NamedTuple):
+    params: type[msgspec.Struct]
+    reply: type[msgspec.Struct]
+
+
+VERBS: Final[Mapping[str, Verb]] = {
+    "hello": Verb(Hello, HelloReply),
+    "status": Verb(Status, StatusReply),
+    "projects": Verb(Projects, ProjectsReply),
+    "show": Verb(Show, ShowReply),
+    "logs": Verb(Logs, LogsReply),
+    "attach": Verb(Attach, AttachReply),
+    "submit": Verb(Submit, SubmitReply),
+    "retry": Verb(Retry, RetryReply),
+    "cancel": Verb(Cancel, CancelReply),
+    "clean": Verb(Clean, CleanReply),
+    "shutdown": Verb(Shutdown, ShutdownReply),
+}

@@ -1,0 +1,42 @@
+"""Asking again and again, through restarts of the daemon: what waiting, watching and following have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from framed.ctl.client import connect
+from framed.ctl.output import tell
+from framed.errors import DaemonUnreachable
+from framed.places import Places
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Asker:
+    """Asks one daemon, a connection each time; one that goes away is waited for, and said so once."""
+
+    def __init__(self, places: Places, tell: Callable[[str], None] = tell) -> None:
+        self._places = places
+        self._tell = tell
+        self._was_there = False
+        self._is_away = False
+
+    def ask(self, method: str, params: msgspec.Struct, kind: type[T]) -> T | None:
+        """The answer; None while the daemon is away. Raises DaemonUnreachable when it was not there to begin with."""
+        try:
+            with connect(self._places) as daemon:
+                answer = daemon.call(method, params, kind)
+        except DaemonUnreachable as unreachable:
+            if not self._was_there:
+                raise
+            if not self._is_away:
+                self._tell(f"the daemon is away ({unreachable.why}); waiting for it to come back")
+            self._is_away = True
+            return None
+        if self._is_away:
+            self._tell("the daemon is back")
+        self._was_there, self._is_away = True, False
+        return answer

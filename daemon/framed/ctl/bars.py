@@ -1,0 +1,80 @@
+"""A line with a bar for each project that is waited for, on stderr, where that is a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.table import Column
+
+from framed.control.messages import ProjectState, ProjectStatus
+from framed.ctl.render import duration
+from framed.ctl.terminal import printable
+
+
+class Bars:
+    """Drawn while it is entered; gone afterwards. Without a terminal there is nothing to see of it."""
+
+    def __init__(self, color: str) -> None:
+        console = Console(file=sys.stderr, no_color=True if color == "never" else None, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.fields[name]}", markup=False, table_column=Column(no_wrap=True, max_width=40)),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[words]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            console=console,
+            transient=True,
+            # What is printed meanwhile goes where it was meant to go; see `lifted`.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._is_shown = console.is_terminal
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        if self._is_shown:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_shown:
+            self._progress.stop()
+
+    def update(self, projects: Iterable[ProjectStatus]) -> None:
+        """The bars are as these projects are; one that has ended has none."""
+        for project in projects:
+            task = self._tasks.get(project.name)
+            if project.state.is_terminal:
+                if task is not None:
+                    self._progress.remove_task(self._tasks.pop(project.name))
+                continue
+            if task is None:
+                task = self._progress.add_task("", total=1.0, name=printable(project.name), words="")
+                self._tasks[project.name] = task
+            self._progress.update(task, completed=int(project.progress * 100) / 100, words=printable(_words(project)))
+
+    @contextlib.contextmanager
+    def lifted(self) -> Iterator[None]:
+        """Within, lines can be printed without running into the bars."""
+        if not self._is_shown:
+            yield
+            return
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
+
+def _words(project: ProjectStatus) -> str:
+    if project.state is not ProjectState.RUNNING:
+        return f"{project.state.value}  {project.reason}".rstrip()
+    left = f"{duration(project.eta_s)} left" if project.eta_s is not None else project.reason or project.stage
+    return f"{project.frames:,} frames  {left}"

@@ -1,0 +1,172 @@
+"""The verbs that begin work, end it, or wait for it."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any, Final
+
+import click
+import msgspec
+
+from framed.control.messages import (
+    Cancel,
+    CancelReply,
+    Retry,
+    RetryReply,
+    Submit,
+    SubmitOutcome,
+    SubmitReply,
+    Submitted,
+)
+from framed.ctl.command_line import common_options, given_color, places_here
+from framed.ctl.commands.naming import chosen_or_all, chosen_projects, projects_arguments
+from framed.ctl.options import Checked, extraction_options, json_option, overrides
+from framed.ctl.output import document, say, tell
+from framed.errors import Exit
+from framed.places import Places
+
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+@click.command()
+@projects_arguments()
+@click.option("--all", "every", is_flag=True, help="Every project with a film that is not extracted.")
+@extraction_options
+@click.option("--force", is_flag=True, help="Extract again what is extracted already, replacing its images.")
+@click.option("--replace", is_flag=True, help="End what runs with other settings, and begin again with these.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until they have ended, and exit with how, as `wait` does.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and with which settings; needs no daemon.")
+@json_option
+@common_options
+def submit(
+    names: tuple[str, ...],
+    listed: str | None,
+    *,
+    every: bool,
+    force: bool,
+    replace: bool,
+    waits: bool,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Extract the frames of projects now: of every film in raw_videos/PROJECT/ that is not yet extracted.
+
+    Values not given here come from configs/projects/PROJECT.yaml, then configs/framed.yaml, then the [default].
+    """
+    places = places_here()
+    if dry_run:
+        if every or as_json or waits:
+            raise click.UsageError("--dry-run is for projects that are named, and goes with neither --wait nor --json")
+        from framed.preview import preview  # noqa: PLC0415
+
+        return preview(places, chosen_projects(names, listed, places, needed=True), overrides(options), force=force)
+    request = Submit(
+        projects=chosen_or_all(names, listed, places, every=every),
+        every=every,
+        overrides=overrides(options),
+        force=force,
+        replace=replace,
+        key=new_key(),
+    )
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    with connect(places) as daemon:
+        reply = daemon.call("submit", request, SubmitReply)
+    return _followed(reply, places, waits=waits, as_json=as_json, otherwise="every film is extracted already")
+
+
+@click.command()
+@projects_arguments()
+@click.option("--all", "every", is_flag=True, help="Every project of which something failed.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until they have ended, and exit with how, as `wait` does.")
+@json_option
+@common_options
+def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: bool, as_json: bool) -> int:
+    """Extract again what failed or was cancelled, with the settings it had; films that are done are not done again.
+
+    One that waits for its next attempt tries now. For other settings: submit.
+    """
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    places = places_here()
+    request = Retry(projects=chosen_or_all(names, listed, places, every=every), every=every, key=new_key())
+    with connect(places) as daemon:
+        reply = daemon.call("retry", request, RetryReply)
+    return _followed(reply, places, waits=waits, as_json=as_json, otherwise="nothing has failed")
+
+
+@click.command()
+@projects_arguments()
+@click.option("--timeout", "timeout_s", type=Checked("S", Seconds), metavar="S", help="Give up after S seconds.")
+@json_option
+@common_options
+def wait(names: tuple[str, ...], listed: str | None, *, timeout_s: float | None, as_json: bool) -> int:
+    """Wait until projects have ended, and exit with how: 0 complete, 1 failed, 7 cancelled, 124 time-out.
+
+    Goes on waiting while the daemon is restarted.
+    """
+    places = places_here()
+    return _waited(places, chosen_projects(names, listed, places, needed=True), timeout_s, as_json=as_json)
+
+
+@click.command()
+@projects_arguments()
+@click.option("--all", "every", is_flag=True, help="Everything that is queued or running.")
+@json_option
+@common_options
+def cancel(names: tuple[str, ...], listed: str | None, *, every: bool, as_json: bool) -> int:
+    """Stop extracting projects, or take them out of the queue. Images already written stay."""
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    places = places_here()
+    request = Cancel(projects=chosen_or_all(names, listed, places, every=every), every=every, key=new_key())
+    with connect(places) as daemon:
+        reply = daemon.call("cancel", request, CancelReply)
+    if as_json:
+        document(reply)
+        return Exit.OK
+    for outcome in reply.outcomes:
+        say(f"{outcome.project}: {outcome.message}")
+    if not reply.outcomes:
+        tell("nothing is queued or running")
+    return Exit.OK
+
+
+def new_key() -> str:
+    """An idempotency key that no other request has."""
+    return os.urandom(16).hex()
+
+
+def _followed(reply: SubmitReply | RetryReply, places: Places, *, waits: bool, as_json: bool, otherwise: str) -> int:
+    """Says what became of the projects, and waits for those that have a job when that was asked for."""
+    if as_json and not waits:
+        document(reply)
+    for outcome in reply.outcomes:
+        _say_outcome(outcome, as_json=as_json)
+    if not reply.outcomes and not as_json:
+        tell(otherwise)
+    was_refused = any(outcome.outcome is Submitted.REFUSED for outcome in reply.outcomes)
+    with_job = tuple(outcome.project for outcome in reply.outcomes if outcome.job_id is not None)
+    code = _waited(places, with_job, None, as_json=as_json) if waits and (with_job or as_json) else Exit.OK
+    return code or (Exit.REFUSED if was_refused else Exit.OK)
+
+
+def _say_outcome(outcome: SubmitOutcome, *, as_json: bool) -> None:
+    line = f"{outcome.project}: {outcome.message}"
+    if outcome.outcome is Submitted.REFUSED:
+        tell(line)
+    elif not as_json:
+        say(line)
+
+
+def _waited(places: Places, projects: tuple[str, ...], timeout_s: float | None, *, as_json: bool) -> int:
+    from framed.ctl.waiting import wait_for  # noqa: PLC0415
+
+    waited = wait_for(places, projects, timeout_s, color=given_color(), quiet=as_json)
+    if as_json:
+        document(waited)
+    return waited.exit_code
+
+
+VERBS: Final = (submit, retry, cancel, wait)

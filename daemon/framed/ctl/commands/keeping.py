@@ -1,0 +1,112 @@
+"""The verbs about what lies on the disk, and about the command itself."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as version_of
+from typing import Final
+
+import click
+
+from framed.ctl.command_line import common_options, places_here
+from framed.ctl.commands.jobs import new_key
+from framed.ctl.commands.naming import project_argument
+from framed.ctl.options import json_option
+from framed.ctl.output import document, say, tell
+from framed.errors import Exit, FramedError
+
+_CLEAN_PATIENCE_S: Final = 620.0
+"""A little more than the daemon's own."""
+
+
+@click.command()
+@project_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@json_option
+@common_options
+def clean(name: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
+    """Delete a project's images and what framed knows of them. Asks first.
+
+    Only what frames.jsonl lists, results, records and unfinished work: films, logs, captions and other files stay.
+    """
+    from framed.control.messages import Clean, CleanReply  # noqa: PLC0415
+    from framed.ctl.client import connect  # noqa: PLC0415
+    from framed.ctl.render import size  # noqa: PLC0415
+
+    with connect(places_here()) as daemon:
+        plan = daemon.call(
+            "clean", Clean(project=name, dry_run=True, key=new_key()), CleanReply, patience_s=_CLEAN_PATIENCE_S
+        )
+        what = f"{plan.images:,} image{'s' * (plan.images != 1)} with their records ({size(plan.size_bytes)})"
+        stay = f"; {plan.kept:,} other file{'s' * (plan.kept != 1)} there stay{'s' * (plan.kept == 1)}"
+        described = f"{what} in {plan.folder}{stay if plan.kept else ''}"
+        if not (plan.images or plan.size_bytes):
+            reply, words = plan, f"{name}: nothing of framed's lies in {plan.folder}"
+        elif dry_run:
+            reply, words = plan, f"{name}: would delete {described}"
+        else:
+            if not yes:
+                if not sys.stdin.isatty():
+                    raise click.UsageError(f"this would delete {described}; say --yes")
+                if not click.confirm(f"Delete {described}?", err=True):
+                    tell("nothing was deleted")
+                    return Exit.REFUSED
+            request = Clean(project=name, key=new_key())
+            reply = daemon.call("clean", request, CleanReply, patience_s=_CLEAN_PATIENCE_S)
+            words = f"{name}: deleted {reply.images:,} images ({size(reply.size_bytes)})"
+    if as_json:
+        document(reply)
+    else:
+        say(words)
+    return Exit.OK
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@common_options
+def completion(shell: str) -> int:
+    """Print what makes Tab complete commands, options and projects.
+
+    \b
+    bash: echo 'eval "$(framectl completion bash)"' >> ~/.bashrc
+    zsh:  echo 'eval "$(framectl completion zsh)"' >> ~/.zshrc
+    fish: framectl completion fish > ~/.config/fish/completions/framectl.fish
+    """  # noqa: D301 -- click wants the character
+    from click.shell_completion import get_completion_class  # noqa: PLC0415
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    command = click.get_current_context().find_root().command
+    click.echo(kind(command, {}, "framectl", "_FRAMECTL_COMPLETE").source())
+    return Exit.OK
+
+
+@click.command()
+@json_option
+@common_options
+def version(*, as_json: bool) -> int:
+    """The versions of this command, of the protocol, and of the daemon if one answers."""
+    from framed.control.messages import PROTOCOL  # noqa: PLC0415
+    from framed.ctl.client import connect  # noqa: PLC0415
+    from framed.ctl.documents import Versions  # noqa: PLC0415
+
+    daemon, why = None, ""
+    try:
+        with connect(places_here()) as connection:
+            daemon = connection.hello
+    except FramedError as unreachable:
+        why = str(unreachable)
+    versions = Versions(framectl=version_of("framed"), protocol=PROTOCOL, daemon=daemon)
+    if as_json:
+        document(versions)
+        return Exit.OK
+    say(f"framectl {versions.framectl}, protocol {versions.protocol}")
+    if daemon is not None:
+        say(f"{daemon.server}, protocol {daemon.protocol}, pid {daemon.pid}, root {daemon.root}")
+    else:
+        tell(why)
+    return Exit.OK
+
+
+VERBS: Final = (clean, completion, version)

@@ -1,0 +1,169 @@
+"""The verbs that only look."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import click
+import msgspec
+
+from framed.control.messages import Status, StatusReply
+from framed.ctl.command_line import common_options, places_here
+from framed.ctl.commands.naming import chosen_projects, project_argument, projects_arguments
+from framed.ctl.options import Checked, json_option
+from framed.ctl.output import document, record, screen, show, tell
+from framed.errors import Exit
+
+_Interval = Annotated[float, msgspec.Meta(ge=0.1, le=86_400)]
+_NLines = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+_HOME_AND_CLEAR: Final = "\033[H\033[J"
+WATCH_S: Final = 2.0
+
+
+@click.command()
+@projects_arguments(needed=False)
+@click.option("--once", is_flag=True, help="Print and end, which is what happens anyway.")
+@click.option("--watch", is_flag=True, help="Print again and again; with --json a line of JSON each time.")
+@click.option(
+    "--interval",
+    "interval_s",
+    type=Checked("S", _Interval),
+    default=WATCH_S,
+    metavar="S",
+    help="Seconds between two looks of --watch [2].",
+)
+@json_option
+@common_options
+def status(
+    names: tuple[str, ...], listed: str | None, *, once: bool, watch: bool, interval_s: float, as_json: bool
+) -> int:
+    """How the machine and the projects are doing."""
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    if once and watch:
+        raise click.UsageError("--once or --watch, not both")
+    places = places_here()
+    request = Status(projects=chosen_projects(names, listed, places))
+    if watch:
+        from framed.ctl.asking import Asker  # noqa: PLC0415
+
+        asker = Asker(places)
+        while True:
+            seen = asker.ask("status", request, StatusReply)
+            if seen is not None and as_json:
+                record(seen)
+            elif seen is not None:
+                if sys.stdout.isatty():
+                    click.echo(_HOME_AND_CLEAR, nl=False)
+                _print_status(seen, places.raw_videos, with_logs=bool(request.projects))
+                if not sys.stdout.isatty():
+                    click.echo()
+            sys.stdout.flush()
+            time.sleep(interval_s)
+    with connect(places) as daemon:
+        reply = daemon.call("status", request, StatusReply)
+    if as_json:
+        document(reply)
+    else:
+        _print_status(reply, places.raw_videos, with_logs=bool(request.projects))
+    return Exit.OK
+
+
+@click.command()
+@json_option
+@common_options
+def projects(*, as_json: bool) -> int:
+    """What is in raw_videos, and what of it is done."""
+    from framed.control.inspection import Projects, ProjectsReply  # noqa: PLC0415
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    with connect(places_here()) as daemon:
+        reply = daemon.call("projects", Projects(), ProjectsReply)
+    if as_json:
+        document(reply)
+        return Exit.OK
+    from framed.ctl.render import projects_lines  # noqa: PLC0415
+
+    show(projects_lines(reply, screen()))
+    return Exit.OK
+
+
+@click.command("show")
+@project_argument
+@json_option
+@common_options
+def show_project(name: str, *, as_json: bool) -> int:
+    """Everything about one project: settings and where they come from, films, attempts, results, paths."""
+    from framed.control.inspection import Show, ShowReply  # noqa: PLC0415
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    with connect(places_here()) as daemon:
+        reply = daemon.call("show", Show(project=name), ShowReply)
+    if as_json:
+        document(reply)
+        return Exit.OK
+    from framed.ctl.render_show import show_lines  # noqa: PLC0415
+
+    show(show_lines(reply, screen()))
+    return Exit.OK
+
+
+@click.command()
+@project_argument
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is written, until the job has ended.")
+@click.option(
+    "-n",
+    "--lines",
+    "n_lines",
+    type=Checked("N", _NLines),
+    default=100,
+    metavar="N",
+    help="Begin with the last N [100].",
+)
+@json_option
+@common_options
+def logs(name: str, *, follow: bool, n_lines: int, as_json: bool) -> int:
+    """The log of a project's latest job. What could steer the terminal is written out."""
+    from framed.ctl.log_reader import read_log  # noqa: PLC0415
+
+    return read_log(places_here(), name, n_lines, follow=follow, as_json=as_json)
+
+
+@click.command()
+@project_argument
+@click.option("--write", is_flag=True, help="Let keys through: Ctrl-C then ends the film.")
+@json_option
+@common_options
+def attach(name: str, *, write: bool, as_json: bool) -> int:
+    """See the terminal in which a project's extractor runs; Ctrl-B D leaves it. Read-only unless --write is given."""
+    from framed.control.inspection import Attach, AttachReply  # noqa: PLC0415
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    if not as_json and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("attach needs a terminal; --json says what it would run there")
+    with connect(places_here()) as daemon:
+        reply = daemon.call("attach", Attach(project=name, write=write), AttachReply)
+    if as_json:
+        document(reply)
+        return Exit.OK
+    tell("Ctrl-B D leaves it" + ("; Ctrl-C ends the film" if write else ""))
+    return _become(reply.argv)
+
+
+def _become(argv: tuple[str, ...]) -> NoReturn:
+    """This process runs that command from here on."""
+    sys.stderr.flush()
+    os.execvp(argv[0], argv)  # noqa: S606 -- no shell is what is wanted
+
+
+def _print_status(reply: StatusReply, raw_videos: Path, *, with_logs: bool) -> None:
+    from framed.ctl.render import status_lines  # noqa: PLC0415
+
+    show(status_lines(reply, screen(), raw_videos, with_logs=with_logs))
+
+
+VERBS: Final = (status, projects, show_project, logs, attach)

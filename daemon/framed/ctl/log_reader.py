@@ -1,0 +1,78 @@
+"""`framectl logs`: the log as the daemon hands it out, made harmless, line by line."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Final
+
+import msgspec
+
+from framed.control.inspection import Logs, LogsReply
+from framed.ctl.asking import Asker
+from framed.ctl.output import document, record, say, tell
+from framed.errors import Exit
+from framed.places import Places
+
+POLL_S: Final = 0.5
+
+
+def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_json: bool) -> Exit:
+    """Prints the last lines, and with `follow` what comes until the job has ended, through restarts of the daemon.
+
+    With `as_json` one document, or with `follow` a line of JSON for each piece; its bytes are base64.
+    """
+    asker = Asker(places)
+    first = asker.ask("logs", Logs(project=project, lines=n_lines), LogsReply)
+    assert first is not None
+    lines = _Lines()
+    piece, content = first, bytearray(first.content)
+    if follow and not first.size_bytes and not first.is_over:
+        tell(f"{project} is {first.state.value}; nothing is in its log yet")
+    elif not first.size_bytes and not as_json:
+        tell(f"{project} is {first.state.value}, and its log {first.path} is empty or gone")
+    while True:
+        if as_json and follow and (piece.content or piece is first):
+            record(piece)
+        elif not as_json:
+            lines.add(piece.content)
+        is_more = piece.next_offset < piece.size_bytes
+        if not is_more and (piece.is_over or not follow):
+            break
+        if not is_more:
+            sys.stdout.flush()
+            time.sleep(POLL_S)
+        read = asker.ask("logs", Logs(project=project, offset=piece.next_offset), LogsReply)
+        if read is not None and read.job_id != piece.job_id:
+            tell(f"another job of {project} has begun")
+            read = asker.ask("logs", Logs(project=project, offset=0), LogsReply)
+        if read is not None:
+            piece = read
+            content += piece.content if as_json and not follow else b""
+        else:
+            piece = msgspec.structs.replace(piece, content=b"")
+    if as_json and not follow:
+        document(msgspec.structs.replace(piece, offset=first.offset, content=bytes(content)))
+    lines.end()
+    return Exit.OK
+
+
+class _Lines:
+    """Prints whole lines of what comes in pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def add(self, content: bytes) -> None:
+        *lines, self._rest = (self._rest + content).split(b"\n")
+        for line in lines:
+            _print(line)
+
+    def end(self) -> None:
+        if self._rest:
+            _print(self._rest)
+            self._rest = b""
+
+
+def _print(line: bytes) -> None:
+    say(line.removesuffix(b"\r").decode(errors="backslashreplace").expandtabs())

@@ -1,0 +1,43 @@
+"""What `framectl` prints: data to stdout, messages to stderr, as the output can show it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+import click
+import msgspec
+
+from framed.ctl.command_line import given_color
+from framed.ctl.terminal import Terminal, printable, terminal_of
+
+
+def screen() -> Terminal:
+    """What stdout can show, by --color if it was given."""
+    return terminal_of(sys.stdout, given_color())
+
+
+def say(line: str) -> None:
+    """One line of data; nothing in it steers the terminal."""
+    click.echo(printable(line))
+
+
+def tell(message: str) -> None:
+    """One line that is no data."""
+    click.echo(f"framectl: {printable(message)}", err=True)
+
+
+def show(lines: Iterable[str]) -> None:
+    """Lines that are made for the screen, colours and all."""
+    for line in lines:
+        click.echo(line, color=True)
+
+
+def document(answer: msgspec.Struct) -> None:
+    """The answer as one JSON document, indented."""
+    click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
+
+
+def record(answer: msgspec.Struct) -> None:
+    """The answer as one line of JSON, at once, for whoever reads a stream."""
+    click.echo(msgspec.json.encode(answer))

@@ -1,0 +1,104 @@
+"""`framectl show` as lines of text. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from framed.control.inspection import AttemptFacts, FilmFacts, FilmResultFacts, JobFacts, SettingFacts, ShowReply
+from framed.ctl.layout import aligned, fitted
+from framed.ctl.render import COLOURS, duration, size
+from framed.ctl.terminal import Terminal, printable
+from framed.model.job import code_words
+from framed.model.values import as_written
+
+
+def show_lines(reply: ShowReply, terminal: Terminal) -> list[str]:
+    """How it is doing, then its settings, films, attempts and results; what there is none of is left out."""
+    lines = _head(reply, terminal)
+    for title, rows in (
+        ("settings", [_setting(each) for each in reply.settings] or [[reply.settings_error]]),
+        (_films_title(reply), [_film(each, reply) for each in reply.films]),
+        (_job_title(reply.job), [_attempt(each) for each in reply.job.attempts] if reply.job else []),
+        ("files", _files(reply)),
+    ):
+        if rows:
+            heading = click.style(title, bold=True) if terminal.colour else title
+            lines += ["", f"  {heading}", *aligned(rows, terminal)]
+    return lines
+
+
+def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
+    status = reply.status
+    parts = [f"{int(status.progress * 100)}%"] if status.job_id else []
+    parts += [f"{status.frames:,} frames"] if status.frames else []
+    parts += [f"{status.workers} workers"] if status.workers else []
+    parts += [f"elapsed {duration(status.elapsed_s)}"] if status.elapsed_s is not None else []
+    parts += [f"ETA {duration(status.eta_s)}"] if status.eta_s is not None else []
+    parts += [f"attempt {status.attempt} of {status.max_attempts}"] if status.attempt else []
+    name, word = printable(status.name), status.state.value
+    first, *others = fitted([f"{name}  {word}", *parts], terminal.width)
+    at = len(name) + 2
+    if terminal.colour and first[at : at + len(word)] == word:
+        first = f"{first[:at]}{click.style(word, fg=COLOURS[status.state])}{first[at + len(word) :]}"
+    reason = aligned([[status.reason]], terminal, indent="  ") if status.reason else []
+    return [first, *others, *reason]
+
+
+def _setting(setting: SettingFacts) -> list[str]:
+    row = [setting.name, as_written(setting.value), setting.origin]
+    if setting.job_value is not None and setting.job_value != setting.value:
+        row[2] = f"{setting.origin}; the job has {as_written(setting.job_value)}"
+    return row
+
+
+def _films_title(reply: ShowReply) -> str:
+    return f"{len(reply.films)} film{'s' * (len(reply.films) != 1)}"
+
+
+def _film(film: FilmFacts, reply: ShowReply) -> list[str]:
+    results = reply.results.films if reply.results else ()
+    known = next((each for each in results if each.fingerprint == film.fingerprint), None)
+    return [film.name, film.state.value, size(film.size_bytes), _film_words(known)]
+
+
+def _film_words(film: FilmResultFacts | None) -> str:
+    if film is None:
+        return ""
+    if film.error:
+        return film.error
+    words = f"{film.images:,} images, {film.shots:,} shot{'s' * (film.shots != 1)}, {duration(film.duration_s)} long"
+    return f"{words}, extracted in {duration(film.wall_s)}"
+
+
+def _job_title(job: JobFacts | None) -> str:
+    if job is None:
+        return ""
+    by = "by hand" if job.by == "user" else "by itself"
+    forced = ", with --force" if job.force else ""
+    return f"job {job.id}, submitted {by} {_local(job.submitted_at)}{forced}"
+
+
+def _attempt(attempt: AttemptFacts) -> list[str]:
+    workers = f"{attempt.workers} worker{'s' * (attempt.workers != 1)}"
+    row = [f"attempt {attempt.number}", _local(attempt.started_at), workers]
+    if attempt.ending is None:
+        return [*row, "running"]
+    code = "" if attempt.code is None else f"exit {attempt.code}"
+    words = attempt.reason or (code_words(attempt.code) if attempt.code is not None else attempt.ending.value)
+    took = f"after {duration(attempt.wall_s)}" if attempt.wall_s else ""
+    return [*row, ", ".join(part for part in (code, words, took) if part)]
+
+
+def _files(reply: ShowReply) -> list[list[str]]:
+    rows = [["frames", reply.status.output_dir or ""], ["log", reply.status.log or ""]]
+    if reply.results is not None:
+        rows += [["results", reply.results.path], ["manifest", reply.results.manifest]]
+    if reply.status.session:
+        rows += [["session", f"{reply.status.session} (framectl attach)"]]
+    return [row for row in rows if row[1]]
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

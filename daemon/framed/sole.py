@@ -1,0 +1,91 @@
+"""One daemon a root: the lock that says so, and what the last one left written in it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TextIO
+
+import msgspec
+
+from framed.errors import AlreadyRunning, PlaceNotUsable
+from framed.places import Places
+
+
+class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the lock file holds; for people, and for the words of a command that finds no daemon."""
+
+    pid: int
+    started_at_ticks: int = 0
+    boot_id: str = ""
+    root: str = ""
+    since: datetime
+    ended: datetime | None = None
+    """None while it runs, and for ever when it was killed."""
+
+
+@contextlib.contextmanager
+def sole_daemon(places: Places) -> Iterator[None]:
+    """Within, this process is the root's only daemon: the kernel keeps the lock. Raises AlreadyRunning."""
+    from framed.liveness import identify  # noqa: PLC0415 -- whoever only reads the record does without psutil
+
+    try:
+        file = os.fdopen(os.open(places.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
+    except OSError as failed:
+        raise PlaceNotUsable(places.lock_file, f"cannot be opened: {failed.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            record = _record(file.read())
+            raise AlreadyRunning(record.pid if record else None, places.root) from None
+        me = identify(os.getpid())
+        assert me is not None
+        record = LockRecord(
+            pid=me.pid,
+            started_at_ticks=me.started_at_ticks,
+            boot_id=me.boot_id,
+            root=str(places.root),
+            since=datetime.now(UTC),
+        )
+        _write(file, record)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                _write(file, msgspec.structs.replace(record, ended=datetime.now(UTC)))
+
+
+def last_daemon_words(places: Places) -> str:
+    """`the last one (pid 8788) ended at 2026-11-22 20:45:49`, or that it was killed; empty when there was none."""
+    try:
+        record = _record(places.lock_file.read_text(encoding="utf-8"))
+        if record is None:
+            return ""
+        if record.ended is not None:
+            return f"the last one (pid {record.pid}) ended at {_local(record.ended)}"
+        seen = datetime.fromtimestamp((places.state / "framed.log").stat().st_mtime, UTC)
+    except (OSError, ValueError):
+        return ""
+    return f"the last one (pid {record.pid}) was killed, after {_local(max(seen, record.since))}"
+
+
+def _write(file: TextIO, record: LockRecord) -> None:
+    file.seek(0)
+    file.truncate(0)
+    file.write(msgspec.json.encode(record).decode() + "\n")
+    file.flush()
+
+
+def _record(text: str) -> LockRecord | None:
+    try:
+        return msgspec.json.decode(text, type=LockRecord)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
