@@ -19,6 +19,7 @@ import msgspec
 
 from frame_extractor.contract import (
     AttemptSpec,
+    Control,
     ExitRecord,
     OutputLayout,
     ProcessIdentity,
@@ -97,6 +98,19 @@ def write_spec(spec: AttemptSpec) -> Path:
         os.fsync(file.fileno())
     temporary.replace(path)
     return path
+
+
+def write_control(layout: OutputLayout, control: Control) -> None:
+    """The running attempt is told. Raises OSError."""
+    temporary = layout.control_file.with_name(f".{layout.control_file.name}.tmp")
+    temporary.write_bytes(msgspec.json.encode(control) + b"\n")
+    temporary.replace(layout.control_file)
+
+
+def read_control(layout: OutputLayout, number: int) -> Control | None:
+    """What attempt `number` was told last; None when it was told nothing."""
+    control = _read(layout.control_file, Control)
+    return control if control is not None and control.attempt == number else None
 
 
 def look(layout: OutputLayout, number: int) -> Sight:

@@ -1,4 +1,4 @@
-"""Starts what may start. Who that is, `policy.schedule` says; this is the loop that asks it and gives out the slots."""
+"""Starts what may start. Who that is, `policy.schedule` says; this is the loop that asks it and has it done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -15,33 +14,26 @@ import anyio.abc
 
 from framed.bell import Bell
 from framed.clock import read_clocks
+from framed.grants import Grants
 from framed.intake import films_for
 from framed.ledger import Ledger
 from framed.liveness import boot_id
 from framed.log import fields
-from framed.model.job import Ending, Job, Moment, Options, Outcome, Running
+from framed.model.job import Ending, Job, Moment, Outcome, Running
 from framed.policy.lifecycle import FilmsGone, IllegalEvent
-from framed.policy.schedule import Decision, Start, decide
+from framed.policy.schedule import Closed, Decision, Start, decide
 from framed.policy.shares import Budget
 from framed.reconcile import Adoption
 from framed.slots import SlotPool
-from framed.supervise import Supervisor
+from framed.supervise import POLL_S, Supervisor
 from framed.watch import Watcher
 
 _log: Final = logging.getLogger(__name__)
 
 _FAULT_PAUSE_S: Final = 10.0
-
-
-@dataclass
-class _Place:
-    """A job that runs or has been told to start."""
-
-    workers: int
-    options: Options
-    waits_for_slots: bool = True
-    line: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    """Around the wait for its slots, and nothing else."""
+_MEMORY_POLL_S: Final = 2.0
+"""Memory is measured so often."""
+_DRAINING: Final = "draining: nothing is started until `framectl undrain`"
 
 
 class Dispatcher:
@@ -55,85 +47,95 @@ class Dispatcher:
         ledger: Ledger,
         watcher: Watcher,
         supervisor: Supervisor,
-        pool: SlotPool,
         budget: Budget,
+        shortage: Callable[[], str],
     ) -> None:
+        """`shortage`: says why there is too little memory to start anything; empty when there is enough."""
         self.budget = budget
-        self.pool = pool
+        self.pool = SlotPool(budget.slots)
         self._tasks = tasks
         self._raw_videos = raw_videos
         self._ledger = ledger
         self._watcher = watcher
         self._supervisor = supervisor
+        self._shortage = shortage
         self._bell = Bell()
-        self._places: dict[str, _Place] = {}
+        self._grants = Grants(
+            tasks, ledger=ledger, pool=self.pool, progress=supervisor.progress, changed=self._bell.ring
+        )
+        self._line: tuple[str, ...] = ()
         ledger.listen(self._bell.ring)
         watcher.listen(self._bell.ring)
 
     @property
     def n_running(self) -> int:
         """Projects that hold slots."""
-        return sum(not place.waits_for_slots for place in self._places.values())
+        return sum(seat.slots > 0 for seat in self._grants.seats().values())
 
     def waiting(self) -> Mapping[str, str]:
         """Job id -> what it waits for at this moment, one line for a person."""
-        slots = self.pool.statistics()
-        for_slots = {
-            job_id: f"waiting for {place.workers} workers: {slots.used} of {slots.total} in use"
-            for job_id, place in self._places.items()
-            if place.waits_for_slots
-        }
-        return {**self._decision(self._ledger.open_jobs()).waiting, **for_slots}
+        return self._decision(self._ledger.open_jobs()).waiting
+
+    def slots_of(self, job_id: str) -> int:
+        """How many slots the job holds now."""
+        return self._grants.slots_of(job_id)
+
+    def change_budget(self, budget: Budget) -> None:
+        """Running jobs are told their new shares; none is ended for there being fewer places."""
+        self.budget = budget
+        self.pool.total = budget.slots
+        self._bell.ring()
 
     async def run(self, adoptions: Iterable[Adoption], *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Takes over what runs, then starts what may start for as long as the daemon lives."""
         for adoption in adoptions:
-            options = self._ledger.job(adoption.job_id).options
-            self._places[adoption.job_id] = _Place(adoption.workers, options, waits_for_slots=False)
-            self._tasks.start_soon(self._conduct_adopted, adoption)
+            self._grants.adopt(adoption.job_id, adoption.held)
+            resume = functools.partial(self._supervisor.resume, adoption.job_id)
+            self._tasks.start_soon(self._conduct, adoption.job_id, resume)
         task_status.started()
         while True:
-            next_due_s = self._pass()
-            await self._bell.wait(next_due_s)
+            await self._bell.wait(self._pass())
 
     def _pass(self) -> float | None:
-        jobs = {job.id: job for job in self._ledger.open_jobs()}
-        for job_id, place in self._places.items():
-            job = jobs.get(job_id)
-            if job is None or (not isinstance(job.state, Running) and job.options != place.options):
-                place.line.cancel()
-            else:
-                self._supervisor.look_again(job_id)
-        decision = self._decision(list(jobs.values()))
+        """Returns how long until there is something to decide again, whatever happens."""
+        self._grants.collect()
+        jobs = self._ledger.open_jobs()
+        decision = self._decision(jobs)
+        self._line = decision.line
+        seated = self._grants.seats()
+        for job in jobs:
+            if job.id in seated:
+                self._supervisor.look_again(job.id)
         for start in decision.starts:
-            self._places[start.job_id] = _Place(start.workers, jobs[start.job_id].options)
-            self._tasks.start_soon(self._conduct, start)
-        return decision.next_due_s
+            self._grants.take(start.job_id, start.workers)
+            if start.job_id not in seated:
+                self._tasks.start_soon(self._conduct, start.job_id, functools.partial(self._attempt, start))
+        went_on = {start.job_id: start.workers for start in decision.starts if start.job_id in seated}
+        self._grants.tell({**decision.shares, **went_on})
+        waits_s = [] if decision.next_due_s is None else [decision.next_due_s]
+        if not self._grants.is_settled:
+            waits_s.append(POLL_S)
+        if decision.waiting and self._shortage():
+            waits_s.append(_MEMORY_POLL_S)
+        return min(waits_s, default=None)
 
     def _decision(self, jobs: list[Job]) -> Decision:
-        gates = {job.id: gate for job in jobs if (gate := self._gate(job))}
-        return decide(jobs, placed=frozenset(self._places), gates=gates, budget=self.budget, now=read_clocks())
+        return decide(
+            jobs,
+            seats=self._grants.seats(),
+            line=self._line,
+            gates={job.id: gate for job in jobs if (gate := self._gate(job))},
+            budget=self.budget,
+            now=read_clocks(),
+            closed=Closed(_DRAINING if self._ledger.is_draining else "", self._shortage()),
+        )
 
-    async def _conduct(self, start: Start) -> None:
-        place = self._places[start.job_id]
-        lease = None
+    async def _conduct(self, job_id: str, supervise: Callable[[], Awaitable[None]]) -> None:
         try:
-            with place.line:
-                lease = await self.pool.acquire(start.workers)
-            if lease is not None:
-                place.waits_for_slots = False
-                await self._contained(start.job_id, lambda: self._attempt(start))
+            await self._contained(job_id, supervise)
         finally:
-            if lease is not None:
-                lease.release()
-            self._leave(start.job_id)
-
-    async def _conduct_adopted(self, adoption: Adoption) -> None:
-        try:
-            await self._contained(adoption.job_id, lambda: self._supervisor.resume(adoption.job_id))
-        finally:
-            adoption.lease.release()
-            self._leave(adoption.job_id)
+            self._grants.leave(job_id)
+            self._bell.ring()
 
     async def _contained(self, job_id: str, supervise: Callable[[], Awaitable[None]]) -> None:
         """A fault of framed itself in one job's supervision costs neither the other jobs nor this one."""
@@ -166,10 +168,6 @@ class Dispatcher:
             await self._ledger.record(job.id, FilmsGone(outcome=outcome))
         except IllegalEvent:
             _log.info("job was over already", extra=fields(job_id=job.id))
-
-    def _leave(self, job_id: str) -> None:
-        del self._places[job_id]
-        self._bell.ring()
 
     def _gate(self, job: Job) -> str:
         """Why the job may not start whatever its place; empty when it may."""

@@ -11,27 +11,30 @@ import anyio.abc
 import psutil
 
 from framed.control.messages import MachineStatus
+from framed.memory import read_memory
 from framed.threads import in_own_thread
 
 _INTERVAL_S: Final = 2.0
 
 
 class Machine:
-    """`status` is the last measurement."""
+    """`status` and `memory` are the last measurements."""
 
     def __init__(self, output: Path) -> None:
         """`output`: whose disk's free space is told."""
         self._output = output
+        self.memory = read_memory()
         self.status = self._measure()
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         task_status.started()
         while True:
             await anyio.sleep(_INTERVAL_S)
+            self.memory = await in_own_thread(read_memory)
             self.status = await in_own_thread(self._measure)
 
     def _measure(self) -> MachineStatus:
-        memory = psutil.virtual_memory()
+        memory = self.memory
         try:
             free_bytes = shutil.disk_usage(self._output).free
         except OSError:
@@ -39,7 +42,7 @@ class Machine:
         return MachineStatus(
             cpu_percent=psutil.cpu_percent(interval=None),
             cores=psutil.cpu_count() or 1,
-            memory_used_bytes=memory.total - memory.available,
-            memory_total_bytes=memory.total,
+            memory_used_bytes=memory.total_bytes - memory.available_bytes,
+            memory_total_bytes=memory.total_bytes,
             output_free_bytes=free_bytes,
         )

@@ -17,6 +17,7 @@ from framed.config import JobSettings, Settings, check_output_is_its_own, load_s
 from framed.ctl.render import duration, size
 from framed.ctl.terminal import printable
 from framed.errors import Exit, FramedError
+from framed.memory import read_memory
 from framed.model.project import FrameExtraction, Overrides
 from framed.places import Places
 from framed.policy.shares import Budget, budget, share
@@ -39,7 +40,7 @@ def preview(places: Places, names: tuple[str, ...], overrides: Overrides, *, for
     """Prints it. Raises the same errors as submitting would: NoSuchProject, NoFilm, SettingsError."""
     settings = load_settings(places)
     projects = [_project(places, settings, name, overrides, force=force) for name in names]
-    machine = budget(usable_cores(), settings.budget)
+    machine = budget(usable_cores(), read_memory().total_bytes, settings.budget)
     for project in projects:
         workers = share(project.job.workers, machine.slots, min(len(projects), machine.max_active))
         for line in _lines(project, places, machine, workers, n_projects=len(projects)):

@@ -21,7 +21,6 @@ from framed.machine import Machine
 from framed.places import Places, load_places
 from framed.policy.shares import Budget
 from framed.scan import scan_raw_videos
-from framed.slots import SlotPool
 from framed.store import Store
 from framed.supervise import Supervisor
 from framed.watch import Watcher
@@ -101,8 +100,8 @@ async def test_fault_in_telling_one_project_is_told_with_it(
             ledger=ledger,
             watcher=watcher,
             supervisor=supervisor,
-            pool=SlotPool(1),
             budget=Budget(slots=1, max_active=1),
+            shortage=str,
         )
     machine = Machine(places.root)
     report = Report(ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine)

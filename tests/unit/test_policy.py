@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -14,7 +15,7 @@ from framed.config import BudgetSettings, RetrySettings
 from framed.model.job import Due, Ending, Job, Moment, Outcome, Retrying, Running
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.retry import FURTHER_S, Again, Consequence, Done, GiveUp, Stop, backoff_s, judge
-from framed.policy.schedule import decide
+from framed.policy.schedule import Decision, Seat, decide
 from framed.policy.settle import Signature, Track, is_settled, observe
 from framed.policy.shares import Budget, budget, share
 from tests.fakes.jobs import attempt, job, moment, options, outcome, process
@@ -185,19 +186,27 @@ def test_backoff_is_spread_by_no_more_than_its_jitter(failures: int, dice: float
 
 
 @pytest.mark.parametrize(
-    ("cores", "settings", "expected"),
+    ("cores", "memory_gb", "settings", "expected"),
     [
-        (32, BudgetSettings(), Budget(24, 6)),
-        (16, BudgetSettings(), Budget(12, 3)),
-        (2, BudgetSettings(), Budget(1, 1)),
-        (1, BudgetSettings(), Budget(1, 1)),
-        (2, BudgetSettings(slots=8), Budget(8, 2)),
-        (32, BudgetSettings(max_active=2), Budget(24, 2)),
-        (2, BudgetSettings(max_active=9), Budget(1, 1)),
+        (32, 64, BudgetSettings(), Budget(24, 6)),
+        (16, 64, BudgetSettings(), Budget(12, 3)),
+        (2, 64, BudgetSettings(), Budget(1, 1)),
+        (1, 64, BudgetSettings(), Budget(1, 1)),
+        (2, 64, BudgetSettings(slots=8), Budget(8, 2)),
+        (32, 64, BudgetSettings(max_active=2), Budget(24, 2)),
+        (2, 64, BudgetSettings(max_active=9), Budget(1, 1)),
+        # A worker needs 1 GB, and 15 % of the memory are left alone.
+        (32, 10, BudgetSettings(), Budget(8, 2)),
+        (32, 10, BudgetSettings(memory_per_worker_gb=0.5, memory_floor_gb=0), Budget(20, 5)),
+        (32, 0.5, BudgetSettings(), Budget(1, 1)),
+        (32, 10, BudgetSettings(slots=24), Budget(24, 6)),
     ],
 )
-def test_budget_is_three_quarters_of_the_cores(cores: int, settings: BudgetSettings, expected: Budget) -> None:
-    assert budget(cores, settings) == expected
+def test_budget_is_three_quarters_of_the_cores_or_what_memory_allows(
+    cores: int, memory_gb: float, settings: BudgetSettings, expected: Budget
+) -> None:
+    """A number that was set is taken at its word."""
+    assert budget(cores, int(memory_gb * 1e9), settings) == expected
 
 
 @pytest.mark.parametrize(
@@ -243,19 +252,29 @@ def waiting_job(number: int, **changes: object) -> Job:
     return job(**{"id": f"j{number}", "project": f"p{number}", "order": number, "options": given_options, **changes})
 
 
-NONE: frozenset[str] = frozenset()
+def decision_of(
+    jobs: list[Job],
+    limits: Budget | None = None,
+    *,
+    seats: Mapping[str, Seat] | None = None,
+    gates: Mapping[str, str] | None = None,
+    now: Moment | None = None,
+) -> Decision:
+    return decide(
+        jobs, seats=seats or {}, line=(), gates=gates or {}, budget=limits or Budget(24, 1), now=now or moment()
+    )
 
 
 def test_jobs_start_in_order_and_the_others_say_what_they_wait_for() -> None:
     jobs = [waiting_job(number) for number in range(4)]
-    decision = decide(jobs, placed=NONE, gates={}, budget=Budget(24, 2), now=moment())
+    decision = decision_of(jobs, Budget(24, 2))
     assert [(start.job_id, start.workers) for start in decision.starts] == [("j0", 12), ("j1", 12)]
     assert decision.waiting["j3"] == "waiting for a place: 2 of 2 projects running"
 
 
 def test_gated_job_does_not_hold_up_the_ones_behind_it() -> None:
     jobs = [waiting_job(1), waiting_job(2)]
-    decision = decide(jobs, placed=NONE, gates={"j1": "settling"}, budget=Budget(24, 1), now=moment())
+    decision = decision_of(jobs, Budget(24, 1), gates={"j1": "settling"})
     assert [start.job_id for start in decision.starts] == ["j2"]
     assert decision.waiting == {"j1": "settling"}
 
@@ -265,25 +284,25 @@ def test_job_in_its_backoff_says_when_and_after_what() -> None:
     failed = attempt(outcome=outcome(137, Ending.CRASHED))
     state = Retrying(since=moment().utc, due=Due(boot_id=moment().boot_id, monotonic_s=moment(38).monotonic_s))
     retrying = waiting_job(1, state=state, attempts=(failed,))
-    early = decide([retrying], placed=NONE, gates={}, budget=Budget(24, 1), now=moment(0.5))
+    early = decision_of([retrying], now=moment(0.5))
     assert early.waiting["j1"] == "retry in 38 s after exit 137 (killed)"
     assert early.next_due_s == pytest.approx(37.5)
     for now in (moment(38), moment(0, boot_id="next")):
-        assert decide([retrying], placed=NONE, gates={}, budget=Budget(24, 1), now=now).starts
+        assert decision_of([retrying], now=now).starts
 
 
 def test_wall_clock_that_jumps_moves_no_retry() -> None:
     """Only the monotonic clock counts."""
     state = Retrying(since=moment().utc, due=Due(boot_id=moment().boot_id, monotonic_s=moment(38).monotonic_s))
     jumped = Moment(utc=moment(86_400).utc, monotonic_s=moment(1).monotonic_s, boot_id=moment().boot_id)
-    decision = decide([waiting_job(1, state=state)], placed=NONE, gates={}, budget=Budget(24, 1), now=jumped)
+    decision = decision_of([waiting_job(1, state=state)], now=jumped)
     assert decision.next_due_s == pytest.approx(37)
 
 
 def test_two_projects_of_one_output_folder_take_turns() -> None:
     """What frames lie in is the output folder: results, records and `temp/` are beside them."""
     jobs = [waiting_job(n, options=options(frames_dir=f"/data/{name}")) for n, name in ((1, "a"), (2, "b"))]
-    decision = decide(jobs, placed=NONE, gates={}, budget=Budget(24, 6), now=moment())
+    decision = decision_of(jobs, Budget(24, 6))
     assert [start.job_id for start in decision.starts] == ["j1"]
     assert "project p1" in decision.waiting["j2"]
 
@@ -292,21 +311,22 @@ def test_two_projects_of_one_output_folder_take_turns() -> None:
     asked=st.lists(st.one_of(st.just("auto"), st.integers(1, 64)), max_size=12),
     slots=st.integers(1, 64),
     max_active=st.integers(1, 12),
-    n_placed=st.integers(0, 12),
+    n_seated=st.integers(0, 12),
 )
 def test_every_job_either_starts_or_says_why_not(
-    asked: list[int | str], slots: int, max_active: int, n_placed: int
+    asked: list[int | str], slots: int, max_active: int, n_seated: int
 ) -> None:
     """Never more than there are places, never more workers than slots, nobody forgotten."""
     jobs = []
     for number, workers in enumerate(asked):
         own = options(workers=workers, frames_dir=f"/datasets/p{number}/frames")
         jobs.append(waiting_job(number, options=own))
-    placed = frozenset(each.id for each in jobs[:n_placed])
+    seats = {each.id: Seat(1) for each in jobs[:n_seated]}
     limits = Budget(slots, min(max_active, slots))
-    decision = decide(jobs, placed=placed, gates={}, budget=limits, now=moment())
+    decision = decision_of(jobs, limits, seats=seats)
     started = {start.job_id for start in decision.starts}
-    assert len(started) <= max(0, limits.max_active - len(placed))
+    assert len(started) <= max(0, limits.max_active - len(seats))
     assert all(1 <= start.workers <= slots for start in decision.starts)
-    assert started | set(decision.waiting) | placed == {each.id for each in jobs}
+    assert len(seats) + sum(start.workers for start in decision.starts) <= max(slots, len(seats))
+    assert started | set(decision.waiting) | set(seats) == {each.id for each in jobs}
     assert not started & set(decision.waiting)

@@ -220,7 +220,7 @@ class Report:
             progress=fraction,
             frames=frames,
             films=len(project.films) if project else len(job.films),
-            workers=last.workers if last and is_running else 0,
+            workers=self._dispatcher.slots_of(job.id) if is_running else 0,
             stage=progress.stage.value if progress else "",
             elapsed_s=elapsed_s,
             eta_s=progress.eta_s if progress else None,

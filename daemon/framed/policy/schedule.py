@@ -1,14 +1,39 @@
-"""Who may start now, with how many workers, and what the others wait for. Pure."""
+"""Who may start now or go on, with how many workers, and what the others wait for. Pure."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from framed.model.job import Job, Moment, Retrying
-from framed.policy.shares import Budget, share
+from framed.policy.shares import Budget, Claim, shares
+
+PAUSED = "paused"
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What a job that was started has at this moment, as far as framed knows."""
+
+    slots: int
+    """Held by its workers; 0 when it was paused and all have parked."""
+    is_elastic: bool = True
+    """False while its workers can stop only all together."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Why nothing may start, for all jobs alike: one line for a person each, empty when it may."""
+
+    for_new: str = ""
+    """For jobs that have no extractor."""
+    for_more_memory: str = ""
+    """For whatever begins worker processes."""
+
+
+OPEN = Closed()
 
 
 @dataclass(frozen=True)
@@ -20,7 +45,11 @@ class Start:
 @dataclass(frozen=True)
 class Decision:
     starts: tuple[Start, ...]
-    """In the order in which they take their slots."""
+    """Jobs that start, or go on after a pause, with slots that are free; in the order in which they take them."""
+    line: tuple[str, ...]
+    """Ids of those that have a place and wait for slots, the first first."""
+    shares: Mapping[str, int]
+    """Job id -> the slots that a job at work is to have: it parks what is more, and takes what is free of the rest."""
     waiting: Mapping[str, str]
     """Job id -> what it waits for, one line for a person."""
     next_due_s: float | None
@@ -28,38 +57,93 @@ class Decision:
 
 
 def decide(
-    jobs: Iterable[Job], *, placed: frozenset[str], gates: Mapping[str, str], budget: Budget, now: Moment
+    jobs: Iterable[Job],
+    *,
+    seats: Mapping[str, Seat],
+    line: Sequence[str],
+    gates: Mapping[str, str],
+    budget: Budget,
+    now: Moment,
+    closed: Closed = OPEN,
 ) -> Decision:
     """Who may start, first come first served.
 
-    `jobs`: all that are not over, in queue order. `placed`: ids of those that run or have been told to start. `gates`:
-    job id -> why it may not start whatever its place, for instance because its film is still being copied.
+    `jobs`: all that are not over, in queue order. `seats`: by id, those that were started and have not ended. `line`:
+    that of the last decision; nobody overtakes it. `gates`: job id -> why it may not start whatever its place, for
+    instance because its film is still being copied.
     """
     jobs = list(jobs)
+    active = [job for job in jobs if job.id in seats and seats[job.id].slots and not job.paused]
     waiting: dict[str, str] = {}
     ready: list[Job] = []
-    dues = []
-    folders = {_output_folder(job): job.project for job in jobs if job.id in placed}
+    dues = [_due_in_s(job, now) for job in jobs if job.id not in seats and not job.paused]
+    folders = {_output_folder(job): job.project for job in jobs if job.id in seats}
     for job in jobs:
-        if job.id in placed:
-            continue
-        if isinstance(job.state, Retrying) and (due_s := job.state.due.in_s(now)) > 0:
-            dues.append(due_s)
-            waiting[job.id] = f"retry in {math.ceil(due_s)} s after {_last_outcome(job)}"
-        elif job.id in gates:
-            waiting[job.id] = gates[job.id]
+        if job.id in seats:
+            if not seats[job.id].slots and not job.paused:
+                ready.append(job)
+        elif why := _hindrance(job, gates, closed, now):
+            waiting[job.id] = why
         elif (other := folders.get(_output_folder(job))) is not None:
             waiting[job.id] = f"waiting for project {other}, which writes into the same folder"
         else:
             folders[_output_folder(job)] = job.project
             ready.append(job)
-    chosen = ready[: max(0, budget.max_active - len(placed))]
+    if closed.for_more_memory:
+        # Of those with an extractor too: their workers may have been ended while they were paused.
+        waiting |= {job.id: closed.for_more_memory for job in ready}
+        ready = []
+    ready.sort(key=lambda job: line.index(job.id) if job.id in line else len(line))
+    chosen = ready[: max(0, budget.max_active - len(active))]
+    n_running = len(active) + len(chosen)
     for job in ready[len(chosen) :]:
-        n_running = len(placed) + len(chosen)
         waiting[job.id] = f"waiting for a place: {n_running} of {budget.max_active} projects running"
-    n_active = len(placed) + len(chosen)
-    starts = tuple(Start(job.id, share(job.options.workers, budget.slots, n_active)) for job in chosen)
-    return Decision(starts, waiting, min(dues, default=None))
+
+    claims = {job.id: _claim(job, seats.get(job.id)) for job in (*active, *chosen)}
+    share_of = shares(claims, budget.slots)
+    used = sum(seat.slots for seat in seats.values())
+    starts: list[Start] = []
+    for job in chosen:
+        workers = min(share_of[job.id], budget.slots)
+        if used + workers > budget.slots:
+            break
+        starts.append(Start(job.id, workers))
+        used += workers
+    in_line = chosen[len(starts) :]
+    for job in in_line:
+        workers = share_of[job.id]
+        asked_for = f"{workers} worker{'s' * (workers != 1)}"
+        waiting[job.id] = f"waiting for {asked_for}: {used} of {budget.slots} in use"
+    free = 0 if in_line or closed.for_more_memory else max(0, budget.slots - used)
+    at_work: dict[str, int] = {}
+    for job in active:
+        held = seats[job.id].slots
+        at_work[job.id] = min(share_of[job.id], held + free)
+        free -= max(0, at_work[job.id] - held)
+    return Decision(
+        starts=tuple(starts),
+        line=tuple(job.id for job in in_line),
+        shares=at_work,
+        waiting=waiting,
+        next_due_s=min((due_s for due_s in dues if due_s > 0), default=None),
+    )
+
+
+def _hindrance(job: Job, gates: Mapping[str, str], closed: Closed, now: Moment) -> str:
+    """Why a job that has no extractor may not begin one whatever its place; empty when it may."""
+    if job.paused:
+        return PAUSED
+    if (due_s := _due_in_s(job, now)) > 0:
+        return f"retry in {math.ceil(due_s)} s after {_last_outcome(job)}"
+    return gates.get(job.id, "") or closed.for_new
+
+
+def _due_in_s(job: Job, now: Moment) -> float:
+    return job.state.due.in_s(now) if isinstance(job.state, Retrying) else 0.0
+
+
+def _claim(job: Job, seat: Seat | None) -> Claim:
+    return Claim(job.options.workers, fixed=0 if seat is None or seat.is_elastic else seat.slots)
 
 
 def _output_folder(job: Job) -> str:
