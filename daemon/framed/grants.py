@@ -120,6 +120,8 @@ class Grants:
     def tell(self, shares: Mapping[str, int]) -> None:
         """Every running attempt is told its share, or to pause, unless it knows."""
         for job_id, seat in self._seats.items():
+            if not self._ledger.is_open(job_id):
+                continue
             job = self._ledger.job(job_id)
             if not isinstance(job.state, Running):
                 continue

@@ -32,6 +32,7 @@ import msgspec
 
 from frame_extractor.contract import (
     AttemptSpec,
+    Control,
     ExitCode,
     ExitRecord,
     ExtractionSettings,
@@ -113,7 +114,7 @@ def _extract(spec: AttemptSpec, number: int, film: str, commands: list[str]) -> 
                     time.sleep(0.05)
             case "wait":
                 awaited = Path(next(words))
-                while not awaited.exists():
+                while not awaited.exists() or ((told := _control(spec)) is not None and told.paused):
                     _progress(spec, number, film, 0.5)
                     time.sleep(0.05)
             case "climb":
@@ -141,6 +142,14 @@ def _words(film: str) -> list[str]:
     return []
 
 
+def _control(spec: AttemptSpec) -> Control | None:
+    with contextlib.suppress(OSError, ValueError):
+        control = msgspec.json.decode(spec.layout.control_file.read_bytes(), type=Control)
+        if control.attempt == spec.attempt:
+            return control
+    return None
+
+
 @contextlib.contextmanager
 def _lock(layout: OutputLayout) -> Iterator[None]:
     with layout.lock.open("w") as file:
@@ -149,6 +158,7 @@ def _lock(layout: OutputLayout) -> Iterator[None]:
 
 
 def _progress(spec: AttemptSpec, number: int, film: str, fraction: float, *, seconds: float = 1.0) -> None:
+    told = _control(spec)
     progress = Progress(
         attempt=spec.attempt,
         stage=Stage.DONE if fraction >= 1 else Stage.SCANNING,
@@ -159,7 +169,9 @@ def _progress(spec: AttemptSpec, number: int, film: str, fraction: float, *, sec
         film_seconds_done=seconds * fraction,
         film_seconds_total=seconds,
         images=number,
-        workers=spec.workers,
+        workers=spec.workers if told is None else 0 if told.paused else told.workers,
+        heeds=told.serial if told is not None else 0,
+        paused=told is not None and told.paused,
         elapsed_s=1.0,
         eta_s=1.0,
         realtime_factor=1.0,

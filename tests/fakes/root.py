@@ -40,7 +40,7 @@ T = TypeVar("T")
 DEADLINE_S: Final = 30.0
 
 QUICK: Final = """\
-budget: {slots: 4, max_active: 4}
+budget: {slots: 4, max_active: 4, memory_floor_gb: 0}
 watch: {scan_interval_s: 0.2, settle_s: 0.1, settle_scans: 2}
 retry: {base_s: 0.2, max_s: 1}
 frame_extraction: {workers_per_project: 1}

@@ -35,7 +35,7 @@ needs_permissions = pytest.mark.skipif(
 
 SETTINGS = """
 watch: {auto_submit: false, scan_interval_s: 0.2, settle_s: 0, settle_scans: 1, force_polling: true}
-budget: {slots: 4, max_active: 2}
+budget: {slots: 4, max_active: 2, memory_floor_gb: 0}
 retry: {base_s: 0.1, max_s: 0.1}
 """
 
