@@ -14,14 +14,9 @@ import anyio.abc
 import anyio.to_thread
 
 from frame_extractor.cores import usable_cores
-<<<<<<< HEAD
-from framed.config import Settings
+from framed.config import BudgetSettings, Settings
 from framed.control.cleaning import Cleaning
 from framed.control.disk import Disk
-=======
-from framed.clock import read_clocks
-from framed.config import BudgetSettings, Settings
->>>>>>> 0ba6f71 (Give running jobs their share anew whenever one comes or goes)
 from framed.control.handlers import Handlers
 from framed.control.questions import Questions
 from framed.control.report import Report
@@ -43,11 +38,7 @@ from framed.policy.shares import budget as budget_of
 from framed.reconcile import found_running
 from framed.recover import recover
 from framed.running import announced
-<<<<<<< HEAD
-from framed.slots import SlotPool
 from framed.sole import sole_daemon
-=======
->>>>>>> 0ba6f71 (Give running jobs their share anew whenever one comes or goes)
 from framed.store import Store, make_store, take_away
 from framed.supervise import EXTRACTOR, Supervisor
 from framed.watch import Watcher
@@ -206,41 +197,10 @@ async def _await_signal(ending: anyio.Event, *, task_status: anyio.abc.TaskStatu
             ending.set()
 
 
-<<<<<<< HEAD
-=======
-@contextlib.contextmanager
-def _sole_daemon(places: Places) -> Iterator[None]:
-    """Within, this process is the root's only daemon: the kernel keeps the lock. Raises AlreadyRunning."""
-    try:
-        file = os.fdopen(os.open(places.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
-    except OSError as failed:
-        raise PlaceNotUsable(places.lock_file, f"cannot be opened: {failed.strerror}") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(_pid_in(file.read()), places.root) from None
-        me = identify(os.getpid())
-        assert me is not None
-        facts = {"pid": me.pid, "started_at_ticks": me.started_at_ticks, "boot_id": me.boot_id}
-        file.truncate(0)
-        file.write(json.dumps(facts | {"root": str(places.root), "since": read_clocks().utc.isoformat()}) + "\n")
-        file.flush()
-        yield
-
-
-def _pid_in(text: str) -> int | None:
-    try:
-        return int(json.loads(text)["pid"])
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
 def _shortage(memory: Memory, settings: BudgetSettings) -> str:
     return shortage(memory.available_bytes, floor_bytes(memory.total_bytes, settings.memory_floor_gb))
 
 
->>>>>>> 0ba6f71 (Give running jobs their share anew whenever one comes or goes)
 def _log_path(places: Places, project: str, now: Moment) -> str:
     # A name may have 255 bytes, and a project's may use them all.
     shown = "".join(char if char.isprintable() else "_" for char in project)
