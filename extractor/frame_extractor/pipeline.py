@@ -10,6 +10,7 @@ import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -93,11 +94,16 @@ def probe_film(path: Path) -> Probe:
     )
 
 
+def worker_pool(crew: Crew) -> WorkerPool:
+    """Whose workers extract films, one after the other."""
+    return WorkerPool(crew)
+
+
 def extract_film(
     path: Path,
     *,
     settings: ExtractionSettings,
-    crew: Crew,
+    pool: WorkerPool,
     temp: Path,
     images: Images,
     kept: KeptScores,
@@ -108,15 +114,14 @@ def extract_film(
     Pictures are made in `temp` and published from this process, shot after shot, then what had to be read again. What
     earlier attempts have found out (`kept`) and made (`images.on_hand`) is not done again. Identity, place and time are
     left to the caller. Raises NotAFilm when nothing decodes, TooMuchFailed when more is damaged than the settings
-    allow, OSError as it comes from reading or writing. Workers are gone when it returns or raises.
+    allow, OSError as it comes from reading or writing. No worker is busy with the film when it returns or raises.
     """
     film = open_film(path)
     tell = _Teller(film, report)
 
     def extract(*, in_chunks: bool) -> FilmResult:
-        with WorkerPool(crew) as pool:
-            extraction = _Extraction(film, settings, pool=pool, temp=temp, images=images, kept=kept, tell=tell)
-            return extraction.run(in_chunks=in_chunks)
+        extraction = _Extraction(film, settings, pool=pool, temp=temp, images=images, kept=kept, tell=tell)
+        return extraction.run(in_chunks=in_chunks)
 
     if kept.film is not None:
         return extract(in_chunks=kept.film.in_chunks)
@@ -152,6 +157,7 @@ class _Extraction:
         self._kept = kept
         self._tell = tell
         self._clock = Stopwatch()
+        self._waited_before_s = pool.waited_s
         self._candidates: dict[int, Written] = {}
         """By frame index: images of joined spans that no pick has claimed yet."""
         self._missing: dict[int, Pick] = {}
@@ -169,6 +175,7 @@ class _Extraction:
         """Everything, in order. Raises NeedsWholeFilm where packets turn out not to be pictures."""
         scan = self._recalled() or self._scan(in_chunks=in_chunks)
         self._repair(scan, in_chunks=in_chunks)
+        self._clock.add("wait", self._pool.waited_s - self._waited_before_s)
         self._kept.keep_film(scan, in_chunks=in_chunks, rejected=self._rejected)
         film = self._film
         return FilmResult(
@@ -234,24 +241,25 @@ class _Extraction:
                 in_work[next(n_tasks)] = task
                 yield task
 
-        for number, event in self._pool.run(tasks()):
-            match event:
-                case Written():
-                    of_task[number].append(event)
-                case Advanced():
-                    self._tell.scanned(number, event.seconds)
-                case Voided() | Restarted():
-                    of_task.pop(number, None)
-                    self._tell.void(number)
-                case ScanPart():
-                    self._take(stitcher, in_work[number].span, event, of_task.pop(number, []))
-                case GivenUp() if in_work[number].span is None:
-                    raise NotAFilm(self._film.path, event.reason)
-                case GivenUp():
-                    part = unreadable_part(in_work[number], event.reason)
-                    self._take(stitcher, in_work[number].span, part, [])
-                case Finished():
-                    del in_work[number]
+        with closing(self._pool.run(tasks())) as events:
+            for number, event in events:
+                match event:
+                    case Written():
+                        of_task[number].append(event)
+                    case Advanced():
+                        self._tell.scanned(number, event.seconds)
+                    case Voided() | Restarted():
+                        of_task.pop(number, None)
+                        self._tell.void(number)
+                    case ScanPart():
+                        self._take(stitcher, in_work[number].span, event, of_task.pop(number, []))
+                    case GivenUp() if in_work[number].span is None:
+                        raise NotAFilm(self._film.path, event.reason)
+                    case GivenUp():
+                        part = unreadable_part(in_work[number], event.reason)
+                        self._take(stitcher, in_work[number].span, part, [])
+                    case Finished():
+                        del in_work[number]
         self._place(stitcher.finish())
         return self._judged(stitcher.scan())
 
@@ -272,13 +280,14 @@ class _Extraction:
         tasks = (
             self._repair_tasks(scan) if in_chunks else iter([self._repair_task(None, LAST_READER, [*self._missing])])
         )
-        for _, event in self._pool.run(tasks if self._missing else ()):
-            match event:
-                case Written() if event.frame_index in self._missing:
-                    self._put(self._missing.pop(event.frame_index), event)
-                case RepairDone():
-                    self._n_repaired += event.n_decoded
-                    self._clock.seconds.update(event.stages_s)
+        with closing(self._pool.run(tasks if self._missing else ())) as events:
+            for _, event in events:
+                match event:
+                    case Written() if event.frame_index in self._missing:
+                        self._put(self._missing.pop(event.frame_index), event)
+                    case RepairDone():
+                        self._n_repaired += event.n_decoded
+                        self._clock.seconds.update(event.stages_s)
         for pick in self._missing.values():
             # It decoded when it was scanned and not since: disk or decoder has changed its mind.
             reason = f"frame {pick.frame_index} could not be read again"

@@ -10,7 +10,7 @@ import multiprocessing
 import signal
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
@@ -62,37 +62,44 @@ class WorkerPool:
         self._context = multiprocessing.get_context("spawn")
         self._crew = crew
         self._workers: list[Worker] = []
+        self._begun_at = 0.0
+        self.waited_s = 0.0
+        """How long workers had nothing to do, all in all, before there was another task."""
 
     def __enter__(self) -> Self:
         # Would otherwise be started with the first worker, and unblock in passing the signals that held() has blocked.
         resource_tracker.ensure_running()
-        try:
-            for _ in range(self._crew.granted.at_work):
-                self._hire()
-        except BaseException as error:
-            self.__exit__(type(error), error, error.__traceback__)
-            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._workers:
-            worker.end(at_once=kind is not None)
-        self._workers.clear()
-        self._muster()
+        self._dismiss(self._workers)
+
+    def warm_up(self) -> None:
+        """As many as are granted are being started, so that they are ready when there is something to do."""
+        while len(self._workers) < self._crew.granted.at_work:
+            self._hire()
 
     @property
     def n_workers(self) -> int:
         """How many there may be, pauses aside; at least 1."""
         return max(1, self._crew.granted.workers)
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Event]]:
+    def run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Event]]:
         """(number of the task in `tasks`, what happened to it), as it happens. Takes tasks only as they are needed.
 
         Takes as long as it takes while nothing is granted. Raises what a worker could not handle: OSError as it was,
-        anything else as WorkerFault; WorkersKilled when they do not live long enough.
+        anything else as WorkerFault; WorkersKilled when they do not live long enough. To be closed by whoever does not
+        go on to the end: workers that are still busy then are ended.
         """
+        try:
+            yield from self._run(tasks)
+        finally:
+            self._dismiss([worker for worker in self._workers if worker.assignment is not None])
+
+    def _run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Event]]:
+        self._begun_at = time.monotonic()
         waiting = deque[Assignment]()
         source = enumerate(tasks)
         is_exhausted = False
@@ -129,7 +136,7 @@ class WorkerPool:
         rested = [worker for worker in self._workers if worker.has_rested(PARKED_S)]
         for worker in rested[: max(0, len(self._workers) - granted)]:
             self._workers.remove(worker)
-            worker.end(at_once=True)
+            worker.end()
             if worker.assignment is not None:
                 waiting.appendleft(worker.assignment)
                 yield worker.assignment.number, Restarted()
@@ -137,7 +144,15 @@ class WorkerPool:
     def _assign(self, waiting: deque[Assignment]) -> None:
         while waiting and self._muster() < self._crew.granted.at_work:
             idle = (worker for worker in self._workers if worker.assignment is None)
-            (next(idle, None) or self._hire()).begin(waiting.popleft())
+            worker = next(idle, None) or self._hire()
+            self.waited_s += time.monotonic() - max(self._begun_at, worker.resting_since or 0.0)
+            worker.begin(waiting.popleft())
+        self._muster()
+
+    def _dismiss(self, workers: Iterable[Worker]) -> None:
+        for worker in list(workers):
+            self._workers.remove(worker)
+            worker.end()
         self._muster()
 
     def _hire(self) -> Worker:
@@ -182,7 +197,7 @@ class WorkerPool:
         yield assignment.number, message
 
     def _bury(self, worker: Worker, assignment: Assignment, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
-        exit_code = worker.end(at_once=True)
+        exit_code = worker.end()
         self._workers.remove(worker)
         is_films_fault = worker.has_hung or exit_code in CRASHES
         again = assignment.after_crash() if is_films_fault else assignment.after_kill()

@@ -41,6 +41,7 @@ from frame_extractor.words import count, film_done, introduction, progress_line
 if TYPE_CHECKING:
     from frame_extractor.kept import KeptScores
     from frame_extractor.pipeline import FilmProgress, Images
+    from frame_extractor.pool import WorkerPool
 
 log = logging.getLogger("frame_extractor")
 
@@ -52,12 +53,14 @@ class Engine(Protocol):
 
     def probe_film(self, film: Path) -> Probe: ...
 
+    def worker_pool(self, crew: Crew) -> WorkerPool: ...
+
     def extract_film(
         self,
         film: Path,
         *,
         settings: ExtractionSettings,
-        crew: Crew,
+        pool: WorkerPool,
         temp: Path,
         images: Images,
         kept: KeptScores,
@@ -177,13 +180,17 @@ class _Runner:
             self._skip_all(output.earlier_tool_images)
         else:
             engine = self._engine or _pipeline()
-            for todo in self._open_films(output, engine):
-                self._extract(todo, output, engine, temp)
+            with engine.worker_pool(self._crew) as pool:
+                for todo in self._open_films(output, engine, pool):
+                    self._extract(todo, output, engine, temp=temp, pool=pool)
         if not self._failures:
             self._meter.finish()
 
-    def _open_films(self, output: Output, engine: Engine) -> list[_ToDo]:
-        """The films that are to be extracted; those already complete are skipped, those that are none have failed."""
+    def _open_films(self, output: Output, engine: Engine, pool: WorkerPool) -> list[_ToDo]:
+        """The films that are to be extracted; those already complete are skipped, those that are none have failed.
+
+        Workers are being started when there is something to extract.
+        """
         todos: list[_ToDo] = []
         images_found = 0
         for number, path in enumerate(self._spec.films, 1):
@@ -201,6 +208,7 @@ class _Runner:
                 elif fingerprint in {todo.fingerprint for todo in todos}:
                     self._note(f"{film.name}: the same film as one before it; extracted once")
                 else:
+                    pool.warm_up()
                     todos.append(_ToDo(film, number, fingerprint, engine.probe_film(film)))
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
@@ -216,7 +224,7 @@ class _Runner:
             and not publish.is_unsettled(output.layout, fingerprint)
         )
 
-    def _extract(self, todo: _ToDo, output: Output, engine: Engine, temp: Path) -> None:
+    def _extract(self, todo: _ToDo, output: Output, engine: Engine, *, temp: Path, pool: WorkerPool) -> None:
         """The film's images and its entry are on the disk, or its failure is recorded."""
         self._signals.check()
         self._meter.begin(todo.film.name, todo.number, todo.probe.duration_s)
@@ -227,7 +235,7 @@ class _Runner:
             place = Path(todo.fingerprint, self._spec.settings.image_key)
             pictures = attempt.take_over(temp, place, {picture_name(frame) for frame in kept.written})
             publisher = self._publisher(todo, output, pictures)
-            result = self._extract_into(publisher, todo, output, engine, pictures=pictures, kept=kept)
+            result = self._extract_into(publisher, todo, output, engine, pool, pictures=pictures, kept=kept)
         except Exception as error:  # noqa: BLE001 - a bad film does not stop the others; failure_of sorts them
             failure = self._film_failed(todo.film, todo.fingerprint, error, output)
             is_for_good = failure.code not in RETRYABLE
@@ -284,6 +292,7 @@ class _Runner:
         todo: _ToDo,
         output: Output,
         engine: Engine,
+        pool: WorkerPool,
         *,
         pictures: Path,
         kept: KeptScores,
@@ -293,7 +302,7 @@ class _Runner:
         found = engine.extract_film(
             todo.film,
             settings=spec.settings,
-            crew=self._crew,
+            pool=pool,
             temp=pictures,
             images=publisher,
             kept=kept,

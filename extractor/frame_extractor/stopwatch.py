@@ -17,6 +17,9 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
 
+    def add(self, name: str, seconds: float) -> None:
+        self.seconds[name] += seconds  # type: ignore[assignment] # Counters hold floats too.
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """What happens inside counts as `name`."""
@@ -24,7 +27,7 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[name] += time.perf_counter() - start  # type: ignore[assignment] # Counters hold floats too.
+            self.add(name, time.perf_counter() - start)
 
     def timed(self, name: str, items: Iterable[T]) -> Iterator[T]:
         """The same items, their making counted as `name`."""

@@ -147,11 +147,10 @@ class Worker:
         self._process.kill()
         self._process.join()
 
-    def end(self, *, at_once: bool) -> int | None:
+    def end(self) -> int | None:
         """The process is gone; its exit code, negative for a signal."""
-        if at_once:
-            # Before the pipe is closed: a worker that was about to speak would say goodbye with a traceback.
-            self._process.kill()
+        # Before the pipe is closed: a worker that was about to speak would say goodbye with a traceback.
+        self._process.kill()
         self.connection.close()
         self._process.join()
         return self._process.exitcode

@@ -25,6 +25,7 @@ from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
 from frame_extractor.kept import KeptScores
 from frame_extractor.names import image_name
 from frame_extractor.pipeline import FilmProgress, Picture, extract_film
+from frame_extractor.pool import WorkerPool
 from tests.films import FilmPlan, read_barcode, write_film
 
 CUTS = (40, 96, 150, 231, 300, 333, 420)
@@ -89,21 +90,23 @@ def extract(
     temp.mkdir()
     settings = settings or ExtractionSettings()
     looked_at = LookedAt()
+    kept = KeptScores(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", anew=False)
     told: list[FilmProgress] = []
 
     def report(progress: FilmProgress) -> None:
         told.append(progress)
         on_progress(progress)
 
-    result = extract_film(
-        film,
-        settings=settings,
-        crew=Crew(workers) if isinstance(workers, int) else workers,
-        temp=temp,
-        images=looked_at,
-        kept=KeptScores(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", anew=False),
-        report=report,
-    )
+    with WorkerPool(Crew(workers) if isinstance(workers, int) else workers) as pool:
+        result = extract_film(
+            film,
+            settings=settings,
+            pool=pool,
+            temp=temp,
+            images=looked_at,
+            kept=kept,
+            report=report,
+        )
     return Outcome(result, looked_at.images, looked_at.frames, looked_at.sizes, looked_at.subsampling, told)
 
 

@@ -15,6 +15,14 @@ from frame_extractor.errors import NotAFilm
 from frame_extractor.kept import KeptScores
 from frame_extractor.pipeline import FilmProgress, Images, Picture
 from frame_extractor.plan import Pick
+from frame_extractor.pool import WorkerPool
+
+
+class _IdlePool(WorkerPool):
+    """Has none."""
+
+    def warm_up(self) -> None:
+        pass
 
 
 @dataclass
@@ -41,12 +49,16 @@ class FakeEngine:
             source_frames=int(self.duration_s * 24),
         )
 
+    def worker_pool(self, crew: Crew) -> WorkerPool:
+        """Real workers would take a second to start, for nothing."""
+        return _IdlePool(crew)
+
     def extract_film(
         self,
         film: Path,
         *,
         settings: ExtractionSettings,
-        crew: Crew,  # noqa: ARG002 - as the pipeline is called
+        pool: WorkerPool,  # noqa: ARG002 - as the pipeline is called
         temp: Path,
         images: Images,
         kept: KeptScores,

@@ -61,7 +61,7 @@ def test_pause_is_no_part_of_the_rate(tmp_path: Path, monkeypatch: pytest.Monkey
     spec = AttemptSpec(project="onward", job_id="j", attempt=2, films=("a.mkv",), frames_dir="/f", workers=4)
     crew = Crew(4, control=file, attempt=2)
     meter = Meter(spec, crew)
-    meter.expect(20.0, 0, 0)
+    meter.expect(20.0, 480, 0)
     meter.begin("a.mkv", 1, 20.0)
     crew.at_work = 4
     now_s[0] += 10
