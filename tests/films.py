@@ -49,7 +49,7 @@ class FilmPlan:
 
 def write_film(path: Path, plan: FilmPlan) -> Path:
     """The film stands at `path`, in the container of its suffix."""
-    with av.open(str(path), "w", options=_container_options(path)) as container:
+    with av.open(str(path), "w", options=container_options(path)) as container:
         options = {**QUIET.get(plan.codec, {}), **plan.options}
         stream = container.add_stream(plan.codec, rate=plan.fps, options=options)
         assert isinstance(stream, av.VideoStream)
@@ -74,7 +74,8 @@ def _drawn(size: tuple[int, int], fps: int, n_frames: int, cuts: tuple[int, ...]
     return [with_barcode(rgb, index) for index, rgb in enumerate(draw_frames(size, fps, n_frames, cuts))]
 
 
-def _container_options(path: Path) -> dict[str, str]:
+def container_options(path: Path) -> dict[str, str]:
+    """For the muxer."""
     # The muxer would shift a delayed start back to 0.
     return {"avoid_negative_ts": "disabled"} if path.suffix in {".mkv", ".mp4", ".mov"} else {}
 

@@ -82,7 +82,8 @@ def _scan_whole(
     scanner = _Scanner(task, write_frame, clock, starts_like_a_cut=True)
     told_s = 0.0
     n_frames = 0
-    for frame in clock.timed("decode", read_whole(task.film, task.threads)):
+    damaged_ends_s: list[float] = []
+    for frame in clock.timed("decode", read_whole(task.film, task.threads, damaged_ends_s.append)):
         if frame.follows_damage and n_frames:
             scanner.miss(FailedRange(start_s=scanner.last_s, end_s=frame.time_s, reason="damaged packets"))
         yield from scanner.add(frame.index, frame)
@@ -91,7 +92,11 @@ def _scan_whole(
             yield Advanced(frame.time_s - told_s)
             told_s = frame.time_s
     yield from scanner.finish(ends_like_a_cut=True)
-    end_s = scanner.last_s + (1 / task.film.fps if task.film.fps else 0.0)
+    frame_s = 1 / task.film.fps if task.film.fps else 0.0
+    end_s = scanner.last_s + frame_s
+    for last_s in damaged_ends_s:
+        scanner.miss(FailedRange(start_s=end_s, end_s=last_s + frame_s, reason="damaged packets"))
+        end_s = last_s + frame_s
     yield scanner.part(end_s, n_frames, {0: LAST_READER})
 
 

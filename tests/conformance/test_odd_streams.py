@@ -15,7 +15,7 @@ from frame_extractor.errors import ReadFailed
 from frame_extractor.film import open_film
 from frame_extractor.readers import Frame
 from frame_extractor.readers.decord import DecordReader
-from tests.conformance.test_readers import frames_of
+from tests.conformance.pairs import frames_of
 from tests.films import FilmPlan, read_barcode, write_film
 
 # One thread: with more, x264 gives other bytes on a busy machine, and damage would strike elsewhere.

@@ -30,7 +30,8 @@ What holds for all of them:
   one its lines.
 - Of several picture streams, the one with the most pixels a second is the film; cover art never is.
 - What is lost or cannot be decoded is missing, and listed in `failed_ranges`; above `max_failed_fraction` the film
-  fails.
+  fails. A damaged picture takes with it all that follow up to the next key frame: they refer to it
+  ([what is noticed](decisions/0021-hidden-damage-is-heard.md)).
 
 """
 COLUMNS = ("film", "exit", "images", "shots", "frames", "size", "codec", "read by", "what is said")

@@ -16,6 +16,7 @@ from frame_extractor.demux import NOT_SHOWN, Chunk
 from frame_extractor.errors import ReadFailed
 from frame_extractor.film import Film
 from frame_extractor.readers import TIME_TOLERANCE_S, Frame
+from frame_extractor.readers.damage import overheard
 
 decord.logging.set_level(decord.logging.QUIET)
 
@@ -24,13 +25,23 @@ NO_RECOVERY = 0.0001
 
 
 class DecordReader:
-    """Reads a chunk with decord, and checks that as many frames came out as went in, with the same times."""
+    """Reads a chunk with decord, and checks that as many frames came out as went in, with the same times, all whole."""
 
     name: ClassVar[str] = "decord"
 
     def read(self, film: Film, chunk: Chunk) -> Iterator[Frame]:
         if chunk.too_long_for_decord:
             raise ReadFailed(self.name, "the chunk is too long to be decoded ahead")
+        with overheard() as has_made_up:
+            decord.logging.set_level(decord.logging.INFO)
+            try:
+                yield from self._frames(film, chunk)
+            finally:
+                decord.logging.set_level(decord.logging.QUIET)
+            if has_made_up():
+                raise ReadFailed(self.name, "damaged pictures, parts of which its decoder made up")
+
+    def _frames(self, film: Film, chunk: Chunk) -> Iterator[Frame]:
         expected = len(chunk.frame_indices)
         try:
             video = decord.VideoReader(io.BytesIO(chunk.matroska), num_threads=1, fault_tol=NO_RECOVERY)

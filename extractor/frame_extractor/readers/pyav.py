@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 
 from frame_extractor.demux import NOT_SHOWN, Chunk
 from frame_extractor.errors import ReadFailed
 from frame_extractor.film import UNTAGGED, Film, Rgb, open_container
 from frame_extractor.gops import packets_of
 from frame_extractor.readers import TIME_TOLERANCE_S, Frame
+from frame_extractor.readers.damage import decode_listening
 
 
 class PyavReader:
-    """Reads a chunk with PyAV. Gives what it can: a frame that does not decode is missing, never replaced."""
+    """Reads a chunk with PyAV. Gives what it can: a frame that does not decode whole is missing, never replaced."""
 
     name: ClassVar[str] = "pyav"
 
@@ -30,7 +33,7 @@ class PyavReader:
         except av.error.FFmpegError as failure:
             raise ReadFailed(self.name, str(failure)) from None
         with container:
-            for frame, _ in _decoded(container, container.streams.video[0]):
+            for frame in _whole_pictures(container, container.streams.video[0]):
                 if frame.pts is None:
                     continue
                 nth = int(np.abs(expected - frame.time).argmin())
@@ -41,10 +44,34 @@ class PyavReader:
                     yield Frame(chunk.frame_indices[nth], chunk.times_s[nth], _upright_rgb(film, frame))
 
 
-def read_whole(film: Film, threads: int = 1) -> Iterator[Frame]:
+def _whole_pictures(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """A chunk's pictures in presentation order, without those that damage has touched.
+
+    A packet that does not decode whole spoils all that are decoded after it up to the next key frame, and what leads
+    that one: any of them may refer to it.
+    """
+    stream.codec_context.thread_count = 1
+    spoiled: set[int | None] = set()
+    is_spoiled = was_spoiled = False
+    key_pts = 0
+    for packet in packets_of(container, stream):
+        if packet.is_keyframe:
+            was_spoiled, is_spoiled = is_spoiled, False
+            key_pts = packet.pts or 0
+        frames, is_whole = decode_listening(packet)
+        is_spoiled |= not is_whole
+        if is_spoiled or (was_spoiled and packet.pts is not None and packet.pts < key_pts):
+            spoiled.add(packet.pts)
+        yield from (frame for frame in frames if frame.pts not in spoiled and not frame.is_corrupt)
+
+
+def read_whole(
+    film: Film, threads: int = 1, on_damaged_end: Callable[[float], None] = lambda _: None
+) -> Iterator[Frame]:
     """Every frame of a film that cannot be cut into chunks, in order, numbered as they are shown.
 
-    Slow, and exact for whatever FFmpeg decodes from the beginning.
+    Slow, and exact for whatever FFmpeg decodes from the beginning. When the film ends in damage, `on_damaged_end` is
+    told the time of the last picture that is lost.
     """
     with open_container(film.path) as container:
         stream = container.streams[film.stream_index]
@@ -52,9 +79,55 @@ def read_whole(film: Film, threads: int = 1) -> Iterator[Frame]:
         stream.codec_context.thread_count = threads
         stream.thread_type = "AUTO"
         clock = _FilmClock(film)
-        decoded = _decoded(container, stream, None if film.has_times else clock)
-        for index, (frame, follows_damage) in enumerate(decoded):
-            yield Frame(index, clock.time_s(frame), _upright_rgb(film, frame), follows_damage)
+        damage = _Damage()
+        for index, (frame, stream_s, follows_damage) in enumerate(_sound_pictures(container, stream, clock, damage)):
+            yield Frame(index, clock.film_s(stream_s), _upright_rgb(film, frame), follows_damage)
+        if damage.is_running:
+            on_damaged_end(clock.film_s(damage.last_s))
+
+
+@dataclass
+class _Damage:
+    """Where the reading of a whole film stands between a damaged picture and the next key frame."""
+
+    is_running: bool = False
+    last_s: float | None = None
+    """Stream time of the last picture left out."""
+
+
+def _sound_pictures(
+    container: av.container.InputContainer, stream: av.VideoStream, clock: _FilmClock, damage: _Damage
+) -> Iterator[tuple[av.VideoFrame, float | None, bool]]:
+    """Pictures in presentation order, their stream times, and whether others before them are left out.
+
+    What comes between a damaged picture and the next key frame may refer to it, and is left out; so are the B-frames
+    just before it, which may have been decoded after it.
+    """
+    follows_damage = False
+    held: list[tuple[av.VideoFrame, float | None, bool]] = []
+    for packet in packets_of(container, stream):
+        clock.add_slot(packet)
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            clock.drop_slot(packet)
+            damage.is_running = follows_damage = True
+            held.clear()
+            continue
+        for frame in frames:
+            stream_s = clock.stream_s(frame)
+            damage.is_running = frame.is_corrupt or (damage.is_running and not frame.key_frame)
+            if damage.is_running:
+                damage.last_s = stream_s
+                follows_damage = True
+                held.clear()
+                continue
+            held.append((frame, stream_s, follows_damage))
+            follows_damage = False
+            if frame.pict_type != PictureType.B:
+                yield from held
+                held.clear()
+    yield from held
 
 
 class _FilmClock:
@@ -66,16 +139,28 @@ class _FilmClock:
 
     def __init__(self, film: Film) -> None:
         self._frame_s = 1 / film.fps if film.fps else 0.04
+        self._has_slots = not film.has_times
         self._slots_s: deque[float] = deque()
         self._offset: float | None = None
         self._last_s = -self._frame_s
 
     def add_slot(self, packet: av.Packet[av.VideoStream]) -> None:
-        if packet.dts is not None:
+        if self._has_slots and packet.size and packet.dts is not None:
             self._slots_s.append(float(packet.dts * packet.time_base))
 
-    def time_s(self, frame: av.VideoFrame) -> float:
-        stream_s = self._slots_s.popleft() if self._slots_s else _own_time_s(frame)
+    def drop_slot(self, packet: av.Packet[av.VideoStream]) -> None:
+        """Nothing will be shown for this packet, the last one added."""
+        if self._slots_s and packet.size and packet.dts is not None:
+            self._slots_s.pop()
+
+    def stream_s(self, frame: av.VideoFrame) -> float | None:
+        """When the stream shows the next frame; None when it does not say. To be asked once for every frame."""
+        if self._slots_s:
+            return self._slots_s.popleft()
+        return None if frame.pts is None else float(frame.time)
+
+    def film_s(self, stream_s: float | None) -> float:
+        """The same on the film's clock, which goes on evenly where the stream says nothing or jumps back."""
         if stream_s is None:
             self._last_s += self._frame_s
             return self._last_s
@@ -83,31 +168,6 @@ class _FilmClock:
             self._offset = stream_s - (self._last_s + self._frame_s)
         self._last_s = stream_s - self._offset
         return self._last_s
-
-
-def _own_time_s(frame: av.VideoFrame) -> float | None:
-    return None if frame.pts is None else float(frame.time)
-
-
-def _decoded(
-    container: av.container.InputContainer, stream: av.VideoStream, clock: _FilmClock | None = None
-) -> Iterator[tuple[av.VideoFrame, bool]]:
-    """What decodes, in presentation order, and whether packets before it did not; those are passed over."""
-    follows_damage = False
-    for packet in packets_of(container, stream):
-        if clock is not None and packet.size:
-            clock.add_slot(packet)
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError:
-            follows_damage = True
-            continue
-        for frame in frames:
-            if frame.is_corrupt:
-                follows_damage = True
-                continue
-            yield frame, follows_damage
-            follows_damage = False
 
 
 def _upright_rgb(film: Film, frame: av.VideoFrame) -> Rgb:
