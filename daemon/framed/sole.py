@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TextIO
+from pathlib import Path
+from typing import Final, TextIO
 
 import msgspec
 
+from frame_extractor.contract import ProcessIdentity
 from framed.errors import AlreadyRunning, PlaceNotUsable
 from framed.places import Places
+
+_INTRODUCTION_S: Final = 1.0
+"""How long a daemon that has just taken the lock is given to write its record into it."""
 
 
 class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +31,10 @@ class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     ended: datetime | None = None
     """None while it runs, and for ever when it was killed."""
+
+    @property
+    def process(self) -> ProcessIdentity:
+        return ProcessIdentity(pid=self.pid, started_at_ticks=self.started_at_ticks, boot_id=self.boot_id)
 
 
 @contextlib.contextmanager
@@ -40,8 +50,7 @@ def sole_daemon(places: Places) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            record = _record(file.read())
-            raise AlreadyRunning(record.pid if record else None, places.root) from None
+            raise AlreadyRunning(_pid_of_holder(places.lock_file), places.root) from None
         me = identify(os.getpid())
         assert me is not None
         record = LockRecord(
@@ -57,6 +66,20 @@ def sole_daemon(places: Places) -> Iterator[None]:
         finally:
             with contextlib.suppress(OSError):
                 _write(file, msgspec.structs.replace(record, ended=datetime.now(UTC)))
+
+
+def _pid_of_holder(lock_file: Path) -> int | None:
+    """The pid of the daemon that holds the lock; it may have taken it this instant, and write its name in a moment."""
+    from framed.liveness import is_alive  # noqa: PLC0415 -- as above
+
+    until_s = time.monotonic() + _INTRODUCTION_S
+    while time.monotonic() < until_s:
+        record = _record(lock_file.read_text(encoding="utf-8"))
+        # One that was killed has left its record behind, and is not the holder.
+        if record is not None and is_alive(record.process):
+            return record.pid
+        time.sleep(0.02)
+    return None
 
 
 def last_daemon_words(places: Places) -> str:
