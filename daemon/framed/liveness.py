@@ -72,16 +72,34 @@ async def until_gone(process: ProcessIdentity) -> None:
         os.close(pinned)
 
 
+def send(process: ProcessIdentity, signum: signal.Signals) -> bool:
+    """The signal to this very process. False when it was gone."""
+    # The descriptor pins the process before it is looked at, so the signal goes to what was looked at or to nobody.
+    try:
+        pinned = os.pidfd_open(process.pid)
+    except OSError:
+        return False
+    try:
+        if not is_alive(process):
+            return False
+        signal.pidfd_send_signal(pinned, signum)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(pinned)
+    return True
+
+
 def terminate(process: ProcessIdentity) -> bool:
     """SIGTERM to this very process; it ends its own workers. False when it was gone."""
-    return _send(process, signal.SIGTERM)
+    return send(process, signal.SIGTERM)
 
 
 def kill_tree(process: ProcessIdentity) -> None:
     """SIGKILL to this very process and to everything in the session it leads. Nothing when it is gone."""
     members = [process, *_session_of(process)] if is_alive(process) else []
     for member in members:
-        _send(member, signal.SIGKILL)
+        send(member, signal.SIGKILL)
 
 
 def is_locked(path: Path) -> bool:
@@ -97,23 +115,6 @@ def is_locked(path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-def _send(process: ProcessIdentity, signum: signal.Signals) -> bool:
-    # The descriptor pins the process before it is looked at, so the signal goes to what was looked at or to nobody.
-    try:
-        pinned = os.pidfd_open(process.pid)
-    except OSError:
-        return False
-    try:
-        if not is_alive(process):
-            return False
-        signal.pidfd_send_signal(pinned, signum)
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(pinned)
-    return True
 
 
 def _session_of(leader: ProcessIdentity) -> list[ProcessIdentity]:

@@ -12,8 +12,10 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -24,7 +26,7 @@ from libtmux.common import tmux_cmd
 from frame_extractor.contract import ProcessIdentity
 from framed.engines import EngineRefused, EngineUnresponsive
 from framed.errors import TmuxMissing
-from framed.liveness import identify
+from framed.liveness import identify, send
 from framed.policy.ending import SessionView
 from framed.threads import in_own_thread
 
@@ -33,6 +35,7 @@ T = TypeVar("T")
 SESSION_PREFIX: Final = "frame_extraction_"
 _LONGEST_PLAIN_NAME: Final = 100
 _DEADLINE_S: Final = 5.0
+_REOPENING_S: Final = 1.0
 _AT_ONCE: Final = 2
 
 _CONFIG: Final = """\
@@ -89,8 +92,12 @@ class TmuxEngine:
         """`frame_extraction_{project}`; what tmux could misread is replaced, and told apart by a short hash."""
         return SESSION_PREFIX + slug(project)
 
-    async def prepare(self) -> ProcessIdentity | None:
-        return await self._in_thread(self._start_server)
+    async def prepare(self, hosts: Collection[ProcessIdentity] = ()) -> ProcessIdentity | None:
+        def prepare() -> ProcessIdentity | None:
+            self._reopen_socket(hosts)
+            return self._start_server()
+
+        return await self._in_thread(prepare)
 
     async def launch(self, session: str, argv: Sequence[str]) -> None:
         await self._in_thread(lambda: self._launch(session, [_word(argument) for argument in argv]))
@@ -110,6 +117,14 @@ class TmuxEngine:
 
     async def close(self, session: str) -> None:
         await self._in_thread(lambda: self._ask("kill-session", "-t", _target(session)))
+
+    def _reopen_socket(self, hosts: Collection[ProcessIdentity]) -> None:
+        """Whoever removed the socket has not parted us from the server: tmux makes it anew when sent SIGUSR1."""
+        if self._socket.exists() or not any(send(host, signal.SIGUSR1) for host in hosts):
+            return
+        until_s = time.monotonic() + _REOPENING_S
+        while not self._socket.exists() and time.monotonic() < until_s:
+            time.sleep(0.02)
 
     def _start_server(self) -> ProcessIdentity | None:
         self._config.write_text(_CONFIG, encoding="utf-8")
