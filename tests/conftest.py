@@ -1,14 +1,16 @@
-"""What every test stands on: nothing of the user's framed is seen or touched, and where the real films are."""
+"""What every test stands on: nothing of the user's framed is seen or touched, roots, and where the real films are."""
 
 from __future__ import annotations
 
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.fakes.root import Root, roots
 
 _FILMS_DIR = Path(__file__).resolve().parents[2] / "shared" / "films"
 
@@ -55,3 +57,14 @@ def films_dir() -> Path:
     if not _FILMS_DIR.is_dir():
         pytest.skip(f"no real films: {_FILMS_DIR} is not there")
     return _FILMS_DIR
+
+
+@pytest.fixture
+def new_root(tmp_path: Path) -> Iterator[Callable[..., Root]]:
+    """Makes roots; see `Root`. Nothing of them runs on after the test."""
+    yield from roots(tmp_path)
+
+
+@pytest.fixture
+def root(new_root: Callable[..., Root]) -> Root:
+    return new_root()

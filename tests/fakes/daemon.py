@@ -1,20 +1,25 @@
-"""`framed start --root ROOT` with the fake extractor: `python daemon.py ROOT [--recover]`. The rest is the real one."""
+"""`framed start --root ROOT` with the fake extractor: `python daemon.py ROOT [--recover]`. All else is real, but for the
+wall clock, which a test may put forward or back by writing the seconds into `ROOT/wall-clock-ahead-s`.
+"""
 
 from __future__ import annotations
 
 import sys
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
+from framed import clock
 from framed.app import run
 from framed.config import load_settings
 from framed.errors import FramedError
 from framed.places import load_places
 
 
-def main() -> int:
-    places = load_places(Path(sys.argv[1]).resolve())
+def main(root: str, *options: str) -> int:
+    places = load_places(Path(root).resolve())
+    clock.datetime = WallClock(places.root / "wall-clock-ahead-s")  # type: ignore[assignment,attr-defined]
     extractor = (sys.executable, str(Path(__file__).with_name("extractor.py")))
-    tell = print if "--recover" in sys.argv else None
+    tell = print if "--recover" in options else None
     try:
         run(places, load_settings(places), extractor=extractor, tell_recovered=tell)
     except FramedError as failed:
@@ -23,5 +28,16 @@ def main() -> int:
     return 0
 
 
+class WallClock:
+    """In the place of `datetime` where framed reads the clocks."""
+
+    def __init__(self, ahead_s: Path) -> None:
+        self._ahead_s = ahead_s
+
+    def now(self, tz: tzinfo) -> datetime:
+        ahead_s = float(self._ahead_s.read_text(encoding="ascii")) if self._ahead_s.exists() else 0.0
+        return datetime.now(tz) + timedelta(seconds=ahead_s)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

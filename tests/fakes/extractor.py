@@ -8,7 +8,7 @@ Started as `python extractor.py SPEC.json`. What it does with a film stands in t
     climb           say that of 1000 s of film as many hundreds are done as this is the attempt's number
     wait FILE       work until FILE exists
     stubborn        ignore SIGTERM and SIGHUP
-    child           keep a child process that ignores SIGTERM, in the same session
+    child           keep a child process, and one of its own, in the same session; both ignore SIGTERM
     silent          write no started record, and wait for ever
 
 A film of no such words is "extracted": one empty image, and its entry in the results.
@@ -120,8 +120,7 @@ def _extract(spec: AttemptSpec, number: int, film: str, commands: list[str]) -> 
             case "climb":
                 _progress(spec, number, film, spec.attempt / 10, seconds=1000.0)
             case "child":
-                program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
-                subprocess.Popen([sys.executable, "-c", program])
+                subprocess.Popen(["sh", "-c", "trap '' TERM HUP; sleep 600; exit"])
             case "exit":
                 code = ExitCode(int(next(words)))
                 if spec.attempt <= int(next(words, "1000000")):

@@ -81,7 +81,7 @@ class Root:
     ) -> subprocess.Popen[bytes]:
         """A daemon that answers; with the real extractor when asked."""
         daemon = self.launch(*options, real=real, environment=environment)
-        until(lambda: daemon.poll() is not None or self._answers(), "the daemon answers")
+        until(lambda: daemon.poll() is not None or self.answers(), "the daemon answers")
         assert daemon.poll() is None, f"the daemon ended with {daemon.returncode}"
         return daemon
 
@@ -165,6 +165,13 @@ class Root:
 
         return until(begun, f"attempt {attempt} of {project} has begun")
 
+    def forge(self, project: str, **changes: object) -> None:
+        """The record of the project's first attempt names another process."""
+        path = self.layout(project).started(1)
+        record = msgspec.json.decode(path.read_bytes(), type=StartedRecord)
+        forged = msgspec.structs.replace(record, process=msgspec.structs.replace(record.process, **changes))
+        path.write_bytes(msgspec.json.encode(forged))
+
     def tmux(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One command to the root's own tmux server."""
         command = ["tmux", f"-S{self.places.tmux_socket}", *arguments]
@@ -184,7 +191,7 @@ class Root:
             kill_tree(process)
             until(functools.partial(_is_gone, process), "the extractor is gone")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         try:
             connect(self.places).close()
         except FramedError:

@@ -13,8 +13,6 @@ import pytest
 from framed.control.messages import ProjectState, Submitted
 from framed.ctl.client import CallFailed
 from framed.errors import Exit
-from framed.liveness import is_alive
-from tests.fakes.processes import session_members
 from tests.fakes.root import QUICK, Root, stop, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
@@ -32,20 +30,6 @@ def test_film_dropped_in_is_picked_up_and_completes(root: Root) -> None:
     assert (status.attempt, status.max_attempts, status.frames, status.progress) == (1, 4, 1, 1.0)
     assert "onward: COMPLETE, 1 frame" in root.places.completion_log.read_text(encoding="utf-8")
     until(lambda: not root.sessions(), "the session is gone")
-
-
-def test_killed_extractor_is_tried_again_and_completes(root: Root) -> None:
-    """`kill -9` counts as a failed attempt, and the next one runs in the same session."""
-    gate = root.places.root / "gate"
-    root.start()
-    root.film("onward", f"wait {gate}")
-    first = root.extractor("onward")
-    os.kill(first.pid, signal.SIGKILL)
-    root.extractor("onward", attempt=2)
-    running = root.wait_for("onward", RUNNING)
-    assert (running.attempt, running.session) == (2, "frame_extraction_onward")
-    gate.touch()
-    assert root.wait_for("onward", COMPLETE).attempt == 2
 
 
 def test_nothing_stays_of_a_killed_last_attempt(root: Root) -> None:
@@ -112,19 +96,6 @@ def test_bad_film_fails_at_once(root: Root) -> None:
     assert (status.attempt, status.reason) == (1, "exit 65 (told to end with 65)")
     assert root.sessions() == {"frame_extraction_onward"}
     assert len(root.attempts("onward")) == 1
-
-
-def test_film_that_always_fails_is_given_up_and_others_go_on(root: Root) -> None:
-    """`retry: 2` means three attempts."""
-    (root.places.projects).mkdir(parents=True)
-    root.places.project_file("bad").write_text("frame_extraction: {retry: 2}\n", encoding="utf-8")
-    root.start()
-    root.film("bad", "crash")
-    root.film("good", "run 0.2")
-    status = root.wait_for("bad", FAILED)
-    assert (status.attempt, status.max_attempts, status.reason) == (3, 3, "exit 137 (killed)")
-    assert len(root.attempts("bad")) == 3
-    assert root.wait_for("good", COMPLETE).attempt == 1
 
 
 def test_attempts_that_get_further_are_not_counted(root: Root) -> None:
@@ -263,20 +234,6 @@ def test_results_of_another_store_are_believed(root: Root) -> None:
     assert (status.job_id, status.frames) == (None, 1)
 
 
-def test_cancelled_extractor_is_gone_with_all_its_children(root: Root) -> None:
-    """Even one that ignores SIGTERM, with a child that does too; its session goes as well."""
-    root.start()
-    root.film("onward", "stubborn child wait /nowhere")
-    process = root.extractor("onward")
-    root.wait_for("onward", RUNNING)
-    children = until(lambda: session_members(process.pid), "the child runs")
-    (outcome,) = root.cancel("onward").outcomes
-    assert outcome.cancelled
-    assert root.wait_for("onward", CANCELLED).reason == "on request"
-    until(lambda: not is_alive(process) and not session_members(process.pid), f"{process} and {children} are gone")
-    until(lambda: not root.sessions(), "the session is gone")
-
-
 def test_queued_film_that_is_cancelled_never_starts(new_root: Callable[..., Root]) -> None:
     """It says what it waits for, and then that it is cancelled."""
     root = new_root(QUICK.replace("slots: 4, max_active: 4", "slots: 1, max_active: 1"))
@@ -307,16 +264,6 @@ def test_waiting_film_is_cancelled_though_its_disk_is_away(new_root: Callable[..
     assert root.wait_for("onward", CANCELLED).job_id == job_id
 
 
-def test_session_closed_by_hand_means_cancelled(root: Root) -> None:
-    """The user stopped it: no retry."""
-    root.start()
-    root.film("onward", "run 60")
-    root.extractor("onward")
-    root.tmux("kill-session", "-t", "=frame_extraction_onward:")
-    assert root.wait_for("onward", CANCELLED).reason == "its tmux session was closed"
-    assert len(root.attempts("onward")) == 1
-
-
 def test_session_that_its_user_has_split_is_still_the_films(root: Root) -> None:
     """The retry runs in the film's own pane, and the user's stays as it is."""
     gate = root.places.root / "gate"
@@ -333,18 +280,6 @@ def test_session_that_its_user_has_split_is_still_the_films(root: Root) -> None:
     assert "0 sleep 600" in panes
     gate.touch()
     assert root.wait_for("onward", COMPLETE).attempt == 2
-
-
-def test_lost_tmux_server_costs_no_attempt(root: Root) -> None:
-    """The film is started again on a new server."""
-    gate = root.places.root / "gate"
-    root.start()
-    root.film("onward", f"wait {gate}")
-    root.extractor("onward")
-    root.tmux("kill-server")
-    root.extractor("onward", attempt=2)
-    gate.touch()
-    assert root.wait_for("onward", COMPLETE).attempt == 1
 
 
 def test_empty_raw_videos_freezes_and_deletes_nothing(root: Root) -> None:
@@ -411,42 +346,6 @@ def test_half_downloaded_film_is_not_a_film(root: Root) -> None:
     root.wait_for("onward", COMPLETE)
 
 
-HOSTILE = [
-    "a.b",
-    "a_b",
-    "x#(touch pwned)",
-    "#{pid}",
-    "$x",
-    "-x",
-    "é 你",
-    "a;b;",
-    "n" * 200,
-    "new\nline",
-    "\t\t",
-    "q\"'`",
-]
-
-
-def test_any_project_name_is_safe(root: Root) -> None:
-    """Each has a session and an output of its own, and nothing is executed."""
-    gate = root.places.root / "gate"
-    root.places.settings_file.write_text(QUICK.replace("slots: 4, max_active: 4", "slots: 12, max_active: 12"))
-    for name in HOSTILE:
-        root.film(name, f"wait {gate}")
-    root.start()
-    for name in HOSTILE:
-        root.extractor(name)
-    sessions = root.sessions()
-    assert len(sessions) == len(HOSTILE)
-    assert "frame_extraction_a_b" in sessions
-    gate.touch()
-    for name in HOSTILE:
-        root.wait_for(name, COMPLETE)
-        assert root.layout(name).results.is_file()
-    assert not list(root.places.root.rglob("pwned"))
-    assert not Path("pwned").exists()
-
-
 def test_wrong_settings_file_costs_only_its_own_project(root: Root) -> None:
     """Its NOTE says file and line, also when it is over and done with; mended, its films are extracted."""
     root.film("done")
@@ -493,16 +392,6 @@ def test_folder_whose_name_is_no_text_is_told_and_costs_no_notification(new_root
     assert root.log_of(0).count("is not UTF-8") == 1
     root.film("orion")
     until(lambda: root.status("orion"), "the next film is seen", 20)
-
-
-def test_names_that_lead_elsewhere_are_no_projects(root: Root) -> None:
-    """Nothing outside raw_videos can be named."""
-    root.film("onward")
-    root.start()
-    for name in ("../up", "..", ".", "", "a/b", "onward\0x", ".hidden"):
-        with pytest.raises(CallFailed) as failed:
-            root.submit(name)
-        assert failed.value.exit_code is Exit.NO_PROJECT
 
 
 def test_extractors_inherit_no_secrets(root: Root) -> None:

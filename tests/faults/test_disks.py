@@ -1,0 +1,162 @@
+"""State that is damaged, and disks that are full: nothing is overwritten, nothing is lost, and what can go on does."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from framed.control.messages import ProjectState
+from framed.ctl.client import CallFailed
+from framed.errors import Exit
+from tests.fakes.held_film import drop, hold
+from tests.fakes.root import QUICK, Root, stop, until
+
+COMPLETE, RUNNING, QUEUED = ProjectState.COMPLETE, ProjectState.RUNNING, ProjectState.QUEUED
+
+
+def truncated(whole: bytes) -> bytes:
+    return whole[: len(whole) // 2]
+
+
+def random_bytes(whole: bytes) -> bytes:
+    return random.Random(0).randbytes(len(whole))
+
+
+def zeros(whole: bytes) -> bytes:
+    return bytes(len(whole))
+
+
+def nothing(_whole: bytes) -> bytes:
+    return b""
+
+
+@pytest.mark.parametrize("damage", [truncated, random_bytes, zeros, nothing])
+def test_damaged_store_is_set_aside_and_named(root: Root, damage: Callable[[bytes], bytes]) -> None:
+    """It is never overwritten, and the daemon does not start as if nothing had been, the second time neither."""
+    daemon = root.start()
+    root.film("onward")
+    root.wait_for("onward", COMPLETE)
+    stop(daemon)
+    content = damage(root.places.store.read_bytes())
+    root.places.store.write_bytes(content)
+    aside = root.places.store.with_name("framed.db.damaged-1")
+    for number in (1, 2):
+        assert root.launch().wait(30) == Exit.FAILED
+        assert f"it is kept as {aside}" in root.log_of(number)
+        assert "framed start --recover" in root.log_of(number)
+        assert "Traceback" not in root.log_of(number)
+    assert aside.read_bytes() == content
+    assert not root.places.control_socket.exists()
+
+
+class SmallDisk:
+    """A file system of its own, of two megabytes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._ballast = folder / "ballast"
+
+    def fill(self) -> None:
+        """Not one byte is left."""
+        with contextlib.suppress(OSError), self._ballast.open("ab", buffering=0) as file:
+            while True:
+                file.write(bytes(512))
+
+    def clear(self) -> None:
+        self._ballast.unlink()
+
+
+@pytest.fixture
+def small_state(root: Root) -> Iterator[SmallDisk]:
+    """The root's state lies on it; the test is skipped for users who may not mount one."""
+    state = root.places.state
+    state.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(state)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("this user may not mount a file system to fill; tests/unit/test_ledger.py fakes the full disk")
+    try:
+        yield SmallDisk(state)
+    finally:
+        root.end()
+        subprocess.run(["umount", str(state)], check=True)
+
+
+def test_full_state_disk_refuses_submits_and_heals_by_itself(root: Root, small_state: SmallDisk) -> None:
+    """The film that runs ends in order meanwhile; no submit that was answered is lost, and none that was refused is
+    half there.
+    """
+    gate = root.places.root / "gate"
+    root.places.settings_file.write_text(
+        QUICK.replace("slots: 4, max_active: 4", "slots: 1, max_active: 1").replace(
+            "watch: {", "watch: {auto_submit: false, "
+        )
+    )
+    daemon = root.start()
+    root.film("onward", f"wait {gate}")
+    root.submit("onward")
+    process = root.extractor("onward")
+    root.wait_for("onward", RUNNING)
+    projects = [f"film{number}" for number in range(20)]
+    for project in projects:
+        root.film(project)
+    small_state.fill()
+    answered: list[str] = []
+    # The journal may have a little room within itself.
+    with pytest.raises(CallFailed, match="cannot be written: database or disk is full") as refused:
+        submit_until_refused(root, projects, answered)
+    assert refused.value.exit_code is Exit.REFUSED
+    assert "nothing was changed, try again" in str(refused.value)
+    last = projects[len(answered)]
+    assert (root.wait_for(last, ProjectState.NEW)).job_id is None
+    assert any("cannot be written" in notice for notice in root.notices())
+    gate.touch()
+    until(lambda: root.layout("onward").exit(1).exists(), f"the extractor {process} has ended in order")
+    small_state.clear()
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+    root.submit(last)
+    for project in (*answered, last):
+        root.wait_for(project, COMPLETE)
+    assert root.notices() == ()
+    stop(daemon, signal.SIGKILL)
+    root.start()
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+
+
+def submit_until_refused(root: Root, projects: list[str], answered: list[str]) -> None:
+    """`answered` are those that were not."""
+    for project in projects:
+        root.submit(project)
+        answered.append(project)
+
+
+def log_to_be(root: Root, project: str) -> Path:
+    """Where the extractor of a job that waits will write."""
+    with sqlite3.connect(root.places.store) as db:
+        [(path,)] = db.execute("SELECT document ->> 'log_path' FROM jobs WHERE project = ?", (project,)).fetchall()
+    db.close()
+    return Path(path)
+
+
+def test_log_on_a_full_disk_or_deleted_costs_no_film(new_root: Callable[..., Root], film: Path) -> None:
+    """One film's log is deleted while it is written, the other's every line meets a full disk."""
+    root = new_root(QUICK.replace("slots: 4, max_active: 4", "slots: 1, max_active: 1"))
+    root.start(real=True)
+    drop(root, "luca", film)
+    [held] = hold(root, "luca")
+    drop(root, "onward", film)
+    root.wait_for("onward", QUEUED)
+    log_to_be(root, "onward").symlink_to("/dev/full")
+    log = root.wait_for("luca", RUNNING).log
+    assert log is not None
+    Path(log).unlink()
+    held.go_on()
+    for project in ("luca", "onward"):
+        done = root.wait_for(project, COMPLETE)
+        assert (done.attempt, len(root.attempts(project))) == (1, 1)
+        assert done.frames > 0

@@ -1,0 +1,38 @@
+"""A whole archive is dropped in at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import psutil
+
+from framed.control.messages import ProjectState
+from tests.fakes.root import QUICK, Root, until
+
+N_PROJECTS = 1000
+ONE_AT_A_TIME = QUICK.replace("slots: 4, max_active: 4", "slots: 1, max_active: 1")
+
+
+def test_thousand_queued_projects_cost_little_and_slow_no_status_down(new_root: Callable[..., Root]) -> None:
+    """Bounded memory and descriptors, and status within 0.3 s: the best of ten, for a machine that is busy."""
+    root = new_root(ONE_AT_A_TIME)
+    root.film("a", "wait /nowhere")
+    daemon = psutil.Process(root.start().pid)
+    root.wait_for("a", ProjectState.RUNNING)
+    memory_bytes, n_descriptors = daemon.memory_info().rss, daemon.num_fds()
+    for number in range(N_PROJECTS):
+        root.film(f"film{number}")
+
+    def all_queued() -> bool:
+        return sum(each.state is ProjectState.QUEUED for each in root.reply().projects) == N_PROJECTS
+
+    until(all_queued, "all are queued", deadline_s=60)
+    took_s = []
+    for _ in range(10):
+        began_s = time.monotonic()
+        root.reply()
+        took_s.append(time.monotonic() - began_s)
+    assert min(took_s) < 0.3
+    assert daemon.memory_info().rss - memory_bytes < 100_000_000
+    assert daemon.num_fds() - n_descriptors < 16

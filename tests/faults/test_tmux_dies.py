@@ -1,0 +1,117 @@
+"""tmux is killed, cut off, stopped, or told by hand to close a session: the extractor's own files are the truth."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import time
+from pathlib import Path
+
+from framed.control.messages import ProjectState
+from framed.liveness import is_alive
+from tests.fakes.held_film import drop, hold
+from tests.fakes.root import Root, stop, until
+from tests.fakes.tmux_trap import TmuxTrap
+
+COMPLETE, CANCELLED, RUNNING = ProjectState.COMPLETE, ProjectState.CANCELLED, ProjectState.RUNNING
+
+TMUX_DEADLINE_S = 5.0
+
+
+def server_of(root: Root) -> int:
+    """The pid of the root's tmux server."""
+    return int(root.tmux("display-message", "-p", "#{pid}").stdout)
+
+
+def test_killed_tmux_server_costs_its_film_no_attempt(root: Root, film: Path) -> None:
+    """Noticed, and the film started again on a new server, within 5 s. The best of three: a machine may be busy."""
+    root.start(real=True)
+    drop(root, "onward", film)
+    took_s: list[float] = []
+    while len(took_s) < 3 and min(took_s, default=60.0) > 5:
+        [held] = hold(root, "onward", attempt=len(took_s) + 1)
+        began_s = time.monotonic()
+        os.kill(server_of(root), signal.SIGKILL)
+        root.extractor("onward", attempt=len(took_s) + 2)
+        took_s.append(time.monotonic() - began_s)
+        assert not is_alive(held.process)
+    assert min(took_s) < 5
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+
+
+def test_removed_tmux_socket_ends_no_film_and_starts_none_twice(root: Root, film: Path) -> None:
+    """What runs goes on, also under another daemon; what comes is extracted; and both are seen in tmux again."""
+    daemon = root.start(real=True)
+    drop(root, "luca", film)
+    [held] = hold(root, "luca")
+    server = server_of(root)
+    root.places.tmux_socket.unlink()
+    drop(root, "onward", film)
+    root.wait_for("onward", COMPLETE)
+    assert server_of(root) == server
+    assert root.sessions() == {"frame_extraction_luca"}
+    root.places.tmux_socket.unlink()
+    stop(daemon, signal.SIGKILL)
+    root.start(real=True)
+    drop(root, "orion", film)
+    root.wait_for("orion", COMPLETE)
+    assert server_of(root) == server
+    assert is_alive(held.process)
+    held.go_on()
+    for project in ("luca", "onward", "orion"):
+        assert root.wait_for(project, COMPLETE).attempt == 1
+        assert len(root.attempts(project)) == 1
+
+
+def test_stopped_tmux_holds_up_no_status_and_starts_nothing_twice(root: Root, film: Path, tmp_path: Path) -> None:
+    """It stops just before it is asked for a session: the film that runs goes on, and the other has begun, once, when
+    tmux is back. Status waits for neither; half of its answers at least come within 0.3 s on a busy machine, too.
+    """
+    ask_for_pid = f"tmux -S '{root.places.tmux_socket}' display-message -p '#{{pid}}'"
+    trap = TmuxTrap(tmp_path / "bin", before=f"kill -STOP $({ask_for_pid})")
+    root.start(real=True, environment=trap.environment)
+    drop(root, "luca", film)
+    [held] = hold(root, "luca")
+    server = server_of(root)
+    trap.arm()
+    drop(root, "onward", film)
+    took_s = []
+    try:
+        while "launch not confirmed" not in root.log_of(0):
+            began_s = time.monotonic()
+            luca = root.status("luca")
+            took_s.append(time.monotonic() - began_s)
+            assert luca is not None
+            assert luca.state is RUNNING
+            assert sum(took_s) < 30, "the launch was never given up"
+        assert not trap.is_armed
+        held.go_on()
+        until(lambda: not is_alive(held.process), "the film that ran has ended")
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert statistics.median(took_s) < 0.3
+    assert max(took_s) < TMUX_DEADLINE_S
+    for project in ("luca", "onward"):
+        assert root.wait_for(project, COMPLETE).attempt == 1
+        assert len(root.attempts(project)) == 1
+
+
+def test_session_closed_by_hand_means_cancelled_until_somebody_submits(root: Root, film: Path) -> None:
+    """The user stopped it: no retry, also under the next daemon; `submit` goes on."""
+    daemon = root.start(real=True)
+    drop(root, "onward", film)
+    [held] = hold(root, "onward")
+    root.tmux("kill-session", "-t", "=frame_extraction_onward:")
+    cancelled = root.wait_for("onward", CANCELLED)
+    assert cancelled.reason == "its tmux session was closed"
+    until(lambda: not is_alive(held.process), "the extractor is gone")
+    stop(daemon)
+    root.start(real=True)
+    drop(root, "marker", film)
+    root.wait_for("marker", COMPLETE)
+    assert root.wait_for("onward", CANCELLED).job_id == cancelled.job_id
+    assert len(root.attempts("onward")) == 1
+    [outcome] = root.submit("onward").outcomes
+    until(lambda: (now := root.status("onward")) and now.job_id == outcome.job_id, "the new job")
+    assert root.wait_for("onward", COMPLETE).attempt == 1
