@@ -1,4 +1,4 @@
-"""`framed start --root ROOT` with the fake extractor: `python daemon.py ROOT [--recover]`. All else is real, but for the
+"""`framed start --root ROOT` with the fake extractor: `python daemon.py ROOT [--recover]`. All else is real but the
 wall clock, which a test may put forward or back by writing the seconds into `ROOT/wall-clock-ahead-s`.
 """
 
