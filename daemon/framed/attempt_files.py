@@ -26,7 +26,7 @@ from frame_extractor.contract import (
     Progress,
     StartedRecord,
 )
-from framed.liveness import is_alive
+from framed.liveness import command_line, is_alive
 
 T = TypeVar("T")
 
@@ -67,6 +67,21 @@ def past_attempts(layout: OutputLayout) -> list[PastAttempt]:
             started, ended = _read(layout.started(number), StartedRecord), _read(layout.exit(number), ExitRecord)
             past.append(PastAttempt(spec, started, ended))
     return past
+
+
+def still_running(layout: OutputLayout, job_id: str) -> list[ProcessIdentity]:
+    """Extractors of this job in this folder that live, though it is to be tried again: started late, say, by a tmux
+    that had hung. What a record names and is no extractor at work on that attempt is not among them.
+    """
+    return [
+        past.started.process
+        for past in past_attempts(layout)
+        if past.started is not None
+        and past.started.job_id == job_id
+        and past.exit is None
+        and is_alive(past.started.process)
+        and str(layout.spec(past.spec.attempt)) in command_line(past.started.process)
+    ]
 
 
 def claim_number(layout: OutputLayout) -> int:

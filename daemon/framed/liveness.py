@@ -59,6 +59,13 @@ def is_alive(process: ProcessIdentity) -> bool:
     return process.pid > 0 and identify(process.pid) == process
 
 
+def command_line(process: ProcessIdentity) -> tuple[str, ...]:
+    """The arguments that the process with this pid was started with; empty when it cannot be told."""
+    with contextlib.suppress(OSError):
+        return tuple(os.fsdecode(each) for each in Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0"))
+    return ()
+
+
 async def until_gone(process: ProcessIdentity) -> None:
     """Returns when this very process has ended."""
     try:

@@ -132,6 +132,10 @@ class Supervisor:
         last = job.last_attempt
         number = last.number + 1 if last is not None else 1
         try:
+            for process in await in_own_thread(attempt_files.still_running, layout, job_id):
+                _log.warning("extractor superseded", extra=fields(project=job.project, job_id=job_id, pid=process.pid))
+                await in_own_thread(terminate, process)
+                await _outlive(process)
             number = await in_own_thread(attempt_files.claim_number, layout)
             host = await self._engine.prepare(self._hosts())
         except OSError as failed:
@@ -217,7 +221,7 @@ class Supervisor:
                 if self._is_cancelling(job_id):
                     await self._end(attempt, sight.process)
                 elif sight.exit is not None and sight.process is not None:
-                    await _outlive(attempt, sight.process)
+                    await _outlive(sight.process)
                 await bell.wait(POLL_S)
         finally:
             del self._bells[job_id]
@@ -229,7 +233,7 @@ class Supervisor:
             await self._close(attempt.session)
         else:
             await in_own_thread(terminate, process)
-            await _outlive(attempt, process)
+            await _outlive(process)
 
     def _hosts(self) -> frozenset[ProcessIdentity]:
         """The servers under which attempts run."""
@@ -300,12 +304,12 @@ async def _look(layout: OutputLayout, attempt: Attempt) -> Sight:
     return await in_own_thread(attempt_files.look, layout, attempt.number)
 
 
-async def _outlive(attempt: Attempt, process: ProcessIdentity) -> None:
+async def _outlive(process: ProcessIdentity) -> None:
     """The process, which is about to end, is dead; if need be it is killed after the grace time."""
     with anyio.move_on_after(GRACE_S):
         await until_gone(process)
         return
-    _log.warning("extractor killed", extra=fields(attempt=attempt.number, session=attempt.session, pid=process.pid))
+    _log.warning("extractor killed", extra=fields(pid=process.pid))
     await in_own_thread(kill_tree, process)
 
 

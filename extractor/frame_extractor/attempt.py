@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,6 @@ from frame_extractor.contract import (
     ExitRecord,
     OutputLayout,
     ProcessIdentity,
-    StartedRecord,
 )
 from frame_extractor.durable import write_atomically
 from frame_extractor.failures import OutputBusy, OutputUnusable, Refused
@@ -71,11 +70,6 @@ def identity() -> ProcessIdentity:
         started_at_ticks=int(after_name[19]),
         boot_id=Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
     )
-
-
-def write_started(spec: AttemptSpec) -> None:
-    record = StartedRecord(job_id=spec.job_id, attempt=spec.attempt, process=identity(), started_at=now())
-    write_atomically(spec.layout.started(spec.attempt), msgspec.json.encode(record) + b"\n")
 
 
 def write_exit(spec: AttemptSpec, *, code: ExitCode, reason: str, images: int, wall_s: float) -> None:
@@ -134,11 +128,11 @@ def _holder(descriptor: int) -> str:
 
 
 @contextlib.contextmanager
-def work_folder(spec: AttemptSpec) -> Iterator[Path]:
+def work_folder(spec: AttemptSpec, is_superseded: Callable[[], bool]) -> Iterator[Path]:
     """A folder in `temp/` for this attempt, with one in it for each film; `temp/` is gone at the end when it is empty.
 
     What attempts leave there stays while it is of use to the next one, see `take_over`. Nothing else is touched: by
-    hand, `-o` may be a folder that has its own `temp`.
+    hand, `-o` may be a folder that has its own `temp`. An attempt that is superseded leaves all as it is but its own.
     """
     _clear(spec.layout)
     folder = spec.layout.temp / f"framed-{spec.attempt:04d}"
@@ -146,7 +140,10 @@ def work_folder(spec: AttemptSpec) -> Iterator[Path]:
         folder.mkdir(parents=True)
         yield folder
     finally:
-        _clear(spec.layout)
+        if is_superseded():
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            _clear(spec.layout)
 
 
 def take_over(work_folder: Path, place: Path, names: Collection[str]) -> Path:

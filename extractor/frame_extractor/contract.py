@@ -333,6 +333,8 @@ class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
     settings: ExtractionSettings = ExtractionSettings()
     image_key: str = ""
     """`ExtractionSettings.image_key` of its images."""
+    job_id: str = ""
+    """Of the job that extracted it: a job with `force` does not extract again what it has extracted itself."""
     wall_s: float = 0.0
     stages_s: dict[str, float] = {}
     """Stage name -> seconds, summed over workers."""

@@ -50,6 +50,19 @@ class OutputBusy(Exception):
         return f"{self.folder} is in use by {self.holder}; nothing was changed. Wait for it, or end it first."
 
 
+class Superseded(Exception):
+    """Another attempt has begun in the output folder, which is its own from then on."""
+
+    def __init__(self, folder: Path, by: int) -> None:
+        """`by`: the number of the attempt that has begun."""
+        super().__init__(folder, by)
+        self.folder = folder
+        self.by = by
+
+    def __str__(self) -> str:
+        return f"attempt {self.by} has begun in {self.folder}; this one changes nothing there any more"
+
+
 class FilmChanged(Exception):
     """The file is another than when its extraction began: still being copied, or replaced."""
 
@@ -93,7 +106,7 @@ def failure_of(error: BaseException, film: Path | None = None, output: Path | No
             return Failure(ExitCode.INTERRUPTED, str(error), ends_attempt=True)
         case Interrupted():
             return Failure(ExitCode.TERMINATED, str(error), ends_attempt=True)
-        case OutputBusy():
+        case OutputBusy() | Superseded():
             return Failure(ExitCode.SUPERSEDED, str(error), ends_attempt=True)
         case OutputUnusable():
             return Failure(ExitCode.OUTPUT_NOT_MADE, str(error), ends_attempt=True)

@@ -12,7 +12,7 @@ import io
 import re
 import shutil
 import zipfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -69,9 +69,19 @@ class KeptScores:
     """What is kept of one film, as far as it fits the settings. Raises OSError where it writes."""
 
     def __init__(
-        self, layout: OutputLayout, fingerprint: str, settings: ExtractionSettings, *, job_id: str, anew: bool
+        self,
+        layout: OutputLayout,
+        fingerprint: str,
+        settings: ExtractionSettings,
+        *,
+        job_id: str,
+        anew: bool,
+        before_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """`anew`: only what attempts of this same job have found out counts."""
+        """`anew`: only what attempts of this same job have found out counts. `before_change` is called before anything
+        is written or removed; what it raises keeps that from happening.
+        """
+        self._before_change = before_change
         self.fingerprint = fingerprint
         self._folder = layout.scores / fingerprint / f"{settings.sampling.value}-v{SCORE_VERSION}"
         self._image_key = settings.image_key
@@ -138,6 +148,7 @@ class KeptScores:
     def forget_spans(self) -> None:
         """They are wrong, or of no more use."""
         self._spans.clear()
+        self._before_change()
         for path in self._files():
             if _SPAN_FILE.fullmatch(path.name):
                 path.unlink(missing_ok=True)
@@ -179,6 +190,7 @@ class KeptScores:
         return None
 
     def _write(self, name: str, header: _Header, part: ScanPart) -> None:
+        self._before_change()
         self._folder.mkdir(parents=True, exist_ok=True)
         # Not forced to the disk: what a power cut takes is scanned again, and its checksums tell a torn file.
         write_atomically(self._folder / name, _encoded(header, part), durable=False)

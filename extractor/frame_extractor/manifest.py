@@ -6,6 +6,7 @@ Does not touch an image; that is publish.py's.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -109,8 +110,14 @@ class Output:
                 del self.films[other.fingerprint]
         self.films[film.fingerprint] = film
 
-    def save(self, settings: ExtractionSettings, workers: int) -> list[str]:
-        """Writes the manifest, then the results; both durable. Returns a line for each file it had to set aside."""
+    def save(
+        self, settings: ExtractionSettings, workers: int, *, before_change: Callable[[], None] = lambda: None
+    ) -> list[str]:
+        """Writes the manifest, then the results; both durable. Returns a line for each file it had to set aside.
+
+        `before_change` is called before each of them; what it raises keeps that from happening.
+        """
+        before_change()
         said = [_set_aside(path) for path in self.unusable]
         self.unusable.clear()
         self.earlier_tool_images = 0
@@ -130,6 +137,7 @@ class Output:
             films=tuple(self.films[fingerprint] for fingerprint in self.order if fingerprint in self.films),
         )
         content = msgspec.json.format(msgspec.json.encode(results), indent=_JSON_SPACES) + b"\n"
+        before_change()
         write_atomically(self.layout.results, content)
         return said
 

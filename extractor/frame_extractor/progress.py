@@ -60,13 +60,15 @@ class Meter:
     def images(self) -> int:
         return self._images_found + self._images_before + self._images_in_film
 
-    def expect(self, seconds_total: float, frames_total: int, images_found: int) -> None:
-        """So much film is to be extracted; `images_found` are of films that are complete already."""
+    def expect(self, seconds_total: float, frames_total: int, images_found: int, *, seconds_found: float = 0.0) -> None:
+        """So much film there is; `seconds_found` and `images_found` are of films that are complete already."""
         with self._lock:
             self._seconds_total = seconds_total
+            self._seconds_before = seconds_found
             self._frames_total = frames_total
             self._images_found = images_found
             self._extracting_since = time.monotonic()
+            self._advance()
 
     def begin(self, film: str, number: int, duration_s: float) -> None:
         with self._lock:
@@ -151,7 +153,13 @@ class Heartbeat:
     A full disk does not end the attempt here, but where images are written; `progress.json` grows old meanwhile.
     """
 
-    def __init__(self, meter: Meter, path: Path, show: Callable[[Progress], None]) -> None:
+    def __init__(
+        self, meter: Meter, path: Path, show: Callable[[Progress], None], is_superseded: Callable[[], bool]
+    ) -> None:
+        """`is_superseded`: then the file is another attempt's."""
+        self.is_superseded = False
+        """At the last beat."""
+        self._ask = is_superseded
         self._meter = meter
         self._path = path
         self._show = show
@@ -176,6 +184,9 @@ class Heartbeat:
 
     def _beat(self) -> None:
         progress = self._meter.snapshot()
+        self.is_superseded = self.is_superseded or self._ask()
+        if self.is_superseded:
+            return
         with contextlib.suppress(OSError):
             write_atomically(self._path, msgspec.json.encode(progress) + b"\n", durable=False)
         self._show(progress)

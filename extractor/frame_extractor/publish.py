@@ -113,13 +113,16 @@ class Publisher:
         is_usable: Callable[[JournalHeader], bool],
         listed_is_usable: bool,
         taken_over: Path,
+        before_change: Callable[[], None] = lambda: None,
     ) -> None:
         """`listed`: the film's entries in the manifest. `taken_over`: pictures of killed attempts, by frame.
 
+        `before_change` is called before anything is changed; what it raises keeps that from happening.
         `is_usable` says of a journal's section, and `listed_is_usable` of what is listed, whether those images are as
         they would be made now.
         """
         self._layout = layout
+        self._before_change = before_change
         self._fingerprint = fingerprint
         self._header = header
         self.folder = header.folder
@@ -143,6 +146,7 @@ class Publisher:
             sizes = {entry.file: entry.size_bytes for entry in listed}
             self._add_found(path for file, size in sizes.items() if _has_size(path := layout.frames_dir / file, size))
         self._add_found(taken_over.iterdir())
+        before_change()
         (layout.frames_dir / self.folder).mkdir(parents=True, exist_ok=True)
         self._journal.open(header)
 
@@ -176,6 +180,7 @@ class Publisher:
         if self._listed:
             self._held[file] = picture.path
             return
+        self._before_change()
         if file not in self._left_behind:
             self._journal.note([file])
         os.replace(picture.path, self._layout.frames_dir / file)
@@ -187,6 +192,7 @@ class Publisher:
         self._entries.clear()
         self._held.clear()
         self._found.clear()
+        self._before_change()
         self._journal.begin_section(msgspec.structs.replace(self._header, begins_again=True))
 
     def complete(self) -> list[ManifestEntry]:
@@ -195,15 +201,19 @@ class Publisher:
         Killed half-way, the journal still names all there may be, and the next attempt ends the same.
         """
         frames = self._layout.frames_dir
+        self._before_change()
         if self._held:
             self._journal.note(self._held)
         for file, path in self._held.items():
+            self._before_change()
             os.replace(path, frames / file)
         for file in (self._listed | self._left_behind) - self._entries.keys():
+            self._before_change()
             (frames / file).unlink(missing_ok=True)
         return list(self._entries.values())
 
     def forget(self) -> None:
+        self._before_change()
         self._journal.forget()
 
     def close(self) -> None:
@@ -217,8 +227,9 @@ class Publisher:
         if not for_good:
             return
         for file in self._journal.names() - self._listed:
+            self._before_change()
             (self._layout.frames_dir / file).unlink(missing_ok=True)
-        self._journal.forget()
+        self.forget()
         if self.folder:
             with contextlib.suppress(OSError):
                 (self._layout.frames_dir / self.folder).rmdir()

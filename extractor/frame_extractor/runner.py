@@ -30,6 +30,7 @@ from frame_extractor.contract import (
 )
 from frame_extractor.crew import Crew
 from frame_extractor.durable import sync_file_system
+from frame_extractor.epoch import Epoch
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkerFault
 from frame_extractor.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
 from frame_extractor.manifest import Output, read_output
@@ -137,6 +138,8 @@ class _Runner:
         self._failures: list[Failure] = []
         self._n_skipped = 0
         self._logged_at_s = 0.0
+        self._epoch: Epoch
+        self._heartbeat: Heartbeat
 
     def run(self) -> Ending:
         # A signal can raise on any line, but only once, and not after disarm(): so always inside the outer try.
@@ -161,18 +164,18 @@ class _Runner:
     def _run(self) -> None:
         spec, layout = self._spec, self._spec.layout
         attempt.make_output(layout)
-        attempt.write_started(spec)
         settings = " ".join(f"{name}={value}" for name, value in msgspec.to_builtins(spec.settings).items())
         log.info("attempt %d of job %s, %s: %s", spec.attempt, spec.job_id, introduction(spec), settings)
-        with (
-            attempt.folder_lock(spec),
-            attempt.work_folder(spec) as temp,
-            Heartbeat(self._meter, layout.progress, self._beat),
-        ):
-            try:
-                self._extract_all(temp)
-            finally:
-                self._signals.disarm()
+        with attempt.folder_lock(spec):
+            self._epoch = epoch = Epoch.begin(spec)
+            with (
+                attempt.work_folder(spec, lambda: epoch.is_over) as temp,
+                Heartbeat(self._meter, layout.progress, self._beat, lambda: epoch.is_over) as self._heartbeat,
+            ):
+                try:
+                    self._extract_all(temp)
+                finally:
+                    self._signals.disarm()
 
     def _extract_all(self, temp: Path) -> None:
         output = read_output(self._spec.layout)
@@ -192,7 +195,7 @@ class _Runner:
         Workers are being started when there is something to extract.
         """
         todos: list[_ToDo] = []
-        images_found = 0
+        images_found, seconds_found, frames_found = 0, 0.0, 0
         for number, path in enumerate(self._spec.films, 1):
             film = Path(path)
             fingerprint = ""
@@ -203,8 +206,11 @@ class _Runner:
                 if self._is_complete(output, fingerprint):
                     images = len(output.images[fingerprint])
                     images_found += images
+                    seconds_found += output.films[fingerprint].duration_s
+                    frames_found += output.films[fingerprint].source_frames
                     self._n_skipped += 1
-                    self._note(f"{film.name}: already extracted, {count(images, 'image')}; --force extracts it again")
+                    again = "by an earlier attempt" if self._spec.force else "--force extracts it again"
+                    self._note(f"{film.name}: already extracted, {count(images, 'image')}; {again}")
                 elif fingerprint in {todo.fingerprint for todo in todos}:
                     self._note(f"{film.name}: the same film as one before it; extracted once")
                 else:
@@ -213,25 +219,30 @@ class _Runner:
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
         self._meter.expect(
-            sum(todo.probe.duration_s for todo in todos), sum(todo.probe.source_frames for todo in todos), images_found
+            seconds_found + sum(todo.probe.duration_s for todo in todos),
+            frames_found + sum(todo.probe.source_frames for todo in todos),
+            images_found,
+            seconds_found=seconds_found,
         )
         return todos
 
     def _is_complete(self, output: Output, fingerprint: str) -> bool:
         return (
-            not self._spec.force
-            and output.is_complete(fingerprint, self._spec.settings)
+            output.is_complete(fingerprint, self._spec.settings)
             and not publish.is_unsettled(output.layout, fingerprint)
+            # Force is for what was there before the job: a retry of it must come to an end.
+            and (not self._spec.force or output.films[fingerprint].job_id == self._spec.job_id)
         )
 
     def _extract(self, todo: _ToDo, output: Output, engine: Engine, *, temp: Path, pool: WorkerPool) -> None:
         """The film's images and its entry are on the disk, or its failure is recorded."""
         self._signals.check()
         self._meter.begin(todo.film.name, todo.number, todo.probe.duration_s)
-        kept = _kept_scores(self._spec, todo.fingerprint)
+        kept = _kept_scores(self._spec, todo.fingerprint, self._epoch)
         publisher: publish.Publisher | None = None
         try:
             self._tell_kept(todo, kept)
+            self._epoch.require()
             place = Path(todo.fingerprint, self._spec.settings.image_key)
             pictures = attempt.take_over(temp, place, {picture_name(frame) for frame in kept.written})
             publisher = self._publisher(todo, output, pictures)
@@ -284,6 +295,7 @@ class _Runner:
             ),
             listed_is_usable=earlier is not None and not spec.force and earlier.image_key == header.image_key,
             taken_over=pictures,
+            before_change=self._epoch.require,
         )
 
     def _extract_into(
@@ -315,6 +327,7 @@ class _Runner:
             result = msgspec.structs.replace(
                 found,
                 folder=publisher.folder,
+                job_id=spec.job_id,
                 images=len(entries),
                 wall_s=round(time.monotonic() - started, 3),
                 extracted_at=attempt.now(),
@@ -327,6 +340,8 @@ class _Runner:
 
     def _film_failed(self, film: Path, fingerprint: str, error: Exception, output: Output) -> Failure:
         """The failure is told and recorded in the results. Raises `error` again when it ends the whole attempt."""
+        # What is missing of a sudden is what a newer attempt has moved.
+        self._epoch.require()
         failure = failure_of(error, film)
         if failure.ends_attempt:
             raise error
@@ -357,11 +372,13 @@ class _Runner:
         )
 
     def _save(self, output: Output) -> None:
-        for line in output.save(self._spec.settings, self._spec.workers):
+        for line in output.save(self._spec.settings, self._spec.workers, before_change=self._epoch.require):
             self._note(line)
 
     def _report(self, progress: FilmProgress) -> None:
         self._signals.check()
+        if self._heartbeat.is_superseded:
+            self._epoch.require()
         self._meter.report(progress)
 
     def _beat(self, progress: Progress) -> None:
@@ -393,11 +410,18 @@ def require_regular_file(film: Path) -> None:
         raise NotAFilm(film, "not a regular file; a film must be one")
 
 
-def _kept_scores(spec: AttemptSpec, fingerprint: str) -> KeptScores:
+def _kept_scores(spec: AttemptSpec, fingerprint: str, epoch: Epoch) -> KeptScores:
     """What earlier attempts have kept of the film. Imported when it is needed, as the pipeline is."""
     from frame_extractor.kept import KeptScores  # noqa: PLC0415
 
-    return KeptScores(spec.layout, fingerprint, spec.settings, job_id=spec.job_id, anew=spec.force)
+    return KeptScores(
+        spec.layout,
+        fingerprint,
+        spec.settings,
+        job_id=spec.job_id,
+        anew=spec.force,
+        before_change=epoch.require,
+    )
 
 
 def _pipeline() -> Engine:

@@ -67,10 +67,10 @@ def main() -> int:
     if any("silent" in each for each in words):
         signal.pause()
     began = time.monotonic()
-    _write(layout.started(spec.attempt), _started(spec))
     code, reason, images = ExitCode.DONE, "", 0
     try:
         with _lock(layout):
+            _write(layout.started(spec.attempt), _started(spec))
             extracted, failed = [], []
             for number, (film, commands) in enumerate(zip(spec.films, words, strict=True), 1):
                 ended, why = _extract(spec, number, film, commands)

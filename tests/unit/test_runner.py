@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from frame_extractor.attempt import claim_number
 from frame_extractor.contract import AttemptSpec, ExitCode, ExtractionSettings, OutputLayout
+from frame_extractor.epoch import KEPT_RECORDS
 from frame_extractor.runner import Ending, run_attempt
 from tests.fakes.engine import FakeEngine, RecordingScreen
 
@@ -34,11 +36,14 @@ class Project:
         self.films.append(film)
         return film
 
-    def attempt(self, *, force: bool = False, settings: ExtractionSettings | None = None) -> Ending:
+    def attempt(
+        self, *, force: bool = False, settings: ExtractionSettings | None = None, job_id: str | None = None
+    ) -> Ending:
+        """Each is of a job of its own, unless told otherwise."""
         self.n_attempts += 1
         spec = AttemptSpec(
             project="onward",
-            job_id="job-1",
+            job_id=job_id or f"job-{self.n_attempts}",
             attempt=self.n_attempts,
             films=tuple(str(film) for film in self.films),
             frames_dir=str(self.layout.frames_dir),
@@ -322,3 +327,89 @@ def test_vanished_film_is_told_from_a_vanished_folder(project: Project) -> None:
     assert project.attempt().code is ExitCode.NOT_A_FILM
     project.films[-1] = project.folder / "drive" / "gone.mkv"
     assert project.attempt().code is ExitCode.OUTPUT_NOT_WRITTEN
+
+
+def test_retry_of_a_forced_job_extracts_only_what_the_job_has_not_extracted_yet(project: Project) -> None:
+    """By force means: what was there before the job. What is done already counts in the progress."""
+    project.add("Ep2.mkv")
+    assert project.attempt().code is ExitCode.DONE
+    n_films = 0
+
+    def crash_in_the_second_film() -> None:
+        nonlocal n_films
+        n_films += 1
+        if n_films == 2:
+            raise OSError(errno.EIO, "gone", str(project.layout.frames_dir))
+
+    project.engine.before_picture = at_picture(2, crash_in_the_second_film)
+    assert project.attempt(force=True, job_id="forced").code is ExitCode.OUTPUT_NOT_WRITTEN
+    assert project.engine.extracted == ["Ep1.mkv", "Ep2.mkv"]
+    project.engine.before_picture = lambda _number: None
+    assert project.attempt(force=True, job_id="forced").code is ExitCode.DONE
+    assert project.engine.extracted == ["Ep2.mkv"]
+    assert project.screen.fractions[0] == 0.0
+    assert min(fraction for fraction in project.screen.fractions if fraction) >= 0.5
+    assert project.attempt(force=True, job_id="forced again").n_skipped == 0
+
+
+def tree(layout: OutputLayout) -> dict[str, bytes]:
+    """Every file of the output folder, but for its lock and what the first attempt says of its end."""
+    return {
+        str(path.relative_to(layout.folder)): path.read_bytes()
+        for path in sorted(layout.folder.rglob("*"))
+        if path.is_file() and path not in (layout.exit(1), layout.lock)
+    }
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_superseded_attempt_changes_nothing_any_more(project: Project, *, listed: bool) -> None:
+    """A newer one has begun, though the lock is held: neither images nor records nor another's work folder."""
+    found: dict[str, bytes] = {}
+    number = 1
+    if listed:
+        project.attempt()
+        number = 2
+
+    def supersede() -> None:
+        project.layout.started(number + 1).write_text("{}")
+        theirs = project.layout.temp / f"framed-{number + 1:04d}" / "film"
+        theirs.mkdir(parents=True)
+        (theirs / "000000.jpg").write_text("theirs")
+        found.update(tree(project.layout))
+
+    project.engine.before_picture = at_picture(2, supersede)
+    ending = project.attempt(force=True)
+    assert ending.code is ExitCode.SUPERSEDED
+    assert f"attempt {number + 1} has begun in " in ending.reason
+    own = f"temp/framed-{number:04d}/"
+    kept = {name: content for name, content in found.items() if not name.startswith(own)}
+    assert {name: content for name, content in tree(project.layout).items() if name != _exit(number)} == kept
+
+
+def _exit(number: int) -> str:
+    return f".framed/attempt-{number}.exit.json"
+
+
+def test_attempt_that_comes_too_late_or_twice_does_not_begin(project: Project) -> None:
+    """Started by a tmux that had hung, say, after the next one was through."""
+    project.n_attempts = 1
+    assert project.attempt().code is ExitCode.DONE
+    before = tree(project.layout)
+    for number in (1, 2):
+        project.n_attempts = number - 1
+        assert project.attempt(force=True).code is ExitCode.SUPERSEDED
+        assert project.engine.extracted == []
+        assert {name for name, content in tree(project.layout).items() if before.get(name) != content} <= {
+            _exit(number)
+        }
+    assert not project.layout.started(1).exists()
+
+
+def test_records_of_attempts_long_past_are_pruned(project: Project) -> None:
+    """Numbers go on growing all the same."""
+    project.attempt()
+    project.n_attempts = KEPT_RECORDS + 10
+    project.attempt()
+    assert not project.layout.exit(1).exists()
+    assert project.layout.exit(KEPT_RECORDS + 11).exists()
+    assert claim_number(project.layout) == KEPT_RECORDS + 12
