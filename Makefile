@@ -16,7 +16,7 @@ FILM ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults films bench check fix build ci lock python tmux
+.PHONY: help demo test faults films bench memory check fix build ci lock python tmux
 # `make -j ci` must not run the tests beside the build: they measure time.
 .NOTPARALLEL:
 
@@ -38,6 +38,10 @@ films: $(INSTALLED) tmux ## run the tests on the real films of ../shared/films; 
 bench: $(INSTALLED) ## time the extractor beside ffmpeg; make bench FILM=... ARGS="-n 5 --slow"
 	@command -v ffmpeg > /dev/null || .ci/apt-install ffmpeg
 	$(BIN)/python -m benchmarks $(FILM) $(ARGS)
+
+memory: $(INSTALLED) ## measure memory over 5 and 60 minutes of film, and at 40 Mbit/s with 12 workers
+	@command -v ffmpeg > /dev/null || .ci/apt-install ffmpeg
+	$(BIN)/python -m benchmarks.memory $(ARGS)
 
 check: $(INSTALLED) ## check format, style, types and who imports whom
 	$(BIN)/ruff format --check .

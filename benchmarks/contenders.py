@@ -21,18 +21,46 @@ class Contender:
     """For what takes minutes."""
 
 
-def contenders(cores: int, *, with_slow: bool) -> list[Contender]:
-    """All of them, on this many cores. The one-liner comes first: ratios are to it."""
-    found = [
-        Contender("ffmpeg one-liner", lambda film, out: _one_liner(film, out, cores)),
-        Contender("ffmpeg to null, 1 thread", lambda film, _: _null(film, 1)),
-        Contender(f"ffmpeg to null, {cores} threads", lambda film, _: _null(film, cores)),
-        *(_ours("reference", workers) for workers in dict.fromkeys((cores, 1))),
-        _ours("exact", cores),
-    ]
-    if with_slow:
-        found.append(Contender("PySceneDetect save-images", _pyscenedetect, runs_at_most=1))
-    return found
+def one_liner(cores: int) -> Contender:
+    """What people paste from forums."""
+    return Contender("ffmpeg one-liner", lambda film, out: _one_liner(film, out, cores))
+
+
+def null(threads: int) -> Contender:
+    """Decoding to nowhere."""
+    return Contender(f"ffmpeg to null, {_count(threads, 'thread')}", lambda film, _: _null(film, threads))
+
+
+def ours(sampling: str, workers: int) -> Contender:
+    def command(film: Path, out: Path) -> list[str]:
+        head = [sys.executable, "-m", "frame_extractor", str(film), "-o", str(out)]
+        return [*head, "--sampling", sampling, "--workers", str(workers), "--retry", "0"]
+
+    return Contender(f"frame-extractor {sampling}, {_count(workers, 'worker')}", command)
+
+
+def pyscenedetect() -> Contender:
+    return Contender("PySceneDetect save-images", _pyscenedetect, runs_at_most=1)
+
+
+def all_of_them(cores: int, *, with_slow: bool) -> list[Contender]:
+    """Everything, on this many cores. The one-liner comes first: ratios are to it."""
+    found = [one_liner(cores), *map(null, sorted({1, cores})), *(ours("reference", n) for n in worker_counts(cores))]
+    return [*found, ours("exact", cores), *([pyscenedetect()] if with_slow else [])]
+
+
+def a_few(cores: int) -> list[Contender]:
+    """For films that are reported beside the standard one."""
+    return [one_liner(cores), null(1), ours("reference", cores), ours("exact", cores)]
+
+
+def worker_counts(cores: int) -> list[int]:
+    """1, 2, 4, ... and all of them, the most first."""
+    return sorted({*(1 << n for n in range(cores.bit_length())), cores}, reverse=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _one_liner(film: Path, out: Path, threads: int) -> list[str]:
@@ -43,14 +71,6 @@ def _one_liner(film: Path, out: Path, threads: int) -> list[str]:
 def _null(film: Path, threads: int) -> list[str]:
     head = ["ffmpeg", "-v", "error", "-nostdin", "-threads", str(threads), "-i", str(film)]
     return [*head, "-map", "0:v:0", "-f", "null", "-"]
-
-
-def _ours(sampling: str, workers: int) -> Contender:
-    def command(film: Path, out: Path) -> list[str]:
-        head = [sys.executable, "-m", "frame_extractor", str(film), "-o", str(out)]
-        return [*head, "--sampling", sampling, "--workers", str(workers)]
-
-    return Contender(f"frame-extractor {sampling}, {workers} worker{'s' * (workers > 1)}", command)
 
 
 def _pyscenedetect(film: Path, out: Path) -> list[str]:
