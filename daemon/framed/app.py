@@ -21,12 +21,14 @@ from framed.control.handlers import Handlers
 from framed.control.questions import Questions
 from framed.control.report import Report
 from framed.control.server import Server
+from framed.control.steering import Steering
 from framed.dispatch import Dispatcher
 from framed.engines import EngineRefused, EngineUnresponsive
 from framed.engines.tmux import TmuxEngine
 from framed.errors import FramedError
 from framed.intake import Intake
 from framed.ledger import Ledger
+from framed.live_settings import LiveSettings
 from framed.log import configure, fields
 from framed.machine import Machine
 from framed.memory import Memory
@@ -132,11 +134,12 @@ async def _serve(
     ready: Callable[[Budget], None] | None,
 ) -> None:
     ending = anyio.Event()
+    live = LiveSettings(places, settings)
     ledger = Ledger(store, functools.partial(_log_path, places))
     machine = Machine(places.datasets)
-    budget = budget_of(usable_cores(), machine.memory.total_bytes, settings.budget)
-    supervisor = Supervisor(ledger, engine, settings.retry, completion_log=places.completion_log, extractor=extractor)
-    watcher = Watcher(places, settings, ledger)
+    budget = _budget(machine, live)
+    supervisor = Supervisor(ledger, engine, live, completion_log=places.completion_log, extractor=extractor)
+    watcher = Watcher(places, live, ledger)
     async with anyio.create_task_group() as tasks:
         dispatcher = Dispatcher(
             tasks,
@@ -145,13 +148,15 @@ async def _serve(
             watcher=watcher,
             supervisor=supervisor,
             budget=budget,
-            shortage=lambda: _shortage(machine.memory, settings.budget),
+            shortage=lambda: _shortage(machine.memory, live.now.budget),
         )
-        report = Report(ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine)
+        report = Report(
+            ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine, settings=live
+        )
         disk = Disk(places, watcher, report)
         handlers = Handlers(
             places=places,
-            settings=settings,
+            settings=live,
             ledger=ledger,
             watcher=watcher,
             supervisor=supervisor,
@@ -159,10 +164,10 @@ async def _serve(
             disk=disk,
             shut_down=ending.set,
         )
-        questions = Questions(places=places, settings=settings, ledger=ledger, engine=engine, report=report, disk=disk)
+        questions = Questions(places=places, settings=live, ledger=ledger, engine=engine, report=report, disk=disk)
         cleaning = Cleaning(
             places=places,
-            settings=settings,
+            settings=live,
             ledger=ledger,
             watcher=watcher,
             supervisor=supervisor,
@@ -170,6 +175,9 @@ async def _serve(
             disk=disk,
         )
         await tasks.start(_await_signal, ending)
+        live.listen(lambda: dispatcher.change_budget(_budget(machine, live)))
+        live.listen(watcher.look_now)
+        await tasks.start(live.run)
         # Slots of what still runs are taken before anything may start, and before anybody may ask for more.
         await tasks.start(dispatcher.run, await found_running(ledger))
         tasks.start_soon(supervisor.tidy)
@@ -177,9 +185,9 @@ async def _serve(
         await tasks.start(watcher.run)
         with anyio.move_on_after(_FIRST_LOOK_S):
             await watcher.has_looked.wait()
-        if settings.watch.auto_submit:
-            await tasks.start(Intake(places, settings, ledger, watcher).run)
-        await tasks.start(Server(places.control_socket, handlers, questions, cleaning).run, tasks)
+        await tasks.start(Intake(places, live, ledger, watcher).run)
+        steering = Steering(ledger=ledger, settings=live, disk=disk)
+        await tasks.start(Server(places.control_socket, handlers, questions, cleaning, steering).run, tasks)
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:
             ready(budget)
@@ -195,6 +203,10 @@ async def _await_signal(ending: anyio.Event, *, task_status: anyio.abc.TaskStatu
         task_status.started()
         async for _signal in signals:
             ending.set()
+
+
+def _budget(machine: Machine, settings: LiveSettings) -> Budget:
+    return budget_of(usable_cores(), machine.memory.total_bytes, settings.now.budget)
 
 
 def _shortage(memory: Memory, settings: BudgetSettings) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from frame_extractor.contract import OutputLayout
-from framed.config import Settings, output_shared, resolve
+from framed.config import output_shared, resolve
 from framed.errors import SettingsError
 from framed.faults import Faults
+from framed.live_settings import LiveSettings
 from framed.model.job import JobFilm
 from framed.model.project import Overrides
 from framed.places import Places
@@ -96,7 +97,7 @@ class _Known:
 class CatalogKeeper:
     """Looks, and remembers what it saw. Only one thread at a time."""
 
-    def __init__(self, places: Places, settings: Settings, remembered: Mapping[str, tuple[Signature, str]]) -> None:
+    def __init__(self, places: Places, settings: LiveSettings, remembered: Mapping[str, tuple[Signature, str]]) -> None:
         """`remembered`: path -> signature and fingerprint of films that had settled before; they need not again."""
         self._places = places
         self._settings = settings
@@ -166,7 +167,7 @@ class CatalogKeeper:
         signature, fingerprint = self._fingerprints.get(film.path, (None, None))
         if signature != film.signature:
             fingerprint = None
-            watch = self._settings.watch
+            watch = self._settings.now.watch
             if is_settled(track, now_s, settle_s=watch.settle_s, settle_scans=watch.settle_scans):
                 self._unread -= 1
                 if self._unread >= 0:
@@ -179,7 +180,7 @@ class CatalogKeeper:
         signature = _signature(self._places.project_file(name))
         if not known.output_dir or signature != known.settings_signature:
             try:
-                resolved = resolve(self._settings, self._places, name, Overrides())
+                resolved = resolve(self._settings.now, self._places, name, Overrides())
                 known.output_dir, known.settings_error = str(resolved.frames_dir), ""
             except SettingsError as wrong:
                 known.output_dir, known.settings_error = "", str(wrong)

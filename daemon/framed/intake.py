@@ -9,10 +9,11 @@ import anyio.abc
 
 from framed.bell import Bell
 from framed.catalog import CatalogProject
-from framed.config import JobSettings, Settings, resolve
+from framed.config import JobSettings, resolve
 from framed.errors import SettingsError
 from framed.faults import Faults
 from framed.ledger import Ledger, NewJob, ProjectBusy
+from framed.live_settings import LiveSettings
 from framed.log import fields
 from framed.model.job import Job, JobFilm, Options
 from framed.model.project import Overrides
@@ -27,7 +28,7 @@ _log: Final = logging.getLogger(__name__)
 class Intake:
     """Submits by itself what nobody has judged yet."""
 
-    def __init__(self, places: Places, settings: Settings, ledger: Ledger, watcher: Watcher) -> None:
+    def __init__(self, places: Places, settings: LiveSettings, ledger: Ledger, watcher: Watcher) -> None:
         self._places = places
         self._settings = settings
         self._ledger = ledger
@@ -36,6 +37,7 @@ class Intake:
         self._faults = Faults("submit its films")
         watcher.listen(self._bell.ring)
         ledger.listen(self._bell.ring)
+        settings.listen(self._bell.ring)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Submits what the looks have found so far, then after every look and every job that ended."""
@@ -44,7 +46,7 @@ class Intake:
         while True:
             await self._bell.wait()
             catalog = self._watcher.catalog
-            if catalog.problem:
+            if catalog.problem or not self._settings.now.watch.auto_submit:
                 continue
             wanted = [
                 name
@@ -68,7 +70,7 @@ class Intake:
         new_jobs = []
         for name in projects:
             try:
-                settings = resolve(self._settings, self._places, name, Overrides())
+                settings = resolve(self._settings.now, self._places, name, Overrides())
             except SettingsError as wrong:
                 _log.warning("project is not submitted", extra=fields(project=name, why=wrong))
             except Exception as fault:  # noqa: BLE001 -- logged; the others are submitted

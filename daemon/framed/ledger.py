@@ -6,7 +6,6 @@ seen here was on the disk first.
 
 from __future__ import annotations
 
-import functools
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -178,11 +177,11 @@ class Ledger:
             self._publish(jobs)
         return jobs
 
-    async def set_draining(self, *, draining: bool) -> None:
-        """It is so, also after a restart. Raises StoreUnavailable."""
+    async def set_draining(self, *, draining: bool, reply: tuple[str, bytes]) -> None:
+        """It is so, also after a restart, and answered under this key. Raises StoreUnavailable."""
         async with self._writing:
+            await self._written(self._store.write, (), (), reply, {_DRAINING: draining})
             if draining != self.is_draining:
-                await self._written(functools.partial(self._store.mark, on=draining), _DRAINING)
                 self.is_draining = draining
                 _log.info("draining" if draining else "no longer draining")
                 self._tell()

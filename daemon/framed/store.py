@@ -66,9 +66,13 @@ class Store:
         self._db.close()
 
     def write(
-        self, jobs: Iterable[Job] = (), verdicts: Iterable[FilmVerdict] = (), reply: tuple[str, bytes] | None = None
+        self,
+        jobs: Iterable[Job] = (),
+        verdicts: Iterable[FilmVerdict] = (),
+        reply: tuple[str, bytes] | None = None,
+        marks: Mapping[str, bool] | None = None,
     ) -> None:
-        """All of it is on the disk, or none: jobs, verdicts, and an answer under its idempotency key."""
+        """All of it is on the disk, or none: jobs, verdicts, an answer under its idempotency key, marks set or not."""
         with self._transaction() as db:
             db.executemany(
                 "INSERT INTO jobs (job_order, id, project, is_over, document) VALUES (?, ?, ?, ?, ?)"
@@ -84,6 +88,9 @@ class Store:
                 db.execute("INSERT INTO replies (key, reply) VALUES (?, ?)", reply)
                 forgotten = "DELETE FROM replies WHERE number <= (SELECT max(number) FROM replies) - ?"
                 db.execute(forgotten, (KEPT_REPLIES,))
+            for name, is_set in (marks or {}).items():
+                change = "INSERT OR IGNORE INTO marks VALUES (?)" if is_set else "DELETE FROM marks WHERE name = ?"
+                db.execute(change, (name,))
 
     def remember_films(self, films: Mapping[str, tuple[Signature, str]]) -> None:
         """Path -> signature and fingerprint of settled films, so that a restart need neither wait nor read again."""
@@ -96,13 +103,8 @@ class Store:
                 ],
             )
 
-    def mark(self, name: str, *, on: bool) -> None:
-        """The mark, which is true of the daemon as a whole, is set or taken away."""
-        with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO marks VALUES (?)" if on else "DELETE FROM marks WHERE name = ?", (name,))
-
     def marks(self) -> frozenset[str]:
-        """Every mark that is set."""
+        """Every mark that is set: what holds for the daemon as a whole."""
         return frozenset(str(name) for (name,) in self._rows("SELECT name FROM marks"))
 
     def latest_jobs(self) -> list[Job]:

@@ -24,9 +24,9 @@ from framed import attempt_files
 from framed.attempt_files import Sight
 from framed.bell import Bell
 from framed.clock import read_clocks
-from framed.config import RetrySettings
 from framed.engines import Engine, EngineRefused, EngineUnresponsive
 from framed.ledger import Ledger
+from framed.live_settings import LiveSettings
 from framed.liveness import is_locked, kill_tree, terminate, until_gone
 from framed.log import fields, shown
 from framed.model.job import (
@@ -65,14 +65,14 @@ class Supervisor:
         self,
         ledger: Ledger,
         engine: Engine,
-        retry: RetrySettings,
+        settings: LiveSettings,
         *,
         completion_log: Path,
         extractor: Sequence[str] = EXTRACTOR,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
-        self._retry = retry
+        self._settings = settings
         self._completion_log = completion_log
         self._extractor = tuple(extractor)
         self._bells: dict[str, Bell] = {}
@@ -267,7 +267,7 @@ class Supervisor:
 
     async def _record(self, job_id: str, outcome: Outcome) -> None:
         job = self._ledger.job(job_id)
-        consequence = judge(job, outcome, self._retry, random.uniform(-1, 1))  # noqa: S311 -- spreads waits, no secret
+        consequence = judge(job, outcome, self._settings.now.retry, random.uniform(-1, 1))  # noqa: S311 -- spreads waits, no secret
         results = await in_own_thread(read_results, Path(job.options.frames_dir))
         if results is not None:
             self.results[job.project] = results

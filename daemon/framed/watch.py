@@ -18,10 +18,10 @@ import anyio.abc
 
 from framed.bell import Bell
 from framed.catalog import Catalog, CatalogKeeper
-from framed.config import Settings
 from framed.faults import Faults
 from framed.hint import Hint, notifies
 from framed.ledger import Ledger
+from framed.live_settings import LiveSettings
 from framed.log import fields
 from framed.places import Places
 from framed.store import StoreUnavailable
@@ -36,11 +36,11 @@ _LEAST_GAP_S: Final = 0.5
 class Watcher:
     """`catalog` is what the last look saw."""
 
-    def __init__(self, places: Places, settings: Settings, ledger: Ledger) -> None:
+    def __init__(self, places: Places, settings: LiveSettings, ledger: Ledger) -> None:
         self.catalog = Catalog()
         self.has_looked = anyio.Event()
         self._places = places
-        self._settings = settings.watch
+        self._settings = settings
         self._ledger = ledger
         self._keeper = CatalogKeeper(places, settings, ledger.remembered_films())
         self._bell = Bell()
@@ -76,9 +76,10 @@ class Watcher:
                 self.has_looked.set()
                 await in_own_thread(self._point, hint, catalog)
                 if not catalog.is_partial:
-                    gap_s = min(_LEAST_GAP_S, self._settings.scan_interval_s)
+                    interval_s = self._settings.now.watch.scan_interval_s
+                    gap_s = min(_LEAST_GAP_S, interval_s)
                     await anyio.sleep(max(0.0, gap_s - (time.monotonic() - started_s)))
-                    await self._bell.wait(max(0.0, self._settings.scan_interval_s - (time.monotonic() - started_s)))
+                    await self._bell.wait(max(0.0, interval_s - (time.monotonic() - started_s)))
         finally:
             hint.stop()
 
@@ -105,7 +106,7 @@ class Watcher:
             self._pointing.words("", fault)
 
     def _watch(self, hint: Hint, catalog: Catalog) -> None:
-        if catalog.problem or self._settings.force_polling or not notifies(self._places.raw_videos):
+        if catalog.problem or self._settings.now.watch.force_polling or not notifies(self._places.raw_videos):
             hint.watch(frozenset())
         else:
             raw_videos = self._places.raw_videos

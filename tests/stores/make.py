@@ -44,9 +44,8 @@ def main() -> int:
         )
         for each in Verdict
     ]
-    store.write(list(_jobs()), verdicts, ("key", b'{"outcomes":[]}'))
+    store.write(list(_jobs()), verdicts, ("key", b'{"outcomes":[]}'), {"draining": True})
     store.remember_films({"/raw/onward/\u00e9 \u4f60.ts": (Signature(1, 2, 2**63 + 5), "f-complete")})
-    store.mark("draining", on=True)
     store.close()
     return 0
 

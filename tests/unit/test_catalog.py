@@ -12,6 +12,7 @@ import pytest
 from framed.catalog import MOST_READ_PER_LOOK, Catalog, CatalogKeeper
 from framed.config import Settings, WatchSettings
 from framed.hint import notifies
+from framed.live_settings import LiveSettings
 from framed.places import Places, load_places
 from framed.policy.settle import Signature
 from framed.scan import SeenFilm, fingerprint_of
@@ -27,7 +28,8 @@ class Disk:
         self.now_s = 100.0
 
     def new_keeper(self, remembered: dict[str, tuple[Signature, str]]) -> CatalogKeeper:
-        return CatalogKeeper(self.places, Settings(watch=WatchSettings(settle_s=10, settle_scans=3)), remembered)
+        settings = Settings(watch=WatchSettings(settle_s=10, settle_scans=3))
+        return CatalogKeeper(self.places, LiveSettings(self.places, settings), remembered)
 
     def film(self, name: str = "onward/film.mkv", content: str = "film") -> Path:
         path = self.places.raw_videos / name

@@ -12,11 +12,12 @@ import pytest
 from framed import catalog as catalog_module
 from framed import watch as watch_module
 from framed.catalog import CatalogKeeper, CatalogProject
-from framed.config import RetrySettings, Settings, WatchSettings, resolve
+from framed.config import Settings, WatchSettings, resolve
 from framed.control.report import Report
 from framed.dispatch import Dispatcher
 from framed.engines.tmux import TmuxEngine
 from framed.ledger import Ledger
+from framed.live_settings import LiveSettings
 from framed.machine import Machine
 from framed.places import Places, load_places
 from framed.policy.shares import Budget
@@ -61,7 +62,7 @@ def test_fault_in_one_project_is_shown_with_it_and_logged_once(
             raise ZeroDivisionError("a fault")
         return resolve(*arguments)  # type: ignore[arg-type]
 
-    keeper = CatalogKeeper(places, SETTINGS, {})
+    keeper = CatalogKeeper(places, LiveSettings(places, SETTINGS), {})
     with monkeypatch.context() as broken:
         broken.setattr(catalog_module, "resolve", faulty)
         for now_s in (100.0, 105.0):
@@ -89,10 +90,11 @@ async def test_fault_in_telling_one_project_is_told_with_it(
 
     store = Store(places.root / "framed.db")
     ledger = Ledger(store, lambda project, _now: project)
-    watcher = Watcher(places, Settings(), ledger)
-    watcher.catalog = CatalogKeeper(places, Settings(), {}).look(100.0)
+    settings = LiveSettings(places, Settings())
+    watcher = Watcher(places, settings, ledger)
+    watcher.catalog = CatalogKeeper(places, settings, {}).look(100.0)
     engine = TmuxEngine(places.tmux_socket, places.tmux_config)
-    supervisor = Supervisor(ledger, engine, RetrySettings(), completion_log=places.completion_log)
+    supervisor = Supervisor(ledger, engine, settings, completion_log=places.completion_log)
     async with anyio.create_task_group() as tasks:
         dispatcher = Dispatcher(
             tasks,
@@ -104,7 +106,9 @@ async def test_fault_in_telling_one_project_is_told_with_it(
             shortage=str,
         )
     machine = Machine(places.root)
-    report = Report(ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine)
+    report = Report(
+        ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine, settings=settings
+    )
     monkeypatch.setattr(CatalogProject, "settling_words", faulty)
     for _ in range(2):
         bad, good = report.status(["bad", "good"]).projects
@@ -135,7 +139,7 @@ async def test_fault_of_a_whole_look_does_not_end_the_looking(
     monkeypatch.setattr(watch_module, "notifies", faulty_pointing)
     store = Store(places.root / "framed.db")
     settings = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1))
-    watcher = Watcher(places, settings, Ledger(store, lambda project, _now: project))
+    watcher = Watcher(places, LiveSettings(places, settings), Ledger(store, lambda project, _now: project))
     problems = []
     seen_enough = anyio.Event()
 

@@ -13,12 +13,13 @@ import anyio
 import msgspec
 
 from frame_extractor.contract import Cleaned
-from framed.config import Settings, check_output_is_its_own, resolve
+from framed.config import check_output_is_its_own, resolve
 from framed.control.disk import Disk
 from framed.control.messages import Clean, CleanReply
 from framed.control.report import Report
 from framed.errors import Refused
 from framed.ledger import Ledger
+from framed.live_settings import LiveSettings
 from framed.model.job import Running
 from framed.model.project import Overrides
 from framed.places import Places
@@ -37,7 +38,7 @@ class Cleaning:
         self,
         *,
         places: Places,
-        settings: Settings,
+        settings: LiveSettings,
         ledger: Ledger,
         watcher: Watcher,
         supervisor: Supervisor,
@@ -79,8 +80,8 @@ class Cleaning:
 
     def _frames_dir(self, name: str) -> Path:
         """Raises SettingsError, also where another project's images lie in the same folder. Blocking."""
-        frames_dir = resolve(self._settings, self._places, name, Overrides()).frames_dir
-        check_output_is_its_own(self._settings, self._places, name, frames_dir, self._report.project_names())
+        frames_dir = resolve(self._settings.now, self._places, name, Overrides()).frames_dir
+        check_output_is_its_own(self._settings.now, self._places, name, frames_dir, self._report.project_names())
         return frames_dir
 
 

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import anyio
 import msgspec
 
-from framed.config import Settings, check_output_is_its_own, resolve
+from framed.config import check_output_is_its_own, resolve
 from framed.control.disk import Disk
 from framed.control.messages import (
     PROTOCOL,
@@ -36,6 +36,7 @@ from framed.control.report import Report
 from framed.errors import FramedError, Refused
 from framed.intake import options_of
 from framed.ledger import Ledger, NewJob, ProjectBusy, new_job_id
+from framed.live_settings import LiveSettings
 from framed.model.job import Complete, Job, Options, Queued, Retrying, Running, Successor, Verdict
 from framed.model.values import as_written
 from framed.places import Places
@@ -84,7 +85,7 @@ class Handlers:
         self,
         *,
         places: Places,
-        settings: Settings,
+        settings: LiveSettings,
         ledger: Ledger,
         watcher: Watcher,
         supervisor: Supervisor,
@@ -230,7 +231,13 @@ class Handlers:
         new_jobs: Iterable[NewJob],
         kind: type[SubmitReply | RetryReply],
     ) -> tuple[SubmitOutcome, ...]:
-        """The outcomes, with the ids of the new jobs, once all of it is on the disk; the answer, too, under its key."""
+        """The outcomes, with the ids of the new jobs, once all of it is on the disk; the answer, too, under its key.
+
+        Raises Refused when there is something new to begin while framed drains.
+        """
+        new_jobs = list(new_jobs)
+        if self._ledger.is_draining and (new_jobs or events):
+            raise Refused("framed is draining and takes nothing new; framectl undrain ends that")
         complete: tuple[SubmitOutcome, ...] = ()
 
         def answer(jobs: Mapping[str, Job]) -> tuple[str, bytes]:
@@ -285,9 +292,9 @@ class Handlers:
     def _find(self, name: str, params: Submit, known: Iterable[str]) -> _Found:
         """Raises NoSuchProject, NoFilm, Refused, SettingsError. Blocking."""
         films = films_of(name, self._places.raw_videos, lambda: known)
-        options = options_of(resolve(self._settings, self._places, name, params.overrides))
+        options = options_of(resolve(self._settings.now, self._places, name, params.overrides))
         others = {*known, *params.projects}
-        check_output_is_its_own(self._settings, self._places, name, Path(options.frames_dir), others)
+        check_output_is_its_own(self._settings.now, self._places, name, Path(options.frames_dir), others)
         results = read_results(Path(options.frames_dir))
         is_extracted = results is not None and all(
             results.has(fingerprint_of(film), options.extraction) for film in films

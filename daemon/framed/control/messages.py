@@ -150,6 +150,75 @@ class CleanReply(msgspec.Struct, frozen=True, kw_only=True):
     """Files in the folder that are not framed's, and stay."""
 
 
+class Pause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Lets projects rest: workers park after their chunks, slots and place go to others; what waits does not start."""
+
+    projects: tuple[str, ...] = ()
+    every: bool = msgspec.field(name="all", default=False)
+    """Instead of `projects`: every one that is queued or running."""
+    key: str
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Lets paused projects go on, when there is a place for them."""
+
+    projects: tuple[str, ...] = ()
+    every: bool = msgspec.field(name="all", default=False)
+    """Instead of `projects`: every one that is paused."""
+    key: str
+
+
+class PauseOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    project: str
+    paused: bool
+    """Whether it is paused now."""
+    message: str
+
+
+class PauseReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Holds also after a restart of the daemon. Workers may take a moment to park: `status` says when they have."""
+
+    schema: int = REPLY_SCHEMA
+    outcomes: tuple[PauseOutcome, ...]
+
+
+class ResumeReply(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = REPLY_SCHEMA
+    outcomes: tuple[PauseOutcome, ...]
+
+
+class Drain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Finishes what runs, and starts nothing, also after a restart of the daemon, until `undrain`."""
+
+    key: str
+
+
+class Undrain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    key: str
+
+
+class DrainReply(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = REPLY_SCHEMA
+    draining: bool
+    running: tuple[str, ...]
+    """Projects with an extractor, paused ones too."""
+    waiting: tuple[str, ...]
+    """Projects that are queued."""
+    message: str
+
+
+class Reload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Reads framed.yaml again. A file with an error in it is the error, and changes nothing."""
+
+
+class ReloadReply(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = REPLY_SCHEMA
+    changed: tuple[str, ...]
+    """Keys whose values are others now, as `budget.slots`."""
+    need_restart: tuple[str, ...]
+    """Keys that have changed in the file, and hold only after a restart of the daemon."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     projects: tuple[str, ...] = ()
     """Empty for all."""
@@ -168,6 +237,8 @@ class ProjectState(enum.Enum):
     RUNNING = "RUNNING"
     RETRYING = "RETRYING"
     """Waiting out the backoff after a failed attempt."""
+    PAUSED = "PAUSED"
+    """By the user, while it was running or waiting."""
     COMPLETE = "COMPLETE"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
@@ -226,6 +297,8 @@ class StatusReply(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = STATUS_SCHEMA
     machine: MachineStatus
     slots: SlotsStatus
+    draining: bool = False
+    """Whether nothing is started until `undrain`."""
     notices: tuple[str, ...] = ()
     """What is wrong with more than one project, one line for a person each; empty when all is well."""
     projects: tuple[ProjectStatus, ...]

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from frame_extractor.contract import OutputLayout, Results
-from framed.config import JobSettings, Settings, resolve
+from framed.config import JobSettings, resolve
 from framed.control.disk import Disk
 from framed.control.inspection import (
     MOST_LOG_BYTES,
@@ -32,6 +32,7 @@ from framed.engines import Engine, EngineUnresponsive
 from framed.errors import Refused, SettingsError
 from framed.intake import options_of
 from framed.ledger import Ledger
+from framed.live_settings import LiveSettings
 from framed.model.job import Job, Options, Running
 from framed.model.project import FrameExtraction, Overrides
 from framed.places import Places
@@ -44,7 +45,7 @@ class Questions:
     """Any number of clients may ask at once; nothing is changed."""
 
     def __init__(
-        self, *, places: Places, settings: Settings, ledger: Ledger, engine: Engine, report: Report, disk: Disk
+        self, *, places: Places, settings: LiveSettings, ledger: Ledger, engine: Engine, report: Report, disk: Disk
     ) -> None:
         self._places = places
         self._settings = settings
@@ -112,7 +113,7 @@ class Questions:
     def _settings_of(self, name: str) -> tuple[JobSettings | None, str]:
         """What a submit would take, or what is wrong with the settings file. Blocking."""
         try:
-            return resolve(self._settings, self._places, name, Overrides()), ""
+            return resolve(self._settings.now, self._places, name, Overrides()), ""
         except SettingsError as wrong:
             return None, str(wrong)
 

@@ -14,6 +14,7 @@ from framed.dispatch import Dispatcher
 from framed.errors import listed
 from framed.faults import Faults
 from framed.ledger import Ledger
+from framed.live_settings import LiveSettings
 from framed.machine import Machine
 from framed.model.job import Cancelled, Complete, Failed, Job, Moment, Queued, Retrying, Running, Verdict
 from framed.scan import FoundResults
@@ -25,8 +26,16 @@ class Report:
     """Reads what the other parts hold; changes nothing."""
 
     def __init__(
-        self, *, ledger: Ledger, watcher: Watcher, dispatcher: Dispatcher, supervisor: Supervisor, machine: Machine
+        self,
+        *,
+        ledger: Ledger,
+        watcher: Watcher,
+        dispatcher: Dispatcher,
+        supervisor: Supervisor,
+        machine: Machine,
+        settings: LiveSettings,
     ) -> None:
+        self._settings = settings
         self._ledger = ledger
         self._watcher = watcher
         self._dispatcher = dispatcher
@@ -51,6 +60,7 @@ class Report:
                 running_projects=self._dispatcher.n_running,
                 max_active=self._dispatcher.budget.max_active,
             ),
+            draining=self._ledger.is_draining,
             notices=tuple(self._notices()),
             projects=tuple(self._contained(name, now, waiting) for name in projects),
         )
@@ -123,6 +133,12 @@ class Report:
             yield f"{problem}; until it is back nothing is started, and nothing is forgotten"
         for name in self._watcher.catalog.left_out[:_NOTICES_OF_NAMES]:
             yield f"a folder in raw_videos is left out: its name {name} is not UTF-8; rename it"
+        if problem := self._settings.problem:
+            yield f"{problem}; until that is mended the settings before it hold"
+        if keys := self._settings.need_restart:
+            yield f"changed in framed.yaml, and waiting for a restart of framed: {', '.join(keys)}"
+        if self._ledger.is_draining:
+            yield "draining: what runs is finished, nothing is started; framectl undrain ends that"
         if problem := self._ledger.problem:
             yield f"{problem}; until then nothing new is queued, and what has ended is not shown as ended"
 
@@ -187,7 +203,7 @@ class Report:
                 state, reason = ProjectState.RETRYING, waits_for
             case Running(cancelling=cancelling, successor=successor):
                 state = ProjectState.RUNNING
-                reason = "being cancelled" if cancelling else "" if progress else "starting"
+                reason = "being cancelled" if cancelling else waits_for if progress else "starting"
                 reason = "being cancelled, to begin again with other settings" if successor else reason
                 elapsed_s = progress.elapsed_s if progress else None
                 fraction = progress.fraction if progress else 0.0
@@ -207,10 +223,11 @@ class Report:
             case Cancelled(outcome=ended, asked=asked):
                 state, elapsed_s = ProjectState.CANCELLED, ended.wall_s if ended else None
                 reason = "on request" if asked else ended.reason if ended else ""
+        if job.paused and not job.is_over and not (isinstance(job.state, Running) and job.state.cancelling):
+            state, reason = ProjectState.PAUSED, self._paused_words(job)
         if state in (ProjectState.FAILED, ProjectState.CANCELLED):
             fraction = self._done_fraction(job, project)
             frames = max(frames, self._total_frames(job.project, project, otherwise=0))
-        is_running = state is ProjectState.RUNNING
         return ProjectStatus(
             name=job.project,
             state=state,
@@ -220,7 +237,7 @@ class Report:
             progress=fraction,
             frames=frames,
             films=len(project.films) if project else len(job.films),
-            workers=self._dispatcher.slots_of(job.id) if is_running else 0,
+            workers=self._dispatcher.slots_of(job.id),
             stage=progress.stage.value if progress else "",
             elapsed_s=elapsed_s,
             eta_s=progress.eta_s if progress else None,
@@ -231,6 +248,12 @@ class Report:
             last_lines=outcome.last_lines if outcome and state in _WITH_LAST_LINES else (),
             output_dir=job.options.frames_dir,
         )
+
+    def _paused_words(self, job: Job) -> str:
+        if not isinstance(job.state, Running):
+            return "before it began" if job.last_attempt is None else "between two attempts"
+        slots = self._dispatcher.slots_of(job.id)
+        return f"{slots} worker{'s' * (slots != 1)} still to stop" if slots else "its slots are free for others"
 
     def _total_frames(self, name: str, project: CatalogProject | None, *, otherwise: int) -> int:
         """The project's images by whoever read its results last: the catalog, or its extractor's supervision."""
@@ -298,4 +321,4 @@ _STATE_OF_VERDICT: Mapping[Verdict | None, FilmState] = {
     Verdict.FAILED: FilmState.FAILED,
     Verdict.CANCELLED: FilmState.CANCELLED,
 }
-_WITH_SESSION = frozenset({ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED})
+_WITH_SESSION = frozenset({ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.PAUSED, ProjectState.FAILED})

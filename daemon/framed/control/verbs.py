@@ -22,8 +22,16 @@ from framed.control.messages import (
     CancelReply,
     Clean,
     CleanReply,
+    Drain,
+    DrainReply,
     Hello,
     HelloReply,
+    Pause,
+    PauseReply,
+    Reload,
+    ReloadReply,
+    Resume,
+    ResumeReply,
     Retry,
     RetryReply,
     Shutdown,
@@ -32,6 +40,7 @@ from framed.control.messages import (
     StatusReply,
     Submit,
     SubmitReply,
+    Undrain,
 )
 
 
@@ -50,6 +59,11 @@ VERBS: Final[Mapping[str, Verb]] = {
     "submit": Verb(Submit, SubmitReply),
     "retry": Verb(Retry, RetryReply),
     "cancel": Verb(Cancel, CancelReply),
+    "pause": Verb(Pause, PauseReply),
+    "resume": Verb(Resume, ResumeReply),
+    "drain": Verb(Drain, DrainReply),
+    "undrain": Verb(Undrain, DrainReply),
+    "reload": Verb(Reload, ReloadReply),
     "clean": Verb(Clean, CleanReply),
     "shutdown": Verb(Shutdown, ShutdownReply),
 }

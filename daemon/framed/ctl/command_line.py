@@ -23,6 +23,7 @@ VERBS: Final = {
     "framectl": (
         *("status", "projects", "show", "logs", "attach"),
         *("submit", "retry", "cancel", "wait"),
+        *("pause", "resume", "drain", "undrain", "reload"),
         *("clean", "completion", "version"),
     ),
 }

@@ -20,6 +20,7 @@ COLOURS: Final = {
     ProjectState.QUEUED: "blue",
     ProjectState.RUNNING: "green",
     ProjectState.RETRYING: "yellow",
+    ProjectState.PAUSED: "yellow",
     ProjectState.COMPLETE: "bright_green",
     ProjectState.FAILED: "bright_red",
     ProjectState.CANCELLED: "magenta",

@@ -1,6 +1,7 @@
 """`framectl`: its verbs, each in the room it belongs to. What costs time to import the verb that needs it imports.
 
-`jobs` begins and ends work, `looking` only looks, `keeping` is about the command itself and what lies on the disk.
+`jobs` begins and ends work, `steering` holds it back, `looking` only looks, `keeping` is about the command itself and
+what lies on the disk.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import click
 
 from framed.ctl.command_line import CONTEXT_SETTINGS, Verbs, common_options
-from framed.ctl.commands import jobs, keeping, looking
+from framed.ctl.commands import jobs, keeping, looking, steering
 
 _EPILOG = (
     "Exit codes: 0 ok, 1 a job failed, 2 usage, 3 daemon unreachable, 4 no such project or no film in it, "
@@ -26,6 +27,6 @@ def framectl(context: click.Context) -> None:
         context.exit(context.invoke(looking.status))
 
 
-for _room in (looking, jobs, keeping):
+for _room in (looking, jobs, steering, keeping):
     for _verb in _room.VERBS:
         framectl.add_command(_verb)

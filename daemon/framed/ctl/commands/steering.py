@@ -1,0 +1,127 @@
+"""The verbs that hold work back and let it go again, and the one that has framed read its settings again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from framed.control.messages import (
+    Drain,
+    DrainReply,
+    Pause,
+    PauseReply,
+    Reload,
+    ReloadReply,
+    Resume,
+    ResumeReply,
+    Undrain,
+)
+from framed.ctl.command_line import common_options, places_here
+from framed.ctl.commands.jobs import new_key
+from framed.ctl.commands.naming import chosen_projects, projects_arguments
+from framed.ctl.options import json_option
+from framed.ctl.output import document, say, tell
+from framed.errors import Exit
+
+
+@click.command()
+@projects_arguments(needed=False)
+@json_option
+@common_options
+def pause(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
+    """Let projects rest; without PROJECT, everything that is queued or running.
+
+    Workers stop when they have done their chunks, and others may have their slots. Holds until `resume`, also over a
+    restart of framed.
+    """
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    places = places_here()
+    projects = chosen_projects(names, listed, places)
+    with connect(places) as daemon:
+        reply = daemon.call("pause", Pause(projects=projects, every=not projects, key=new_key()), PauseReply)
+    return _told(reply, otherwise="nothing is queued or running", as_json=as_json)
+
+
+@click.command()
+@projects_arguments(needed=False)
+@json_option
+@common_options
+def resume(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
+    """Let paused projects go on where they were, in their turn; without PROJECT, all of them."""
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    places = places_here()
+    projects = chosen_projects(names, listed, places)
+    with connect(places) as daemon:
+        reply = daemon.call("resume", Resume(projects=projects, every=not projects, key=new_key()), ResumeReply)
+    return _told(reply, otherwise="nothing is paused", as_json=as_json)
+
+
+@click.command()
+@json_option
+@common_options
+def drain(*, as_json: bool) -> int:
+    """Finish what runs and start nothing until `undrain`, also over a restart of framed. Submits are refused."""
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    with connect(places_here()) as daemon:
+        reply = daemon.call("drain", Drain(key=new_key()), DrainReply)
+    return _drained(reply, as_json=as_json)
+
+
+@click.command()
+@json_option
+@common_options
+def undrain(*, as_json: bool) -> int:
+    """Start what waits again, after `drain`."""
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    with connect(places_here()) as daemon:
+        reply = daemon.call("undrain", Undrain(key=new_key()), DrainReply)
+    return _drained(reply, as_json=as_json)
+
+
+@click.command()
+@json_option
+@common_options
+def reload(*, as_json: bool) -> int:
+    """Have framed read configs/framed.yaml again, as SIGHUP does. A file with an error in it changes nothing."""
+    from framed.ctl.client import connect  # noqa: PLC0415
+
+    with connect(places_here()) as daemon:
+        reply = daemon.call("reload", Reload(), ReloadReply)
+    if as_json:
+        document(reply)
+        return Exit.OK
+    say(f"changed: {', '.join(reply.changed)}" if reply.changed else "nothing has changed")
+    if reply.need_restart:
+        tell(f"holds only after a restart of framed: {', '.join(reply.need_restart)}")
+    return Exit.OK
+
+
+def _told(reply: PauseReply | ResumeReply, *, otherwise: str, as_json: bool) -> int:
+    if as_json:
+        document(reply)
+        return Exit.OK
+    for outcome in reply.outcomes:
+        say(f"{outcome.project}: {outcome.message}")
+    if not reply.outcomes:
+        tell(otherwise)
+    return Exit.OK
+
+
+def _drained(reply: DrainReply, *, as_json: bool) -> int:
+    if as_json:
+        document(reply)
+        return Exit.OK
+    say(reply.message)
+    if reply.draining:
+        say(f"still running: {', '.join(reply.running)}" if reply.running else "nothing runs")
+    if reply.waiting:
+        say(f"{'held back' if reply.draining else 'waiting'}: {', '.join(reply.waiting)}")
+    return Exit.OK
+
+
+VERBS: Final = (pause, resume, drain, undrain, reload)
