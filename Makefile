@@ -16,7 +16,7 @@ FILM ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults films bench memory check fix build ci lock python tmux
+.PHONY: help demo test faults films bench memory check fix schema build ci lock python tmux
 # `make -j ci` must not run the tests beside the build: they measure time.
 .NOTPARALLEL:
 
@@ -48,6 +48,11 @@ check: $(INSTALLED) ## check format, style, types and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+schema: $(INSTALLED) ## write docs/protocol.schema.json from the types
+	mkdir -p build
+	$(BIN)/python -m framed.control.schema > build/protocol.schema.json
+	mv build/protocol.schema.json docs/protocol.schema.json
 
 fix: $(INSTALLED) ## format, and mend the style where that can be done by machine
 	$(BIN)/ruff check --fix .

@@ -24,7 +24,7 @@ class Bars:
         console = Console(file=sys.stderr, no_color=True if color == "never" else None, highlight=False)
         self._progress = Progress(
             TextColumn("{task.fields[name]}", markup=False, table_column=Column(no_wrap=True, max_width=40)),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=24, complete_style="green", finished_style="green"),
             TaskProgressColumn(),
             TextColumn("{task.fields[words]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=console,

@@ -33,7 +33,7 @@ def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
     status = reply.status
     parts = [f"{int(status.progress * 100)}%"] if status.job_id else []
     parts += [f"{status.frames:,} frames"] if status.frames else []
-    parts += [f"{status.workers} workers"] if status.workers else []
+    parts += [_workers(status.workers)] if status.workers else []
     parts += [f"elapsed {duration(status.elapsed_s)}"] if status.elapsed_s is not None else []
     parts += [f"ETA {duration(status.eta_s)}"] if status.eta_s is not None else []
     parts += [f"attempt {status.attempt} of {status.max_attempts}"] if status.attempt else []
@@ -81,14 +81,17 @@ def _job_title(job: JobFacts | None) -> str:
 
 
 def _attempt(attempt: AttemptFacts) -> list[str]:
-    workers = f"{attempt.workers} worker{'s' * (attempt.workers != 1)}"
-    row = [f"attempt {attempt.number}", _local(attempt.started_at), workers]
+    row = [f"attempt {attempt.number}", _local(attempt.started_at), _workers(attempt.workers)]
     if attempt.ending is None:
         return [*row, "running"]
     code = "" if attempt.code is None else f"exit {attempt.code}"
     words = attempt.reason or (code_words(attempt.code) if attempt.code is not None else attempt.ending.value)
     took = f"after {duration(attempt.wall_s)}" if attempt.wall_s else ""
     return [*row, ", ".join(part for part in (code, words, took) if part)]
+
+
+def _workers(number: int) -> str:
+    return f"{number} worker{'s' * (number != 1)}"
 
 
 def _files(reply: ShowReply) -> list[list[str]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version as version_of
 from typing import Final
 
 import click
+import msgspec
 
 from framed.ctl.command_line import common_options, places_here
 from framed.ctl.commands.jobs import new_key
@@ -42,7 +42,10 @@ def clean(name: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
         stay = f"; {plan.kept:,} other file{'s' * (plan.kept != 1)} there stay{'s' * (plan.kept == 1)}"
         described = f"{what} in {plan.folder}{stay if plan.kept else ''}"
         if not (plan.images or plan.size_bytes):
-            reply, words = plan, f"{name}: nothing of framed's lies in {plan.folder}"
+            reply, words = (
+                msgspec.structs.replace(plan, dry_run=dry_run),
+                f"{name}: nothing of framed's lies in {plan.folder}",
+            )
         elif dry_run:
             reply, words = plan, f"{name}: would delete {described}"
         else:
@@ -87,6 +90,8 @@ def completion(shell: str) -> int:
 @common_options
 def version(*, as_json: bool) -> int:
     """The versions of this command, of the protocol, and of the daemon if one answers."""
+    from importlib.metadata import version as version_of  # noqa: PLC0415
+
     from framed.control.messages import PROTOCOL  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
     from framed.ctl.documents import Versions  # noqa: PLC0415
