@@ -38,9 +38,12 @@ def clean(name: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
         plan = daemon.call(
             "clean", Clean(project=name, dry_run=True, key=new_key()), CleanReply, patience_s=_CLEAN_PATIENCE_S
         )
-        what = f"{plan.images:,} image{'s' * (plan.images != 1)} with their records ({size(plan.size_bytes)})"
+
+        def counted(reply: CleanReply) -> str:
+            return f"{reply.images:,} image{'s' * (reply.images != 1)} with their records ({size(reply.size_bytes)})"
+
         stay = f"; {plan.kept:,} other file{'s' * (plan.kept != 1)} there stay{'s' * (plan.kept == 1)}"
-        described = f"{what} in {plan.folder}{stay if plan.kept else ''}"
+        described = f"{counted(plan)} in {plan.folder}{stay if plan.kept else ''}"
         if not (plan.images or plan.size_bytes):
             reply, words = (
                 msgspec.structs.replace(plan, dry_run=dry_run),
@@ -57,7 +60,7 @@ def clean(name: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
                     return Exit.REFUSED
             request = Clean(project=name, key=new_key())
             reply = daemon.call("clean", request, CleanReply, patience_s=_CLEAN_PATIENCE_S)
-            words = f"{name}: deleted {reply.images:,} images ({size(reply.size_bytes)})"
+            words = f"{name}: deleted {counted(reply)}"
     if as_json:
         document(reply)
     else:
