@@ -322,9 +322,14 @@ def test_attach_with_write_lets_ctrl_c_end_the_film(shared: Site) -> None:
     screen = Screen(shared, "attach", "--write", "steered")
     until(lambda: screen.shows(b"extractor"))
     screen.type(b"\x03")
-    until(lambda: shared.state_of("steered") != "RUNNING")
-    screen.type(b"\x02d")
-    screen.code()
+
+    def has_ended() -> bool:
+        job = shown(shared, "steered").job
+        return job is not None and job.attempts[0].ending is not None
+
+    until(has_ended)
+    shared.ctl("cancel", "steered")
+    until(lambda: screen.shows(b"exited") or b"detached" in screen.seen)
 
 
 def test_status_watch_json_is_a_document_a_line(shared: Site) -> None:
