@@ -175,6 +175,7 @@ async def _serve(
             disk=disk,
         )
         await tasks.start(_await_signal, ending)
+        tasks.start_soon(ledger.mend)
         live.listen(lambda: dispatcher.change_budget(_budget(machine, live)))
         live.listen(watcher.look_now)
         await tasks.start(live.run)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from frame_extractor.contract import OutputLayout
-from framed.config import output_shared, resolve
+from framed.config import output_shared, outputs_in_the_way, resolve
 from framed.errors import SettingsError
 from framed.faults import Faults
 from framed.live_settings import LiveSettings
@@ -146,16 +146,11 @@ class CatalogKeeper:
         return self._catalog
 
     def _keep_apart(self, projects: dict[str, CatalogProject]) -> None:
-        """Projects that have one output folder are wrong, each of them."""
-        by_folder: dict[str, list[str]] = {}
-        for name, project in projects.items():
-            if project.output_dir:
-                by_folder.setdefault(os.path.realpath(os.path.dirname(project.output_dir)), []).append(name)
-        for names in by_folder.values():
-            for name in names if len(names) > 1 else ():
-                other = next(each for each in names if each != name)
-                wrong = output_shared(self._places, name, Path(projects[name].output_dir), other)
-                projects[name] = replace(projects[name], settings_error=str(wrong))
+        """Projects that are in the way of each other's output are wrong, each of them."""
+        outputs = {name: Path(project.output_dir) for name, project in projects.items() if project.output_dir}
+        for name, other in outputs_in_the_way(outputs).items():
+            wrong = output_shared(self._places, outputs, name, other)
+            projects[name] = replace(projects[name], settings_error=str(wrong))
 
     def _has_seen_some(self) -> bool:
         """Whether there was ever something in raw_videos; a new one is empty for no worse reason than that."""

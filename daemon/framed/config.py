@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings
+from frame_extractor.contract import ExtractionSettings, OutputLayout
 from framed.errors import SettingsError, is_one_name
 from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import check_value
@@ -172,24 +172,52 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
 def check_output_is_its_own(
     settings: Settings, places: Places, project: str, frames_dir: Path, others: Iterable[str]
 ) -> None:
-    """Raises SettingsError when one of the other projects has the same output folder; see `output_shared`."""
-    folder = os.path.realpath(frames_dir.parent)
+    """Raises SettingsError when the output of one of the other projects is in the way; see `outputs_in_the_way`."""
+    outputs = {project: frames_dir}
     for other in others:
         if other != project and is_one_name(other):
             try:
-                theirs = resolve(settings, places, other, Overrides()).frames_dir
+                outputs[other] = resolve(settings, places, other, Overrides()).frames_dir
             except SettingsError:
                 continue
-            if os.path.realpath(theirs.parent) == folder:
-                raise output_shared(places, project, frames_dir, other)
+    if (found := outputs_in_the_way(outputs).get(project)) is not None:
+        raise output_shared(places, outputs, project, found)
 
 
-def output_shared(places: Places, project: str, frames_dir: Path, other: str) -> SettingsError:
-    """Two projects whose frames lie side by side would take results, records and unfinished images for their own."""
-    blamed = project if frames_dir != places.frames_dir(project) else other
+def outputs_in_the_way(outputs: Mapping[str, Path]) -> dict[str, str]:
+    """Project -> another one, for each that would take that one's images or records for its own, or that one its.
+
+    `outputs`: their `frames/`. What is a project's own: that, and what lies beside it for framed's use.
+    """
+    folders = {name: os.path.realpath(frames_dir.parent) for name, frames_dir in outputs.items()}
+    owners: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for name, frames_dir in outputs.items():
+        layout = OutputLayout(Path(folders[name], frames_dir.name))
+        # The folder itself, told apart by its closing separator, may be shared with nobody, but others may lie in it.
+        for own in (os.path.realpath(frames_dir), str(layout.temp), str(layout.control), folders[name] + os.sep):
+            other = owners.setdefault(own, name)
+            if other != name:
+                found |= {name: other, other: found.get(other, name)}
+    for name, folder in folders.items():
+        for above in (folder, *map(str, Path(folder).parents)):
+            other = owners.get(above, name)
+            if other != name:
+                found |= {name: other, other: found.get(other, name)}
+    return found
+
+
+def output_shared(places: Places, outputs: Mapping[str, Path], project: str, other: str) -> SettingsError:
+    """The output of one of the two lies where the other's does, or within it."""
+    blamed = project if outputs[project] != places.frames_dir(project) else other
+    folder, theirs = (os.path.realpath(outputs[name].parent) for name in (project, other))
     both = " and ".join(repr(name) for name in sorted((project, other)))
-    way_out = f"give each its own, as in {frames_dir.parent / blamed / 'frames'}"
-    message = f"{frames_dir.parent} would be the output folder of both {both}; {way_out}"
+    way_out = f"give each its own, as in {outputs[blamed].parent / blamed / 'frames'}"
+    message = f"{outputs[project].parent} would be the output folder of both {both}; {way_out}"
+    if folder != theirs:
+        inner, outer = (project, other) if len(folder) > len(theirs) else (other, project)
+        message = f"the output of {inner!r}, {outputs[inner].parent}, would lie in that of {outer!r}; give it another"
+        blamed = inner if outputs[inner] != places.frames_dir(inner) else outer
     return SettingsError(places.project_file(blamed), "paths.frames", message)
 
 

@@ -6,6 +6,7 @@ seen here was on the disk first.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -185,6 +186,16 @@ class Ledger:
                 self.is_draining = draining
                 _log.info("draining" if draining else "no longer draining")
                 self._tell()
+
+    async def mend(self) -> None:
+        """Runs for ever: while the state cannot be written it tries to, so that all goes on as soon as it can."""
+        while True:
+            await anyio.sleep(_RETRY_S)
+            if self.problem:
+                with contextlib.suppress(StoreUnavailable):
+                    async with self._writing:
+                        await self._written(self._store.try_to_write)
+                    self._tell()
 
     async def _written(self, write: Callable[[Unpack[Arguments]], None], *arguments: *Arguments) -> None:
         try:

@@ -56,6 +56,8 @@ class FoundResults:
     """Images it lists, less those that are gone."""
     complete: dict[str, ExtractionSettings]
     """Fingerprint -> the settings its film was extracted with."""
+    made_by: dict[str, str]
+    """Fingerprint -> the id of the job that extracted its film."""
     failed: frozenset[str]
     """Fingerprints of films that could not be extracted."""
     gone: frozenset[str]
@@ -186,6 +188,7 @@ def read_results(frames_dir: Path) -> FoundResults | None:
         read_at_s=read_at_s,
         total_frames=found.total_frames - sum(n for n in n_gone.values() if n > 0),
         complete={film.fingerprint: film.settings for film in complete},
+        made_by={film.fingerprint: film.job_id for film in complete},
         failed=frozenset(film.fingerprint for film in found.films if film.status == "failed"),
         gone=frozenset(mark for mark, n in n_gone.items() if n > 0),
         image_folders=tuple(folders.values()),

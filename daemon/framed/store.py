@@ -107,6 +107,12 @@ class Store:
         """Every mark that is set: what holds for the daemon as a whole."""
         return frozenset(str(name) for (name,) in self._rows("SELECT name FROM marks"))
 
+    def try_to_write(self) -> None:
+        """Something is written, and nothing changed."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO marks VALUES ('')")
+            db.execute("DELETE FROM marks WHERE name = ''")
+
     def latest_jobs(self) -> list[Job]:
         """Every job that is not over, and of each project the latest; in queue order. Raises StoreNotUnderstood."""
         rows = self._rows(

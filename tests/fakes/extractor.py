@@ -194,6 +194,7 @@ def _write_results(spec: AttemptSpec, extracted: list[str], failed: list[str]) -
             fingerprint=mark,
             status="complete" if is_good else "failed",
             images=int(is_good),
+            job_id=spec.job_id,
             settings=spec.settings,
         )
     films = tuple(earlier.values())

@@ -220,6 +220,35 @@ def test_failed_job_shows_what_of_it_is_done(root: Root) -> None:
     assert (status.frames, round(status.progress, 3)) == (2, 0.667)
 
 
+def test_forced_job_that_failed_shows_what_it_has_made_itself(root: Root) -> None:
+    """And not what was there before it."""
+    for name in ("e01.mkv", "e02.mkv"):
+        root.film("series", "exit 65 0" if name == "e01.mkv" else "", name=name)
+    root.start()
+    root.wait_for("series", COMPLETE)
+    bad = root.places.films_dir("series") / "e02.mkv"
+    bad.write_text(bad.read_text(encoding="utf-8").replace("\n", "exit 65\n", 1), encoding="utf-8")
+    status = root.wait_for("series", FAILED)
+    forced = root.submit("series", force=True).outcomes[0].job_id
+    assert forced != status.job_id
+    until(lambda: (now := root.status("series")) and now.job_id == forced, "the forced job is seen")
+    status = root.wait_for("series", FAILED)
+    assert (status.progress, status.frames) == (0.5, 2)
+
+
+def test_progress_does_not_go_back_while_a_film_waits_for_its_retry(new_root: Callable[..., Root]) -> None:
+    """What was done is not undone by that; also after a restart."""
+    root = new_root(QUICK.replace("base_s: 0.2, max_s: 1", "base_s: 600, max_s: 600"))
+    root.film("onward", "climb crash")
+    daemon = root.start()
+    before = root.wait_for("onward", RETRYING)
+    assert (before.progress, before.frames) == (0.1, 1)
+    stop(daemon)
+    root.start()
+    after = root.wait_for("onward", RETRYING)
+    assert (after.progress, after.frames) == (0.1, 1)
+
+
 def test_results_of_another_store_are_believed(root: Root) -> None:
     """A film that is complete on the disk is not extracted again by a daemon that has never seen it."""
     daemon = root.start()

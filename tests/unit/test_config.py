@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
-from framed.config import DEFAULT, JobSettings, Settings, described, load_settings, resolve
+from framed.config import DEFAULT, JobSettings, Settings, described, load_settings, outputs_in_the_way, resolve
 from framed.errors import SettingsError
 from framed.model.project import FILM_SUFFIXES, FrameExtraction, Overrides, is_film_name
 from framed.places import Places, load_places
@@ -389,3 +389,25 @@ def test_file_that_is_no_film_yet_or_never_is_left_alone(name: str) -> None:
 def test_visible_name_with_a_promised_extension_is_always_a_film(stem: str, suffix: str) -> None:
     """Whatever a film is called: only the first character and the extension decide."""
     assert is_film_name(stem + suffix) is (stem != "" and stem[0] not in ".~")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_wrong"),
+    [
+        ("/d/a/frames", "/d/b/frames", False),
+        ("/d/a/frames", "/d/a/images", True),
+        ("/d/a/frames", "/d/a/frames/b/frames", True),
+        ("/d/a/frames", "/d/a/frames/frames", True),
+        ("/d/a/frames", "/d/a/temp/b/frames", True),
+        ("/d/a/frames", "/d/a/.framed/b/frames", True),
+        ("/d/a/frames", "/d/a/b/frames", False),
+        ("/d/frames", "/d/b/frames", False),
+        ("/d/a/frames", "/d/frames", False),
+        ("/d/a", "/d/a/b", True),
+    ],
+)
+def test_outputs_in_each_others_way_are_found(first: str, second: str, *, is_wrong: bool) -> None:
+    """Whichever is asked about; a folder between them that is neither's own is no matter."""
+    outputs = {"a": Path(first), "b": Path(second), "c": Path("/elsewhere/c/frames")}
+    assert outputs_in_the_way(outputs) == ({"a": "b", "b": "a"} if is_wrong else {})
+    assert outputs_in_the_way(dict(reversed(outputs.items()))) == ({"a": "b", "b": "a"} if is_wrong else {})

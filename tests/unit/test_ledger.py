@@ -34,6 +34,11 @@ class BrittleStore(Store):
             raise StoreUnavailable(self._path, "disk full")
         super().write(*arguments, **named)  # type: ignore[arg-type]
 
+    def try_to_write(self) -> None:
+        if self.is_full:
+            raise StoreUnavailable(self._path, "disk full")
+        super().try_to_write()
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[BrittleStore]:
@@ -114,6 +119,27 @@ async def test_what_happened_is_recorded_when_the_disk_has_room_again(
     assert isinstance(ledger.job(job.id).state, Cancelled)
     assert ledger.verdict("onward", "f1") is Verdict.CANCELLED
     assert open_ledger(store).verdict("onward", "f1") is Verdict.CANCELLED
+
+
+async def test_state_that_can_be_written_again_is_found_out_without_a_change(
+    store: BrittleStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A submit that was refused comes to nothing more; whoever waits for the disk is told."""
+    monkeypatch.setattr(ledger_module, "_RETRY_S", 0.01)
+    ledger = open_ledger(store)
+    store.is_full = True
+    with pytest.raises(StoreUnavailable):
+        await ledger.commit({}, [new_job()])
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ledger.mend)
+        with anyio.move_on_after(0.05):
+            await ledger.change()
+        assert ledger.problem
+        store.is_full = False
+        await ledger.change()
+        tasks.cancel_scope.cancel()
+    assert ledger.problem == ""
+    assert store.marks() == frozenset()
 
 
 async def test_successor_is_in_the_queue_with_the_end_of_the_job_it_replaces(store: BrittleStore) -> None:

@@ -194,8 +194,8 @@ class Report:
         last = job.last_attempt
         progress = self._supervisor.progress.get(job.id)
         outcome = last.outcome if last is not None else None
-        frames = outcome.images if outcome is not None else 0
-        state, reason, fraction, elapsed_s = ProjectState.QUEUED, "", 0.0, None
+        fraction, frames = _got_to(job)
+        state, reason, elapsed_s = ProjectState.QUEUED, "", None
         match job.state:
             case Queued(reason=why):
                 reason = f"{waits_for} (after: {why})" if why and waits_for else waits_for or why or "starting"
@@ -206,8 +206,8 @@ class Report:
                 reason = "being cancelled" if cancelling else waits_for if progress else "starting"
                 reason = "being cancelled, to begin again with other settings" if successor else reason
                 elapsed_s = progress.elapsed_s if progress else None
-                fraction = progress.fraction if progress else 0.0
-                frames = progress.images if progress else 0
+                if progress:
+                    fraction, frames = progress.fraction, progress.images
             case Complete(outcome=done):
                 state, fraction, elapsed_s = ProjectState.COMPLETE, 1.0, done.wall_s
                 frames = self._total_frames(job.project, project, otherwise=done.images)
@@ -272,12 +272,13 @@ class Report:
         return read is None or self._watcher.catalog.looked_at_s > read.read_at_s
 
     def _done_fraction(self, job: Job, project: CatalogProject | None) -> float:
-        """The share of the project's films that are extracted as the job was to; 0 where images of before it count."""
+        """The share of the project's films that are extracted as the job was to; by itself where it was forced to."""
         results = self._results(job.project, project)
         films = [film.fingerprint for film in project.films] if project else [film.fingerprint for film in job.films]
-        if results is None or job.force or not films:
+        if results is None or not films:
             return 0.0
-        return sum(mark is not None and results.has(mark, job.options.extraction) for mark in films) / len(films)
+        done = [mark for mark in films if mark is not None and results.has(mark, job.options.extraction)]
+        return sum(not job.force or results.made_by.get(mark) == job.id for mark in done) / len(films)
 
     def _gone_films(self, name: str, project: CatalogProject | None) -> list[str]:
         """The films in the project's folder that were extracted, and whose images somebody has taken away."""
@@ -297,6 +298,14 @@ class Report:
             and self._ledger.verdict(name, film.fingerprint) is Verdict.FAILED
             and not project.is_extracted(film.fingerprint)
         ]
+
+
+def _got_to(job: Job) -> tuple[float, int]:
+    """How far the attempts that ended had got, as a fraction and in images: the last that had opened its films."""
+    for attempt in reversed(job.attempts):
+        if attempt.outcome is not None and attempt.outcome.film_left_s is not None:
+            return attempt.outcome.fraction, attempt.outcome.images
+    return 0.0, 0
 
 
 def _failed_words(films: Sequence[str]) -> str:

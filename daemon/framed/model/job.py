@@ -76,6 +76,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     images: int = 0
     """On the disk, of the films the attempt was given; when the job is complete, of the whole project."""
     wall_s: float = 0.0
+    fraction: float = 0.0
+    """Of the films that the attempt was given, as far as they had got; what of it is in no results may have to be done
+    again.
+    """
     film_left_s: float | None = None
     """Film that the attempt was given and had not gone through; None when it never said how much there is."""
     last_lines: tuple[str, ...] = ()

@@ -48,12 +48,19 @@ class Evidence:
 
 def conclude(attempt: Attempt, evidence: Evidence, now: Moment) -> Outcome:
     """How the attempt ended, and how much of the films was left then."""
-    ended = _ending(attempt, evidence, now)
-    return msgspec.structs.replace(ended, film_left_s=_film_left_s(evidence.progress))
+    ended, progress = _ending(attempt, evidence, now), evidence.progress
+    if progress is None:
+        return ended
+    return msgspec.structs.replace(
+        ended,
+        fraction=progress.fraction,
+        film_left_s=_film_left_s(progress),
+        images=ended.images if evidence.record is not None else progress.images,
+    )
 
 
-def _film_left_s(progress: Progress | None) -> float | None:
-    if progress is None or (not progress.film_seconds_total and progress.stage is not Stage.DONE):
+def _film_left_s(progress: Progress) -> float | None:
+    if not progress.film_seconds_total and progress.stage is not Stage.DONE:
         return None
     return max(0.0, progress.film_seconds_total - progress.film_seconds_done)
 
