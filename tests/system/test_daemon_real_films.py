@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from frame_extractor.contract import Results
-from framed.control.messages import ProjectState
-from tests.fakes.root import Root, until
+from framed.control.messages import Pause, PauseReply, ProjectState, Resume, ResumeReply
+from framed.ctl.client import connect
+from tests.fakes.root import QUICK, Root, until
 
 COMPLETE, FAILED, RUNNING = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.RUNNING
+PAUSED = ProjectState.PAUSED
 
 pytestmark = pytest.mark.shared_films
 
@@ -52,3 +56,30 @@ def test_what_is_no_film_fails_at_once_with_the_reason(root: Root, films_dir: Pa
     assert (status.state, status.attempt) == (FAILED, 1)
     assert status.reason.startswith("exit 65 (")
     assert Path(film).name in status.reason
+
+
+def test_film_paused_on_its_way_gives_the_same_bytes(new_root: Callable[..., Root], films_dir: Path) -> None:
+    """It leaves both slots to another project of the same film, and goes on in its first attempt."""
+    wide = QUICK.replace("slots: 4, max_active: 4", "slots: 2, max_active: 2").replace("project: 1", "project: auto")
+    root = new_root(wide)
+    root.start(real=True)
+    drop(root, "paused", films_dir / "formats" / "reel30.mkv")
+    until(lambda: (status := root.status("paused")) is not None and status.frames > 0, "its first images are there")
+    with connect(root.places) as daemon:
+        daemon.call("pause", Pause(projects=("paused",), key="pause"), PauseReply)
+    until(lambda: root.wait_for("paused", PAUSED).workers == 0, "its workers have parked")
+    drop(root, "undisturbed", films_dir / "formats" / "reel30.mkv")
+    until(lambda: (status := root.status("undisturbed")) is not None and status.workers == 2, "the other has both")
+    root.wait_for("undisturbed", COMPLETE)
+    assert 0 < root.wait_for("paused", PAUSED).progress < 1
+    with connect(root.places) as daemon:
+        daemon.call("resume", Resume(projects=("paused",), key="resume"), ResumeReply)
+    assert root.wait_for("paused", COMPLETE, FAILED).attempt == 1
+    paused, undisturbed = (images_of(root.layout(name).frames_dir) for name in ("paused", "undisturbed"))
+    assert paused == undisturbed
+    assert len(paused) > 50
+
+
+def images_of(frames_dir: Path) -> dict[str, bytes]:
+    """Name -> digest of the bytes."""
+    return {path.name: hashlib.sha256(path.read_bytes()).digest() for path in frames_dir.glob("*.jpg")}
