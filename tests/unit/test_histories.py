@@ -106,7 +106,10 @@ class History:
                     await self.ledger.commit({}, [NewJob(project=project, by="user", options=options())])
                 elif latest is not None:
                     await self.ledger.commit({latest.id: self.event(what, latest, how)})
-            except (IllegalEvent, ProjectBusy, StoreUnavailable):
+            except (IllegalEvent, ProjectBusy):
+                assert self.seen() == before
+            except StoreUnavailable:
+                assert self.store.is_full
                 assert self.seen() == before
 
     def event(self, what: str, job: Job, how: Outcome) -> Event:
