@@ -38,6 +38,8 @@ FRAME_DEADLINE_S: Final = 10.0
 """From the first byte of a message to its last, the answers to earlier ones not counted."""
 SEND_DEADLINE_S: Final = 10.0
 _CHUNK_BYTES: Final = 1 << 16
+_BACKLOG: Final = 1024
+"""Clients that wait to be let in; more than that wait to wait, or are turned away at once, as they like it."""
 _ACCEPT_PAUSE_S: Final = 0.1
 
 _CODES: Final[Mapping[type[FramedError], ErrorCode]] = {
@@ -94,7 +96,7 @@ class Server:
             self._path.unlink(missing_ok=True)
             listening.bind(str(self._path))
             self._path.chmod(0o600)
-            listening.listen(MAX_CONNECTIONS)
+            listening.listen(_BACKLOG)
             listening.setblocking(False)  # noqa: FBT003 -- the name of the method says it
         except OSError as failed:
             listening.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import socket
+import struct
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -128,7 +129,9 @@ def _opened(places: Places, patience_s: float) -> socket.socket:
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         check_owner(path.parent)
-        opened.settimeout(patience_s)
+        # Not settimeout, with which a socket does not wait for its turn when many connect at once, but gives up.
+        seconds, rest = divmod(patience_s, 1)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", int(seconds), int(rest * 1e6)))
         opened.connect(str(path))
     except OSError as failed:
         opened.close()
