@@ -85,21 +85,27 @@ def whole(text: str, terminal: Terminal) -> list[str]:
 
 
 def aligned(rows: Sequence[Sequence[str]], terminal: Terminal, indent: str = INDENT) -> list[str]:
-    """Rows of words under each other, indented; the last of each row goes on, indented deeper, where it is too long."""
+    """Rows of words under each other, indented; the last of each goes on below itself, or below its row, to its end."""
     printables = [[printable(word) for word in row] for row in rows]
     n_columns = max((len(row) for row in printables), default=0)
     widths = [max((cell_len(row[n]) for row in printables if n < len(row) - 1), default=0) for n in range(n_columns)]
     lines: list[str] = []
-    for row in printables:
-        padded = [word + " " * (widths[n] - cell_len(word)) for n, word in enumerate(row[:-1])]
-        line = indent + GAP.join([*padded, row[-1]])
-        if terminal.width is None or cell_len(line) <= terminal.width:
-            lines.append(line.rstrip())
-        else:
-            deeper = indent + INDENT
-            first, *others = wrapped(line.strip(), max(1, terminal.width - len(deeper)))
-            lines += [indent + first, *(deeper + other for other in others)]
+    for *words, last in printables:
+        padded = [word + " " * (widths[n] - cell_len(word)) + GAP for n, word in enumerate(words)]
+        lines += _hung(indent + "".join(padded), last, indent + INDENT, terminal.width)
     return lines
+
+
+def _hung(before: str, last: str, deeper: str, width: int | None) -> list[str]:
+    """`last` beside what stands before it, where there is room for it; else below, indented deeper."""
+    if width is None or cell_len(before + last) <= width:
+        return [f"{before}{last}".rstrip()]
+    room = width - cell_len(before)
+    if room >= _NARROWEST_NOTE or not before.strip():
+        first, *others = wrapped(last, max(1, room))
+        return [before + first, *(" " * cell_len(before) + other for other in others)]
+    head = before.rstrip() if cell_len(before.rstrip()) <= width else _shortened(before.rstrip(), width)
+    return [head, *(deeper + other for other in wrapped(last, width - len(deeper)))]
 
 
 def wrapped(text: str, width: int) -> list[str]:

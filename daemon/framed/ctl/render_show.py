@@ -24,8 +24,9 @@ def show_lines(reply: ShowReply, terminal: Terminal) -> list[str]:
         ("files", _files(reply)),
     ):
         if rows:
-            heading = click.style(title, bold=True) if terminal.colour else title
-            lines += ["", f"  {heading}", *aligned(rows, terminal)]
+            heading = aligned([[title]], terminal, indent="  ")
+            lines += ["", *(click.style(each, bold=True) if terminal.colour else each for each in heading)]
+            lines += aligned(rows, terminal)
     return lines
 
 
@@ -38,8 +39,8 @@ def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
     parts += [f"ETA {duration(status.eta_s)}"] if status.eta_s is not None else []
     parts += [f"attempt {status.attempt} of {status.max_attempts}"] if status.attempt else []
     name, word = printable(status.name), status.state.value
-    first, *others = fitted([f"{name}  {word}", *parts], terminal.width)
-    at = len(name) + 2
+    first, *others = fitted([f"{name} {word}", *parts], terminal.width)
+    at = len(name) + 1
     if terminal.colour and first[at : at + len(word)] == word:
         first = f"{first[:at]}{click.style(word, fg=COLOURS[status.state])}{first[at + len(word) :]}"
     reason = aligned([[status.reason]], terminal, indent="  ") if status.reason else []
