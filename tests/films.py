@@ -76,8 +76,8 @@ def _drawn(size: tuple[int, int], fps: int, n_frames: int, cuts: tuple[int, ...]
 
 def container_options(path: Path) -> dict[str, str]:
     """For the muxer."""
-    # The muxer would shift a delayed start back to 0.
-    return {"avoid_negative_ts": "disabled"} if path.suffix in {".mkv", ".mp4", ".mov"} else {}
+    # The muxer would shift a start that is not 0 back to it.
+    return {"avoid_negative_ts": "disabled"} if path.suffix in {".mkv", ".mp4", ".mov", ".ts", ".m2ts"} else {}
 
 
 def with_barcode(picture: Rgb, index: int) -> Rgb:

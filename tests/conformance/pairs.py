@@ -91,14 +91,14 @@ class FilmMaker:
         path = self._folder / f"{codec}-{timing.replace(' ', '-')}.{container}"
         if container in WITHOUT_TIMES:
             return write_film(path, plan)
-        return _with_times(self._encoded(codec), path, plan)
+        return with_times(self._encoded(codec), path, plan)
 
     def _encoded(self, codec: str) -> Path:
         path = self._folder / f"{codec}.encoded.{SOURCES.get(codec, 'mp4')}"
         return path if path.exists() else write_film(path, CODECS[codec])
 
 
-def _with_times(encoded: Path, path: Path, plan: FilmPlan) -> Path:
+def with_times(encoded: Path, path: Path, plan: FilmPlan) -> Path:
     """The packets of `encoded` in the container of `path`'s suffix, shown when the plan says."""
     with av.open(str(encoded)) as source, av.open(str(path), "w", options=container_options(path)) as out:
         pictures = source.streams.video[0]

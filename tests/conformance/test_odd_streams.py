@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -15,7 +16,7 @@ from frame_extractor.errors import ReadFailed
 from frame_extractor.film import open_film
 from frame_extractor.readers import Frame
 from frame_extractor.readers.decord import DecordReader
-from tests.conformance.pairs import frames_of
+from tests.conformance.pairs import CODECS, frames_of, with_times
 from tests.films import FilmPlan, read_barcode, write_film
 
 # One thread: with more, x264 gives other bytes on a busy machine, and damage would strike elsewhere.
@@ -84,6 +85,49 @@ def test_a_clock_that_wraps_is_film_that_goes_on(tmp_path: Path) -> None:
     plan = FilmPlan(options=OPEN_GOPS.options, n_frames=240, start_s=95_440.0)
     frames = list(frames_of(open_film(write_film(tmp_path / "film.ts", plan))))
     assert shown(frames) == list(range(plan.n_frames))
+    assert frames[-1].time_s == pytest.approx(plan.times_s[-1], abs=0.002)
+
+
+def test_a_clock_that_jumps_forward_is_a_pause(tmp_path: Path) -> None:
+    """Two recordings end to end, the second a thousand seconds later by its clock: nothing is lost, film time jumps."""
+    later = FilmPlan(options=OPEN_GOPS.options, n_frames=OPEN_GOPS.n_frames, start_s=1000.0)
+    film = tmp_path / "both.ts"
+    first = write_film(tmp_path / "first.ts", OPEN_GOPS).read_bytes()
+    film.write_bytes(first + write_film(tmp_path / "second.ts", later).read_bytes())
+    frames = list(frames_of(open_film(film)))
+    assert shown(frames) == [*range(OPEN_GOPS.n_frames)] * 2
+    assert frames[OPEN_GOPS.n_frames].time_s == pytest.approx(1000, abs=1)
+    chunks = list(read_chunks(open_film(film), Sampling.EXACT))
+    assert all(chunk.lost_before is None and chunk.lost_after is None for chunk in chunks)
+
+
+@pytest.mark.parametrize("codec", ["h264-open-pyramid", "hevc-default", "mpeg2"])
+@pytest.mark.parametrize("container", ["mp4", "mov"])
+@pytest.mark.parametrize("cut_s", [1.0, 1.5])
+def test_what_an_edit_list_cuts_away_is_not_of_the_film(
+    tmp_path: Path, container: str, codec: str, cut_s: float
+) -> None:
+    """Its packets are there, marked to be thrown away once decoded; frame 0 is the first that is shown."""
+    plan = replace(CODECS[codec], start_s=-cut_s)
+    film = with_times(write_film(tmp_path / "whole.mp4", CODECS[codec]), tmp_path / f"film.{container}", plan)
+    with av.open(str(film)) as opened:
+        assert any(packet.is_discard for packet in opened.demux(video=0))
+    frames = list(frames_of(open_film(film)))
+    assert shown(frames) == list(range(round(cut_s * plan.fps), plan.n_frames))
+    assert frames[0].time_s == 0
+
+
+@pytest.mark.parametrize("codec", ["h264-open-pyramid", "hevc-default", "mpeg2"])
+@pytest.mark.parametrize("container", ["ts", "m2ts"])
+def test_a_negative_first_timestamp_costs_no_frame(tmp_path: Path, container: str, codec: str) -> None:
+    """Times count from the first frame."""
+    plan = replace(CODECS[codec], start_s=-1.0)
+    film = with_times(write_film(tmp_path / "whole.mp4", CODECS[codec]), tmp_path / f"film.{container}", plan)
+    with av.open(str(film)) as opened:
+        assert next(opened.demux(video=0)).pts == -90_000
+    frames = list(frames_of(open_film(film)))
+    assert shown(frames) == list(range(plan.n_frames))
+    assert frames[0].time_s == 0
     assert frames[-1].time_s == pytest.approx(plan.times_s[-1], abs=0.002)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from frame_extractor.contract import ExtractionSettings, Mode
@@ -59,6 +59,21 @@ def test_the_edges_of_a_long_shot_are_left_alone(start: int, length: int, wanted
     picks = shot_picks(range(start, start + length), wanted)
     assert picks[0] >= start + length // 10
     assert picks[-1] < start + length - length // 10
+
+
+@given(STARTS, st.integers(1, 5000), st.integers(1, 60), st.sampled_from([2, 4]))
+def test_picks_of_reference_pictures_are_a_grid_step_from_those_of_all_at_most(
+    start: int, length: int, wanted: int, distance: int
+) -> None:
+    """Given the same cuts; where the shot has at least twice as many reference pictures as are wanted."""
+    numbers = [frame // distance for frame in range(start, start + length) if frame % distance == 0]
+    assume(len(numbers) >= 2 * wanted)
+    exact = shot_picks(range(start, start + length), wanted)
+    reference = [number * distance for number in shot_picks(numbers, wanted)]
+    step = max(grid_step(length, wanted), distance * grid_step(len(numbers), wanted))
+    assert len(reference) == len(exact) == wanted
+    assert all(start <= frame < start + length for frame in reference)
+    assert max(abs(one - other) for one, other in zip(exact, reference, strict=True)) <= step
 
 
 def test_a_shot_hardly_longer_than_wanted_is_used_to_its_edges() -> None:
