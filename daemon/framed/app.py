@@ -115,13 +115,13 @@ async def _recover(places: Places, settings: Settings, engine: TmuxEngine, tell:
     def renew() -> Iterator[str]:
         found = recover(places, settings, session_name=engine.session_name, host=host)
         if (aside := take_away(places.store)) is not None:
-            yield f"the state database that is not used any more is {aside}"
+            yield f"the state database of before is kept as {aside}"
         make_store(places.store, found.jobs, found.verdicts)
         yield from found.lines
 
     for line in await anyio.to_thread.run_sync(lambda: tuple(renew())):
-        _log.warning("state recovered", extra=fields(what=line))
         tell(line)
+    _log.warning("state recovered", extra=fields(store=places.store))
 
 
 async def _serve(

@@ -267,10 +267,11 @@ def _time(text: str, now: Moment) -> datetime:
 
 def _lines(found: Mapping[str, _Project]) -> Iterator[str]:
     states = Counter(
-        "extracted" if project.job is None else type(project.job.state).__name__.upper() for project in found.values()
+        "with results and no record" if project.job is None else type(project.job.state).__name__.upper()
+        for project in found.values()
     )
     counted = ", ".join(f"{n} {state}" for state, n in states.items())
-    yield f"of {len(found)} project{'s' * (len(found) != 1)} something is told by the datasets: {counted}"
+    yield f"recovered from the datasets: {len(found)} project{'s' * (len(found) != 1)} ({counted})"
     running = [name for name, project in found.items() if project.job and isinstance(project.job.state, Running)]
     if running:
         yield f"taken back, or found out how they ended: {listed(running)}"

@@ -60,7 +60,10 @@ def sole_daemon(places: Places) -> Iterator[None]:
             root=str(places.root),
             since=datetime.now(UTC),
         )
-        _write(file, record)
+        try:
+            _write(file, record)
+        except OSError as failed:
+            raise PlaceNotUsable(places.lock_file, f"cannot be written: {failed.strerror}") from None
         try:
             yield
         finally:

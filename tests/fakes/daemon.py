@@ -4,6 +4,7 @@ wall clock, which a test may put forward or back by writing the seconds into `RO
 
 from __future__ import annotations
 
+import functools
 import sys
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -19,7 +20,7 @@ def main(root: str, *options: str) -> int:
     places = load_places(Path(root).resolve())
     clock.datetime = WallClock(places.root / "wall-clock-ahead-s")  # type: ignore[assignment,attr-defined]
     extractor = (sys.executable, str(Path(__file__).with_name("extractor.py")))
-    tell = print if "--recover" in options else None
+    tell = functools.partial(print, file=sys.stderr) if "--recover" in options else None
     try:
         run(places, load_settings(places), extractor=extractor, tell_recovered=tell)
     except FramedError as failed:

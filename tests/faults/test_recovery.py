@@ -43,7 +43,7 @@ def test_state_is_recovered_from_the_datasets(root: Root) -> None:
     root.start("--recover")
     said = root.log_of(1)
     assert str(root.places.store.with_name("framed.db.damaged-1")) in said
-    assert "of 5 projects something is told by the datasets: " in said
+    assert "recovered from the datasets: 5 projects (" in said
     assert "taken for cancelled; `framectl submit` goes on with them: stopped" in said
     assert "is lost: which projects were queued and had not begun" in said
     adopted = root.wait_for("runs", RUNNING)
