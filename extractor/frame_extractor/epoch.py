@@ -20,8 +20,8 @@ from frame_extractor.contract import AttemptSpec, OutputLayout, StartedRecord
 from frame_extractor.durable import sync_folder
 from frame_extractor.failures import Superseded
 
-KEPT_RECORDS: Final = 50
-"""Attempts of a folder whose records are kept: as many as framed remembers of a job."""
+KEPT_RECORDS: Final = 20
+"""Attempts of a folder whose records are kept, for people and for `framed start --recover`."""
 _RECORD: Final = re.compile(r"attempt-(\d+)\.(?:spec|started|exit)\.json")
 _STARTED: Final = re.compile(r"attempt-(\d+)\.started\.json")
 
@@ -74,7 +74,9 @@ class Epoch:
             raise Superseded(self._control.parent, newest)
 
     def _newest(self) -> int:
-        return max((int(found[1]) for name in _names(self._control) if (found := _STARTED.fullmatch(name))), default=0)
+        # Once for every image: most names are told by their ends.
+        started = (name for name in _names(self._control) if name.endswith(".started.json"))
+        return max((int(found[1]) for name in started if (found := _STARTED.fullmatch(name))), default=0)
 
 
 def _prune(layout: OutputLayout, number: int) -> None:
