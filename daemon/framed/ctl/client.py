@@ -16,7 +16,6 @@ from framed.control import wire
 from framed.control.messages import PROTOCOL, ErrorCode, Hello, HelloReply
 from framed.errors import DaemonUnreachable, Exit, FramedError, Refused
 from framed.places import Places, check_owner
-from framed.sole import last_daemon_words
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0
@@ -144,6 +143,8 @@ def _opened(places: Places, patience_s: float) -> socket.socket:
 
 def _why_not(failed: OSError, places: Places) -> FramedError:
     path = places.control_socket
+    from framed.sole import last_daemon_words  # noqa: PLC0415 -- only when there is none
+
     start = f"start framed with: framed start --root {shlex.quote(str(places.root))}"
     match failed:
         case FileNotFoundError() | NotADirectoryError():

@@ -50,9 +50,10 @@ def submit(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Extract the frames of projects now: of every film in raw_videos/PROJECT/ that is not yet extracted.
+    """Extract the frames of projects now.
 
-    Values not given here come from configs/projects/PROJECT.yaml, then configs/framed.yaml, then the [default].
+    Of every film in raw_videos/PROJECT/ that is not yet extracted. Values not given here come from
+    configs/projects/PROJECT.yaml, then configs/framed.yaml, then the [default].
     """
     places = places_here()
     if dry_run:
@@ -83,9 +84,10 @@ def submit(
 @json_option
 @common_options
 def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: bool, as_json: bool) -> int:
-    """Extract again what failed or was cancelled, with the settings it had; films that are done are not done again.
+    """Extract again what failed or was cancelled.
 
-    One that waits for its next attempt tries now. For other settings: submit.
+    With the settings it had; films that are done are not done again, unless they were forced to be. One that waits for
+    its next attempt tries now. For other settings: submit.
     """
     from framed.ctl.client import connect  # noqa: PLC0415
 
@@ -102,9 +104,9 @@ def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: boo
 @json_option
 @common_options
 def wait(names: tuple[str, ...], listed: str | None, *, timeout_s: float | None, as_json: bool) -> int:
-    """Wait until projects have ended, and exit with how: 0 complete, 1 failed, 7 cancelled, 124 time-out.
+    """Wait until projects have ended, and exit with how.
 
-    Goes on waiting while the daemon is restarted.
+    0 complete, 1 failed, 7 cancelled, 124 time-out. Goes on waiting while the daemon is restarted.
     """
     places = places_here()
     return _waited(places, chosen_projects(names, listed, places, needed=True), timeout_s, as_json=as_json)
@@ -116,7 +118,10 @@ def wait(names: tuple[str, ...], listed: str | None, *, timeout_s: float | None,
 @json_option
 @common_options
 def cancel(names: tuple[str, ...], listed: str | None, *, every: bool, as_json: bool) -> int:
-    """Stop extracting projects, or take them out of the queue. Images already written stay."""
+    """Stop extracting projects, or take them out of the queue.
+
+    Images already written stay.
+    """
     from framed.ctl.client import connect  # noqa: PLC0415
 
     places = places_here()

@@ -26,9 +26,10 @@ _CLEAN_PATIENCE_S: Final = 620.0
 @json_option
 @common_options
 def clean(name: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
-    """Delete a project's images and what framed knows of them. Asks first.
+    """Delete a project's images and what framed knows of them.
 
-    Only what frames.jsonl lists, results, records and unfinished work: films, logs, captions and other files stay.
+    Asks first. Only what frames.jsonl lists, results, records and unfinished work: films, logs, captions and other
+    files stay.
     """
     from framed.control.messages import Clean, CleanReply  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
@@ -92,7 +93,7 @@ def completion(shell: str) -> int:
 @json_option
 @common_options
 def version(*, as_json: bool) -> int:
-    """The versions of this command, of the protocol, and of the daemon if one answers."""
+    """The versions of this command, the protocol and the daemon."""
     from importlib.metadata import version as version_of  # noqa: PLC0415
 
     from framed.control.messages import PROTOCOL  # noqa: PLC0415

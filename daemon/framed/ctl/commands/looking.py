@@ -97,7 +97,10 @@ def projects(*, as_json: bool) -> int:
 @json_option
 @common_options
 def show_project(name: str, *, as_json: bool) -> int:
-    """Everything about one project: settings and where they come from, films, attempts, results, paths."""
+    """Everything about one project.
+
+    Settings and where they come from, films, attempts, results, paths.
+    """
     from framed.control.inspection import Show, ShowReply  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
 
@@ -127,7 +130,10 @@ def show_project(name: str, *, as_json: bool) -> int:
 @json_option
 @common_options
 def logs(name: str, *, follow: bool, n_lines: int, as_json: bool) -> int:
-    """The log of a project's latest job. What could steer the terminal is written out."""
+    """The log of a project's latest job.
+
+    What could steer the terminal is written out.
+    """
     from framed.ctl.log_reader import read_log  # noqa: PLC0415
 
     return read_log(places_here(), name, n_lines, follow=follow, as_json=as_json)
@@ -139,7 +145,10 @@ def logs(name: str, *, follow: bool, n_lines: int, as_json: bool) -> int:
 @json_option
 @common_options
 def attach(name: str, *, write: bool, as_json: bool) -> int:
-    """See the terminal in which a project's extractor runs; Ctrl-B D leaves it. Read-only unless --write is given."""
+    """See the terminal in which a project's extractor runs.
+
+    Ctrl-B D leaves it. Read-only unless --write is given.
+    """
     from framed.control.inspection import Attach, AttachReply  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
 

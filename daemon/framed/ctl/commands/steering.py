@@ -30,10 +30,10 @@ from framed.errors import Exit
 @json_option
 @common_options
 def pause(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
-    """Let projects rest; without PROJECT, everything that is queued or running.
+    """Let projects rest.
 
-    Workers stop when they have done their chunks, and others may have their slots. Holds until `resume`, also over a
-    restart of framed.
+    Without PROJECT everything that is queued or running. Workers stop when they have done their chunks, and others may
+    have their slots. Holds until `resume`, also over a restart of framed.
     """
     from framed.ctl.client import connect  # noqa: PLC0415
 
@@ -49,7 +49,10 @@ def pause(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
 @json_option
 @common_options
 def resume(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
-    """Let paused projects go on where they were, in their turn; without PROJECT, all of them."""
+    """Let paused projects go on where they were, in their turn.
+
+    Without PROJECT all of them.
+    """
     from framed.ctl.client import connect  # noqa: PLC0415
 
     places = places_here()
@@ -63,7 +66,10 @@ def resume(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
 @json_option
 @common_options
 def drain(*, as_json: bool) -> int:
-    """Finish what runs and start nothing until `undrain`, also over a restart of framed. Submits are refused."""
+    """Finish what runs and start nothing until `undrain`.
+
+    Also over a restart of framed. Submits are refused.
+    """
     from framed.ctl.client import connect  # noqa: PLC0415
 
     with connect(places_here()) as daemon:
