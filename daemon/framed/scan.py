@@ -62,6 +62,8 @@ class FoundResults:
     """Fingerprints of films that could not be extracted."""
     gone: frozenset[str]
     """Fingerprints of those of them of which images have been taken away."""
+    lost_s: float
+    """Film time of the complete films that could not be decoded, or is missing in their files."""
     image_folders: tuple[Path, ...]
     """Where the images lie that it counts on."""
     by_earlier_tool: bool
@@ -191,6 +193,7 @@ def read_results(frames_dir: Path) -> FoundResults | None:
         made_by={film.fingerprint: film.job_id for film in complete},
         failed=frozenset(film.fingerprint for film in found.films if film.status == "failed"),
         gone=frozenset(mark for mark, n in n_gone.items() if n > 0),
+        lost_s=sum(lost.end_s - lost.start_s for film in complete for lost in film.failed_ranges),
         image_folders=tuple(folders.values()),
         by_earlier_tool=is_earlier_tools and present[""] > 0,
     )

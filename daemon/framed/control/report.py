@@ -214,7 +214,9 @@ class Report:
                 gone = _gone_words(self._gone_films(job.project, project))
                 if self._are_results_gone(job, project):
                     frames, gone = 0, "its results are gone; `submit` extracts it again"
-                reason = _joined(_failed_words(self._failed_films(job.project, project)), gone)
+                newest = self._results(job.project, project)
+                lost = _lost_words(newest.lost_s if newest else 0.0)
+                reason = _joined(_failed_words(self._failed_films(job.project, project)), gone, lost)
             case Failed(outcome=bad):
                 state, reason, elapsed_s = ProjectState.FAILED, bad.summary, bad.wall_s
                 failed = self._failed_films(job.project, project)
@@ -312,6 +314,10 @@ def _failed_words(films: Sequence[str]) -> str:
     if not films:
         return ""
     return f"{len(films)} film{'s' * (len(films) != 1)} of the project failed: {listed(films)}"
+
+
+def _lost_words(seconds: float) -> str:
+    return f"{seconds:.1f} s of film are damaged or missing, see failed_ranges in its results" if seconds else ""
 
 
 def _gone_words(films: Sequence[str]) -> str:
