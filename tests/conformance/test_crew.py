@@ -55,8 +55,8 @@ class Office:
 
 
 @contextmanager
-def meanwhile(act: Callable[[], None]) -> Iterator[None]:
-    """`act` runs beside what is inside; its failure is the test's."""
+def meanwhile(office: Office, act: Callable[[], None]) -> Iterator[None]:
+    """`act` runs beside the extraction inside; its failure is the test's, and leaves nothing paused."""
     failures: list[BaseException] = []
 
     def run() -> None:
@@ -64,6 +64,7 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
             act()
         except BaseException as failure:  # noqa: BLE001 - raised below
             failures.append(failure)
+            office.grant(2)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -117,7 +118,7 @@ def test_paused_workers_park_and_are_not_taken_for_hung(
             assert office.crew.at_work == 0
         office.grant(2)
 
-    with meanwhile(pause_and_go_on):
+    with meanwhile(office, pause_and_go_on):
         outcome = extract(film, tmp_path / "temp", workers=office.crew, on_progress=office.on_progress)
     assert outcome.images == undisturbed.images
 
@@ -137,7 +138,7 @@ def test_workers_parked_for_long_are_ended_and_their_spans_done_again(
         assert office.crew.at_work == 0
         office.grant(3)
 
-    with meanwhile(pause_and_go_on):
+    with meanwhile(office, pause_and_go_on):
         outcome = extract(film, tmp_path / "temp", workers=office.crew, on_progress=office.on_progress)
     assert outcome.images == undisturbed.images
     fractions = [told.fraction for told in outcome.told]
@@ -166,7 +167,7 @@ def test_film_that_is_read_whole_pauses_and_loses_nothing(tmp_path: Path, monkey
         until(lambda: office.crew.at_work > 0, "it goes on")
         pids.extend(worker.pid for worker in workers_of(psutil.Process()))
 
-    with meanwhile(shrink_pause_and_go_on):
+    with meanwhile(office, shrink_pause_and_go_on):
         outcome = extract(film, tmp_path / "temp", workers=office.crew, on_progress=office.on_progress)
     assert pids[0] == pids[1]
     assert outcome.result.chunks_read_by == {"pyav": 1}
