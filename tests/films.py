@@ -58,14 +58,18 @@ def write_film(path: Path, plan: FilmPlan) -> Path:
         # Old encoders know frame rates only.
         ticks = TICKS if plan.is_vfr else plan.fps
         stream.codec_context.time_base = Fraction(1, ticks)
-        frames = _drawn(plan.size, plan.fps, plan.n_frames, plan.cuts)
-        for rgb, time_s in zip(frames, plan.times_s, strict=True):
+        for rgb, time_s in zip(drawn_frames(plan), plan.times_s, strict=True):
             picture = av.VideoFrame.from_ndarray(rgb, format="rgb24")
             picture.pts = round((plan.start_s + time_s) * ticks)
             picture.time_base = Fraction(1, ticks)
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
     return path
+
+
+def drawn_frames(plan: FilmPlan) -> list[Rgb]:
+    """The film's pictures, in order."""
+    return _drawn(plan.size, plan.fps, plan.n_frames, plan.cuts)
 
 
 @functools.lru_cache(maxsize=4)

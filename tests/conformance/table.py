@@ -93,6 +93,11 @@ ODD_STREAMS: list[tuple[str, str, Callable[..., None]]] = [
         test_odd_streams.test_unusual_coding_changes_no_frame,
     ),
     (
+        "field-coded H.264 (PAFF)",
+        "every frame; where a field is a packet, as in a transport stream, the film is read whole",
+        test_odd_streams.test_field_coded_h264_comes_out_frame_by_frame,
+    ),
+    (
         "key frames more than 15 s apart",
         "every frame, by PyAV",
         test_odd_streams.test_a_gop_too_long_to_decode_ahead_is_not_given_to_decord,

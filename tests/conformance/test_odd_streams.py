@@ -18,6 +18,7 @@ from frame_extractor.readers import Frame
 from frame_extractor.readers.decord import DecordReader
 from tests.conformance.pairs import CODECS, frames_of, with_times
 from tests.films import FilmPlan, read_barcode, write_film
+from tests.paff import write_field_coded
 
 # One thread: with more, x264 gives other bytes on a busy machine, and damage would strike elsewhere.
 OPEN_GOPS = FilmPlan(
@@ -160,6 +161,18 @@ def test_unusual_coding_changes_no_frame(tmp_path: Path, plan: FilmPlan) -> None
     """Without key frames, with two fields a picture, with packets that are never shown."""
     film = write_film(tmp_path / "film.mkv", plan)
     assert shown(list(frames_of(open_film(film)))) == list(range(plan.n_frames))
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4", "ts"])
+def test_field_coded_h264_comes_out_frame_by_frame(tmp_path: Path, container: str) -> None:
+    """In a transport stream each field is a packet of its own: two of them are one frame, and it is read whole."""
+    plan = FilmPlan(n_frames=24, size=(192, 96), cuts=(15,))
+    film = open_film(write_field_coded(tmp_path / f"film.{container}", plan))
+    frames = list(frames_of(film))
+    assert shown(frames) == list(range(plan.n_frames))
+    assert frames[-1].time_s == pytest.approx(plan.times_s[-1], abs=0.002)
+    if container == "ts":
+        assert "packets hold" in (why_whole(film) or "")
 
 
 def test_a_film_without_independent_chunks_is_read_whole(tmp_path: Path) -> None:
