@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, TypeVar
@@ -13,6 +12,7 @@ import anyio
 import msgspec
 
 from framed.config import check_output_is_its_own, resolve
+from framed.control.again import Found, Step, refused, retried, submitted
 from framed.control.disk import Disk
 from framed.control.messages import (
     PROTOCOL,
@@ -28,24 +28,22 @@ from framed.control.messages import (
     Status,
     StatusReply,
     Submit,
-    SubmitOutcome,
     SubmitReply,
-    Submitted,
 )
 from framed.control.report import Report
 from framed.errors import FramedError, Refused
 from framed.intake import options_of
-from framed.ledger import Ledger, NewJob, ProjectBusy, new_job_id
+from framed.ledger import Ledger, ProjectBusy
 from framed.live_settings import LiveSettings
-from framed.model.job import Complete, Job, Options, Queued, Retrying, Running, Successor, Verdict
-from framed.model.values import as_written
+from framed.model.job import Job, Running, Verdict
 from framed.places import Places
-from framed.policy.lifecycle import CancelAsked, Changed, Event, IllegalEvent, Replaced
+from framed.policy.lifecycle import CancelAsked, Event, IllegalEvent
 from framed.scan import films_of, fingerprint_of, read_results, readable_films
 from framed.supervise import Supervisor
 from framed.watch import Watcher
 
 T = TypeVar("T")
+Reply = TypeVar("Reply", SubmitReply, RetryReply)
 
 CANCEL_PATIENCE_S: Final = 8.0
 """How long the answer to `cancel` waits for the extractors to be gone."""
@@ -66,16 +64,6 @@ class ProjectsNotSaid(FramedError):
 
     def __init__(self) -> None:
         super().__init__("say `projects`, or `all`, and not both")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """One submitted project, as it is on the disk."""
-
-    project: str
-    options: Options
-    is_extracted: bool
-    """Every film of it, with these very settings, or by the tool before framed."""
 
 
 class Handlers:
@@ -122,14 +110,14 @@ class Handlers:
             if params.every:
                 await self._disk.look()
             known = self._report.project_names()
-            found: list[_Found | SubmitOutcome] = []
+            found: list[Found | Step] = []
             for name in _named(params, self._report.unextracted):
                 try:
                     found.append(await self._disk.ask(self._find, name, params, known))
                 except FramedError as wrong:
                     if not params.every:
                         raise
-                    found.append(_refused(name, wrong))
+                    found.append(refused(name, wrong))
             return await _tried_again(lambda: self._submit(params, found))
 
     async def retry(self, params: Retry) -> RetryReply:
@@ -161,98 +149,45 @@ class Handlers:
         self._shut_down()
         return ShutdownReply(running=tuple(running))
 
-    async def _submit(self, params: Submit, found: Iterable[_Found | SubmitOutcome]) -> SubmitReply:
-        outcomes: dict[str, SubmitOutcome] = {}
-        new_jobs: list[NewJob] = []
-        events: dict[str, Event] = {}
-        for each in found:
-            latest = self._ledger.latest(each.project)
-            if isinstance(each, SubmitOutcome):
-                outcome = each
-            elif latest is not None and not latest.is_over:
-                try:
-                    outcome, event = _submitted_again(each, latest, force=params.force, replace=params.replace)
-                except Refused as refused:
-                    if not params.every:
-                        raise
-                    outcome, event = _refused(each.project, refused), None
-                if event is not None:
-                    events[latest.id] = event
-            elif each.is_extracted and not params.force:
-                message = "already extracted with these settings; --force extracts it again"
-                outcome = SubmitOutcome(project=each.project, outcome=Submitted.ALREADY_COMPLETE, message=message)
-            else:
-                new_jobs.append(NewJob(project=each.project, by="user", options=each.options, force=params.force))
-                outcome = SubmitOutcome(project=each.project, outcome=Submitted.QUEUED, message="queued")
-            outcomes[each.project] = outcome
-        return SubmitReply(outcomes=await self._queued(params.key, outcomes, events, new_jobs, SubmitReply))
+    async def _submit(self, params: Submit, found: Iterable[Found | Step]) -> SubmitReply:
+        steps = [self._submitted(each, params) for each in found]
+        return await self._taken(params.key, steps, SubmitReply)
+
+    def _submitted(self, found: Found | Step, params: Submit) -> Step:
+        if isinstance(found, Step):
+            return found
+        try:
+            return submitted(found, self._ledger.latest(found.project), params)
+        except Refused as why:
+            if not params.every:
+                raise
+            return refused(found.project, why)
 
     async def _retry(self, params: Retry, names: Iterable[str]) -> RetryReply:
-        outcomes: dict[str, SubmitOutcome] = {}
-        new_jobs: list[NewJob] = []
-        events: dict[str, Event] = {}
-        for name in names:
-            job = self._ledger.latest(name)
-            if job is None:
-                raise Refused(f"{name} has not been submitted yet; submit it: framectl submit {name}")
-            outcome = SubmitOutcome(project=name, outcome=Submitted.QUEUED, job_id=job.id, message="")
-            match job.state:
-                case Running(cancelling=True, successor=None):
-                    new = Successor(id=new_job_id(), options=job.options, force=job.force)
-                    events[job.id] = Replaced(successor=new)
-                    message = "queued, with the settings it had; begins when the running one is gone"
-                    outcomes[name] = msgspec.structs.replace(outcome, job_id=new.id, message=message)
-                case Running() | Queued():
-                    message = f"already {'running' if isinstance(job.state, Running) else 'queued'}"
-                    outcomes[name] = msgspec.structs.replace(
-                        outcome, outcome=Submitted.ALREADY_RUNNING, message=message
-                    )
-                case Retrying():
-                    events[job.id] = Changed(options=job.options, force=job.force)
-                    message = "was waiting for its next attempt; tries now"
-                    outcomes[name] = msgspec.structs.replace(
-                        outcome, outcome=Submitted.ALREADY_RUNNING, message=message
-                    )
-                case Complete() if name not in self._report.failed():
-                    outcomes[name] = msgspec.structs.replace(
-                        outcome, outcome=Submitted.ALREADY_COMPLETE, job_id=None, message="nothing of it failed"
-                    )
-                case _:
-                    new_jobs.append(NewJob(project=name, by="user", options=job.options, force=job.force))
-                    message = "queued, with the settings it had"
-                    outcomes[name] = msgspec.structs.replace(outcome, job_id=None, message=message)
-        return RetryReply(outcomes=await self._queued(params.key, outcomes, events, new_jobs, RetryReply))
+        failed = self._report.failed()
+        steps = [retried(name, self._ledger.latest(name), has_failed=name in failed) for name in names]
+        return await self._taken(params.key, steps, RetryReply)
 
-    async def _queued(
-        self,
-        key: str,
-        outcomes: Mapping[str, SubmitOutcome],
-        events: Mapping[str, Event],
-        new_jobs: Iterable[NewJob],
-        kind: type[SubmitReply | RetryReply],
-    ) -> tuple[SubmitOutcome, ...]:
-        """The outcomes, with the ids of the new jobs, once all of it is on the disk; the answer, too, under its key.
+    async def _taken(self, key: str, steps: Iterable[Step], kind: type[Reply]) -> Reply:
+        """The reply, with the ids of the new jobs, once all of it is on the disk, and the reply too, under its key.
 
         Raises Refused when there is something new to begin while framed drains.
         """
-        new_jobs = list(new_jobs)
+        steps = list(steps)
+        events = {step.job_id: step.event for step in steps if step.event is not None}
+        new_jobs = [step.new_job for step in steps if step.new_job is not None]
         if self._ledger.is_draining and (new_jobs or events):
             raise Refused("framed is draining and takes nothing new; framectl undrain ends that")
-        complete: tuple[SubmitOutcome, ...] = ()
+        reply = kind(outcomes=())
 
         def answer(jobs: Mapping[str, Job]) -> tuple[str, bytes]:
-            nonlocal complete
-            complete = tuple(
-                outcome
-                if outcome.job_id is not None or name not in jobs
-                else msgspec.structs.replace(outcome, job_id=jobs[name].id)
-                for name, outcome in outcomes.items()
-            )
-            return key, msgspec.json.encode(kind(outcomes=complete))
+            nonlocal reply
+            reply = kind(outcomes=tuple(step.outcome(jobs) for step in steps))
+            return key, msgspec.json.encode(reply)
 
         await self._ledger.commit(events, new_jobs, answer=answer)
         self._watcher.look_now()
-        return complete
+        return reply
 
     async def _cancel(self, params: Cancel, names: Iterable[str]) -> tuple[CancelReply, list[Job]]:
         outcomes = []
@@ -289,7 +224,7 @@ class Handlers:
             while any(self._ledger.is_open(job.id) for job in jobs):
                 await self._ledger.change()
 
-    def _find(self, name: str, params: Submit, known: Iterable[str]) -> _Found:
+    def _find(self, name: str, params: Submit, known: Iterable[str]) -> Found:
         """Raises NoSuchProject, NoFilm, Refused, SettingsError. Blocking."""
         films = films_of(name, self._places.raw_videos, lambda: known)
         options = options_of(resolve(self._settings.now, self._places, name, params.overrides))
@@ -299,7 +234,7 @@ class Handlers:
         is_extracted = results is not None and all(
             results.has(fingerprint_of(film), options.extraction) for film in films
         )
-        return _Found(project=name, options=options, is_extracted=is_extracted)
+        return Found(project=name, options=options, is_extracted=is_extracted)
 
 
 def _named(params: Submit | Retry | Cancel, every: Callable[[], Iterable[str]]) -> tuple[str, ...]:
@@ -307,66 +242,6 @@ def _named(params: Submit | Retry | Cancel, every: Callable[[], Iterable[str]]) 
     if bool(params.projects) == params.every:
         raise ProjectsNotSaid
     return tuple(dict.fromkeys(every() if params.every else params.projects))
-
-
-def _refused(project: str, why: FramedError) -> SubmitOutcome:
-    return SubmitOutcome(project=project, outcome=Submitted.REFUSED, message=str(why))
-
-
-def _submitted_again(found: _Found, job: Job, *, force: bool, replace: bool) -> tuple[SubmitOutcome, Event | None]:
-    """What becomes of a project that is submitted while its last job is not over. Raises Refused."""
-    if isinstance(job.state, Running):
-        return _submitted_while_running(found, job, job.state, force=force, replace=replace)
-    is_same = found.options == job.options and (job.force or not force)
-    outcome = SubmitOutcome(
-        project=job.project, outcome=Submitted.ALREADY_RUNNING, job_id=job.id, message="already queued"
-    )
-    if not is_same:
-        asked, before = _differences(found.options, job.options, force=(force, job.force))
-        message = f"was queued already, now with {asked} instead of {before}"
-        outcome = SubmitOutcome(project=job.project, outcome=Submitted.QUEUED, job_id=job.id, message=message)
-    elif not isinstance(job.state, Queued):
-        outcome = msgspec.structs.replace(outcome, message="was waiting for its next attempt; tries now")
-    elif job.by == "user":
-        return outcome, None
-    return outcome, Changed(options=found.options, force=force or job.force)
-
-
-def _submitted_while_running(
-    found: _Found, job: Job, running: Running, *, force: bool, replace: bool
-) -> tuple[SubmitOutcome, Event | None]:
-    """Of a job that is being cancelled it is the successor that counts, and there may be none yet. Raises Refused."""
-    following = running.successor
-    current = following or job
-    if following is not None or not running.cancelling:
-        if found.options == current.options and (current.force or not force):
-            message = "already queued, to begin when the running one is gone" if following else "already running"
-            outcome = Submitted.ALREADY_RUNNING
-            return SubmitOutcome(project=job.project, outcome=outcome, job_id=current.id, message=message), None
-        if not replace:
-            asked, runs = _differences(found.options, current.options, force=(force, current.force))
-            next_step = "--replace ends it and begins again so; or submit it when it is done"
-            runs = f"is about to run again with {runs}" if following else f"is running with {runs}"
-            raise Refused(f"{job.project} {runs}, not with {asked} as asked; {next_step}")
-    new = Successor(id=following.id if following else new_job_id(), options=found.options, force=force)
-    message = "queued; begins when the running one is gone, which is being ended"
-    return SubmitOutcome(project=job.project, outcome=Submitted.QUEUED, job_id=new.id, message=message), Replaced(
-        successor=new
-    )
-
-
-def _differences(asked: Options, had: Options, *, force: tuple[bool, bool]) -> tuple[str, str]:
-    """Both settings, as far as they differ: `scene_threshold 25.0`."""
-    left, right = _flat(asked, force=force[0]), _flat(had, force=force[1])
-    names = [name for name in left if left[name] != right[name]]
-    return ", ".join(f"{name} {left[name]}" for name in names), ", ".join(f"{name} {right[name]}" for name in names)
-
-
-def _flat(options: Options, *, force: bool) -> dict[str, str]:
-    values: dict[str, object] = msgspec.to_builtins(options)
-    extraction = values.pop("extraction")
-    assert isinstance(extraction, dict)
-    return {name: as_written(value) for name, value in (extraction | values | {"force": force}).items()}
 
 
 def _fingerprints_now(folder: Path) -> tuple[str, ...]:
