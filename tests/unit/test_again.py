@@ -1,0 +1,110 @@
+"""What becomes of a project that is submitted or retried, by what its last job is doing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from framed.control.again import Found, retried, submitted
+from framed.control.messages import Submit, Submitted
+from framed.errors import Refused
+from framed.model.job import Cancelled, Complete, Due, Failed, Job, Queued, Retrying, Running, Successor
+from framed.policy.lifecycle import Changed, Replaced
+from tests.fakes.jobs import attempt, job, moment, options, outcome
+
+NOW = moment().utc
+QUEUED = Queued(since=NOW)
+RUNNING = Running(since=NOW, attempt=attempt())
+ENDING = Running(since=NOW, attempt=attempt(), cancelling=True)
+RETRYING = Retrying(since=NOW, due=Due(boot_id="b", monotonic_s=1.0))
+COMPLETE = Complete(since=NOW, outcome=outcome(0))
+FAILED = Failed(since=NOW, outcome=outcome(65))
+CANCELLED = Cancelled(since=NOW, asked=True)
+
+
+@pytest.mark.parametrize(
+    ("last", "has_failed", "result", "words"),
+    [
+        (job(state=FAILED), True, Submitted.QUEUED, "queued, with the settings it had"),
+        (job(state=CANCELLED), False, Submitted.QUEUED, "queued, with the settings it had"),
+        (job(state=COMPLETE), True, Submitted.QUEUED, "queued, with the settings it had"),
+        (job(state=COMPLETE), False, Submitted.ALREADY_COMPLETE, "nothing of it failed"),
+        (job(state=QUEUED), True, Submitted.ALREADY_RUNNING, "already queued"),
+        (job(state=RUNNING), True, Submitted.ALREADY_RUNNING, "already running"),
+        (job(state=RETRYING), True, Submitted.ALREADY_RUNNING, "was waiting for its next attempt; tries now"),
+        (job(state=RETRYING, paused=True), True, Submitted.ALREADY_RUNNING, "is paused; framectl resume onward"),
+        (job(state=ENDING), False, Submitted.QUEUED, "begins when the running one is gone"),
+    ],
+)
+def test_retry_does_what_the_job_leaves_to_do(last: Job, has_failed: bool, result: Submitted, words: str) -> None:
+    """A new job has the options and the force of the last; a job that goes on keeps its id."""
+    last = msgspec.structs.replace(last, options=options(retry=7), force=True)
+    step = retried("onward", last, has_failed=has_failed)
+    assert step.result is result
+    assert words in step.message
+    if step.new_job is not None:
+        assert (step.new_job.options, step.new_job.force, step.new_job.by) == (last.options, True, "user")
+    match step.event:
+        case Changed(options=asked, force=force):
+            assert (asked, force) == (last.options, True)
+        case Replaced(successor=following):
+            assert (following.options, step.told_id) == (last.options, following.id)
+        case _:
+            assert step.told_id in (None, last.id)
+
+
+def test_retry_of_what_was_never_submitted_is_refused() -> None:
+    """With what to type instead."""
+    with pytest.raises(Refused, match="submit it: framectl submit onward"):
+        retried("onward", None, has_failed=False)
+
+
+SAME = Found(project="onward", options=options(), is_extracted=False)
+OTHER = replace(SAME, options=options(workers=3))
+NEXT = Successor(id="j2", options=OTHER.options, force=False)
+
+
+@pytest.mark.parametrize(
+    ("found", "last", "params", "result", "event", "told_id"),
+    [
+        (SAME, None, {}, Submitted.QUEUED, None, None),
+        (replace(SAME, is_extracted=True), job(state=COMPLETE), {}, Submitted.ALREADY_COMPLETE, None, None),
+        (replace(SAME, is_extracted=True), None, {"force": True}, Submitted.QUEUED, None, None),
+        (SAME, job(state=FAILED), {}, Submitted.QUEUED, None, None),
+        (SAME, job(state=QUEUED), {}, Submitted.ALREADY_RUNNING, None, "j1"),
+        (SAME, job(state=QUEUED, by="watch"), {}, Submitted.ALREADY_RUNNING, Changed, "j1"),
+        (OTHER, job(state=QUEUED), {}, Submitted.QUEUED, Changed, "j1"),
+        (SAME, job(state=RETRYING), {}, Submitted.ALREADY_RUNNING, Changed, "j1"),
+        (SAME, job(state=RUNNING), {}, Submitted.ALREADY_RUNNING, None, "j1"),
+        (OTHER, job(state=RUNNING), {"replace": True}, Submitted.QUEUED, Replaced, None),
+        (SAME, job(state=ENDING), {}, Submitted.QUEUED, Replaced, None),
+        (OTHER, job(state=msgspec.structs.replace(ENDING, successor=NEXT)), {}, Submitted.ALREADY_RUNNING, None, "j2"),
+    ],
+)
+def test_submit_begins_changes_or_leaves_alone(
+    *,
+    found: Found,
+    last: Job | None,
+    params: dict[str, Any],
+    result: Submitted,
+    event: type | None,
+    told_id: str | None,
+) -> None:
+    """No option is lost: other settings change what waits, and are refused to what runs."""
+    step = submitted(found, last, Submit(projects=("onward",), key="k", **params))
+    assert step.result is result
+    assert type(step.event) is (event or type(None))
+    if event is not Replaced:
+        assert step.told_id == told_id
+    assert (step.new_job is not None) == (result is Submitted.QUEUED and event is None)
+
+
+@pytest.mark.parametrize("params", [{}, {"force": True}])
+def test_running_project_is_not_given_other_settings(params: dict[str, Any]) -> None:
+    """Both are named, and the way out; `force` is a setting, too."""
+    found = SAME if params else OTHER
+    with pytest.raises(Refused, match=r"onward is running with .*, not with .* as asked; --replace"):
+        submitted(found, job(state=RUNNING), Submit(projects=("onward",), key="k", **params))
