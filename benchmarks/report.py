@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.contenders import null, one_liner, ours
+from benchmarks.contenders import null, one_liner, ours, ours_on_one_core
 from benchmarks.measure import Cost
 
 Costs = Mapping[str, Sequence[Cost]]
@@ -52,7 +52,7 @@ def targets(costs: Costs, cores: int, help_s: float) -> list[tuple[str, str, str
     """What was promised of 1080p H.264, the bound, and what was measured; without what was not run."""
     theirs, floor = costs[one_liner(cores).name], costs[null(1).name]
     reference, exact = costs[ours("reference", cores).name], costs[ours("exact", cores).name]
-    one, two = costs.get(ours("reference", 1).name, ()), costs.get(ours("reference", 2).name, ())
+    one, two = costs[ours_on_one_core().name], costs.get(ours("reference", 2).name, ())
     repaired = [cost.film.repaired_frames / max(1, cost.film.source_frames) for cost in reference if cost.film]
     found = [
         ("wall, reference / one-liner", "<= 0.85 (aim 0.75)", f"{ratio(reference, theirs, _wall):.2f}"),
@@ -64,8 +64,8 @@ def targets(costs: Costs, cores: int, help_s: float) -> list[tuple[str, str, str
         ("first image on disk, s", "<= 3", f"{_median(reference, _first_image):.2f}"),
         ("`frame-extractor --help`, s", "< 0.3", f"{help_s:.2f}"),
     ]
-    if one and two:
-        found.insert(4, ("2 workers, times as fast as 1", ">= 1.8", f"{ratio(one, two, _wall):.2f}"))
+    if two:
+        found.insert(4, ("2 workers on 2 cores, times as fast as 1 on 1", ">= 1.8", f"{ratio(one, two, _wall):.2f}"))
     return found
 
 
