@@ -274,6 +274,9 @@ def _remux(stream: av.VideoStream, film: Film, packets: list[Packet]) -> bytes:
     with av.open(buffer, "w", format="matroska") as container:
         out = container.add_stream_from_template(stream, opaque=True)
         out.set_display_rotation(0.0)
+        if not out.codec_context.framerate and film.fps:
+            # VP9 and AV1 of varying frame rate have none; decord refuses what does not say.
+            out.codec_context.framerate = Fraction(film.fps).limit_denominator(100_000)
         if out.codec_context.colorspace == UNTAGGED:
             out.codec_context.colorspace = film.untagged_colorspace
         for p in packets:

@@ -27,7 +27,7 @@ each frame has its number in its pixels, as a barcode, and the barcode of every 
 Of each pair that FFmpeg can write, films are made with even times, with times that are uneven (every third frame
 stays for twice as long), late (the first timestamp is 700 s), and both; an AVI has even times only. *Frames* are
 those of all these films, read with `sampling: exact`. A frame is *wrong* when it shows another than its number says,
-also with `sampling: reference`; *time error* is the largest of all frames, in ms (Matroska, FLV and MP4 round times).
+also with `sampling: reference`; *time error* is the largest of all frames, in ms (Matroska and FLV round times).
 *Read by*: decord or PyAV in chunks, or PyAV from the film's beginning to its end. *Reference* is how many of the
 frames `sampling: reference` decodes.
 
