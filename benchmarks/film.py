@@ -59,9 +59,9 @@ def hevc() -> Path:
 
 
 def dense() -> Path:
-    """2:52 of 1080p H.264 at 40 Mbit/s. Raises NoSharedFilm."""
+    """5:45 of 1080p H.264 at 40 Mbit/s. Raises NoSharedFilm."""
     clip = encoded(_shared(CLIP), cache_folder() / "clip-40mbit.ts", [*DENSE, *DENSE_NAL_HRD])
-    return repeated(clip, cache_folder() / "bbb-1080p-40mbit.ts", times=4)
+    return repeated(clip, cache_folder() / "bbb-1080p-40mbit-5min.ts", times=8)
 
 
 def of_minutes(minutes: float, folder: Path) -> Path:
