@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 
 from benchmarks import contenders, film, picture, report
 from benchmarks.contenders import Contender
@@ -72,7 +71,7 @@ def main(
             f"{failure} is not there; name a film" if isinstance(failure, film.NoSharedFilm) else str(failure)
         ) from None
     titles = {name: f"{_about(path)}, medians of {rounds[name]}" for name, path in films.items()}
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = report.console()
     for name, of_film in costs.items():
         console.print(report.table(titles[name], report.HEADINGS, report.rows(of_film)))
     if record:

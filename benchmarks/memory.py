@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 
 from benchmarks import film, report
 from benchmarks.__main__ import DOCUMENT, where
@@ -41,7 +40,7 @@ def main(minutes: tuple[float, float], dense: bool, record: bool) -> None:
         raise click.ClickException(f"{missing} is not there") from None
     except RunFailed as failure:
         raise click.ClickException(str(failure)) from None
-    Console(width=None if sys.stdout.isatty() else 140).print(report.table("frame-extractor, reference sampling", HEADINGS, lines))
+    report.console().print(report.table("frame-extractor, reference sampling", HEADINGS, lines))
     if record:
         report.write_between_markers(DOCUMENT, "memory", f"On {where(cores)}.\n\n{report.markdown(HEADINGS, lines)}")
 

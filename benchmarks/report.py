@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contenders import null, one_liner, ours, ours_on_one_core
@@ -67,6 +69,11 @@ def targets(costs: Costs, cores: int, help_s: float) -> list[tuple[str, str, str
     if two:
         found.insert(4, ("2 workers on 2 cores, times as fast as 1 on 1", ">= 1.8", f"{ratio(one, two, _wall):.2f}"))
     return found
+
+
+def console() -> Console:
+    """Standard output; in a file, as wide as the tables are."""
+    return Console(width=None if sys.stdout.isatty() else 140)
 
 
 def table(title: str, headings: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
