@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-ROW, BAR, LABELS, BARS, MARGIN = 30, 18, 280, 400, 12
+ROW, BAR, LABELS, BARS, MARGIN = 30, 18, 330, 400, 12
 """Pixels: heights of a row and of its bar, widths of the labels and of the longest bar, room around."""
 OURS, THEIRS, TEXT = "#2f81f7", "#8b949e", "#6e7781"
 
