@@ -27,9 +27,9 @@ demo: $(INSTALLED) tmux ## render a short film, extract it under a daemon of its
 	@$(BIN)/framed demo
 
 test: $(INSTALLED) tmux ## run the tests; choose with ARGS="-k slots"
-	$(BIN)/pytest --must-run tests/unit tests/system tests/faults tests/conformance $(ARGS)
+	$(BIN)/pytest --must-run tests/unit tests/system tests/conformance $(ARGS)
 
-faults: $(INSTALLED) tmux ## of the tests, run those that kill, stop, fill and damage: docs/reliability.md
+faults: $(INSTALLED) tmux ## run the tests that kill, stop, fill and damage: docs/reliability.md
 	$(BIN)/pytest --must-run tests/faults $(ARGS)
 
 films: $(INSTALLED) tmux ## run the tests on the real films of ../shared/films; they skip where it is missing
@@ -68,7 +68,7 @@ build: $(INSTALLED) ## build the wheel, install it into a new environment and as
 	$(SMOKE)/bin/framectl --version
 	$(SMOKE)/bin/frame-extractor --version
 
-ci: check test films build ## check, test, films and build: what .ci/run runs
+ci: check test faults films build ## check, test, faults, films and build: what .ci/run runs
 
 lock: python ## choose the newest versions that pyproject.toml allows and write them to requirements.lock
 	$(PYTHON) -m venv --clear build/lock
