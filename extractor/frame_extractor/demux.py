@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 
 import av
 
@@ -59,6 +60,7 @@ class Chunk:
 
     number: int
     matroska: bytes = field(repr=False)
+    n_bytes: int
     frame_indices: tuple[int, ...] = field(repr=False)
     times_s: tuple[float, ...] = field(repr=False)
     """Since the film's first frame."""
@@ -74,6 +76,18 @@ class Chunk:
     """Film that is missing in the file between the chunk before and this one."""
     lost_after: FailedRange | None = None
     """Film that is missing in the file after this chunk, the last."""
+    stored_at: Path | None = None
+    """Where its bytes are, when they are not in `matroska`."""
+
+    def stored(self, folder: Path) -> Chunk:
+        """The same chunk with its bytes in a file in `folder`. Raises OSError."""
+        path = folder / f"chunk{self.number:06d}.mkv"
+        path.write_bytes(self.matroska)
+        return replace(self, matroska=b"", stored_at=path)
+
+    def loaded(self) -> Chunk:
+        """The same chunk with its bytes in memory. Raises OSError."""
+        return self if self.stored_at is None else replace(self, matroska=self.stored_at.read_bytes(), stored_at=None)
 
     @property
     def samples(self) -> list[tuple[int, float]]:
@@ -214,9 +228,11 @@ class _Cutter:
         offset = self._offset_for(times[0] if times else packets[0].pts)
         end = self._end_of(shown)
         lost_s = float((times[0] - offset - self._end) * self._time_base) if gops[0].follows_loss and times else 0.0
+        matroska = _remux(self._stream, self._film, packets)
         chunk = Chunk(
             number=next(self._numbers),
-            matroska=_remux(self._stream, self._film, packets),
+            matroska=matroska,
+            n_bytes=len(matroska),
             frame_indices=tuple(
                 frame_of[p.pts] if p.is_shown and id(p) not in reference_only else NOT_SHOWN for p in presented
             ),

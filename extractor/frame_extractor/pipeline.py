@@ -233,6 +233,7 @@ class _Extraction:
         def tasks() -> Iterator[ScanTask]:
             for span in self._spans() if in_chunks else [None]:
                 if span is not None and (kept := self._kept.span(span)) is not None:
+                    span.forget()
                     self._recall(stitcher, span.number, kept)
                     self._tell.recalled(span.end_s - span.start_s)
                     continue
@@ -258,8 +259,9 @@ class _Extraction:
                     case GivenUp():
                         part = unreadable_part(in_work[number], event.reason)
                         self._take(stitcher, in_work[number].span, part, [])
+                        _forget(in_work.pop(number))
                     case Finished():
-                        del in_work[number]
+                        _forget(in_work.pop(number))
         self._place(stitcher.finish())
         return self._judged(stitcher.scan())
 
@@ -299,7 +301,9 @@ class _Extraction:
         return Counter(scan.stages_s) + self._clock.seconds
 
     def _spans(self) -> Iterator[Span]:
-        return self._clock.timed("demux", spans_of(self._chunks(), self._film.duration_s))
+        # Spans wait for their workers on the disk: in memory, those of a long film would come to hundreds of megabytes.
+        chunks = (chunk.stored(self._temp) for chunk in self._chunks())
+        return self._clock.timed("demux", spans_of(chunks, self._film.duration_s))
 
     def _chunks(self) -> Iterator[Chunk]:
         return read_chunks(self._film, self._settings.sampling)
@@ -373,6 +377,11 @@ class _Extraction:
     def _threads(self, *, is_whole: bool) -> int:
         """A film that is read whole keeps one worker busy and leaves the others' cores to its decoder."""
         return self._pool.n_workers if is_whole else 1
+
+
+def _forget(task: ScanTask) -> None:
+    if task.span is not None:
+        task.span.forget()
 
 
 class _Teller:

@@ -129,7 +129,7 @@ class _Scanner:
         """Takes a chunk's frames; what it should hold and does not give is noted as missing."""
         samples = chunk.samples
         nth = 0
-        for frame in self._clock.timed("decode", READERS[reader].read(self._film, chunk)):
+        for frame in self._clock.timed("decode", READERS[reader].read(self._film, chunk.loaded())):
             missing_from = nth
             while samples[nth][0] != frame.index:
                 nth += 1

@@ -33,6 +33,12 @@ class Span:
         """Index of the first frame that belongs to it."""
         return self.chunks[0].first_frame
 
+    def forget(self) -> None:
+        """Its stored bytes are of no more use."""
+        for chunk in self.chunks:
+            if chunk.stored_at is not None:
+                chunk.stored_at.unlink(missing_ok=True)
+
     @property
     def start_s(self) -> float:
         """Film time at which its first frame begins."""
@@ -66,6 +72,6 @@ def spans_of(chunks: Iterable[Chunk], duration_s: float) -> Iterator[Span]:
 
 def _ends(running: list[Chunk], following: Chunk, usual_s: float) -> bool:
     seconds = running[-1].end_s - running[0].start_s
-    if sum(len(chunk.matroska) for chunk in running) + len(following.matroska) > MAX_SPAN_BYTES:
+    if sum(chunk.n_bytes for chunk in running) + following.n_bytes > MAX_SPAN_BYTES:
         return True
     return seconds >= (usual_s if following.starts_like_a_cut else PATIENCE * usual_s)
