@@ -94,9 +94,9 @@ def probe_film(path: Path) -> Probe:
     )
 
 
-def worker_pool(crew: Crew) -> WorkerPool:
-    """Whose workers extract films, one after the other."""
-    return WorkerPool(crew)
+def worker_pool(crew: Crew, check: Callable[[], None]) -> WorkerPool:
+    """Whose workers extract films, one after the other. What `check` raises ends the film in work."""
+    return WorkerPool(crew, check)
 
 
 def extract_film(

@@ -10,7 +10,7 @@ import multiprocessing
 import signal
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
@@ -58,7 +58,9 @@ Event = Message | Finished | Restarted | GivenUp
 class WorkerPool:
     """Processes that do one task each at a time. A context manager: none of them outlives it, or this process."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, check: Callable[[], None] = lambda: None) -> None:
+        """`check` is called at least every LOOK_EVERY_S while tasks run; what it raises ends them."""
+        self._check = check
         self._context = multiprocessing.get_context("spawn")
         self._crew = crew
         self._workers: list[Worker] = []
@@ -104,6 +106,7 @@ class WorkerPool:
         source = enumerate(tasks)
         is_exhausted = False
         while True:
+            self._check()
             yield from self._obey(waiting)
             while len(waiting) < AHEAD and not is_exhausted:
                 number_and_task = next(source, None)
@@ -135,8 +138,7 @@ class WorkerPool:
         self._muster()
         rested = [worker for worker in self._workers if worker.has_rested(PARKED_S)]
         for worker in rested[: max(0, len(self._workers) - granted)]:
-            self._workers.remove(worker)
-            worker.end()
+            self._dismiss([worker])
             if worker.assignment is not None:
                 waiting.appendleft(worker.assignment)
                 yield worker.assignment.number, Restarted()
@@ -150,15 +152,17 @@ class WorkerPool:
         self._muster()
 
     def _dismiss(self, workers: Iterable[Worker]) -> None:
-        for worker in list(workers):
-            self._workers.remove(worker)
-            worker.end()
+        # Whole, whatever signal comes: a worker that nobody knows of any more would not be ended by anybody.
+        with held():
+            for worker in list(workers):
+                worker.end()
+                self._workers.remove(worker)
         self._muster()
 
     def _hire(self) -> Worker:
         with held():
             worker = Worker(self._context)
-        self._workers.append(worker)
+            self._workers.append(worker)
         return worker
 
     def _muster(self) -> int:

@@ -54,7 +54,7 @@ class Engine(Protocol):
 
     def probe_film(self, film: Path) -> Probe: ...
 
-    def worker_pool(self, crew: Crew) -> WorkerPool: ...
+    def worker_pool(self, crew: Crew, check: Callable[[], None]) -> WorkerPool: ...
 
     def extract_film(
         self,
@@ -183,7 +183,7 @@ class _Runner:
             self._skip_all(output.earlier_tool_images)
         else:
             engine = self._engine or _pipeline()
-            with engine.worker_pool(self._crew) as pool:
+            with engine.worker_pool(self._crew, self._signals.check) as pool:
                 for todo in self._open_films(output, engine, pool):
                     self._extract(todo, output, engine, temp=temp, pool=pool)
         if not self._failures:

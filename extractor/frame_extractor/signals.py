@@ -57,7 +57,7 @@ class EndingSignals:
     def check(self) -> None:
         """Raises Interrupted when a signal has come, and again until disarmed.
 
-        To be called now and then: Python swallows what a signal handler raises while it runs a finalizer.
+        To be called now and then: what a signal handler raises is swallowed in a finalizer, and where C calls back.
         """
         if self._received is not None and self._is_armed and self._depth == 0:
             self._is_raised = True

@@ -49,9 +49,9 @@ class FakeEngine:
             source_frames=int(self.duration_s * 24),
         )
 
-    def worker_pool(self, crew: Crew) -> WorkerPool:
+    def worker_pool(self, crew: Crew, check: Callable[[], None]) -> WorkerPool:
         """Real workers would take a second to start, for nothing."""
-        return _IdlePool(crew)
+        return _IdlePool(crew, check)
 
     def extract_film(
         self,
