@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import os
 import signal
 import threading
@@ -22,10 +23,12 @@ from PIL.JpegImagePlugin import get_sampling
 from frame_extractor.contract import ExtractionSettings, FilmResult, Mode, OutputLayout, Quality, Sampling
 from frame_extractor.crew import Crew
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
+from frame_extractor.film import open_film
 from frame_extractor.kept import KeptScores
 from frame_extractor.names import image_name
 from frame_extractor.pipeline import FilmProgress, Picture, extract_film
 from frame_extractor.pool import WorkerPool
+from frame_extractor.tasks import RepairTask
 from tests.films import FilmPlan, read_barcode, write_film
 
 CUTS = (40, 96, 150, 231, 300, 333, 420)
@@ -222,6 +225,22 @@ def test_no_worker_outlives_an_extraction_that_is_broken_off(film: Path, tmp_pat
 
     with pytest.raises(BrokenOff):
         extract(film, tmp_path / "temp", on_progress=break_off)
+    assert workers_of(psutil.Process()) == []
+
+
+def test_workers_that_say_nothing_do_not_keep_an_ending_waiting(film: Path, tmp_path: Path) -> None:
+    """A signal's exception can be lost where C calls back; the pool asks again while it waits."""
+    asked = itertools.count()
+
+    def end_later() -> None:
+        workers = workers_of(psutil.Process())
+        for worker in workers:
+            worker.suspend()
+        if next(asked) > 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError), WorkerPool(Crew(2), end_later) as pool:
+        list(pool.run([RepairTask(open_film(film), None, ExtractionSettings(), tmp_path, "pyav", frozenset({0}))]))
     assert workers_of(psutil.Process()) == []
 
 
