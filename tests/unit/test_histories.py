@@ -30,8 +30,9 @@ from framed.policy.lifecycle import (
     Started,
 )
 from framed.policy.retry import judge
-from framed.store import Store, StoreUnavailable
+from framed.store import StoreUnavailable
 from tests.fakes.jobs import attempt, options, outcome
+from tests.fakes.store import BrittleStore
 
 OUTCOMES: Final = (
     outcome(0),
@@ -61,17 +62,6 @@ Step = tuple[str, str, Outcome]
 HISTORIES: Final = st.lists(
     st.tuples(st.sampled_from(STEPS), st.sampled_from(("luca", "onward")), st.sampled_from(OUTCOMES)), max_size=60
 )
-
-
-class BrittleStore(Store):
-    """A store whose disk can be full."""
-
-    is_full = False
-
-    def write(self, *arguments: object, **named: object) -> None:
-        if self.is_full:
-            raise StoreUnavailable(self._path, "disk full")
-        super().write(*arguments, **named)  # type: ignore[arg-type]
 
 
 @dataclass

@@ -15,6 +15,7 @@ from framed.policy.lifecycle import CancelAsked, Ended, IllegalEvent, Replaced, 
 from framed.policy.retry import Stop
 from framed.store import Store, StoreUnavailable
 from tests.fakes.jobs import attempt, options, outcome
+from tests.fakes.store import BrittleStore
 
 pytestmark = pytest.mark.anyio
 
@@ -22,22 +23,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-class BrittleStore(Store):
-    """A store whose disk can be full."""
-
-    is_full = False
-
-    def write(self, *arguments: object, **named: object) -> None:
-        if self.is_full:
-            raise StoreUnavailable(self._path, "disk full")
-        super().write(*arguments, **named)  # type: ignore[arg-type]
-
-    def try_to_write(self) -> None:
-        if self.is_full:
-            raise StoreUnavailable(self._path, "disk full")
-        super().try_to_write()
 
 
 @pytest.fixture
