@@ -16,12 +16,12 @@ FILM ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults films bench memory check fix schema build ci lock python tmux
+.PHONY: help demo test faults films bench memory service-test check fix schema build ci lock python tmux
 # `make -j ci` must not run the tests beside the build: they measure time.
 .NOTPARALLEL:
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) tmux ## render a short film, extract it under a daemon of its own, show what came out
 	@$(BIN)/framed demo
@@ -42,6 +42,10 @@ bench: $(INSTALLED) ## time the extractor beside ffmpeg; make bench FILM=... ARG
 memory: $(INSTALLED) ## measure memory over 5 and 60 minutes of film, and at 40 Mbit/s with 12 workers
 	@command -v ffmpeg > /dev/null || .ci/apt-install ffmpeg
 	$(BIN)/python -m benchmarks.memory $(ARGS)
+
+service-test: $(INSTALLED) ## as root: boot a Debian in namespaces, and try framed there as a service of systemd
+	@command -v debootstrap > /dev/null || .ci/apt-install debootstrap
+	$(BIN)/pytest --must-run -rA tests/service $(ARGS)
 
 check: $(INSTALLED) ## check format, style, types and who imports whom
 	$(BIN)/ruff format --check .

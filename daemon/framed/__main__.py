@@ -84,6 +84,46 @@ def stop() -> int:
     return Exit.OK
 
 
+@framed.command("install-service")
+@root_option
+@click.option("--user", "is_users", is_flag=True, help="For your own service manager, without root.")
+@click.option("--remove", "is_removal", is_flag=True, help="Stop the service and take its units away.")
+def install_service(*, is_users: bool, is_removal: bool) -> int:
+    """Run framed as a service of systemd: from boot on, started again when it fails.
+
+    Its films run in a second unit, framed-tmux: restarting framed stops none of them.
+    """
+    from framed.config import load_settings  # noqa: PLC0415
+    from framed.service import Service, install, remove  # noqa: PLC0415
+
+    service = Service(is_users)
+    if is_removal:
+        lines = remove(service)
+    else:
+        places = places_here()
+        lines = install(places, load_settings(places), service)
+    for line in lines:
+        click.echo(f"framed: {line}")
+    return Exit.OK
+
+
+@framed.command("serve-tmux", hidden=True)
+@root_option
+def serve_tmux() -> int:
+    """The tmux server that extractors run in is there, apart from this process: for its unit."""
+    from framed.engines import EngineRefused  # noqa: PLC0415
+    from framed.engines.tmux import TmuxEngine  # noqa: PLC0415
+    from framed.places import make_folders  # noqa: PLC0415
+
+    places = places_here()
+    make_folders(places)
+    try:
+        TmuxEngine(places.tmux_socket, places.tmux_config).start_server()
+    except EngineRefused as failed:
+        raise Refused(str(failed)) from None
+    return Exit.OK
+
+
 @framed.command()
 @root_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")

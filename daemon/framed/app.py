@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import logging
 import os
@@ -43,6 +44,8 @@ from framed.running import announced
 from framed.sole import sole_daemon
 from framed.store import Store, make_store, take_away
 from framed.supervise import EXTRACTOR, Supervisor
+from framed.systemd import Unit
+from framed.vitals import Vitals
 from framed.watch import Watcher
 
 _log: Final = logging.getLogger(__name__)
@@ -91,15 +94,19 @@ async def serve(
     tell_recovered: Callable[[str], None] | None = None,
 ) -> None:
     """As `run`, within a running event loop."""
+    unit = Unit(os.environ)
+    if unit.is_there:
+        # The watchdog ends a daemon that hangs with SIGABRT: then the journal tells where it hung.
+        faulthandler.enable()
     make_folders(places)
     with sole_daemon(places), announced(places, os.environ):
         configure(places.state / "framed.log")
-        engine = TmuxEngine(places.tmux_socket, places.tmux_config)
+        engine = TmuxEngine(places.tmux_socket, places.tmux_config, unit=os.environ.get("FRAMED_TMUX_UNIT", ""))
         if tell_recovered is not None:
             await _recover(places, settings, engine, tell_recovered)
         store = await anyio.to_thread.run_sync(Store, places.store)
         try:
-            await _serve(places, settings, store, engine, extractor=extractor, ready=ready)
+            await _serve(places, settings, store, engine, unit, extractor=extractor, ready=ready)
         finally:
             with anyio.move_on_after(_CLOSING_S, shield=True):
                 await anyio.to_thread.run_sync(store.close)
@@ -129,6 +136,7 @@ async def _serve(
     settings: Settings,
     store: Store,
     engine: TmuxEngine,
+    unit: Unit,
     *,
     extractor: Sequence[str],
     ready: Callable[[Budget], None] | None,
@@ -192,7 +200,11 @@ async def _serve(
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:
             ready(budget)
+        unit.say(READY=1)
+        vitals = Vitals(ledger=ledger, dispatcher=dispatcher, watcher=watcher, settings=live)
+        tasks.start_soon(unit.keep_told, vitals.are_well, vitals.words)
         await ending.wait()
+        unit.say(STOPPING=1)
         n_running = sum(isinstance(job.state, Running) for job in ledger.open_jobs())
         _log.info("framed ends", extra=fields(running_films_go_on=n_running))
         await anyio.sleep(_LAST_WORDS_S)

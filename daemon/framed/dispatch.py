@@ -64,6 +64,7 @@ class Dispatcher:
             tasks, ledger=ledger, pool=self.pool, progress=supervisor.progress, changed=self._bell.ring
         )
         self._line: tuple[str, ...] = ()
+        self._n_passes, self._n_passes_seen = 0, -1
         ledger.listen(self._bell.ring)
         watcher.listen(self._bell.ring)
 
@@ -79,6 +80,13 @@ class Dispatcher:
     def slots_of(self, job_id: str) -> int:
         """How many slots the job holds now."""
         return self._grants.slots_of(job_id)
+
+    def has_passed(self) -> bool:
+        """Whether a pass was made since this was asked last; asks for the next."""
+        has_passed = self._n_passes > self._n_passes_seen
+        self._n_passes_seen = self._n_passes
+        self._bell.ring()
+        return has_passed
 
     def change_budget(self, budget: Budget) -> None:
         """Running jobs are told their new shares; none is ended for there being fewer places."""
@@ -98,6 +106,7 @@ class Dispatcher:
 
     def _pass(self) -> float | None:
         """Returns how long until there is something to decide again, whatever happens."""
+        self._n_passes += 1
         self._grants.collect()
         jobs = self._ledger.open_jobs()
         decision = self._decision(jobs)

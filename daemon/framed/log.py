@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Final
 
+from framed.systemd import is_journal
+
 _MAX_BYTES: Final = 4 * 1024 * 1024
 _KEPT_FILES: Final = 3
+
+_JOURNAL_PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+"""As sd-daemon(3) has them."""
 
 
 def fields(**values: object) -> dict[str, object]:
@@ -30,6 +37,19 @@ class _Lines(logging.Formatter):
         return " ".join([line, *(f"{name}={shown(value)}" for name, value in named.items())])
 
 
+class _JournalLines(_Lines):
+    """The same without time and level, which the journal keeps itself: `<6>job running job_id=...`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._style = logging.PercentStyle("%(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Each line of a traceback is an entry of its own, and needs the priority anew.
+        prefix = f"<{_JOURNAL_PRIORITIES.get(record.levelname, 6)}>"
+        return "\n".join(prefix + line for line in super().format(record).splitlines())
+
+
 def configure(file: Path) -> None:
     """What framed logs goes to stderr and to `file`, which is rotated. Calling it again changes the file."""
     logger = logging.getLogger("framed")
@@ -39,8 +59,10 @@ def configure(file: Path) -> None:
     kept = logging.handlers.RotatingFileHandler(
         file, maxBytes=_MAX_BYTES, backupCount=_KEPT_FILES, encoding="utf-8", errors="backslashreplace", delay=True
     )
-    for handler in (logging.StreamHandler(), kept):
-        handler.setFormatter(_Lines())
+    shown_at_once = logging.StreamHandler()
+    kept.setFormatter(_Lines())
+    shown_at_once.setFormatter(_JournalLines() if is_journal(sys.stderr.fileno(), os.environ) else _Lines())
+    for handler in (shown_at_once, kept):
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False

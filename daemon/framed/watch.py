@@ -39,6 +39,10 @@ class Watcher:
     def __init__(self, places: Places, settings: LiveSettings, ledger: Ledger) -> None:
         self.catalog = Catalog()
         self.has_looked = anyio.Event()
+        self.looking_since_s: float | None = None
+        """Monotonic; None between two looks."""
+        self.looked_at_s = time.monotonic()
+        """Monotonic; when the last look was through."""
         self._places = places
         self._settings = settings
         self._ledger = ledger
@@ -63,7 +67,9 @@ class Watcher:
         try:
             while True:
                 started_s = time.monotonic()
+                self.looking_since_s = started_s
                 catalog = await in_own_thread(self._look, started_s)
+                self.looking_since_s, self.looked_at_s = None, time.monotonic()
                 if catalog.problem and catalog.problem != self.catalog.problem:
                     _log.warning("films cannot be looked for", extra=fields(why=catalog.problem))
                 if catalog.left_out and catalog.left_out != self.catalog.left_out:

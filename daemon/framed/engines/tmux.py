@@ -77,14 +77,15 @@ class _Pane(NamedTuple):
 class TmuxEngine:
     """Sessions on a private tmux server that outlives the daemon."""
 
-    def __init__(self, socket: Path, config: Path) -> None:
-        """Raises TmuxMissing."""
+    def __init__(self, socket: Path, config: Path, *, unit: str = "") -> None:
+        """`unit`: the systemd unit that runs the server; then it is never started from here. Raises TmuxMissing."""
         program = shutil.which("tmux")
         if program is None:
             raise TmuxMissing
         self._program = program
         self._socket = socket
         self._config = config
+        self._unit = unit
         self._server = libtmux.Server(socket_path=str(socket), config_file=str(config), tmux_bin=program)
         self._lanes = anyio.Semaphore(_AT_ONCE)
 
@@ -95,7 +96,7 @@ class TmuxEngine:
     async def prepare(self, hosts: Collection[ProcessIdentity] = ()) -> ProcessIdentity | None:
         def prepare() -> ProcessIdentity | None:
             self._reopen_socket(hosts)
-            return self._start_server()
+            return self._host_of_unit() if self._unit else self.start_server()
 
         return await self._in_thread(prepare)
 
@@ -126,7 +127,15 @@ class TmuxEngine:
         while not self._socket.exists() and time.monotonic() < until_s:
             time.sleep(0.02)
 
-    def _start_server(self) -> ProcessIdentity | None:
+    def _host_of_unit(self) -> ProcessIdentity:
+        host = self._host()
+        if host is None:
+            # A server started here would end, with its films, whenever the daemon's own unit does.
+            raise EngineRefused(f"no tmux server answers; see: systemctl status {self._unit}, or restart that")
+        return host
+
+    def start_server(self) -> ProcessIdentity | None:
+        """The server runs, in no relation to this process; returns it. Blocking. Raises EngineRefused."""
         self._config.write_text(_CONFIG, encoding="utf-8")
         # Not through libtmux, which cannot give the server, and so every pane, an environment of its own.
         environment = {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
