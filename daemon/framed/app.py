@@ -18,6 +18,7 @@ from frame_extractor.cores import usable_cores
 from framed.config import BudgetSettings, Settings
 from framed.control.cleaning import Cleaning
 from framed.control.disk import Disk
+from framed.control.feed import Feed
 from framed.control.handlers import Handlers
 from framed.control.questions import Questions
 from framed.control.report import Report
@@ -195,8 +196,10 @@ async def _serve(
         with anyio.move_on_after(_FIRST_LOOK_S):
             await watcher.has_looked.wait()
         await tasks.start(Intake(places, live, ledger, watcher).run)
+        feed = Feed(ledger=ledger, report=report, disk=disk)
+        await tasks.start(feed.run)
         steering = Steering(ledger=ledger, settings=live, disk=disk)
-        await tasks.start(Server(places.control_socket, handlers, questions, cleaning, steering).run, tasks)
+        await tasks.start(Server(places.control_socket, handlers, questions, cleaning, steering, feed).run, tasks)
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:
             ready(budget)

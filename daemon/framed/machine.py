@@ -39,8 +39,10 @@ class Machine:
             free_bytes = shutil.disk_usage(self._output).free
         except OSError:
             free_bytes = None
+        cores_percent = tuple(psutil.cpu_percent(interval=None, percpu=True))
         return MachineStatus(
-            cpu_percent=psutil.cpu_percent(interval=None),
+            cpu_percent=sum(cores_percent) / len(cores_percent) if cores_percent else 0.0,
+            cores_percent=cores_percent,
             cores=psutil.cpu_count() or 1,
             memory_used_bytes=memory.total_bytes - memory.available_bytes,
             memory_total_bytes=memory.total_bytes,

@@ -251,6 +251,8 @@ class ProjectState(enum.Enum):
 
 class MachineStatus(msgspec.Struct, frozen=True, kw_only=True):
     cpu_percent: float
+    cores_percent: tuple[float, ...] = ()
+    """Of each core."""
     cores: int
     memory_used_bytes: int
     memory_total_bytes: int

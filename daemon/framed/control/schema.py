@@ -13,6 +13,7 @@ import msgspec
 
 from framed.control.messages import PROTOCOL, ErrorCode
 from framed.control.verbs import VERBS
+from framed.control.wire import EVENT_METHOD
 from framed.ctl.documents import Versions, Waited
 
 _PLACE: Final = "#/$defs/{name}"
@@ -22,7 +23,9 @@ _DOCUMENTS: Final = {"wait": Waited, "version": Versions}
 
 def document() -> dict[str, Any]:
     """The schema of the envelopes and of every verb's `params` and `result`, in the order of the table of verbs."""
-    kinds = [*(kind for verb in VERBS.values() for kind in verb), *_DOCUMENTS.values()]
+    events = {name: verb.event for name, verb in VERBS.items() if verb.event is not None}
+    asked = [kind for verb in VERBS.values() for kind in (verb.params, verb.reply)]
+    kinds = [*asked, *events.values(), *_DOCUMENTS.values()]
     references, components = msgspec.json.schema_components(kinds, ref_template=_PLACE)
     by_kind = dict(zip(kinds, references, strict=True))
     request_id = {"type": ["integer", "string"]}
@@ -58,6 +61,15 @@ def document() -> dict[str, Any]:
             },
             "required": ["jsonrpc", "id"],
             "oneOf": [{"required": ["result"]}, {"required": ["error"]}],
+        },
+        "event": {
+            "type": "object",
+            "properties": {
+                "jsonrpc": {"const": "2.0"},
+                "method": {"const": EVENT_METHOD},
+                "params": {"anyOf": [by_kind[kind] for kind in events.values()]},
+            },
+            "required": ["jsonrpc", "method", "params"],
         },
         "verbs": {
             name: {"params": by_kind[verb.params], "result": by_kind[verb.reply]} for name, verb in VERBS.items()

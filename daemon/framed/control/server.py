@@ -22,6 +22,7 @@ import anyio.abc
 import msgspec
 
 from framed.control import wire
+from framed.control.feed import Subscription
 from framed.control.handlers import ProjectsNotSaid, ProtocolMismatch
 from framed.control.messages import ErrorCode
 from framed.control.verbs import VERBS
@@ -69,7 +70,7 @@ class Server:
     def __init__(self, path: Path, *handlers: object) -> None:
         """Every verb is a method, of its own name, of one of the handlers."""
         self._path = path
-        self._verbs: Mapping[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[msgspec.Struct]]]] = {
+        self._verbs: Mapping[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Any]]]] = {
             name: (verb.params, getattr(next(each for each in handlers if hasattr(each, name)), name))
             for name, verb in VERBS.items()
         }
@@ -135,9 +136,13 @@ class Server:
             try:
                 found = lines.feed(received)
                 for line in found:
-                    answer, greeted = await self._answer(line, greeted=greeted)
+                    answer, greeted, subscription = await self._answer(line, greeted=greeted)
                     with anyio.fail_after(SEND_DEADLINE_S):
                         await connection.stream.send(answer)
+                    if subscription is not None:
+                        connection.is_busy = False
+                        await _tell(connection, subscription)
+                        return
             except wire.WireError as broken:
                 # Whoever does not speak the protocol is told so, once.
                 with anyio.fail_after(SEND_DEADLINE_S):
@@ -150,27 +155,50 @@ class Server:
             elif greeted and (found or deadline_s == math.inf):
                 deadline_s = anyio.current_time() + FRAME_DEADLINE_S
 
-    async def _answer(self, line: bytes, *, greeted: bool) -> tuple[bytes, bool]:
-        """The answer to one line, and whether hello has been said. Raises WireError for what is no request."""
+    async def _answer(self, line: bytes, *, greeted: bool) -> tuple[bytes, bool, Subscription | None]:
+        """The answer to one line, whether hello has been said, and what is to be told from here on.
+
+        Raises WireError for what is no request.
+        """
         request = wire.decode_request(line)
         if request.method not in self._verbs:
             message = f"unknown method {request.method!r}; there are {', '.join(self._verbs)}"
-            return wire.error(request.id, ErrorCode.UNKNOWN_METHOD, message), greeted
+            return wire.error(request.id, ErrorCode.UNKNOWN_METHOD, message), greeted, None
         if not greeted and request.method != "hello":
             raise wire.WireError(ErrorCode.INVALID_REQUEST, "the first message must be hello", request.id)
         kind, handle = self._verbs[request.method]
         try:
             params = wire.decode_as(kind, request.params, request.id)
-            return wire.reply(request.id, await handle(params)), True
+            answered = await handle(params)
+            reply, subscription = answered if VERBS[request.method].event is not None else (answered, None)
+            return wire.reply(request.id, reply), True, subscription
         except wire.WireError as invalid:
-            return wire.error(request.id, invalid.code, f"{request.method}: {invalid.message}"), greeted
+            return wire.error(request.id, invalid.code, f"{request.method}: {invalid.message}"), greeted, None
         except FramedError as failed:
             code = _CODES.get(type(failed), ErrorCode.INTERNAL)
-            return wire.error(request.id, code, str(failed)), greeted
+            return wire.error(request.id, code, str(failed)), greeted, None
         except Exception:  # noqa: BLE001 -- logged; one client's fault must not end the daemon
             _log.exception("verb failed", extra=fields(method=request.method))
             message = f"{request.method}: framed itself failed; its log says why"
-            return wire.error(request.id, ErrorCode.INTERNAL, message), greeted
+            return wire.error(request.id, ErrorCode.INTERNAL, message), greeted, None
+
+
+async def _tell(connection: _Connection, subscription: Subscription) -> None:
+    """Events, as fast as they are read, until the client says anything more or hangs up."""
+    async with anyio.create_task_group() as tasks:
+
+        async def end_when_it_speaks() -> None:
+            with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                await connection.stream.receive(1)
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(end_when_it_speaks)
+        with subscription, contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            while True:
+                # No deadline: who reads again after hours is told how things are then, and costs nothing until then.
+                await connection.stream.send(wire.event(await subscription.next()))
+                connection.last_heard_s = time.monotonic()
+        tasks.cancel_scope.cancel()
 
 
 async def _accepted(listener: anyio.abc.SocketListener) -> anyio.abc.SocketStream | None:

@@ -42,11 +42,14 @@ from framed.control.messages import (
     SubmitReply,
     Undrain,
 )
+from framed.control.subscription import Event, Subscribe, SubscribeReply
 
 
 class Verb(NamedTuple):
     params: type[msgspec.Struct]
     reply: type[msgspec.Struct]
+    event: type[msgspec.Struct] | None = None
+    """What is sent again and again after the reply, for as long as the connection lasts."""
 
 
 VERBS: Final[Mapping[str, Verb]] = {
@@ -56,6 +59,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "show": Verb(Show, ShowReply),
     "logs": Verb(Logs, LogsReply),
     "attach": Verb(Attach, AttachReply),
+    "subscribe": Verb(Subscribe, SubscribeReply, Event),
     "submit": Verb(Submit, SubmitReply),
     "retry": Verb(Retry, RetryReply),
     "cancel": Verb(Cancel, CancelReply),

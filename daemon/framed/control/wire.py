@@ -20,6 +20,9 @@ MAX_REPLY_BYTES: Final = 1 << 26
 _MAX_MESSAGE_CHARS: Final = 4000
 """Of an error, which may quote what it was sent."""
 
+EVENT_METHOD: Final = "event"
+"""Of what the daemon sends unasked, to whoever has subscribed."""
+
 RequestId = int | str
 T = TypeVar("T")
 
@@ -68,6 +71,20 @@ class _Reply(msgspec.Struct, frozen=True):
     result: object
 
 
+class _Notification(msgspec.Struct, frozen=True):
+    jsonrpc: str
+    method: str
+    params: object
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
+    """What is sent unasked, and not answered. `params` stays undecoded; see `decode_as`."""
+
+    jsonrpc: Literal["2.0"] = "2.0"
+    method: str
+    params: msgspec.Raw
+
+
 class _Error(msgspec.Struct, frozen=True):
     jsonrpc: str
     id: RequestId | None
@@ -81,6 +98,7 @@ class _OnlyId(msgspec.Struct, frozen=True):
 _encoder: Final = msgspec.json.Encoder()
 _request_decoder: Final = msgspec.json.Decoder(Request)
 _response_decoder: Final = msgspec.json.Decoder(Response)
+_notification_decoder: Final = msgspec.json.Decoder(Notification)
 
 
 def request(request_id: RequestId, method: str, params: msgspec.Struct) -> bytes:
@@ -97,6 +115,11 @@ def error(request_id: RequestId | None, code: ErrorCode, message: str, data: dic
     """The answer to a call that failed, or to bytes that were none (`request_id` None), as a line."""
     body = ErrorBody(code=int(code), message=message[:_MAX_MESSAGE_CHARS], data=data)
     return _line(_Error("2.0", request_id, body), MAX_REPLY_BYTES)
+
+
+def event(params: msgspec.Struct) -> bytes:
+    """What a subscriber is told, as a line."""
+    return _line(_Notification("2.0", EVENT_METHOD, params), MAX_REPLY_BYTES)
 
 
 def decode_request(line: bytes) -> Request:
@@ -117,6 +140,17 @@ def decode_response(line: bytes) -> Response:
         raise WireError(ErrorCode.INVALID_REQUEST, f"not a response: {invalid}") from None
     except (ValueError, RecursionError) as broken:
         raise WireError(ErrorCode.PARSE, f"not JSON: {broken}") from None
+
+
+def decode_event(line: bytes) -> msgspec.Raw:
+    """The params of the event in one line. Raises WireError."""
+    try:
+        found = _notification_decoder.decode(line)
+    except (ValueError, RecursionError) as broken:
+        raise WireError(ErrorCode.INVALID_REQUEST, f"not an event: {broken}") from None
+    if found.method != EVENT_METHOD:
+        raise WireError(ErrorCode.INVALID_REQUEST, f"not an event but {found.method!r}")
+    return found.params
 
 
 def decode_as(kind: type[T], raw: msgspec.Raw, request_id: RequestId | None = None) -> T:
