@@ -37,7 +37,7 @@ from frame_extractor.manifest import Output, read_output
 from frame_extractor.names import picture_name
 from frame_extractor.progress import Heartbeat, Meter
 from frame_extractor.signals import EndingSignals
-from frame_extractor.words import count, film_done, introduction, progress_line
+from frame_extractor.words import count, film_decoded, film_done, introduction, progress_line
 
 if TYPE_CHECKING:
     from frame_extractor.kept import KeptScores
@@ -259,6 +259,7 @@ class _Runner:
             self._forget_work(todo, kept, temp)
             self._extracted.append(result)
             self._meter.end_film(result.images)
+            log.info("%s", film_decoded(result))
             self._result(film_done(result, self._spec.layout))
         finally:
             if publisher is not None:

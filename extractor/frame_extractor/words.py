@@ -55,6 +55,16 @@ def film_done(film: FilmResult, layout: OutputLayout) -> str:
     return line
 
 
+def film_decoded(film: FilmResult) -> str:
+    """For the log: how much of a film had to be decoded."""
+    line = f"{film.name}: {count(film.decoded_frames, 'frame')} decoded"
+    if film.repaired_frames:
+        line += f", {film.repaired_frames:,} of them for images that no scan had foreseen"
+    if film.kept_frames:
+        line += f"; {count(film.kept_frames, 'frame')} had been decoded before"
+    return line
+
+
 def progress_line(progress: Progress) -> str:
     """The same as the progress bar says, in one plain line."""
     parts = [f"{progress.film or 'starting'}: {progress.fraction:.1%}"]
