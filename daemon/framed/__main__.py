@@ -153,6 +153,27 @@ def config(*, as_json: bool) -> int:
 
 
 @framed.command()
+@root_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
+def doctor(*, as_json: bool) -> int:
+    """Examine what framed stands on, and say what to do about what is wrong. Exits with 1 when something fails."""
+    from framed.ctl.terminal import printable  # noqa: PLC0415
+    from framed.doctor import examine  # noqa: PLC0415
+
+    findings = []
+    for finding in examine(places_here):
+        findings.append(finding)
+        if not as_json:
+            remedy = f" -> {finding.remedy}" if finding.remedy else ""
+            click.echo(printable(f"{finding.level:<4}  {finding.check:<11}  {finding.found}{remedy}"))
+    if as_json:
+        import msgspec  # noqa: PLC0415
+
+        click.echo(msgspec.json.format(msgspec.json.encode({"schema": 1, "findings": findings}), indent=2))
+    return Exit.FAILED if any(finding.level == "fail" for finding in findings) else Exit.OK
+
+
+@framed.command()
 @click.option("--keep", metavar="DIR", type=click.Path(path_type=Path), help="Work in DIR, and leave it there.")
 @click.option("--root", metavar="DIR", hidden=True, help="Refused: a demo has no business in a root of yours.")
 def demo(keep: Path | None, root: str | None) -> int:

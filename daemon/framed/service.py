@@ -168,7 +168,7 @@ def _check(places: Places, service: Service) -> None:
         return
     kill_server = f"tmux -S {places.tmux_socket} kill-server"
     for path, way_out in ((places.control_socket, "framed stop"), (places.tmux_socket, kill_server)):
-        if _answers(path):
+        if answers(path):
             raise Refused(f"{path} is in use by a framed that is no service; end it first: {way_out}")
 
 
@@ -190,7 +190,8 @@ def _lingering() -> str:
     return "it ends when you log out; so that it does not: sudo loginctl enable-linger $USER"
 
 
-def _answers(path: Path) -> bool:
+def answers(path: Path) -> bool:
+    """Whether somebody listens on the socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 VERBS: Final = {
-    "framed": ("start", "stop", "config", "install-service", "demo"),
+    "framed": ("start", "stop", "config", "doctor", "install-service", "demo"),
     "framectl": (
         *("status", "projects", "show", "logs", "attach"),
         *("submit", "retry", "cancel", "wait"),
