@@ -35,6 +35,7 @@ from framed.log import configure, fields
 from framed.machine import Machine
 from framed.memory import Memory
 from framed.model.job import Moment, Running
+from framed.notify import Notifier
 from framed.places import Places, make_folders
 from framed.policy.memory import floor_bytes, shortage
 from framed.policy.shares import Budget
@@ -185,6 +186,7 @@ async def _serve(
         )
         await tasks.start(_await_signal, ending)
         tasks.start_soon(ledger.mend)
+        tasks.start_soon(Notifier(ledger, live).run)
         live.listen(lambda: dispatcher.change_budget(_budget(machine, live)))
         live.listen(watcher.look_now)
         await tasks.start(live.run)

@@ -62,6 +62,14 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the file system's own notifications are left unused everywhere."""
 
 
+class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`notify:`, what is run when jobs have ended."""
+
+    command: str = ""
+    """Split into words as a shell would, and run without one; empty: nothing is run."""
+    timeout_s: _Seconds = 30.0
+
+
 class QualitySettings(msgspec.Struct, frozen=True, kw_only=True):
     """`quality:`, of which framed knows one key."""
 
@@ -74,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budget: BudgetSettings = BudgetSettings()
     retry: RetrySettings = RetrySettings()
     watch: WatchSettings = WatchSettings()
+    notify: NotifySettings = NotifySettings()
     frame_extraction: FrameExtraction = FrameExtraction()
     """What every project starts from."""
     origins: Mapping[str, str] = {}
@@ -101,6 +110,7 @@ _SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "budget": BudgetSettings,
     "retry": RetrySettings,
     "watch": WatchSettings,
+    "notify": NotifySettings,
 }
 _PROJECT_SECTIONS: Final = ("project", "paths", "frame_extraction", "quality")
 _OTHER_SPELLINGS: Final = {"workers": "workers_per_project"}
@@ -118,6 +128,7 @@ def load_settings(places: Places) -> Settings:
         budget=BudgetSettings(**check(sections["budget"], BudgetSettings)),
         retry=RetrySettings(**check(sections["retry"], RetrySettings)),
         watch=WatchSettings(**check(sections["watch"], WatchSettings)),
+        notify=NotifySettings(**check(sections["notify"], NotifySettings)),
         frame_extraction=FrameExtraction(**extraction),
         origins={
             f"{name}.{_OTHER_SPELLINGS.get(key, key)}": origin
@@ -230,6 +241,7 @@ def described(settings: Settings, places: Places) -> list[tuple[str, str | int |
         "budget": settings.budget,
         "retry": settings.retry,
         "watch": settings.watch,
+        "notify": settings.notify,
     }
     rows = []
     for section, kind in _SECTIONS.items():

@@ -1,0 +1,64 @@
+"""`notify.command` under the real daemon: what it is told, and what a bad one costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.site import SETTINGS, Site, new_site, until
+
+COMMAND = 'sh -c \'cat >> "$0"; echo >> "$0"\' {told}'
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with new_site() as made:
+        command = COMMAND.format(told=made.folder / "told")
+        settings = made.root / "configs" / "framed.yaml"
+        settings.write_text(f"{SETTINGS}\nnotify:\n  command: {json.dumps(command)}\n")
+        yield made
+
+
+def told(site: Site) -> list[dict[str, Any]]:
+    file: Path = site.folder / "told"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [event for line in lines for event in json.loads(line)["events"]]
+
+
+def test_jobs_that_end_together_are_told_in_one_run_and_then_that_nothing_is_left(site: Site) -> None:
+    """With what a message needs; the fake extractor makes no images."""
+    site.film("onward")
+    site.film("orion")
+    site.start()
+    assert site.ctl("submit", "onward,orion", "--wait").returncode == 0
+    until(lambda: any(event["event"] == "queue_empty" for event in told(site)))
+    completed = {event["project"]: event for event in told(site) if event["event"] == "completed"}
+    assert sorted(completed) == ["onward", "orion"]
+    assert completed["onward"]["output_dir"] == str(site.root / "datasets" / "onward" / "frames")
+
+
+def test_command_that_cannot_be_run_costs_a_line_in_the_log(site: Site) -> None:
+    """Not the daemon, nor a job."""
+    settings = site.root / "configs" / "framed.yaml"
+    settings.write_text(f"{SETTINGS}\nnotify: {{command: /no/such/program}}\n")
+    site.film("onward")
+    site.start()
+    assert site.ctl("submit", "onward", "--wait").returncode == 0
+    log = site.root / "state" / "framed.log"
+    until(lambda: "notification failed" in log.read_text())
+    assert site.ctl("status").returncode == 0
+
+
+def test_command_that_does_not_come_back_is_ended(site: Site) -> None:
+    """With all that it has started."""
+    settings = site.root / "configs" / "framed.yaml"
+    settings.write_text(f"{SETTINGS}\nnotify: {{command: sh -c 'sleep 1000; true', timeout_s: 0.2}}\n")
+    site.film("onward")
+    site.start()
+    assert site.ctl("submit", "onward", "--wait").returncode == 0
+    log = site.root / "state" / "framed.log"
+    until(lambda: "ended after 0.2 s" in log.read_text())
