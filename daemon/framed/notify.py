@@ -50,7 +50,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notifier:
-    """Tells of every job once that ends while the daemon runs; cancelled ones were somebody's wish, and are not told."""
+    """Tells of every job once that ends while the daemon runs, but for cancelled ones: they were somebody's wish."""
 
     def __init__(self, ledger: Ledger, settings: LiveSettings) -> None:
         self._ledger = ledger
