@@ -205,6 +205,10 @@ async def _serve(
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:
             ready(budget)
+        if settings.metrics.listen:
+            from framed.metrics import Metrics  # noqa: PLC0415 -- seldom wanted
+
+            Metrics(report, ledger, watcher).serve(settings.metrics.listen)
         unit.say(READY=1)
         vitals = Vitals(ledger=ledger, dispatcher=dispatcher, watcher=watcher, settings=live)
         tasks.start_soon(unit.keep_told, vitals.are_well, vitals.words)

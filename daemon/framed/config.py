@@ -70,6 +70,13 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: _Seconds = 30.0
 
 
+class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`metrics:`, for Prometheus."""
+
+    listen: Annotated[str, msgspec.Meta(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    """`host:port` that scrapes are answered on; empty: none are. Settled when the daemon starts."""
+
+
 class QualitySettings(msgspec.Struct, frozen=True, kw_only=True):
     """`quality:`, of which framed knows one key."""
 
@@ -83,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetrySettings = RetrySettings()
     watch: WatchSettings = WatchSettings()
     notify: NotifySettings = NotifySettings()
+    metrics: MetricsSettings = MetricsSettings()
     frame_extraction: FrameExtraction = FrameExtraction()
     """What every project starts from."""
     origins: Mapping[str, str] = {}
@@ -111,6 +119,7 @@ _SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "retry": RetrySettings,
     "watch": WatchSettings,
     "notify": NotifySettings,
+    "metrics": MetricsSettings,
 }
 _PROJECT_SECTIONS: Final = ("project", "paths", "frame_extraction", "quality")
 _OTHER_SPELLINGS: Final = {"workers": "workers_per_project"}
@@ -129,6 +138,7 @@ def load_settings(places: Places) -> Settings:
         retry=RetrySettings(**check(sections["retry"], RetrySettings)),
         watch=WatchSettings(**check(sections["watch"], WatchSettings)),
         notify=NotifySettings(**check(sections["notify"], NotifySettings)),
+        metrics=MetricsSettings(**check(sections["metrics"], MetricsSettings)),
         frame_extraction=FrameExtraction(**extraction),
         origins={
             f"{name}.{_OTHER_SPELLINGS.get(key, key)}": origin
@@ -242,6 +252,7 @@ def described(settings: Settings, places: Places) -> list[tuple[str, str | int |
         "retry": settings.retry,
         "watch": settings.watch,
         "notify": settings.notify,
+        "metrics": settings.metrics,
     }
     rows = []
     for section, kind in _SECTIONS.items():
