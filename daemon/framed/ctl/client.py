@@ -6,6 +6,7 @@ import os
 import shlex
 import socket
 import struct
+from collections import deque
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -53,6 +54,8 @@ class Connection:
         self._places = places
         self._lines = wire.LineBuffer(wire.MAX_REPLY_BYTES)
         self._next_id = 1
+        self._unread: deque[bytes] = deque()
+        """Lines that came with the one that was waited for."""
 
     def __enter__(self) -> Self:
         return self
@@ -84,13 +87,24 @@ class Connection:
         except wire.WireError as broken:
             raise self._unreachable(f"gave an answer that is not understood ({broken})") from None
 
+    def event(self, kind: type[T]) -> T:
+        """The next that is told after `subscribe`. Raises DaemonUnreachable when none comes."""
+        try:
+            return wire.decode_as(kind, wire.decode_event(self._line()))
+        except TimeoutError:
+            raise self._unreachable("tells nothing any more") from None
+        except OSError as failed:
+            raise self._unreachable(f"broke the connection ({failed.strerror})") from None
+        except wire.WireError as broken:
+            raise self._unreachable(f"told what is not understood ({broken})") from None
+
     def _line(self) -> bytes:
-        while True:
+        while not self._unread:
             received = self._socket.recv(1 << 16)
             if not received:
                 raise self._unreachable("closed the connection without an answer")
-            for line in self._lines.feed(received):
-                return line
+            self._unread.extend(self._lines.feed(received))
+        return self._unread.popleft()
 
     def _unreachable(self, why: str) -> DaemonUnreachable:
         remedy = f"see {self._places.state}/framed.log"

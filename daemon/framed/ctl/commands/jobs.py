@@ -35,6 +35,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 @click.option("--force", is_flag=True, help="Extract again what is extracted already, replacing its images.")
 @click.option("--replace", is_flag=True, help="End what runs with other settings, and begin again with these.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until they have ended, and exit with how, as `wait` does.")
+@click.option("--monitor", "monitors", is_flag=True, help="Go on into `monitor`, with what was submitted.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and with which settings; needs no daemon.")
 @json_option
 @common_options
@@ -46,6 +47,7 @@ def submit(
     force: bool,
     replace: bool,
     waits: bool,
+    monitors: bool,
     dry_run: bool,
     as_json: bool,
     **options: Any,
@@ -55,6 +57,8 @@ def submit(
     Of every film in raw_videos/PROJECT/ that is not yet extracted. Values not given here come from
     configs/projects/PROJECT.yaml, then configs/framed.yaml, then the [default].
     """
+    if monitors and (waits or dry_run or as_json):
+        raise click.UsageError("--monitor goes with none of --wait, --dry-run and --json")
     places = places_here()
     if dry_run:
         if every or as_json or waits:
@@ -74,7 +78,16 @@ def submit(
 
     with connect(places) as daemon:
         reply = daemon.call("submit", request, SubmitReply)
-    return _followed(reply, places, waits=waits, as_json=as_json, otherwise="every film is extracted already")
+    code = _followed(reply, places, waits=waits, as_json=as_json, otherwise="every film is extracted already")
+    if monitors and reply.outcomes:
+        from framed.ctl.commands.looking import WATCH_S, monitor  # noqa: PLC0415
+
+        named = tuple(outcome.project for outcome in reply.outcomes)
+        shown: int = click.get_current_context().invoke(
+            monitor, names=named, listed=None, once=False, interval_s=WATCH_S
+        )
+        return shown or code
+    return code
 
 
 @click.command()

@@ -74,6 +74,35 @@ def status(
 
 
 @click.command()
+@projects_arguments(needed=False)
+@click.option("--once", is_flag=True, help="Print what `status` prints, and end.")
+@click.option(
+    "--interval",
+    "interval_s",
+    type=Checked("S", _Interval),
+    default=WATCH_S,
+    metavar="S",
+    help="Seconds between two prints where there is no terminal [2]; on one, changes show at once.",
+)
+@common_options
+def monitor(names: tuple[str, ...], listed: str | None, *, once: bool, interval_s: float) -> int:
+    """Machine, projects and logs, live, and keys to steer them.
+
+    On a terminal; elsewhere as `status --watch`.
+    """
+    context = click.get_current_context()
+    if once or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        code: int = context.invoke(
+            status, names=names, listed=listed, once=once, watch=not once, interval_s=interval_s, as_json=False
+        )
+        return code
+    from framed.ctl.monitor.app import monitor_projects  # noqa: PLC0415 -- Textual is slow to import
+
+    places = places_here()
+    return monitor_projects(places, chosen_projects(names, listed, places))
+
+
+@click.command()
 @json_option
 @common_options
 def projects(*, as_json: bool) -> int:
@@ -175,4 +204,4 @@ def _print_status(reply: StatusReply, raw_videos: Path, *, with_logs: bool) -> N
     show(status_lines(reply, screen(), raw_videos, with_logs=with_logs))
 
 
-VERBS: Final = (status, projects, show_project, logs, attach)
+VERBS: Final = (status, monitor, projects, show_project, logs, attach)

@@ -1,0 +1,179 @@
+"""The monitor's keys, pressed by Textual's pilot, against a real daemon; and its command typed into a real terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, Static
+
+from framed.control.messages import ProjectState
+from framed.ctl.monitor.app import Monitor
+from tests.fakes.root import DEADLINE_S, QUICK, Root, roots, stop, until
+
+MANUAL = QUICK.replace("watch: {", "watch: {auto_submit: false, ")
+
+
+@pytest.fixture
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
+    for make in roots(tmp_path_factory.mktemp("monitor")):
+        yield make(MANUAL)
+
+
+def watched(root: Root, told: Callable[[Pilot[None]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
+    """What is told to the pilot of a monitor of that size."""
+
+    async def run() -> None:
+        async with Monitor(root.places).run_test(size=size) as pilot:
+            await told(pilot)
+
+    asyncio.run(run())
+
+
+async def sees(pilot: Pilot[None], condition: Callable[[], bool], what: str) -> None:
+    ends = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < ends, f"not seen: {what}"
+        await pilot.pause(0.05)
+
+
+def table(pilot: Pilot[None]) -> list[list[str]]:
+    found = pilot.app.screen_stack[0].query_one(DataTable)
+    return [[str(cell) for cell in found.get_row_at(row)] for row in range(found.row_count)]
+
+
+def text(pilot: Pilot[None], name: str) -> str:
+    return str(pilot.app.screen_stack[0].query_one(f"#{name}", Static).content)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+def test_every_project_has_a_row(root: Root, size: tuple[int, int]) -> None:
+    """With the machine above and the selected one below, at either size, in one screen's width."""
+    root.film("onward")
+    root.film("orion")
+    root.start()
+
+    async def told(pilot: Pilot[None]) -> None:
+        await sees(pilot, lambda: [row[0] for row in table(pilot)] == ["onward", "orion"], "both")
+        assert text(pilot, "machine").startswith("CPU ")
+        await sees(pilot, lambda: text(pilot, "detail").startswith("onward  NEW"), "its details")
+        await pilot.press("down")
+        await sees(pilot, lambda: text(pilot, "detail").startswith("orion"), "the other's")
+        assert pilot.app.query_one(DataTable).virtual_size.width <= size[0]
+
+    watched(root, told, size)
+
+
+def test_keys_steer_one_project_from_submit_to_retry(root: Root) -> None:
+    """Submit, log, pause, resume, cancel (which is asked about), retry."""
+    gate = root.places.root / "gate"
+    root.film("onward", f"wait {gate}")
+    root.start()
+
+    async def told(pilot: Pilot[None]) -> None:
+        def state() -> str:
+            return next((row[1] for row in table(pilot)), "")
+
+        await sees(pilot, lambda: state() == "NEW", "it is new")
+        await pilot.press("s")
+        await sees(pilot, lambda: bool(pilot.app.screen.query(Input)), "the question")
+        await pilot.press("enter")
+        await sees(pilot, lambda: state() == "RUNNING", "it runs")
+        await pilot.press("f")
+        await sees(pilot, lambda: pilot.app.screen.has_class("follow"), "only the log")
+        await pilot.press("f", "p")
+        await sees(pilot, lambda: state() == "PAUSED", "it is paused")
+        await pilot.press("p")
+        await sees(pilot, lambda: state() == "RUNNING", "it goes on")
+        await pilot.press("c")
+        await sees(pilot, lambda: len(pilot.app.screen_stack) == 2, "it is asked")
+        await pilot.press("n")
+        await sees(pilot, lambda: len(pilot.app.screen_stack) == 1, "it is left alone")
+        assert state() == "RUNNING"
+        await pilot.press("c")
+        await sees(pilot, lambda: len(pilot.app.screen_stack) == 2, "it is asked again")
+        await pilot.press("y")
+        await sees(pilot, lambda: state() == "CANCELLED", "it is cancelled")
+        gate.touch()
+        await pilot.press("r")
+        await sees(pilot, lambda: state() == "COMPLETE", "it is complete")
+
+    watched(root, told)
+
+
+def test_keys_change_what_is_shown_and_whether_anything_starts(root: Root) -> None:
+    """Drain and its end, the order, the filter, the help."""
+    root.film("onward")
+    root.film("orion")
+    root.start()
+
+    async def told(pilot: Pilot[None]) -> None:
+        await sees(pilot, lambda: len(table(pilot)) == 2, "both")
+        await pilot.press("d")
+        await sees(pilot, lambda: len(pilot.app.screen_stack) == 2, "it is asked")
+        await pilot.press("y")
+        await sees(pilot, lambda: "DRAINING" in text(pilot, "machine"), "it drains")
+        await pilot.press("d")
+        await sees(pilot, lambda: "DRAINING" not in text(pilot, "machine"), "it drains no more")
+        await pilot.press("o", "slash")
+        await sees(pilot, lambda: bool(pilot.app.screen.query(Input)), "the question")
+        await pilot.press("r", "i", "enter")
+        await sees(pilot, lambda: [row[0] for row in table(pilot)] == ["orion"], "one of them")
+        await pilot.press("question_mark")
+        await sees(pilot, lambda: len(pilot.app.screen_stack) == 2, "the help")
+        await pilot.press("escape", "q")
+
+    watched(root, told)
+
+
+def test_restart_of_the_daemon_is_said_and_survived(root: Root) -> None:
+    """The rows stay while it is away, and go on when it is back."""
+    root.film("onward")
+    daemon = root.start()
+
+    async def told(pilot: Pilot[None]) -> None:
+        await sees(pilot, lambda: len(table(pilot)) == 1, "the project")
+        await asyncio.to_thread(stop, daemon)
+        await sees(pilot, lambda: text(pilot, "away").startswith("daemon away"), "that it is away")
+        assert len(table(pilot)) == 1
+        root.film("orion")
+        await asyncio.to_thread(root.start)
+        await sees(pilot, lambda: len(table(pilot)) == 2, "the new one")
+        assert not pilot.app.query_one("#away").display
+
+    watched(root, told)
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 60)])
+def test_typed_into_a_terminal_it_shows_the_projects_and_leaves_on_q(root: Root, columns: int, lines: int) -> None:
+    """A real terminal, a real command; the film goes on when the monitor's terminal is closed."""
+    gate = root.places.root / "gate"
+    root.film("onward", f"wait {gate}")
+    root.start()
+    root.submit("onward")
+    socket = f"-S{root.places.root / 'terminal.sock'}"
+
+    def tmux(*arguments: str) -> str:
+        done = subprocess.run(["tmux", socket, *arguments], capture_output=True, text=True, check=False, timeout=10)
+        return done.stdout
+
+    command = f"{sys.executable} -m framed.ctl monitor --root {root.places.root}"
+    tmux("-f/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines), "-s", "seen", "sh")
+    try:
+        tmux("send-keys", "-t", "seen", f"{command}; echo left with $?", "Enter")
+        until(lambda: "RUNNING" in (seen := tmux("capture-pane", "-p", "-t", "seen")) and "CPU" in seen, "the screen")
+        until(lambda: "Submit" in tmux("capture-pane", "-p", "-t", "seen"), "the keys")
+        assert "onward" in tmux("capture-pane", "-p", "-t", "seen")
+        tmux("send-keys", "-t", "seen", "q")
+        until(lambda: "left with 0" in tmux("capture-pane", "-p", "-t", "seen"), "the shell")
+        tmux("send-keys", "-t", "seen", command, "Enter")
+        until(lambda: "CPU" in tmux("capture-pane", "-p", "-t", "seen"), "the screen again")
+    finally:
+        tmux("kill-server")
+    gate.touch()
+    root.wait_for("onward", ProjectState.COMPLETE)
