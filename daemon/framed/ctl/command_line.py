@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 VERBS: Final = {
     "framed": ("start", "stop", "config", "doctor", "install-service", "demo"),
     "framectl": (
-        *("status", "projects", "show", "logs", "attach"),
+        *("status", "projects", "show", "logs", "monitor", "attach"),
         *("submit", "retry", "cancel", "wait"),
         *("pause", "resume", "drain", "undrain", "reload"),
         *("clean", "completion", "version"),
