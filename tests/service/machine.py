@@ -73,8 +73,8 @@ class Machine:
 
 def make_root() -> None:
     """The Debian is there, with this repository's framed and what it depends on."""
-    made = BUILD / "made"
-    if not made.exists():
+    made, locked = BUILD / "made", (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
+    if not made.exists() or made.read_text(encoding="utf-8") != locked:
         if not (ROOT / "usr/bin/tmux").exists():
             shutil.rmtree(ROOT, ignore_errors=True)
             _do("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(ROOT))
@@ -88,7 +88,7 @@ def make_root() -> None:
         _do(sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(BUILD / "wheelhouse"),
             "--constraint", str(REPOSITORY / "requirements.lock"), *_requirements())  # fmt: skip
         _in_root("python3", "-m", "venv", VENV)
-        made.touch()
+        made.write_text(locked, encoding="utf-8")
     shutil.rmtree(BUILD / "wheel", ignore_errors=True)
     _do(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(BUILD / "wheel"), str(REPOSITORY))
     for left_over in (ROOT / "etc/systemd/system").rglob("framed*"):
@@ -97,9 +97,9 @@ def make_root() -> None:
     shutil.rmtree(inside, ignore_errors=True)
     shutil.copytree(BUILD / "wheelhouse", inside)
     shutil.copytree(BUILD / "wheel", inside, dirs_exist_ok=True)
-    _in_root(f"{VENV}/bin/pip", "install", "--quiet", "--no-index", "--find-links=/var/wheelhouse", "framed")
-    _in_root(f"{VENV}/bin/pip", "install", "--quiet", "--no-index", "--find-links=/var/wheelhouse",
-             "--no-deps", "--force-reinstall", "framed")  # fmt: skip
+    offline = ("install", "--quiet", "--no-index", "--find-links=/var/wheelhouse")
+    _in_root(f"{VENV}/bin/pip", *offline, "--no-deps", "--force-reinstall", "framed")
+    _in_root(f"{VENV}/bin/pip", *offline, "framed")
     shutil.rmtree(inside)
 
 
