@@ -5,6 +5,7 @@ The daemon's defaults have their home here, those of an extraction in `frame_ext
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -190,19 +191,22 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
     )
 
 
-def check_output_is_its_own(
-    settings: Settings, places: Places, project: str, frames_dir: Path, others: Iterable[str]
-) -> None:
-    """Raises SettingsError when the output of one of the other projects is in the way; see `outputs_in_the_way`."""
-    outputs = {project: frames_dir}
-    for other in others:
-        if other != project and is_one_name(other):
-            try:
-                outputs[other] = resolve(settings, places, other, Overrides()).frames_dir
-            except SettingsError:
-                continue
-    if (found := outputs_in_the_way(outputs).get(project)) is not None:
-        raise output_shared(places, outputs, project, found)
+class Outputs:
+    """Where the images of several projects go. Reads the settings of each, once: blocking."""
+
+    def __init__(self, settings: Settings, places: Places, projects: Iterable[str]) -> None:
+        self._places = places
+        self._frames_dirs: dict[str, Path] = {}
+        for project in projects:
+            with contextlib.suppress(SettingsError):
+                self._frames_dirs[project] = resolve(settings, places, project, Overrides()).frames_dir
+        self._in_the_way = outputs_in_the_way(self._frames_dirs)
+
+    def check(self, project: str) -> None:
+        """Raises SettingsError when another project's output is in the way of this one's."""
+        other = self._in_the_way.get(project)
+        if other is not None:
+            raise output_shared(self._places, self._frames_dirs, project, other)
 
 
 def outputs_in_the_way(outputs: Mapping[str, Path]) -> dict[str, str]:

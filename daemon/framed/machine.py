@@ -24,21 +24,25 @@ class Machine:
         """`output`: whose disk's free space is told."""
         self._output = output
         self.memory = read_memory()
-        self.status = self._measure()
+        self.status = self._measure(self._free_bytes())
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         task_status.started()
         while True:
             await anyio.sleep(_INTERVAL_S)
             self.memory = await in_own_thread(read_memory)
-            self.status = await in_own_thread(self._measure)
+            self.status = self._measure(await in_own_thread(self._free_bytes))
 
-    def _measure(self) -> MachineStatus:
-        memory = self.memory
+    def _free_bytes(self) -> int | None:
+        """None when the disk cannot be asked. Blocking."""
         try:
-            free_bytes = shutil.disk_usage(self._output).free
+            return shutil.disk_usage(self._output).free
         except OSError:
-            free_bytes = None
+            return None
+
+    def _measure(self, free_bytes: int | None) -> MachineStatus:
+        memory = self.memory
+        # Always in the same thread: psutil measures since the last time that this thread asked.
         cores_percent = tuple(psutil.cpu_percent(interval=None, percpu=True))
         return MachineStatus(
             cpu_percent=sum(cores_percent) / len(cores_percent) if cores_percent else 0.0,

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from frame_extractor.contract import AttemptSpec, FilmEstimate
 from frame_extractor.cores import usable_cores
-from framed.config import JobSettings, Settings, check_output_is_its_own, load_settings, resolve
+from framed.config import JobSettings, Outputs, Settings, load_settings, resolve
 from framed.ctl.render import duration, size
 from framed.ctl.terminal import printable
 from framed.errors import Exit, FramedError
@@ -40,6 +40,9 @@ def preview(places: Places, names: tuple[str, ...], overrides: Overrides, *, for
     """Prints it. Raises the same errors as submitting would: NoSuchProject, NoFilm, SettingsError."""
     settings = load_settings(places)
     projects = [_project(places, settings, name, overrides, force=force) for name in names]
+    outputs = Outputs(settings, places, {*project_names(places.raw_videos), *names})
+    for name in names:
+        outputs.check(name)
     machine = budget(usable_cores(), read_memory().total_bytes, settings.budget)
     for project in projects:
         workers = share(project.job.workers, machine.slots, min(len(projects), machine.max_active))
@@ -53,7 +56,6 @@ def preview(places: Places, names: tuple[str, ...], overrides: Overrides, *, for
 def _project(places: Places, settings: Settings, name: str, overrides: Overrides, *, force: bool) -> _Project:
     films = films_of(name, places.raw_videos, lambda: project_names(places.raw_videos))
     job = resolve(settings, places, name, overrides)
-    check_output_is_its_own(settings, places, name, job.frames_dir, project_names(places.raw_videos))
     found = None if force else read_results(job.frames_dir)
     done = (film.path for film in films if found is not None and found.has(fingerprint_of(film), job.extraction))
     return _Project(name, films, job, frozenset(done))

@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from frame_extractor.contract import Cleaned
-from framed.config import check_output_is_its_own, resolve
+from framed.config import Outputs, resolve
 from framed.control.disk import Disk
 from framed.control.messages import Clean, CleanReply
 from framed.control.report import Report
@@ -80,8 +80,9 @@ class Cleaning:
 
     def _frames_dir(self, name: str) -> Path:
         """Raises SettingsError, also where another project's images lie in the same folder. Blocking."""
-        frames_dir = resolve(self._settings.now, self._places, name, Overrides()).frames_dir
-        check_output_is_its_own(self._settings.now, self._places, name, frames_dir, self._report.project_names())
+        settings = self._settings.now
+        frames_dir = resolve(settings, self._places, name, Overrides()).frames_dir
+        Outputs(settings, self._places, {name, *self._report.project_names()}).check(name)
         return frames_dir
 
 

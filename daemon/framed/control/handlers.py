@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import anyio
 import msgspec
 
-from framed.config import check_output_is_its_own, resolve
+from framed.config import Outputs, resolve
 from framed.control.again import Found, Step, refused, retried, submitted
 from framed.control.disk import Disk
 from framed.control.messages import (
@@ -110,10 +110,12 @@ class Handlers:
             if params.every:
                 await self._disk.look()
             known = self._report.project_names()
+            names = _named(params, self._report.unextracted)
+            outputs = await self._disk.ask(Outputs, self._settings.now, self._places, {*known, *names})
             found: list[Found | Step] = []
-            for name in _named(params, self._report.unextracted):
+            for name in names:
                 try:
-                    found.append(await self._disk.ask(self._find, name, params, known))
+                    found.append(await self._disk.ask(self._find, name, params, known, outputs))
                 except FramedError as wrong:
                     if not params.every:
                         raise
@@ -224,12 +226,11 @@ class Handlers:
             while any(self._ledger.is_open(job.id) for job in jobs):
                 await self._ledger.change()
 
-    def _find(self, name: str, params: Submit, known: Iterable[str]) -> Found:
+    def _find(self, name: str, params: Submit, known: Iterable[str], outputs: Outputs) -> Found:
         """Raises NoSuchProject, NoFilm, Refused, SettingsError. Blocking."""
         films = films_of(name, self._places.raw_videos, lambda: known)
         options = options_of(resolve(self._settings.now, self._places, name, params.overrides))
-        others = {*known, *params.projects}
-        check_output_is_its_own(self._settings.now, self._places, name, Path(options.frames_dir), others)
+        outputs.check(name)
         results = read_results(Path(options.frames_dir))
         is_extracted = results is not None and all(
             results.has(fingerprint_of(film), options.extraction) for film in films
