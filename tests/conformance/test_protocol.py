@@ -162,6 +162,20 @@ def test_one_project_from_submit_to_clean(root: Root, client: Client) -> None:
     assert client.call("clean", project="onward", dry_run=True, key="conformance-5")["dry_run"] is True
 
 
+def test_settings_say_what_holds_and_who_says_so(root: Root, client: Client) -> None:
+    """Also while the file is wrong: then what was read before holds on, and the error is told."""
+    told = client.call("settings")
+    assert told["file"] == str(root.places.settings_file)
+    by_name = {each["name"]: (each["value"], each["origin"]) for each in told["settings"]}
+    assert by_name["frame_extraction.mode"] == ("hybrid", "default")
+    assert (told["error"], told["need_restart"]) == ("", [])
+    root.places.settings_file.write_text("budget:\n  slots: many\n")
+    assert "error" in client.answer("reload")
+    told = client.call("settings")
+    assert "budget.slots" in told["error"]
+    assert {each["name"]: (each["value"], each["origin"]) for each in told["settings"]} == by_name
+
+
 def test_errors_have_the_codes_that_are_told(root: Root, client: Client) -> None:
     """And the connection goes on after each."""
     codes = SCHEMA["error_codes"]

@@ -60,6 +60,32 @@ class ProjectsReply(msgspec.Struct, frozen=True, kw_only=True):
     projects: tuple[ProjectFacts, ...]
 
 
+class AskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which settings hold for framed itself. Those of a project: see `show`."""
+
+
+class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One key of framed.yaml."""
+
+    name: str
+    """As in `budget.slots`."""
+    value: str | int | float | bool
+    origin: str
+    """The file that says so, or `default`."""
+
+
+class SettingsReply(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = REPLY_SCHEMA
+    file: str
+    """Where framed.yaml is, or would be."""
+    settings: tuple[KeyFacts, ...]
+    """What holds, which is not what the file says while there is an error in it."""
+    error: str
+    """What is wrong with the file; empty when nothing is."""
+    need_restart: tuple[str, ...]
+    """Keys that have changed in the file, and wait for a restart."""
+
+
 class Show(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything about one project."""
 

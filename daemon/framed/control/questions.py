@@ -1,4 +1,4 @@
-"""The verbs that only ask: projects, show, logs, attach. One method per verb, named for it."""
+"""The verbs that only ask: projects, settings, show, logs, attach. One method per verb, named for it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from typing import Final
 import msgspec
 
 from frame_extractor.contract import OutputLayout, Results
-from framed.config import JobSettings, resolve
+from framed.config import JobSettings, described, resolve
 from framed.control.disk import Disk
 from framed.control.inspection import (
     MOST_LOG_BYTES,
+    AskSettings,
     Attach,
     AttachReply,
     AttemptFacts,
     FilmResultFacts,
     JobFacts,
+    KeyFacts,
     Logs,
     LogsReply,
     Projects,
     ProjectsReply,
     ResultsFacts,
     SettingFacts,
+    SettingsReply,
     Show,
     ShowReply,
 )
@@ -56,6 +59,18 @@ class Questions:
 
     async def projects(self, params: Projects) -> ProjectsReply:  # noqa: ARG002 -- every verb takes its params
         return self._report.projects(str(self._places.raw_videos))
+
+    async def settings(self, params: AskSettings) -> SettingsReply:  # noqa: ARG002 -- every verb takes its params
+        live = self._settings
+        return SettingsReply(
+            file=str(self._places.settings_file),
+            settings=tuple(
+                KeyFacts(name=name, value=value, origin=origin)
+                for name, value, origin in described(live.now, self._places)
+            ),
+            error=live.problem,
+            need_restart=live.need_restart,
+        )
 
     async def show(self, params: Show) -> ShowReply:
         (name,) = await self._disk.known((params.project,))

@@ -8,12 +8,14 @@ from typing import Final, NamedTuple
 import msgspec
 
 from framed.control.inspection import (
+    AskSettings,
     Attach,
     AttachReply,
     Logs,
     LogsReply,
     Projects,
     ProjectsReply,
+    SettingsReply,
     Show,
     ShowReply,
 )
@@ -56,6 +58,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "hello": Verb(Hello, HelloReply),
     "status": Verb(Status, StatusReply),
     "projects": Verb(Projects, ProjectsReply),
+    "settings": Verb(AskSettings, SettingsReply),
     "show": Verb(Show, ShowReply),
     "logs": Verb(Logs, LogsReply),
     "attach": Verb(Attach, AttachReply),
