@@ -239,7 +239,8 @@ class Report:
             progress=fraction,
             frames=frames,
             films=len(project.films) if project else len(job.films),
-            workers=self._dispatcher.slots_of(job.id),
+            # Its slots come back a moment after its last attempt has ended.
+            workers=0 if job.is_over else self._dispatcher.slots_of(job.id),
             stage=progress.stage.value if progress else "",
             elapsed_s=elapsed_s,
             eta_s=progress.eta_s if progress else None,
