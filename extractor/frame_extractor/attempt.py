@@ -156,7 +156,7 @@ def take_over(work_folder: Path, place: Path, names: Collection[str]) -> Path:
     for other in work_folders(work_folder.parent):
         if other == work_folder:
             continue
-        for path in _entries(other / place):
+        for path in entries(other / place):
             if path.name in names:
                 os.replace(path, own / path.name)
         shutil.rmtree(other / place.parts[0], ignore_errors=True)
@@ -166,7 +166,7 @@ def take_over(work_folder: Path, place: Path, names: Collection[str]) -> Path:
 def _clear(layout: OutputLayout) -> None:
     """Pictures of films of which no span is kept are gone, and folders that are empty."""
     for work_folder in work_folders(layout.temp):
-        for of_film in _entries(work_folder):
+        for of_film in entries(work_folder):
             if not any((layout.scores / of_film.name).glob("*/span-*")):
                 shutil.rmtree(of_film, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -177,10 +177,11 @@ def _clear(layout: OutputLayout) -> None:
 
 def work_folders(temp: Path) -> list[Path]:
     """Those of attempts, of this one and of killed ones."""
-    return [path for path in _entries(temp) if _WORK_FOLDER.fullmatch(path.name)]
+    return [path for path in entries(temp) if _WORK_FOLDER.fullmatch(path.name)]
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
+    """What is in the folder, by name; nothing in one that cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError:

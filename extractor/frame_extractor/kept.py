@@ -20,6 +20,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from frame_extractor.attempt import entries
 from frame_extractor.contract import SCHEMA, SCORE_VERSION, ExtractionSettings, FailedRange, OutputLayout
 from frame_extractor.durable import write_atomically
 from frame_extractor.spans import Span
@@ -102,7 +103,7 @@ class KeptScores:
             n_frames = sum(len(kept.part.numbers) for _, kept in self._spans.values())
             spans = count(len(self._spans), "span")
             return f"{spans} that earlier attempts have finished are kept: {count(n_frames, 'frame')}"
-        others = sorted(folder.name for folder in _entries(self._folder.parent) if folder != self._folder)
+        others = sorted(folder.name for folder in entries(self._folder.parent) if folder != self._folder)
         if self._files():
             return "kept scores are not used: " + ("all is to be made anew" if self._anew else "they cannot be read")
         return f"kept scores are not used: they are {', '.join(others)}, not {self._folder.name}" if others else ""
@@ -141,7 +142,7 @@ class KeptScores:
             readers=scan.readers,
         )
         self._write(_FILM_FILE, self._header(part, 0, in_chunks=in_chunks, rejected=rejected), part)
-        for other in _entries(self._folder.parent):
+        for other in entries(self._folder.parent):
             if not other.name.endswith(f"-v{SCORE_VERSION}"):
                 shutil.rmtree(other, ignore_errors=True)
 
@@ -177,7 +178,7 @@ class KeptScores:
         )
 
     def _files(self) -> list[Path]:
-        return _entries(self._folder)
+        return entries(self._folder)
 
     def _read(self, path: Path) -> tuple[_Header, KeptPart] | None:
         with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile, msgspec.MsgspecError):
@@ -231,10 +232,3 @@ def _decoded(content: bytes) -> tuple[_Header, ScanPart]:
     if len({len(part.numbers), len(part.frame_indices), len(part.times_s), len(part.scores)}) != 1:
         raise ValueError("arrays of different lengths")
     return header, part
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []

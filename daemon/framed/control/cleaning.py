@@ -14,6 +14,7 @@ import msgspec
 
 from frame_extractor.contract import Cleaned
 from framed.config import Outputs, resolve
+from framed.control.changes import answered
 from framed.control.disk import Disk
 from framed.control.messages import Clean, CleanReply
 from framed.control.report import Report
@@ -55,8 +56,8 @@ class Cleaning:
 
     async def clean(self, params: Clean) -> CleanReply:
         """Answered when it is done. An extractor that begins meanwhile finds the folder locked, and waits."""
-        if (answered := await self._ledger.reply(params.key)) is not None:
-            return msgspec.json.decode(answered, type=CleanReply)
+        if (earlier := await answered(self._ledger, params.key, CleanReply)) is not None:
+            return earlier
         (name,) = await self._disk.known((params.project,))
         job = self._ledger.latest(name)
         if job is not None and not job.is_over:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, TypeVar
@@ -13,6 +13,7 @@ import msgspec
 
 from framed.config import Outputs, resolve
 from framed.control.again import Found, Step, refused, retried, submitted
+from framed.control.changes import answered, named, tried_again
 from framed.control.disk import Disk
 from framed.control.messages import (
     PROTOCOL,
@@ -33,11 +34,11 @@ from framed.control.messages import (
 from framed.control.report import Report
 from framed.errors import FramedError, Refused
 from framed.intake import options_of
-from framed.ledger import Ledger, ProjectBusy
+from framed.ledger import Ledger
 from framed.live_settings import LiveSettings
 from framed.model.job import Job, Running, Verdict
 from framed.places import Places
-from framed.policy.lifecycle import CancelAsked, Event, IllegalEvent
+from framed.policy.lifecycle import CancelAsked, Event
 from framed.scan import films_of, fingerprint_of, read_results, readable_films
 from framed.supervise import Supervisor
 from framed.watch import Watcher
@@ -48,22 +49,12 @@ Reply = TypeVar("Reply", SubmitReply, RetryReply)
 CANCEL_PATIENCE_S: Final = 8.0
 """How long the answer to `cancel` waits for the extractors to be gone."""
 
-_TRIES: Final = 5
-"""A job may change between being looked at and being changed; then it is looked at again."""
-
 
 class ProtocolMismatch(FramedError):
     """The client speaks another major version."""
 
     def __init__(self, theirs: str) -> None:
         super().__init__(f"this framed speaks protocol {PROTOCOL}, the client {theirs}; restart whichever is older")
-
-
-class ProjectsNotSaid(FramedError):
-    """Neither some projects nor all of them, or both."""
-
-    def __init__(self) -> None:
-        super().__init__("say `projects`, or `all`, and not both")
 
 
 class Handlers:
@@ -105,12 +96,12 @@ class Handlers:
     async def submit(self, params: Submit) -> SubmitReply:
         """All projects are queued, or none: the first that cannot be is the error. With `all` it is an outcome."""
         async with self._changing:
-            if (answered := await self._ledger.reply(params.key)) is not None:
-                return msgspec.json.decode(answered, type=SubmitReply)
+            if (earlier := await answered(self._ledger, params.key, SubmitReply)) is not None:
+                return earlier
             if params.every:
                 await self._disk.look()
             known = self._report.project_names()
-            names = _named(params, self._report.unextracted)
+            names = named(params, self._report.unextracted)
             outputs = await self._disk.ask(Outputs, self._settings.now, self._places, {*known, *names})
             found: list[Found | Step] = []
             for name in names:
@@ -120,25 +111,25 @@ class Handlers:
                     if not params.every:
                         raise
                     found.append(refused(name, wrong))
-            return await _tried_again(lambda: self._submit(params, found))
+            return await tried_again(lambda: self._submit(params, found))
 
     async def retry(self, params: Retry) -> RetryReply:
         """As `submit`, with the settings that the projects' last jobs had."""
         async with self._changing:
-            if (answered := await self._ledger.reply(params.key)) is not None:
-                return msgspec.json.decode(answered, type=RetryReply)
-            names = await self._disk.known(_named(params, self._report.failed))
+            if (earlier := await answered(self._ledger, params.key, RetryReply)) is not None:
+                return earlier
+            names = await self._disk.known(named(params, self._report.failed))
             for name in names:
                 await self._disk.ask(films_of, name, self._places.raw_videos, self._report.project_names)
-            return await _tried_again(lambda: self._retry(params, names))
+            return await tried_again(lambda: self._retry(params, names))
 
     async def cancel(self, params: Cancel) -> CancelReply:
         """Answered when the extractors are gone, or after a while when they take their time."""
         async with self._changing:
-            if (answered := await self._ledger.reply(params.key)) is not None:
-                return msgspec.json.decode(answered, type=CancelReply)
-            names = await self._disk.known(_named(params, lambda: [job.project for job in self._ledger.open_jobs()]))
-            reply, jobs = await _tried_again(lambda: self._cancel(params, names))
+            if (earlier := await answered(self._ledger, params.key, CancelReply)) is not None:
+                return earlier
+            names = await self._disk.known(named(params, lambda: [job.project for job in self._ledger.open_jobs()]))
+            reply, jobs = await tried_again(lambda: self._cancel(params, names))
         for job in jobs:
             if job.is_over and job.attempts:
                 await self._supervisor.close_session(job.project)
@@ -238,26 +229,9 @@ class Handlers:
         return Found(project=name, options=options, is_extracted=is_extracted)
 
 
-def _named(params: Submit | Retry | Cancel, every: Callable[[], Iterable[str]]) -> tuple[str, ...]:
-    """The projects that a request means, each once. Raises ProjectsNotSaid."""
-    if bool(params.projects) == params.every:
-        raise ProjectsNotSaid
-    return tuple(dict.fromkeys(every() if params.every else params.projects))
-
-
 def _fingerprints_now(folder: Path) -> tuple[str, ...]:
     """Of every film in the folder, settled or not. Raises Refused when it cannot be read. Blocking."""
     return tuple(fingerprint_of(film) for film in readable_films(folder))
-
-
-async def _tried_again(change: Callable[[], Awaitable[T]]) -> T:
-    """The change made against jobs as they were when it was written down."""
-    for _ in range(_TRIES):
-        try:
-            return await change()
-        except (IllegalEvent, ProjectBusy):
-            continue
-    raise Refused("the job changes faster than it can be asked to; try again")
 
 
 def _server_name() -> str:

@@ -22,8 +22,9 @@ import anyio.abc
 import msgspec
 
 from framed.control import wire
+from framed.control.changes import ProjectsNotSaid
 from framed.control.feed import Subscription
-from framed.control.handlers import ProjectsNotSaid, ProtocolMismatch
+from framed.control.handlers import ProtocolMismatch
 from framed.control.messages import ErrorCode
 from framed.control.verbs import VERBS
 from framed.errors import FramedError, NoFilm, NoSuchProject, PlaceNotUsable, Refused, SettingsError

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable
 
 import anyio
 import msgspec
 
+from framed.control.changes import answered, named, tried_again
 from framed.control.disk import Disk
-from framed.control.handlers import ProjectsNotSaid
 from framed.control.messages import (
     Drain,
     DrainReply,
@@ -23,14 +21,10 @@ from framed.control.messages import (
     ResumeReply,
     Undrain,
 )
-from framed.errors import Refused
 from framed.ledger import Ledger
 from framed.live_settings import LiveSettings
 from framed.model.job import Job, Running
-from framed.policy.lifecycle import Event, IllegalEvent, PauseAsked, ResumeAsked
-
-_TRIES: Final = 5
-"""A job may end between being looked at and being changed; then all are looked at again."""
+from framed.policy.lifecycle import Event, PauseAsked, ResumeAsked
 
 
 class Steering:
@@ -45,18 +39,18 @@ class Steering:
     async def pause(self, params: Pause) -> PauseReply:
         """Answered before the workers have parked."""
         async with self._changing:
-            if (answered := await self._ledger.reply(params.key)) is not None:
-                return msgspec.json.decode(answered, type=PauseReply)
-            names = await self._named(params, lambda _job: True)
-            return PauseReply(outcomes=await self._changed(names, PauseAsked(), params.key))
+            if (earlier := await answered(self._ledger, params.key, PauseReply)) is not None:
+                return earlier
+            names = await self._meant(params, lambda _job: True)
+            return PauseReply(outcomes=await tried_again(lambda: self._change(names, PauseAsked(), params.key)))
 
     async def resume(self, params: Resume) -> ResumeReply:
         """Answered before they are at work again, which may take until there is a place."""
         async with self._changing:
-            if (answered := await self._ledger.reply(params.key)) is not None:
-                return msgspec.json.decode(answered, type=ResumeReply)
-            names = await self._named(params, lambda job: job.paused)
-            return ResumeReply(outcomes=await self._changed(names, ResumeAsked(), params.key))
+            if (earlier := await answered(self._ledger, params.key, ResumeReply)) is not None:
+                return earlier
+            names = await self._meant(params, lambda job: job.paused)
+            return ResumeReply(outcomes=await tried_again(lambda: self._change(names, ResumeAsked(), params.key)))
 
     async def drain(self, params: Drain) -> DrainReply:
         return await self._set_draining(params.key, draining=True)
@@ -69,34 +63,27 @@ class Steering:
         reloaded = await self._settings.reload()
         return ReloadReply(changed=reloaded.changed, need_restart=reloaded.need_restart)
 
-    async def _named(self, params: Pause | Resume, is_meant: Callable[[Job], bool]) -> tuple[str, ...]:
-        if bool(params.projects) == params.every:
-            raise ProjectsNotSaid
-        if params.every:
-            return tuple(job.project for job in self._ledger.open_jobs() if is_meant(job))
-        return await self._disk.known(params.projects)
+    async def _meant(self, params: Pause | Resume, is_meant: Callable[[Job], bool]) -> tuple[str, ...]:
+        return await self._disk.known(
+            named(params, lambda: [job.project for job in self._ledger.open_jobs() if is_meant(job)])
+        )
 
-    async def _changed(
+    async def _change(
         self, names: tuple[str, ...], event: PauseAsked | ResumeAsked, key: str
     ) -> tuple[PauseOutcome, ...]:
         """What became of each, once it is on the disk."""
         kind = PauseReply if isinstance(event, PauseAsked) else ResumeReply
-        for _ in range(_TRIES):
-            latest = [(name, self._ledger.latest(name)) for name in names]
-            outcomes = tuple(_outcome(name, job, event) for name, job in latest)
-            events: dict[str, Event] = {job.id: event for _, job in latest if job is not None and _heeds(job, event)}
-            encoded = msgspec.json.encode(kind(outcomes=outcomes))
-            try:
-                await self._ledger.commit(events, answer=functools.partial(_keyed, key, encoded))
-            except IllegalEvent:
-                continue
-            return outcomes
-        raise Refused("the jobs change faster than they can be asked to; try again")
+        latest = [(name, self._ledger.latest(name)) for name in names]
+        outcomes = tuple(_outcome(name, job, event) for name, job in latest)
+        events: dict[str, Event] = {job.id: event for _, job in latest if job is not None and _heeds(job, event)}
+        encoded = msgspec.json.encode(kind(outcomes=outcomes))
+        await self._ledger.commit(events, answer=lambda _jobs: (key, encoded))
+        return outcomes
 
     async def _set_draining(self, key: str, *, draining: bool) -> DrainReply:
         async with self._changing:
-            if (answered := await self._ledger.reply(key)) is not None:
-                return msgspec.json.decode(answered, type=DrainReply)
+            if (earlier := await answered(self._ledger, key, DrainReply)) is not None:
+                return earlier
             jobs = self._ledger.open_jobs()
             reply = DrainReply(
                 draining=draining,
@@ -106,10 +93,6 @@ class Steering:
             )
             await self._ledger.set_draining(draining=draining, reply=(key, msgspec.json.encode(reply)))
             return reply
-
-
-def _keyed(key: str, answer: bytes, _jobs: Mapping[str, Job]) -> tuple[str, bytes]:
-    return key, answer
 
 
 def _heeds(job: Job, event: PauseAsked | ResumeAsked) -> bool:

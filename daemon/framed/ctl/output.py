@@ -8,8 +8,10 @@ from collections.abc import Iterable
 import click
 import msgspec
 
+from framed.control.messages import CancelReply, PauseReply, ResumeReply
 from framed.ctl.command_line import given_color
 from framed.ctl.terminal import Terminal, printable, terminal_of
+from framed.errors import Exit
 
 
 def screen() -> Terminal:
@@ -41,3 +43,15 @@ def document(answer: msgspec.Struct) -> None:
 def record(answer: msgspec.Struct) -> None:
     """The answer as one line of JSON, at once, for whoever reads a stream."""
     click.echo(msgspec.json.encode(answer))
+
+
+def show_outcomes(reply: CancelReply | PauseReply | ResumeReply, *, otherwise: str, as_json: bool) -> int:
+    """What became of each project; `otherwise`, when there was none to ask."""
+    if as_json:
+        document(reply)
+        return Exit.OK
+    for outcome in reply.outcomes:
+        say(f"{outcome.project}: {outcome.message}")
+    if not reply.outcomes:
+        tell(otherwise)
+    return Exit.OK

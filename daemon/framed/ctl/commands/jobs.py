@@ -21,7 +21,7 @@ from framed.control.messages import (
 from framed.ctl.command_line import common_options, given_color, places_here
 from framed.ctl.commands.naming import chosen_or_all, chosen_projects, projects_arguments
 from framed.ctl.options import Checked, extraction_options, json_option, overrides
-from framed.ctl.output import document, say, tell
+from framed.ctl.output import document, say, show_outcomes, tell
 from framed.errors import Exit
 from framed.places import Places
 
@@ -141,14 +141,7 @@ def cancel(names: tuple[str, ...], listed: str | None, *, every: bool, as_json: 
     request = Cancel(projects=chosen_or_all(names, listed, places, every=every), every=every, key=new_key())
     with connect(places) as daemon:
         reply = daemon.call("cancel", request, CancelReply)
-    if as_json:
-        document(reply)
-        return Exit.OK
-    for outcome in reply.outcomes:
-        say(f"{outcome.project}: {outcome.message}")
-    if not reply.outcomes:
-        tell("nothing is queued or running")
-    return Exit.OK
+    return show_outcomes(reply, otherwise="nothing is queued or running", as_json=as_json)
 
 
 def new_key() -> str:

@@ -21,7 +21,7 @@ from framed.ctl.command_line import common_options, places_here
 from framed.ctl.commands.jobs import new_key
 from framed.ctl.commands.naming import chosen_projects, projects_arguments
 from framed.ctl.options import json_option
-from framed.ctl.output import document, say, tell
+from framed.ctl.output import document, say, show_outcomes, tell
 from framed.errors import Exit
 
 
@@ -41,7 +41,7 @@ def pause(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
     projects = chosen_projects(names, listed, places)
     with connect(places) as daemon:
         reply = daemon.call("pause", Pause(projects=projects, every=not projects, key=new_key()), PauseReply)
-    return _told(reply, otherwise="nothing is queued or running", as_json=as_json)
+    return show_outcomes(reply, otherwise="nothing is queued or running", as_json=as_json)
 
 
 @click.command()
@@ -59,7 +59,7 @@ def resume(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
     projects = chosen_projects(names, listed, places)
     with connect(places) as daemon:
         reply = daemon.call("resume", Resume(projects=projects, every=not projects, key=new_key()), ResumeReply)
-    return _told(reply, otherwise="nothing is paused", as_json=as_json)
+    return show_outcomes(reply, otherwise="nothing is paused", as_json=as_json)
 
 
 @click.command()
@@ -104,17 +104,6 @@ def reload(*, as_json: bool) -> int:
     say(f"changed: {', '.join(reply.changed)}" if reply.changed else "nothing has changed")
     if reply.need_restart:
         tell(f"holds only after a restart of framed: {', '.join(reply.need_restart)}")
-    return Exit.OK
-
-
-def _told(reply: PauseReply | ResumeReply, *, otherwise: str, as_json: bool) -> int:
-    if as_json:
-        document(reply)
-        return Exit.OK
-    for outcome in reply.outcomes:
-        say(f"{outcome.project}: {outcome.message}")
-    if not reply.outcomes:
-        tell(otherwise)
     return Exit.OK
 
 
