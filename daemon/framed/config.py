@@ -66,8 +66,8 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
     """`notify:`, what is run when jobs have ended."""
 
-    command: str = ""
-    """Split into words as a shell would, and run without one; empty: nothing is run."""
+    command: tuple[str, ...] = ()
+    """A program and its arguments, run without a shell; empty: nothing is run."""
     timeout_s: _Seconds = 30.0
 
 
@@ -246,7 +246,11 @@ def output_shared(places: Places, outputs: Mapping[str, Path], project: str, oth
     return SettingsError(places.project_file(blamed), "paths.frames", message)
 
 
-def described(settings: Settings, places: Places) -> list[tuple[str, str | int | float | bool, str]]:
+Value = str | int | float | bool | tuple[str, ...]
+"""Of one key, as JSON has it."""
+
+
+def described(settings: Settings, places: Places) -> list[tuple[str, Value, str]]:
     """Every key of framed.yaml with what holds for it and the file that set it, or `default`."""
     sources: dict[str, object] = {
         "paths": places,

@@ -103,12 +103,12 @@ def _event_of(job: Job) -> Event | None:
             return None
 
 
-def _run(command: str, digest: bytes, timeout_s: float) -> str:
+def _run(command: tuple[str, ...], digest: bytes, timeout_s: float) -> str:
     """What went wrong; empty when nothing did. Blocking, for the time-out at most."""
+    shown = shlex.join(command)
     try:
-        words = shlex.split(command)
         process = subprocess.Popen(
-            words,
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -116,14 +116,14 @@ def _run(command: str, digest: bytes, timeout_s: float) -> str:
             cwd="/",
         )
     except (OSError, ValueError) as failed:
-        return f"{command}: {failed}"
+        return f"{shown}: {failed}"
     try:
         _, said = process.communicate(digest, timeout=timeout_s)
     except subprocess.TimeoutExpired:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return f"{command}: ended after {timeout_s:g} s, for which it had not come back"
+        return f"{shown}: ended after {timeout_s:g} s, for which it had not come back"
     if process.returncode == 0:
         return ""
-    return f"{command}: exit {process.returncode} {said.decode(errors='replace').strip()[-200:]}"
+    return f"{shown}: exit {process.returncode} {said.decode(errors='replace').strip()[-200:]}"

@@ -17,7 +17,7 @@ import msgspec
 import yaml
 
 from framed.errors import SettingsError, is_utf8, nearest
-from framed.model.values import check_value
+from framed.model.values import check_value, takes_list
 
 _TAGS: Final = "tag:yaml.org,2002:"
 _LONGEST_SHOWN: Final = 60
@@ -33,9 +33,17 @@ class Section:
     nodes: Mapping[str, yaml.Node] = field(default_factory=dict)
     """What stands under each key, not yet taken for a value: it may be somebody else's, with tags of their own."""
 
-    def value(self, key: str) -> object:
-        """The number, text or truth value under `key`, which is given. Raises SettingsError when it is none."""
+    def value(self, key: str, *, list_allowed: bool = False) -> object:
+        """The number, text or truth value under `key`, which is given, or a list of them where that is allowed.
+
+        Raises SettingsError when it is none.
+        """
         node = self.nodes[key]
+        if list_allowed and isinstance(node, yaml.SequenceNode):
+            return [self._scalar(key, each) for each in node.value]
+        return self._scalar(key, node)
+
+    def _scalar(self, key: str, node: yaml.Node) -> object:
         if not isinstance(node, yaml.ScalarNode):
             what = "a list" if isinstance(node, yaml.SequenceNode) else "a section of its own"
             raise self.error(key, f"must be one value, not {what}")
@@ -111,7 +119,7 @@ def check(
         if name in checked:
             raise section.error(key, "given under both its names, " + " and ".join(_spellings(name, renamed or {})))
         try:
-            checked[name] = check_value(types[name], section.value(key))
+            checked[name] = check_value(types[name], section.value(key, list_allowed=takes_list(types[name])))
         except ValueError as wrong:
             raise section.error(key, str(wrong)) from None
     return checked

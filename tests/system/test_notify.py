@@ -11,13 +11,13 @@ import pytest
 
 from tests.fakes.site import SETTINGS, Site, new_site, until
 
-COMMAND = 'sh -c \'cat >> "$0"; echo >> "$0"\' {told}'
+COMMAND = ("sh", "-c", 'cat >> "$0"; echo >> "$0"')
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     with new_site() as made:
-        command = COMMAND.format(told=made.folder / "told")
+        command = [*COMMAND, str(made.folder / "told")]
         settings = made.root / "configs" / "framed.yaml"
         settings.write_text(f"{SETTINGS}\nnotify:\n  command: {json.dumps(command)}\n")
         yield made
@@ -44,7 +44,7 @@ def test_jobs_that_end_together_are_told_in_one_run_and_then_that_nothing_is_lef
 def test_command_that_cannot_be_run_costs_a_line_in_the_log(site: Site) -> None:
     """Not the daemon, nor a job."""
     settings = site.root / "configs" / "framed.yaml"
-    settings.write_text(f"{SETTINGS}\nnotify: {{command: /no/such/program}}\n")
+    settings.write_text(f"{SETTINGS}\nnotify: {{command: [/no/such/program]}}\n")
     site.film("onward")
     site.start()
     assert site.ctl("submit", "onward", "--wait").returncode == 0
@@ -56,7 +56,7 @@ def test_command_that_cannot_be_run_costs_a_line_in_the_log(site: Site) -> None:
 def test_command_that_does_not_come_back_is_ended(site: Site) -> None:
     """With all that it has started."""
     settings = site.root / "configs" / "framed.yaml"
-    settings.write_text(f"{SETTINGS}\nnotify: {{command: sh -c 'sleep 1000; true', timeout_s: 0.2}}\n")
+    settings.write_text(f"{SETTINGS}\nnotify: {{command: [sh, -c, 'sleep 1000; true'], timeout_s: 0.2}}\n")
     site.film("onward")
     site.start()
     assert site.ctl("submit", "onward", "--wait").returncode == 0

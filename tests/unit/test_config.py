@@ -12,6 +12,7 @@ from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
 from framed.config import DEFAULT, JobSettings, Settings, described, load_settings, outputs_in_the_way, resolve
 from framed.errors import SettingsError
 from framed.model.project import FILM_SUFFIXES, FrameExtraction, Overrides, is_film_name
+from framed.model.values import as_written
 from framed.places import Places, load_places
 
 SHIPPED = Path(__file__).resolve().parents[2] / "configs"
@@ -158,6 +159,33 @@ def test_values_of_others_are_not_judged(root: Path, value: str) -> None:
         f"quality:\n  min_face_size: {value}\ntraining:\n  from: {value}\nframe_extraction: {{mode: scene}}\n",
     )
     assert job.extraction.mode is Mode.SCENE
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("/bin/tell", "must be a list, as in [one, two], not '/bin/tell'"),
+        ("[sh, 1]", "must be a list, as in [one, two], not [sh, 1]"),
+        ("[sh, [-c]]", "must be one value, not a list"),
+        ("[sh, {c: d}]", "must be one value, not a section of its own"),
+    ],
+)
+def test_list_holds_words_and_nothing_else(root: Path, value: str, message: str) -> None:
+    """What a program would be given is what stands there."""
+    places = places_with(root, f"notify:\n  command: {value}\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(places)
+    assert (caught.value.key, caught.value.line) == ("notify.command", 2)
+    assert message in str(caught.value)
+
+
+def test_list_is_shown_as_it_is_written(root: Path) -> None:
+    """In `framed config`, and the words apart in its JSON."""
+    places = places_with(root, "notify:\n  command:\n  - sh\n  - -c\n  - 'a b'\n")
+    settings = load_settings(places)
+    assert settings.notify.command == ("sh", "-c", "a b")
+    (shown,) = (value for key, value, _origin in described(settings, places) if key == "notify.command")
+    assert (shown, as_written(shown)) == (("sh", "-c", "a b"), "[sh, -c, a b]")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     """As in `budget.slots`."""
-    value: str | int | float | bool
+    value: str | int | float | bool | tuple[str, ...]
     origin: str
     """The file that says so, or `default`."""
 

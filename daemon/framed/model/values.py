@@ -25,6 +25,12 @@ def expected(kind: object) -> str:
     return _expected(inspect.type_info(kind))
 
 
+def takes_list(kind: object) -> bool:
+    """Whether a list may be a value of this type."""
+    info = inspect.type_info(kind)
+    return any(isinstance(each, inspect.VarTupleType) for each in getattr(info, "types", (info,)))
+
+
 def _expected(kind: inspect.Type) -> str:
     match kind:
         case inspect.EnumType():
@@ -39,6 +45,8 @@ def _expected(kind: inspect.Type) -> str:
             return f"a whole number{_bounds(kind)}"
         case inspect.FloatType():
             return f"a number{_bounds(kind)}"
+        case inspect.VarTupleType():
+            return "a list, as in [one, two]"
         case inspect.UnionType():
             return " or ".join(_expected(each) for each in kind.types)
         case _:
@@ -59,6 +67,8 @@ def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
 
 def as_written(value: object) -> str:
     """The value as a settings file says it."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(as_written(each) for each in value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
