@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult, Probe, Stage, film_fingerprint
+from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult, Probe, film_fingerprint
 from frame_extractor.crew import Crew
 from frame_extractor.demux import Chunk, read_chunks, why_whole
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm, TooMuchFailed
 from frame_extractor.film import Film, open_film
+from frame_extractor.film_progress import FilmProgress, Teller
 from frame_extractor.kept import KeptPart, KeptScores
 from frame_extractor.plan import Pick
 from frame_extractor.pool import Finished, GivenUp, Restarted, WorkerPool
@@ -30,9 +31,6 @@ from frame_extractor.spans import Span, spans_of
 from frame_extractor.stitch import Scan, Stitcher
 from frame_extractor.stopwatch import Stopwatch
 from frame_extractor.tasks import Advanced, RepairDone, RepairTask, ScanPart, ScanTask, Voided, Written
-
-SCAN_SHARE = 0.95
-"""Of a film's work; the rest is repair."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +45,6 @@ class Picture:
     height: int
 
 
-@dataclass(frozen=True)
-class FilmProgress:
-    """How far one film is."""
-
-    stage: Stage
-    seconds_done: float
-    """Film time finished: `fraction` of `seconds_total`."""
-    seconds_total: float
-    fraction: float
-    """0 to 1, never going back."""
-    images: int
-    seconds_kept: float = 0.0
-    """Of `seconds_done`, film time that earlier attempts had done."""
-
-
 class Images(Protocol):
     """Where a film's pictures go. `publish.Publisher` is one."""
 
@@ -73,9 +56,6 @@ class Images(Protocol):
 
     def begin_again(self) -> None:
         """What was published, and what was on hand, does not count."""
-
-
-Report = Callable[[FilmProgress], None]
 
 
 def probe_film(path: Path) -> Probe:
@@ -107,7 +87,7 @@ def extract_film(
     temp: Path,
     images: Images,
     kept: KeptScores,
-    report: Report,
+    report: Callable[[FilmProgress], None],
 ) -> FilmResult:
     """The film's picks, each published as a finished file, and what there is to say of the film.
 
@@ -117,7 +97,7 @@ def extract_film(
     allow, OSError as it comes from reading or writing. No worker is busy with the film when it returns or raises.
     """
     film = open_film(path)
-    tell = _Teller(film, report)
+    tell = Teller(film, report)
 
     def extract(*, in_chunks: bool) -> FilmResult:
         extraction = _Extraction(film, settings, pool=pool, temp=temp, images=images, kept=kept, tell=tell)
@@ -147,7 +127,7 @@ class _Extraction:
         temp: Path,
         images: Images,
         kept: KeptScores,
-        tell: _Teller,
+        tell: Teller,
     ) -> None:
         self._film = film
         self._settings = settings
@@ -382,69 +362,3 @@ class _Extraction:
 def _forget(task: ScanTask) -> None:
     if task.span is not None:
         task.span.forget()
-
-
-class _Teller:
-    """Turns work done into progress that never goes back."""
-
-    def __init__(self, film: Film, report: Report) -> None:
-        self._total_s = film.duration_s
-        self._report = report
-        self._scanned_s: Counter[int] = Counter()
-        self._kept_s = 0.0
-        self._fraction = 0.0
-        self._stage = Stage.OPENING
-        self._images = 0
-        self._repaired_from = 0
-        self._to_repair = 0
-        self._tell()
-
-    def scanned(self, task: int, seconds: float) -> None:
-        self._stage = Stage.SCANNING
-        self._scanned_s[task] += seconds  # type: ignore[assignment] # Counters hold floats too.
-        self._advance()
-
-    def _advance(self) -> None:
-        done_s = self._scanned_s.total() + self._kept_s
-        done = min(1.0, done_s / self._total_s) if self._total_s else 0.0
-        self._fraction = max(self._fraction, SCAN_SHARE * done)
-        self._tell()
-
-    def recalled(self, seconds: float) -> None:
-        """So much of the film an earlier attempt has done."""
-        self._kept_s += seconds
-        self._advance()
-
-    def void(self, task: int | None = None) -> None:
-        """This task, or every one, begins again; what is shown stays where it is until it is overtaken."""
-        if task is None:
-            self._scanned_s.clear()
-            self._kept_s = 0.0
-            self._to_repair = 0
-        else:
-            del self._scanned_s[task]
-
-    def repairing(self, images: int, missing: int) -> None:
-        self._stage = Stage.WRITING
-        self._fraction = max(self._fraction, SCAN_SHARE)
-        self._repaired_from, self._to_repair = images, missing
-        self._tell()
-
-    def published(self, images: int) -> None:
-        self._images = max(self._images, images)
-        if self._to_repair:
-            repaired = (images - self._repaired_from) / self._to_repair
-            self._fraction = max(self._fraction, SCAN_SHARE + (1 - SCAN_SHARE) * min(1.0, repaired))
-        self._tell()
-
-    def _tell(self) -> None:
-        self._report(
-            FilmProgress(
-                stage=self._stage,
-                seconds_done=self._fraction * self._total_s,
-                seconds_total=self._total_s,
-                fraction=self._fraction,
-                images=self._images,
-                seconds_kept=SCAN_SHARE * min(self._kept_s, self._total_s),
-            )
-        )

@@ -18,7 +18,7 @@ from frame_extractor.crew import Crew
 from frame_extractor.durable import write_atomically
 
 if TYPE_CHECKING:
-    from frame_extractor.pipeline import FilmProgress
+    from frame_extractor.film_progress import FilmProgress
 
 HEARTBEAT_S: Final = 1.0
 _NOT_YET_DONE: Final = 0.999

@@ -40,8 +40,9 @@ from frame_extractor.signals import EndingSignals
 from frame_extractor.words import count, film_decoded, film_done, introduction, progress_line
 
 if TYPE_CHECKING:
+    from frame_extractor.film_progress import FilmProgress
     from frame_extractor.kept import KeptScores
-    from frame_extractor.pipeline import FilmProgress, Images
+    from frame_extractor.pipeline import Images
     from frame_extractor.pool import WorkerPool
 
 log = logging.getLogger("frame_extractor")

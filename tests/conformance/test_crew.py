@@ -17,7 +17,7 @@ from frame_extractor import pool
 from frame_extractor.contract import Control
 from frame_extractor.crew import Crew
 from frame_extractor.durable import write_atomically
-from frame_extractor.pipeline import FilmProgress
+from frame_extractor.film_progress import FilmProgress
 from tests.conformance.test_engine import LONG, Outcome, extract, frame_of, workers_of
 from tests.fakes.root import until
 from tests.films import write_film

@@ -24,9 +24,10 @@ from frame_extractor.contract import ExtractionSettings, FilmResult, Mode, Outpu
 from frame_extractor.crew import Crew
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
 from frame_extractor.film import open_film
+from frame_extractor.film_progress import FilmProgress
 from frame_extractor.kept import KeptScores
 from frame_extractor.names import image_name
-from frame_extractor.pipeline import FilmProgress, Picture, extract_film
+from frame_extractor.pipeline import Picture, extract_film
 from frame_extractor.pool import WorkerPool
 from frame_extractor.tasks import RepairTask
 from tests.films import FilmPlan, read_barcode, write_film

@@ -12,8 +12,9 @@ from pathlib import Path
 from frame_extractor.contract import ExtractionSettings, FilmResult, Probe, Stage, film_fingerprint
 from frame_extractor.crew import Crew
 from frame_extractor.errors import NotAFilm
+from frame_extractor.film_progress import FilmProgress
 from frame_extractor.kept import KeptScores
-from frame_extractor.pipeline import FilmProgress, Images, Picture
+from frame_extractor.pipeline import Images, Picture
 from frame_extractor.plan import Pick
 from frame_extractor.pool import WorkerPool
 

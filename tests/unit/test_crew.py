@@ -11,7 +11,7 @@ import pytest
 from frame_extractor import crew as crew_module
 from frame_extractor.contract import AttemptSpec, Control, Stage
 from frame_extractor.crew import Crew, Grant
-from frame_extractor.pipeline import FilmProgress
+from frame_extractor.film_progress import FilmProgress
 from frame_extractor.progress import Meter
 from frame_extractor.words import progress_line
 
