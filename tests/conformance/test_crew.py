@@ -18,21 +18,11 @@ from frame_extractor.contract import Control
 from frame_extractor.crew import Crew
 from frame_extractor.durable import write_atomically
 from frame_extractor.film_progress import FilmProgress
-from tests.conformance.test_engine import LONG, Outcome, extract, frame_of, workers_of
+from tests.conformance.extraction import LONG, Outcome, extract, frame_of, workers_of
 from tests.fakes.root import until
 from tests.films import write_film
 
 ATTEMPT = 7
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_film(tmp_path_factory.mktemp("film") / "long.mkv", LONG)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return extract(film, tmp_path_factory.mktemp("undisturbed") / "temp")
 
 
 class Office:

@@ -17,8 +17,8 @@ from frame_extractor.errors import ReadFailed
 from frame_extractor.film import Film, open_film
 from frame_extractor.readers.decord import DecordReader
 from frame_extractor.readers.pyav import PyavReader, read_whole
+from tests.conformance.extraction import LONG, extract, frame_of
 from tests.conformance.pairs import CODECS, frames_of
-from tests.conformance.test_engine import LONG, extract, frame_of
 from tests.films import FilmPlan, write_film
 
 ONE_THREAD = "keyint=24:min-keyint=24:scenecut=0:bframes=3:threads=1:lookahead-threads=1"

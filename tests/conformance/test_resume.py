@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from frame_extractor.contract import AttemptSpec, ExitCode, ExtractionSettings, Mode, OutputLayout, Quality, Sampling
-from tests.conformance.test_engine import workers_of
+from tests.conformance.extraction import workers_of
 from tests.films import FilmPlan, write_film
 
 FPS = 5

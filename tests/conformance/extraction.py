@@ -1,0 +1,119 @@
+"""One film through the engine, without records or a results file, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
+
+from frame_extractor.contract import ExtractionSettings, FilmResult, OutputLayout
+from frame_extractor.crew import Crew
+from frame_extractor.film_progress import FilmProgress
+from frame_extractor.kept import KeptScores
+from frame_extractor.names import image_name
+from frame_extractor.pipeline import Picture, extract_film
+from frame_extractor.pool import WorkerPool
+from tests.films import FilmPlan, read_barcode
+
+CUTS = (40, 96, 150, 231, 300, 333, 420)
+LONG = FilmPlan(
+    options={"x264-params": "keyint=60:bframes=3", "crf": "18"}, fps=15, n_frames=480, cuts=CUTS, size=(256, 144)
+)
+"""32 s: several chunks, several spans."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one extraction gave."""
+
+    result: FilmResult
+    images: dict[str, str]
+    """Name -> hash of the bytes."""
+    frames: dict[str, int]
+    """Name -> the frame that the picture shows."""
+    sizes: set[tuple[int, int]]
+    subsampling: set[str]
+    told: list[FilmProgress]
+
+
+class LookedAt:
+    """Looks at every image as it is published, and lets it go."""
+
+    def __init__(self) -> None:
+        self.images: dict[str, str] = {}
+        self.frames: dict[str, int] = {}
+        self.sizes: set[tuple[int, int]] = set()
+        self.subsampling: set[str] = set()
+
+    def publish(self, picture: Picture) -> None:
+        name = image_name(picture.pick)
+        assert name not in self.images, "published twice"
+        content = picture.path.read_bytes()
+        assert len(content) == picture.size_bytes
+        self.images[name] = hashlib.sha256(content).hexdigest()
+        with Image.open(picture.path) as image:
+            self.frames[name] = read_barcode(np.asarray(image))
+            self.sizes.add(image.size)
+            self.subsampling.add({2: "4:2:0", 1: "4:2:2", 0: "4:4:4"}[get_sampling(image)])
+        picture.path.unlink()
+
+    def on_hand(self, frame_index: int) -> Sequence[Path]:
+        assert frame_index >= 0
+        return ()
+
+    def begin_again(self) -> None:
+        self.images.clear()
+
+
+def extract(
+    film: Path,
+    temp: Path,
+    *,
+    workers: int | Crew = 2,
+    settings: ExtractionSettings | None = None,
+    on_progress: Callable[[FilmProgress], None] = lambda _: None,
+) -> Outcome:
+    """Extracts into `temp`, from nothing."""
+    temp.mkdir()
+    settings = settings or ExtractionSettings()
+    looked_at = LookedAt()
+    kept = KeptScores(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", anew=False)
+    told: list[FilmProgress] = []
+
+    def report(progress: FilmProgress) -> None:
+        told.append(progress)
+        on_progress(progress)
+
+    with WorkerPool(Crew(workers) if isinstance(workers, int) else workers) as pool:
+        result = extract_film(
+            film,
+            settings=settings,
+            pool=pool,
+            temp=temp,
+            images=looked_at,
+            kept=kept,
+            report=report,
+        )
+    return Outcome(result, looked_at.images, looked_at.frames, looked_at.sizes, looked_at.subsampling, told)
+
+
+def workers_of(runner: psutil.Process) -> list[psutil.Process]:
+    """Its living worker processes."""
+    found = []
+    for child in runner.children():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def frame_of(name: str) -> int:
+    """The frame index in an image's name."""
+    return int(name.split("_frame")[1][:6])
