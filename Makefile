@@ -45,7 +45,7 @@ memory: $(INSTALLED) ## measure memory over 5 and 60 minutes of film, and at 40 
 
 service-test: $(INSTALLED) ## as root: boot a Debian in namespaces, and try framed there as a service of systemd
 	@command -v debootstrap > /dev/null || .ci/apt-install debootstrap
-	$(BIN)/pytest --must-run -rA tests/service $(ARGS)
+	$(BIN)/pytest --must-run --boot -rA tests/service $(ARGS)
 
 check: $(INSTALLED) ## check format, style, types and who imports whom
 	$(BIN)/ruff format --check .

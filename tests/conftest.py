@@ -18,6 +18,7 @@ _FILMS_DIR = Path(__file__).resolve().parents[2] / "shared" / "films"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-snapshots", action="store_true", help="take the tables as they look now for right")
     parser.addoption("--must-run", action="store_true", help="fail when no test ran to its end, as when all skip")
+    parser.addoption("--boot", action="store_true", help="boot a Debian as root, for the tests that need one")
 
 
 def pytest_configure() -> None:

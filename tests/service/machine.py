@@ -26,11 +26,11 @@ ROOT: Final = BUILD / "root"
 VENV: Final = "/opt/framed"
 """Where framed is installed in there, as pipx would."""
 
-_PACKAGES: Final = "systemd,systemd-sysv,dbus,tmux,python3,python3-venv"
+_PACKAGES: Final = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,libnotify-bin,tmux,python3,python3-venv,python3-gi"
 _MASKED: Final = (
     *("systemd-udevd.service", "systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service"),
-    *("systemd-logind.service", "systemd-sysctl.service", "systemd-modules-load.service", "console-getty.service"),
-    *("getty.target", "systemd-firstboot.service", "systemd-journal-flush.service"),
+    *("systemd-sysctl.service", "systemd-modules-load.service", "console-getty.service", "getty.target"),
+    *("systemd-firstboot.service", "systemd-journal-flush.service"),
 )
 _BOOT_S: Final = 90.0
 

@@ -30,8 +30,10 @@ SHORT_WATCHDOG: Final = "[Service]\nWatchdogSec=6\nTimeoutAbortSec=3\n"
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
+def machine(pytestconfig: pytest.Config) -> Iterator[Machine]:
     """framed is installed there as a service of the system, for a root that belongs to the user studio."""
+    if not pytestconfig.getoption("--boot"):
+        pytest.skip("boots a system: make service-test")
     make_root()
     with booted() as machine:
         machine.run("rm", "-rf", SITE)
