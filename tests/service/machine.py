@@ -26,7 +26,13 @@ ROOT: Final = BUILD / "root"
 VENV: Final = "/opt/framed"
 """Where framed is installed in there, as pipx would."""
 
-_PACKAGES: Final = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,libnotify-bin,tmux,python3,python3-venv,python3-gi"
+_PACKAGES: Final = ",".join(
+    (
+        *("systemd", "systemd-sysv", "dbus", "tmux", "python3", "python3-venv"),
+        # For a user's own manager, its bus and what is shown there.
+        *("dbus-user-session", "libpam-systemd", "libnotify-bin", "python3-gi"),
+    )
+)
 _MASKED: Final = (
     *("systemd-udevd.service", "systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service"),
     *("systemd-sysctl.service", "systemd-modules-load.service", "console-getty.service", "getty.target"),
