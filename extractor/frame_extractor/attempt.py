@@ -25,7 +25,7 @@ from frame_extractor.contract import (
     OutputLayout,
     ProcessIdentity,
 )
-from frame_extractor.durable import write_atomically
+from frame_extractor.durable import entries, write_atomically
 from frame_extractor.failures import OutputBusy, OutputUnusable, Refused
 
 LOCK_PATIENCE_S: Final = 0.5
@@ -178,14 +178,6 @@ def _clear(layout: OutputLayout) -> None:
 def work_folders(temp: Path) -> list[Path]:
     """Those of attempts, of this one and of killed ones."""
     return [path for path in entries(temp) if _WORK_FOLDER.fullmatch(path.name)]
-
-
-def entries(folder: Path) -> list[Path]:
-    """What is in the folder, by name; nothing in one that cannot be read."""
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
 
 
 @contextlib.contextmanager

@@ -54,3 +54,11 @@ def sync_file_system(folder: Path) -> None:
             raise OSError(error, os.strerror(error), os.fspath(folder))
     finally:
         os.close(descriptor)
+
+
+def entries(folder: Path) -> list[Path]:
+    """What is in the folder, by name; nothing in one that cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []

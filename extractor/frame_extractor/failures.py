@@ -13,6 +13,7 @@ from pathlib import Path
 from frame_extractor.contract import ExitCode
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
 from frame_extractor.manifest import NewerSchema
+from frame_extractor.signals import Interrupted
 
 RETRYABLE = frozenset(
     {
@@ -72,18 +73,6 @@ class FilmChanged(Exception):
 
     def __str__(self) -> str:
         return f"{self.film.name}: the file changed while it was extracted; it is extracted again when it rests"
-
-
-class Interrupted(BaseException):
-    """A signal asks this process to end. Not an Exception, so that nothing on the way takes it for a film's fault."""
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(signal_number)
-        self.signal_number = signal_number
-
-    def __str__(self) -> str:
-        by = "Ctrl-C" if self.signal_number == signal.SIGINT else signal.Signals(self.signal_number).name
-        return f"ended by {by}"
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from frame_extractor.attempt import entries
 from frame_extractor.contract import SCHEMA, SCORE_VERSION, ExtractionSettings, FailedRange, OutputLayout
-from frame_extractor.durable import write_atomically
+from frame_extractor.durable import entries, write_atomically
 from frame_extractor.spans import Span
 from frame_extractor.stitch import Scan
 from frame_extractor.tasks import ScanPart

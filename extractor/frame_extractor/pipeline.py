@@ -9,11 +9,9 @@ import itertools
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult, Probe, film_fingerprint
 from frame_extractor.crew import Crew
@@ -22,6 +20,7 @@ from frame_extractor.errors import NeedsWholeFilm, NotAFilm, TooMuchFailed
 from frame_extractor.film import Film, open_film
 from frame_extractor.film_progress import FilmProgress, Teller
 from frame_extractor.kept import KeptPart, KeptScores
+from frame_extractor.picture import Images, Picture
 from frame_extractor.plan import Pick
 from frame_extractor.pool import Finished, GivenUp, Restarted, WorkerPool
 from frame_extractor.readers.fallback import FIRST_READER, LAST_READER
@@ -31,31 +30,6 @@ from frame_extractor.spans import Span, spans_of
 from frame_extractor.stitch import Scan, Stitcher
 from frame_extractor.stopwatch import Stopwatch
 from frame_extractor.tasks import Advanced, RepairDone, RepairTask, ScanPart, ScanTask, Voided, Written
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One finished image."""
-
-    pick: Pick
-    path: Path
-    """In the temp folder, or where an earlier attempt has put it."""
-    size_bytes: int
-    width: int
-    height: int
-
-
-class Images(Protocol):
-    """Where a film's pictures go. `publish.Publisher` is one."""
-
-    def publish(self, picture: Picture) -> None:
-        """Takes a finished picture. Raises OSError."""
-
-    def on_hand(self, frame_index: int) -> Sequence[Path]:
-        """Where earlier attempts may have put the picture of this frame, as it is wanted now; perhaps not whole."""
-
-    def begin_again(self) -> None:
-        """What was published, and what was on hand, does not count."""
 
 
 def probe_film(path: Path) -> Probe:

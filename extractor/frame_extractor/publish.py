@@ -24,7 +24,7 @@ from frame_extractor.manifest import is_inside
 from frame_extractor.names import frame_index_of, image_name
 
 if TYPE_CHECKING:
-    from frame_extractor.pipeline import Picture
+    from frame_extractor.picture import Picture
 
 _JOURNALS: Final = "publishing"
 

@@ -42,7 +42,7 @@ from frame_extractor.words import count, film_decoded, film_done, introduction, 
 if TYPE_CHECKING:
     from frame_extractor.film_progress import FilmProgress
     from frame_extractor.kept import KeptScores
-    from frame_extractor.pipeline import Images
+    from frame_extractor.picture import Images
     from frame_extractor.pool import WorkerPool
 
 log = logging.getLogger("frame_extractor")

@@ -10,9 +10,19 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
-from frame_extractor.failures import Interrupted
-
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """A signal asks this process to end. Not an Exception, so that nothing on the way takes it for a film's fault."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+    def __str__(self) -> str:
+        by = "Ctrl-C" if self.signal_number == signal.SIGINT else signal.Signals(self.signal_number).name
+        return f"ended by {by}"
 
 
 class EndingSignals:

@@ -18,7 +18,8 @@ from frame_extractor.crew import Crew
 from frame_extractor.film_progress import FilmProgress
 from frame_extractor.kept import KeptScores
 from frame_extractor.names import image_name
-from frame_extractor.pipeline import Picture, extract_film
+from frame_extractor.picture import Picture
+from frame_extractor.pipeline import extract_film
 from frame_extractor.pool import WorkerPool
 from tests.films import FilmPlan, read_barcode
 

@@ -14,7 +14,7 @@ from frame_extractor.crew import Crew
 from frame_extractor.errors import NotAFilm
 from frame_extractor.film_progress import FilmProgress
 from frame_extractor.kept import KeptScores
-from frame_extractor.pipeline import Images, Picture
+from frame_extractor.picture import Images, Picture
 from frame_extractor.plan import Pick
 from frame_extractor.pool import WorkerPool
 

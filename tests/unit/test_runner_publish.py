@@ -12,7 +12,7 @@ import pytest
 from frame_extractor.contract import ExtractionSettings, FilmResult, ManifestEntry, OutputLayout
 from frame_extractor.manifest import read_output
 from frame_extractor.names import image_name
-from frame_extractor.pipeline import Picture
+from frame_extractor.picture import Picture
 from frame_extractor.plan import Pick
 from frame_extractor.publish import JournalHeader, Publisher, claims, is_unsettled
 
