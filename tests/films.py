@@ -12,8 +12,8 @@ from typing import Final
 import av
 import numpy as np
 
-from frame_extractor.film import Rgb
-from framed.demo_film import draw_frames
+from frame_extractor.reading.film import Rgb
+from framed.demo.film import draw_frames
 
 BITS: Final = 12
 BARCODE_HEIGHT: Final = 32

@@ -38,9 +38,9 @@ def start(*, recover: bool) -> int:
     """Run the daemon in the foreground until Ctrl-C or `framed stop`. Extractors outlive it."""
     import shutil  # noqa: PLC0415
 
-    from framed.config import load_settings  # noqa: PLC0415
     from framed.errors import TmuxMissing  # noqa: PLC0415
-    from framed.places import make_folders  # noqa: PLC0415
+    from framed.settings.config import load_settings  # noqa: PLC0415
+    from framed.settings.places import make_folders  # noqa: PLC0415
 
     places = places_here(fresh=True)
     settings = load_settings(places)
@@ -93,8 +93,8 @@ def install_service(*, is_users: bool, is_removal: bool) -> int:
 
     Its films run in a second unit, framed-tmux: restarting framed stops none of them.
     """
-    from framed.config import load_settings  # noqa: PLC0415
-    from framed.service import Service, install, remove  # noqa: PLC0415
+    from framed.service.install import Service, install, remove  # noqa: PLC0415
+    from framed.settings.config import load_settings  # noqa: PLC0415
 
     service = Service(is_users)
     if is_removal:
@@ -113,7 +113,7 @@ def serve_tmux() -> int:
     """The tmux server that extractors run in is there, apart from this process: for its unit."""
     from framed.engines import EngineRefused  # noqa: PLC0415
     from framed.engines.tmux import TmuxEngine  # noqa: PLC0415
-    from framed.places import make_folders  # noqa: PLC0415
+    from framed.settings.places import make_folders  # noqa: PLC0415
 
     places = places_here()
     make_folders(places)
@@ -132,8 +132,8 @@ def config(*, as_json: bool) -> int:
 
     For what holds for one project: framectl submit PROJECT --dry-run.
     """
-    from framed.config import described, load_settings  # noqa: PLC0415
     from framed.model.values import as_written  # noqa: PLC0415
+    from framed.settings.config import described, load_settings  # noqa: PLC0415
 
     places = places_here()
     rows = described(load_settings(places), places)
@@ -158,7 +158,7 @@ def config(*, as_json: bool) -> int:
 def doctor(*, as_json: bool) -> int:
     """Examine what framed stands on, and say what to do about what is wrong. Exits with 1 when something fails."""
     from framed.ctl.terminal import printable  # noqa: PLC0415
-    from framed.doctor import examine  # noqa: PLC0415
+    from framed.service.doctor import examine  # noqa: PLC0415
 
     findings = []
     for finding in examine(places_here):
@@ -180,7 +180,7 @@ def demo(keep: Path | None, root: str | None) -> int:
     """Render a short film, extract it under a daemon of its own, and show what came out."""
     if root is not None or given_root() is not None:
         raise click.UsageError("the demo makes a root of its own; --keep DIR says where")
-    from framed.demo import run as run_demo  # noqa: PLC0415
+    from framed.demo.run import run as run_demo  # noqa: PLC0415
 
     return run_demo(keep)
 

@@ -15,7 +15,10 @@ import anyio.abc
 import anyio.to_thread
 
 from frame_extractor.cores import usable_cores
-from framed.config import BudgetSettings, Settings
+from framed.attempts.dispatch import Dispatcher
+from framed.attempts.reconcile import found_running
+from framed.attempts.recover import recover
+from framed.attempts.supervise import EXTRACTOR, Supervisor
 from framed.control.cleaning import Cleaning
 from framed.control.disk import Disk
 from framed.control.feed import Feed
@@ -24,31 +27,28 @@ from framed.control.questions import Questions
 from framed.control.report import Report
 from framed.control.server import Server
 from framed.control.steering import Steering
-from framed.dispatch import Dispatcher
 from framed.engines import EngineRefused, EngineUnresponsive
 from framed.engines.tmux import TmuxEngine
 from framed.errors import FramedError
-from framed.intake import Intake
-from framed.ledger import Ledger
-from framed.live_settings import LiveSettings
+from framed.host.machine import Machine
+from framed.host.memory import Memory
 from framed.log import configure, fields
-from framed.machine import Machine
-from framed.memory import Memory
 from framed.model.job import Moment, Running
-from framed.notify import Notifier
-from framed.places import Places, make_folders
 from framed.policy.memory import floor_bytes, shortage
 from framed.policy.shares import Budget
 from framed.policy.shares import budget as budget_of
-from framed.reconcile import found_running
-from framed.recover import recover
 from framed.running import announced
+from framed.service.notify import Notifier
+from framed.service.vitals import Vitals
+from framed.settings.config import BudgetSettings, Settings
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import Places, make_folders
 from framed.sole import sole_daemon
-from framed.store import Store, make_store, take_away
-from framed.supervise import EXTRACTOR, Supervisor
+from framed.state.ledger import Ledger
+from framed.state.store import Store, make_store, take_away
 from framed.systemd import Unit
-from framed.vitals import Vitals
-from framed.watch import Watcher
+from framed.watching.intake import Intake
+from framed.watching.watch import Watcher
 
 _log: Final = logging.getLogger(__name__)
 
@@ -206,7 +206,7 @@ async def _serve(
         if ready is not None:
             ready(budget)
         if settings.metrics.listen:
-            from framed.metrics import Metrics  # noqa: PLC0415 -- seldom wanted
+            from framed.service.metrics import Metrics  # noqa: PLC0415 -- seldom wanted
 
             Metrics(report, ledger, watcher).serve(settings.metrics.listen)
         unit.say(READY=1)

@@ -13,15 +13,15 @@ from rich.cells import cell_len
 
 from frame_extractor.contract import AttemptSpec, FilmEstimate
 from frame_extractor.cores import usable_cores
-from framed.config import JobSettings, Outputs, Settings, load_settings, resolve
 from framed.ctl.render import duration, size
 from framed.ctl.terminal import printable
 from framed.errors import Exit, FramedError
-from framed.memory import read_memory
+from framed.host.memory import read_memory
 from framed.model.project import FrameExtraction, Overrides
-from framed.places import Places
 from framed.policy.shares import Budget, budget, share
-from framed.scan import SeenFilm, films_of, fingerprint_of, project_names, read_results
+from framed.settings.config import JobSettings, Outputs, Settings, load_settings, resolve
+from framed.settings.places import Places
+from framed.watching.scan import SeenFilm, films_of, fingerprint_of, project_names, read_results
 
 ESTIMATE_TIMEOUT_S: Final = 600.0
 """For opening every film of a project, which may lie on a slow network."""

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from framed.places import Places, check_owner, make_private, runtime_dir
+from framed.settings.places import Places, check_owner, make_private, runtime_dir
 
 
 @contextlib.contextmanager

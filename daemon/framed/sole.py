@@ -15,7 +15,7 @@ import msgspec
 
 from frame_extractor.contract import ProcessIdentity
 from framed.errors import AlreadyRunning, PlaceNotUsable
-from framed.places import Places
+from framed.settings.places import Places
 
 _INTRODUCTION_S: Final = 1.0
 """How long a daemon that has just taken the lock is given to write its record into it."""
@@ -40,7 +40,7 @@ class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
 @contextlib.contextmanager
 def sole_daemon(places: Places) -> Iterator[None]:
     """Within, this process is the root's only daemon: the kernel keeps the lock. Raises AlreadyRunning."""
-    from framed.liveness import identify  # noqa: PLC0415 -- whoever only reads the record does without psutil
+    from framed.host.liveness import identify  # noqa: PLC0415 -- whoever only reads the record does without psutil
 
     try:
         file = os.fdopen(os.open(places.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
@@ -73,7 +73,7 @@ def sole_daemon(places: Places) -> Iterator[None]:
 
 def _pid_of_holder(lock_file: Path) -> int | None:
     """The pid of the daemon that holds the lock; it may have taken it this instant, and write its name in a moment."""
-    from framed.liveness import is_alive  # noqa: PLC0415 -- as above
+    from framed.host.liveness import is_alive  # noqa: PLC0415 -- as above
 
     until_s = time.monotonic() + _INTRODUCTION_S
     while time.monotonic() < until_s:

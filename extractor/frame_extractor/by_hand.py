@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from frame_extractor import attempt, runner, show
+from frame_extractor import show
 from frame_extractor.contract import (
     AttemptSpec,
     ExitCode,
@@ -22,11 +22,12 @@ from frame_extractor.contract import (
     film_fingerprint,
 )
 from frame_extractor.cores import usable_cores, worker_budget
-from frame_extractor.durable import write_atomically
 from frame_extractor.errors import NotAFilm
 from frame_extractor.estimate import estimate_film
-from frame_extractor.failures import OutputUnusable, Refused, failure_of
-from frame_extractor.manifest import NewerSchema, read_output
+from frame_extractor.output.durable import write_atomically
+from frame_extractor.output.manifest import NewerSchema, read_output
+from frame_extractor.running import attempt, runner
+from frame_extractor.running.failures import OutputUnusable, Refused, failure_of
 from frame_extractor.show import say
 from frame_extractor.words import count, duration, size, times
 
@@ -129,7 +130,7 @@ def show_plan(request: Request) -> ExitCode:
 
 def show_probe(film: str, *, as_json: bool) -> ExitCode:
     """What the film is, on stdout. Raises Refused when it is none."""
-    from frame_extractor import pipeline  # noqa: PLC0415
+    from frame_extractor.engine import pipeline  # noqa: PLC0415
 
     path = _checked(film)
     try:
@@ -217,7 +218,7 @@ def _spec(request: Request, layout: OutputLayout, films: list[Path], workers: in
 
 
 def _estimate(film: Path, settings: ExtractionSettings, workers: int) -> FilmEstimate:
-    from frame_extractor import pipeline  # noqa: PLC0415
+    from frame_extractor.engine import pipeline  # noqa: PLC0415
 
     try:
         return estimate_film(pipeline.probe_film(film), settings, workers)

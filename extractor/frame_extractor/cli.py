@@ -190,7 +190,8 @@ def extract(
 @click.argument("spec_path", metavar="SPEC.json")
 def run(spec_path: str) -> ExitCode:
     """Make one attempt, as the specification says. Its records are in the `.framed` folder beside the frames."""
-    from frame_extractor import attempt, runner, show, words  # noqa: PLC0415
+    from frame_extractor import show, words  # noqa: PLC0415
+    from frame_extractor.running import attempt, runner  # noqa: PLC0415
 
     spec = attempt.read_spec(spec_path)
     with show.screen() as screen:
@@ -213,7 +214,8 @@ def probe(film: str, as_json: bool) -> ExitCode:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each film.")
 def estimate(spec_path: str, as_json: bool) -> ExitCode:
     """Say what extracting would probably give and cost; write nothing. SPEC.json may be - for standard input."""
-    from frame_extractor import attempt, by_hand  # noqa: PLC0415
+    from frame_extractor import by_hand  # noqa: PLC0415
+    from frame_extractor.running import attempt  # noqa: PLC0415
 
     return by_hand.show_estimate(attempt.read_spec(spec_path), as_json=as_json)
 
@@ -224,8 +226,8 @@ def estimate(spec_path: str, as_json: bool) -> ExitCode:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def clean(frames_dir: Path, dry_run: bool, as_json: bool) -> ExitCode:
     """Delete the images listed in frames.jsonl beside FRAMES_DIR, and what goes with them. Other files stay."""
-    from frame_extractor.clean import clean as clean_up  # noqa: PLC0415
-    from frame_extractor.failures import Refused, failure_of  # noqa: PLC0415
+    from frame_extractor.running.clean import clean as clean_up  # noqa: PLC0415
+    from frame_extractor.running.failures import Refused, failure_of  # noqa: PLC0415
     from frame_extractor.words import count, size  # noqa: PLC0415
 
     layout = OutputLayout(frames_dir.absolute())
@@ -245,7 +247,7 @@ def clean(frames_dir: Path, dry_run: bool, as_json: bool) -> ExitCode:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """What `frame-extractor` runs. Returns the exit code; prints one line about what was typed wrong."""
-    from frame_extractor.failures import Refused, failure_of  # noqa: PLC0415
+    from frame_extractor.running.failures import Refused, failure_of  # noqa: PLC0415
 
     typed = list(sys.argv[1:] if arguments is None else arguments)
     others = {"run": run, "probe": probe, "estimate": estimate, "clean": clean}

@@ -14,13 +14,13 @@ from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, OutputLayout
-from frame_extractor.crew import Crew
-from frame_extractor.film_progress import FilmProgress
-from frame_extractor.kept import KeptScores
-from frame_extractor.names import image_name
-from frame_extractor.picture import Picture
-from frame_extractor.pipeline import extract_film
-from frame_extractor.pool import WorkerPool
+from frame_extractor.engine.film_progress import FilmProgress
+from frame_extractor.engine.kept import KeptScores
+from frame_extractor.engine.pipeline import extract_film
+from frame_extractor.output.names import image_name
+from frame_extractor.output.picture import Picture
+from frame_extractor.workers.crew import Crew
+from frame_extractor.workers.pool import WorkerPool
 from tests.films import FilmPlan, read_barcode
 
 CUTS = (40, 96, 150, 231, 300, 333, 420)

@@ -16,12 +16,12 @@ from typing import Final
 import av
 
 from frame_extractor.contract import Sampling
-from frame_extractor.demux import read_chunks, why_whole
 from frame_extractor.errors import NeedsWholeFilm, ReadFailed
-from frame_extractor.film import Film
-from frame_extractor.readers import Frame
-from frame_extractor.readers.fallback import READERS
-from frame_extractor.readers.pyav import read_whole
+from frame_extractor.reading.demux import read_chunks, why_whole
+from frame_extractor.reading.film import Film
+from frame_extractor.reading.readers import Frame
+from frame_extractor.reading.readers.fallback import READERS
+from frame_extractor.reading.readers.pyav import read_whole
 from tests.films import TICKS, FilmPlan, container_options, write_film
 
 X264 = "keyint=24:min-keyint=24:scenecut=0:bframes=3:threads=1"

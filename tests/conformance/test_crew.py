@@ -12,12 +12,12 @@ import msgspec
 import psutil
 import pytest
 
-from frame_extractor import crew as crew_module
-from frame_extractor import pool
 from frame_extractor.contract import Control
-from frame_extractor.crew import Crew
-from frame_extractor.durable import write_atomically
-from frame_extractor.film_progress import FilmProgress
+from frame_extractor.engine.film_progress import FilmProgress
+from frame_extractor.output.durable import write_atomically
+from frame_extractor.workers import crew as crew_module
+from frame_extractor.workers import pool
+from frame_extractor.workers.crew import Crew
 from tests.conformance.extraction import LONG, Outcome, extract, frame_of, workers_of
 from tests.fakes.root import until
 from tests.films import write_film

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from frame_extractor.contract import ExtractionSettings, Sampling
-from frame_extractor.demux import read_chunks
 from frame_extractor.errors import ReadFailed
-from frame_extractor.film import Film, open_film
-from frame_extractor.readers.decord import DecordReader
-from frame_extractor.readers.pyav import PyavReader, read_whole
+from frame_extractor.reading.demux import read_chunks
+from frame_extractor.reading.film import Film, open_film
+from frame_extractor.reading.readers.decord import DecordReader
+from frame_extractor.reading.readers.pyav import PyavReader, read_whole
 from tests.conformance.extraction import LONG, extract, frame_of
 from tests.conformance.pairs import CODECS, frames_of
 from tests.films import FilmPlan, write_film

@@ -15,12 +15,12 @@ import psutil
 import pytest
 
 from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
-from frame_extractor.crew import Crew
+from frame_extractor.engine.film_progress import FilmProgress
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
-from frame_extractor.film import open_film
-from frame_extractor.film_progress import FilmProgress
-from frame_extractor.pool import WorkerPool
-from frame_extractor.tasks import RepairTask
+from frame_extractor.reading.film import open_film
+from frame_extractor.workers.crew import Crew
+from frame_extractor.workers.pool import WorkerPool
+from frame_extractor.workers.tasks import RepairTask
 from tests.conformance.extraction import CUTS, LONG, Outcome, extract, frame_of, workers_of
 from tests.films import write_film
 

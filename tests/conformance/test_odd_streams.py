@@ -11,11 +11,11 @@ import av
 import pytest
 
 from frame_extractor.contract import Sampling
-from frame_extractor.demux import MAX_CHUNK_S, read_chunks, why_whole
 from frame_extractor.errors import ReadFailed
-from frame_extractor.film import open_film
-from frame_extractor.readers import Frame
-from frame_extractor.readers.decord import DecordReader
+from frame_extractor.reading.demux import MAX_CHUNK_S, read_chunks, why_whole
+from frame_extractor.reading.film import open_film
+from frame_extractor.reading.readers import Frame
+from frame_extractor.reading.readers.decord import DecordReader
 from tests.conformance.pairs import CODECS, frames_of, with_times
 from tests.films import FilmPlan, read_barcode, write_film
 from tests.paff import write_field_coded

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from frame_extractor.contract import Sampling
-from frame_extractor.demux import read_chunks
 from frame_extractor.errors import ReadFailed
-from frame_extractor.film import Film, open_film
-from frame_extractor.readers import Frame, FrameReader
-from frame_extractor.readers.decord import DecordReader
-from frame_extractor.readers.pyav import PyavReader
+from frame_extractor.reading.demux import read_chunks
+from frame_extractor.reading.film import Film, open_film
+from frame_extractor.reading.readers import Frame, FrameReader
+from frame_extractor.reading.readers.decord import DecordReader
+from frame_extractor.reading.readers.pyav import PyavReader
 from tests.conformance.pairs import CARRIED, CODECS, FILMS, H264, HEVC, FilmMaker, frames_of, plan_of
 from tests.films import FilmPlan, read_barcode
 

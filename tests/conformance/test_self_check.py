@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from frame_extractor.contract import ExtractionSettings, Sampling
-from frame_extractor.demux import Chunk, read_chunks
 from frame_extractor.errors import ReadFailed
-from frame_extractor.film import Film, open_film
-from frame_extractor.readers import Frame
-from frame_extractor.readers.decord import DecordReader
-from frame_extractor.readers.fallback import FIRST_READER, NO_READER
-from frame_extractor.readers.pyav import PyavReader
-from frame_extractor.scan import scan
-from frame_extractor.spans import Span
-from frame_extractor.tasks import ScanPart, ScanTask, Voided, Written
+from frame_extractor.reading.demux import Chunk, read_chunks
+from frame_extractor.reading.film import Film, open_film
+from frame_extractor.reading.readers import Frame
+from frame_extractor.reading.readers.decord import DecordReader
+from frame_extractor.reading.readers.fallback import FIRST_READER, NO_READER
+from frame_extractor.reading.readers.pyav import PyavReader
+from frame_extractor.workers.scan import scan
+from frame_extractor.workers.spans import Span
+from frame_extractor.workers.tasks import ScanPart, ScanTask, Voided, Written
 from tests.films import FilmPlan, read_barcode, write_film
 
 PLAN = FilmPlan(

@@ -9,11 +9,11 @@ import sys
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
-from framed import clock
 from framed.app import run
-from framed.config import load_settings
 from framed.errors import FramedError
-from framed.places import load_places
+from framed.host import clock
+from framed.settings.config import load_settings
+from framed.settings.places import load_places
 
 
 def main(root: str, *options: str) -> int:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, Probe, Stage, film_fingerprint
-from frame_extractor.crew import Crew
+from frame_extractor.engine.film_progress import FilmProgress
+from frame_extractor.engine.kept import KeptScores
 from frame_extractor.errors import NotAFilm
-from frame_extractor.film_progress import FilmProgress
-from frame_extractor.kept import KeptScores
-from frame_extractor.picture import Images, Picture
-from frame_extractor.plan import Pick
-from frame_extractor.pool import WorkerPool
+from frame_extractor.output.picture import Images, Picture
+from frame_extractor.picking.plan import Pick
+from frame_extractor.workers.crew import Crew
+from frame_extractor.workers.pool import WorkerPool
 
 
 class _IdlePool(WorkerPool):

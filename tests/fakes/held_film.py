@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frame_extractor.contract import ProcessIdentity
-from framed.liveness import identify
+from framed.host.liveness import identify
 from tests.fakes.root import Root, until
 
 

@@ -31,9 +31,9 @@ from framed.control.messages import (
 )
 from framed.ctl.client import connect
 from framed.errors import FramedError
-from framed.liveness import is_alive, kill_tree
+from framed.host.liveness import is_alive, kill_tree
 from framed.model.project import Overrides
-from framed.places import Places, load_places
+from framed.settings.places import Places, load_places
 
 T = TypeVar("T")
 

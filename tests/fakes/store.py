@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framed.store import Store, StoreUnavailable
+from framed.state.store import Store, StoreUnavailable
 
 
 class BrittleStore(Store):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from frame_extractor.contract import ProcessIdentity
-from framed.liveness import identify
+from framed.host.liveness import identify
 from tests.films import FilmPlan, write_film
 
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from framed.attempts.supervise import GRACE_S
 from framed.control.messages import ProjectState
-from framed.liveness import is_alive
-from framed.supervise import GRACE_S
+from framed.host.liveness import is_alive
 from tests.fakes.held_film import drop, hold
 from tests.fakes.processes import session_members
 from tests.fakes.root import QUICK, Root, until

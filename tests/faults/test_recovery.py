@@ -7,7 +7,7 @@ import signal
 
 from framed.control.messages import ProjectState
 from framed.errors import Exit
-from framed.liveness import is_alive
+from framed.host.liveness import is_alive
 from tests.fakes.root import QUICK, Root, stop, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from frame_extractor.contract import ExitCode, OutputLayout
 from framed.control.messages import ProjectState
-from framed.liveness import is_alive
+from framed.host.liveness import is_alive
 from tests.fakes.root import Root, stop, until
 from tests.films import FilmPlan, write_film
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from framed.control.messages import ProjectState
-from framed.liveness import is_alive
+from framed.host.liveness import is_alive
 from tests.fakes.held_film import drop, hold
 from tests.fakes.root import Root, stop, until
 from tests.fakes.tmux_trap import TmuxTrap

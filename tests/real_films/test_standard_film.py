@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from frame_extractor.contract import FilmResult, ManifestEntry, Results
-from frame_extractor.film import Rgb
+from frame_extractor.reading.film import Rgb
 from framed.control.messages import ProjectState
 from tests.fakes.root import Root, roots
 

@@ -27,8 +27,8 @@ from framed.model.job import (
     Verdict,
 )
 from framed.policy.settle import Signature
-from framed.schema import SCHEMA_VERSION
-from framed.store import Store
+from framed.state.schema import SCHEMA_VERSION
+from framed.state.store import Store
 from tests.fakes.jobs import BOOT, attempt, job, moment, options, outcome
 
 

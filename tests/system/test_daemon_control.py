@@ -27,7 +27,7 @@ from framed.control.messages import (
 )
 from framed.control.server import MAX_CONNECTIONS
 from framed.ctl.client import CallFailed, connect
-from framed.liveness import is_alive
+from framed.host.liveness import is_alive
 from tests.fakes.root import QUICK, Root, roots, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED

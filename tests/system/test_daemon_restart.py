@@ -14,7 +14,7 @@ from framed.control import wire
 from framed.control.messages import Cancel, ProjectState, Shutdown, ShutdownReply
 from framed.ctl.client import CallFailed, connect
 from framed.errors import Exit
-from framed.liveness import is_alive
+from framed.host.liveness import is_alive
 from tests.fakes.root import QUICK, Root, stop, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED

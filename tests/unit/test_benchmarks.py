@@ -12,7 +12,7 @@ from benchmarks import contenders, picture, report
 from benchmarks.film import repeated
 from benchmarks.measure import Cost, Memory, RunFailed, measured
 from frame_extractor.contract import FilmResult
-from frame_extractor.film import open_film
+from frame_extractor.reading.film import open_film
 from tests.films import FilmPlan, write_film
 
 MANY_IMAGES = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from frame_extractor.bitstream import UNKNOWN, PictureKind, is_referred_to_in_chunk, kind_reader
+from frame_extractor.reading.bitstream import UNKNOWN, PictureKind, is_referred_to_in_chunk, kind_reader
 
 START = b"\x00\x00\x01"
 AVCC = bytes([1, 100, 0, 31, 0xFF])

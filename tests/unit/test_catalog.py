@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from framed.catalog import MOST_READ_PER_LOOK, Catalog, CatalogKeeper
-from framed.config import Settings, WatchSettings
-from framed.hint import notifies
-from framed.live_settings import LiveSettings
-from framed.places import Places, load_places
 from framed.policy.settle import Signature
-from framed.scan import SeenFilm, fingerprint_of
+from framed.settings.config import Settings, WatchSettings
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import Places, load_places
+from framed.watching.catalog import MOST_READ_PER_LOOK, Catalog, CatalogKeeper
+from framed.watching.hint import notifies
+from framed.watching.scan import SeenFilm, fingerprint_of
 
 
 class Disk:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
-from framed.config import DEFAULT, JobSettings, Settings, described, load_settings, outputs_in_the_way, resolve
 from framed.errors import SettingsError
 from framed.model.project import FILM_SUFFIXES, FrameExtraction, Overrides, is_film_name
 from framed.model.values import as_written
-from framed.places import Places, load_places
+from framed.settings.config import DEFAULT, JobSettings, Settings, described, load_settings, outputs_in_the_way, resolve
+from framed.settings.places import Places, load_places
 
 SHIPPED = Path(__file__).resolve().parents[2] / "configs"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from frame_extractor import crew as crew_module
 from frame_extractor.contract import AttemptSpec, Control, Stage
-from frame_extractor.crew import Crew, Grant
-from frame_extractor.film_progress import FilmProgress
-from frame_extractor.progress import Meter
+from frame_extractor.engine.film_progress import FilmProgress
+from frame_extractor.running.progress import Meter
 from frame_extractor.words import progress_line
+from frame_extractor.workers import crew as crew_module
+from frame_extractor.workers.crew import Crew, Grant
 
 
 @pytest.mark.parametrize(

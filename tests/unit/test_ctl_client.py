@@ -25,7 +25,7 @@ from framed.control.messages import (
 from framed.ctl import client
 from framed.ctl.client import CallFailed, connect
 from framed.errors import DaemonUnreachable, Exit, Refused
-from framed.places import Places, load_places
+from framed.settings.places import Places, load_places
 
 HELLO = wire.reply(1, HelloReply(protocol="1.7", server="framed 9", pid=1, root="ROOT"))
 """Of the daemon of the root that is asked for."""

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from framed.demo_film import draw_frames, shot_ranges, write_film
+from framed.demo.film import draw_frames, shot_ranges, write_film
 
 SMALL = (64, 36)
 

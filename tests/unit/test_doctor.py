@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framed.doctor import Finding, examine_machine, examine_root
-from framed.places import Places, load_places
+from framed.service.doctor import Finding, examine_machine, examine_root
+from framed.settings.places import Places, load_places
 
 
 @pytest.fixture

@@ -9,22 +9,22 @@ from pathlib import Path
 import anyio
 import pytest
 
-from framed import catalog as catalog_module
-from framed import watch as watch_module
-from framed.catalog import CatalogKeeper, CatalogProject
-from framed.config import Settings, WatchSettings, resolve
+from framed.attempts.dispatch import Dispatcher
+from framed.attempts.supervise import Supervisor
 from framed.control.report import Report
-from framed.dispatch import Dispatcher
 from framed.engines.tmux import TmuxEngine
-from framed.ledger import Ledger
-from framed.live_settings import LiveSettings
-from framed.machine import Machine
-from framed.places import Places, load_places
+from framed.host.machine import Machine
 from framed.policy.shares import Budget
-from framed.scan import scan_raw_videos
-from framed.store import Store
-from framed.supervise import Supervisor
-from framed.watch import Watcher
+from framed.settings.config import Settings, WatchSettings, resolve
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import Places, load_places
+from framed.state.ledger import Ledger
+from framed.state.store import Store
+from framed.watching import catalog as catalog_module
+from framed.watching import watch as watch_module
+from framed.watching.catalog import CatalogKeeper, CatalogProject
+from framed.watching.scan import scan_raw_videos
+from framed.watching.watch import Watcher
 
 SETTINGS = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1, force_polling=True))
 WORDS = "framed itself failed to look for its films (ZeroDivisionError); its log says why"

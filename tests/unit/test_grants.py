@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import Control, OutputLayout, Progress
-from framed.grants import Grants
-from framed.ledger import Ledger
+from framed.attempts.grants import Grants
+from framed.attempts.slots import SlotPool
 from framed.model.job import Running
 from framed.policy.lifecycle import PauseAsked, ResumeAsked
-from framed.slots import SlotPool
-from framed.store import Store
+from framed.state.ledger import Ledger
+from framed.state.store import Store
 from tests.fakes.jobs import attempt, job, moment, options
 from tests.unit.test_schedule import PROGRESS
 
@@ -112,7 +112,7 @@ async def test_paused_attempt_is_told_once_and_holds_nothing_when_all_have_parke
 
 async def test_share_that_cannot_be_written_is_not_believed(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """The slots stay the attempt's; it is told when the disk lets it."""
-    monkeypatch.setattr("framed.grants._WRITE_AGAIN_S", 0.01)
+    monkeypatch.setattr("framed.attempts.grants._WRITE_AGAIN_S", 0.01)
     office.layout.control.rename(office.layout.folder / "away")
     office.changed = anyio.Event()
     office.grants.tell({"j1": 4})

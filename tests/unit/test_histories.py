@@ -14,8 +14,6 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framed.config import RetrySettings
-from framed.ledger import Ledger, NewJob, ProjectBusy
 from framed.model.job import Ending, Job, Outcome, Running, Successor
 from framed.policy.lifecycle import (
     CancelAsked,
@@ -30,7 +28,9 @@ from framed.policy.lifecycle import (
     Started,
 )
 from framed.policy.retry import judge
-from framed.store import StoreUnavailable
+from framed.settings.config import RetrySettings
+from framed.state.ledger import Ledger, NewJob, ProjectBusy
+from framed.state.store import StoreUnavailable
 from tests.fakes.jobs import attempt, options, outcome
 from tests.fakes.store import BrittleStore
 

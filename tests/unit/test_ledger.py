@@ -8,12 +8,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from framed import ledger as ledger_module
-from framed.ledger import Ledger, NewJob, ProjectBusy
 from framed.model.job import Cancelled, Ending, Queued, Successor, Verdict
 from framed.policy.lifecycle import CancelAsked, Ended, IllegalEvent, Replaced, Started
 from framed.policy.retry import Stop
-from framed.store import Store, StoreUnavailable
+from framed.state import ledger as ledger_module
+from framed.state.ledger import Ledger, NewJob, ProjectBusy
+from framed.state.store import Store, StoreUnavailable
 from tests.fakes.jobs import attempt, options, outcome
 from tests.fakes.store import BrittleStore
 

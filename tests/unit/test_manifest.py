@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, ManifestEntry, OutputLayout
-from frame_extractor.manifest import NewerSchema, Output, read_output
+from frame_extractor.output.manifest import NewerSchema, Output, read_output
 
 SETTINGS = ExtractionSettings()
 

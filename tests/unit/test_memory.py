@@ -8,7 +8,7 @@ from typing import Literal
 import psutil
 import pytest
 
-from framed.memory import read_memory
+from framed.host.memory import read_memory
 from framed.policy.memory import GB, floor_bytes, shortage
 
 MACHINE = psutil.virtual_memory().total

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from framed import places as places_module
 from framed.errors import PlaceNotUsable, RootAmbiguous, RootMissing, RootNotFound, SettingsError
-from framed.places import (
+from framed.running import announced, running_roots
+from framed.settings import places as places_module
+from framed.settings.places import (
     check_owner,
     filesystem_type,
     find_root,
@@ -23,7 +24,6 @@ from framed.places import (
     make_private,
     runtime_dir,
 )
-from framed.running import announced, running_roots
 
 MOUNTS = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw

@@ -7,8 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from frame_extractor.contract import ExtractionSettings, Mode
-from frame_extractor.plan import GRID_PICKS, grid_step, interval_begun, plan, shot_picks
-from frame_extractor.shots import Samples, Shot
+from frame_extractor.picking.plan import GRID_PICKS, grid_step, interval_begun, plan, shot_picks
+from frame_extractor.picking.shots import Samples, Shot
 
 LENGTHS = st.integers(1, 5000)
 WANTED = st.integers(1, 60)

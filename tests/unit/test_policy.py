@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frame_extractor.contract import ExitCode, ExitRecord, Progress, Stage
-from framed.config import BudgetSettings, RetrySettings
 from framed.model.job import Due, Ending, Job, Moment, Outcome, Retrying, Running
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.retry import FURTHER_S, Again, Consequence, Done, GiveUp, Stop, backoff_s, judge
 from framed.policy.schedule import Decision, Seat, decide
 from framed.policy.settle import Signature, Track, is_settled, observe
 from framed.policy.shares import Budget, budget, share
+from framed.settings.config import BudgetSettings, RetrySettings
 from tests.fakes.jobs import attempt, job, moment, options, outcome, process
 
 HOST = process(pid=100)

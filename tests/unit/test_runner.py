@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.attempt import claim_number
 from frame_extractor.contract import AttemptSpec, ExitCode, ExtractionSettings, OutputLayout
-from frame_extractor.epoch import KEPT_RECORDS
-from frame_extractor.runner import Ending, run_attempt
+from frame_extractor.running.attempt import claim_number
+from frame_extractor.running.epoch import KEPT_RECORDS
+from frame_extractor.running.runner import Ending, run_attempt
 from tests.fakes.engine import FakeEngine, RecordingScreen
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from frame_extractor import by_hand, runner
+from frame_extractor import by_hand
 from frame_extractor.by_hand import Request
 from frame_extractor.contract import ExitCode, ExtractionSettings
+from frame_extractor.running import runner
 from tests.fakes.engine import FakeEngine
 
 

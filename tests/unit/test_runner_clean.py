@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from frame_extractor.attempt import sole_use
-from frame_extractor.clean import clean
 from frame_extractor.cli import main
 from frame_extractor.contract import Cleaned, ExitCode, ManifestEntry, OutputLayout
-from frame_extractor.failures import OutputBusy
+from frame_extractor.running.attempt import sole_use
+from frame_extractor.running.clean import clean
+from frame_extractor.running.failures import OutputBusy
 
 
 @pytest.fixture

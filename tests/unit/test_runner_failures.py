@@ -11,7 +11,7 @@ import pytest
 
 from frame_extractor.contract import ExitCode, FailedRange
 from frame_extractor.errors import NotAFilm, TooMuchFailed
-from frame_extractor.failures import OutputBusy, OutputUnusable, deciding, failure_of
+from frame_extractor.running.failures import OutputBusy, OutputUnusable, deciding, failure_of
 from frame_extractor.signals import Interrupted
 
 FILM = Path("/films/onward.mkv")

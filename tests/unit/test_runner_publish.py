@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, ManifestEntry, OutputLayout
-from frame_extractor.manifest import read_output
-from frame_extractor.names import image_name
-from frame_extractor.picture import Picture
-from frame_extractor.plan import Pick
-from frame_extractor.publish import JournalHeader, Publisher, claims, is_unsettled
+from frame_extractor.output.manifest import read_output
+from frame_extractor.output.names import image_name
+from frame_extractor.output.picture import Picture
+from frame_extractor.output.publish import JournalHeader, Publisher, claims, is_unsettled
+from frame_extractor.picking.plan import Pick
 
 FINGERPRINT = "aa-1"
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from frame_extractor.contract import Control, Progress, Stage
-from framed.grants import held_by
+from framed.attempts.grants import held_by
+from framed.attempts.slots import Lease, SlotPool
 from framed.model.job import Job, Running
 from framed.policy.schedule import OPEN, Closed, Decision, Seat, decide
 from framed.policy.shares import Budget, Claim, shares
-from framed.slots import Lease, SlotPool
 from tests.fakes.jobs import attempt, job, moment, options
 
 

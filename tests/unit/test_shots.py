@@ -9,8 +9,8 @@ from scenedetect.common import FrameTimecode
 from scenedetect.detectors import ContentDetector
 
 from frame_extractor.contract import ExtractionSettings
-from frame_extractor.score import content_score, small_hsv
-from frame_extractor.shots import Samples, Shot, find_shots
+from frame_extractor.picking.score import content_score, small_hsv
+from frame_extractor.picking.shots import Samples, Shot, find_shots
 
 
 def samples_with(scores: dict[int, float], n: int = 100, *, breaks: frozenset[int] = frozenset()) -> Samples:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framed.slots import Lease, SlotPool, SlotsTaken, SlotStatistics
+from framed.attempts.slots import Lease, SlotPool, SlotsTaken, SlotStatistics
 
 
 def test_slots_are_had_together_or_not_at_all() -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from framed import store as store_module
 from framed.errors import Exit, StoreDamaged, StoreNotUnderstood
-from framed.ledger import Ledger
 from framed.model.job import Complete, FilmVerdict, Queued, Retrying, Running, Verdict
 from framed.policy.settle import Signature
-from framed.schema import LADDER, SCHEMA_VERSION, climb
-from framed.store import KEPT_REPLIES, Store, StoreUnavailable, make_store
+from framed.state import store as store_module
+from framed.state.ledger import Ledger
+from framed.state.schema import LADDER, SCHEMA_VERSION, climb
+from framed.state.store import KEPT_REPLIES, Store, StoreUnavailable, make_store
 from tests.fakes.jobs import job, moment, outcome
 
 OVER = Complete(since=moment().utc, outcome=outcome(0))

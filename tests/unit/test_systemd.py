@@ -14,11 +14,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from framed.config import load_settings
 from framed.errors import Refused
 from framed.log import configure
-from framed.places import Places, load_places
-from framed.service import UNITS, Service, remove, render, unit_values, written_folders
+from framed.service.install import UNITS, Service, remove, render, unit_values, written_folders
+from framed.settings.config import load_settings
+from framed.settings.places import Places, load_places
 from framed.systemd import Unit, is_journal
 
 

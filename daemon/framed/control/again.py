@@ -9,10 +9,10 @@ import msgspec
 
 from framed.control.messages import Submit, SubmitOutcome, Submitted
 from framed.errors import FramedError, Refused
-from framed.ledger import NewJob, new_job_id
 from framed.model.job import Complete, Job, Options, Queued, Retrying, Running, Successor
 from framed.model.values import as_written
 from framed.policy.lifecycle import Changed, Event, Replaced
+from framed.state.ledger import NewJob, new_job_id
 
 
 @dataclass(frozen=True, kw_only=True)

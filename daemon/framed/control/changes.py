@@ -9,8 +9,8 @@ import msgspec
 
 from framed.control.messages import Cancel, Pause, Resume, Retry, Submit
 from framed.errors import FramedError, Refused
-from framed.ledger import Ledger, ProjectBusy
 from framed.policy.lifecycle import IllegalEvent
+from framed.state.ledger import Ledger, ProjectBusy
 
 T = TypeVar("T")
 Reply = TypeVar("Reply", bound=msgspec.Struct)

@@ -13,19 +13,19 @@ import anyio
 import msgspec
 
 from frame_extractor.contract import Cleaned
-from framed.config import Outputs, resolve
+from framed.attempts.supervise import Supervisor
 from framed.control.changes import answered
 from framed.control.disk import Disk
 from framed.control.messages import Clean, CleanReply
 from framed.control.report import Report
 from framed.errors import Refused
-from framed.ledger import Ledger
-from framed.live_settings import LiveSettings
 from framed.model.job import Running
 from framed.model.project import Overrides
-from framed.places import Places
-from framed.supervise import Supervisor
-from framed.watch import Watcher
+from framed.settings.config import Outputs, resolve
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import Places
+from framed.state.ledger import Ledger
+from framed.watching.watch import Watcher
 
 CLEANER: Final = (sys.executable, "-m", "frame_extractor", "clean")
 PATIENCE_S: Final = 600.0

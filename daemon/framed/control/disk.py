@@ -10,10 +10,10 @@ import anyio
 
 from framed.control.report import Report
 from framed.errors import Refused
-from framed.places import Places
-from framed.scan import folder_of
+from framed.settings.places import Places
 from framed.threads import in_own_thread
-from framed.watch import Watcher
+from framed.watching.scan import folder_of
+from framed.watching.watch import Watcher
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")

@@ -17,7 +17,7 @@ from framed.control.disk import Disk
 from framed.control.messages import ProjectStatus, StatusReply
 from framed.control.report import Report
 from framed.control.subscription import Event, Subscribe, SubscribeReply
-from framed.ledger import Ledger
+from framed.state.ledger import Ledger
 
 INTERVAL_S: Final = 0.5
 """Between two looks at most, while anybody is subscribed: progress changes without a word."""

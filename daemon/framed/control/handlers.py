@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import anyio
 import msgspec
 
-from framed.config import Outputs, resolve
+from framed.attempts.supervise import Supervisor
 from framed.control.again import Found, Step, refused, retried, submitted
 from framed.control.changes import answered, named, tried_again
 from framed.control.disk import Disk
@@ -33,15 +33,15 @@ from framed.control.messages import (
 )
 from framed.control.report import Report
 from framed.errors import FramedError, Refused
-from framed.intake import options_of
-from framed.ledger import Ledger
-from framed.live_settings import LiveSettings
 from framed.model.job import Job, Running, Verdict
-from framed.places import Places
 from framed.policy.lifecycle import CancelAsked, Event
-from framed.scan import films_of, fingerprint_of, read_results, readable_films
-from framed.supervise import Supervisor
-from framed.watch import Watcher
+from framed.settings.config import Outputs, resolve
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import Places
+from framed.state.ledger import Ledger
+from framed.watching.intake import options_of
+from framed.watching.scan import films_of, fingerprint_of, read_results, readable_films
+from framed.watching.watch import Watcher
 
 T = TypeVar("T")
 Reply = TypeVar("Reply", SubmitReply, RetryReply)

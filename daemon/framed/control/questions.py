@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 
 from frame_extractor.contract import OutputLayout, Results
-from framed.config import JobSettings, described, resolve
 from framed.control.disk import Disk
 from framed.control.inspection import (
     MOST_LOG_BYTES,
@@ -33,13 +32,14 @@ from framed.control.inspection import (
 from framed.control.report import Report
 from framed.engines import Engine, EngineUnresponsive
 from framed.errors import Refused, SettingsError
-from framed.intake import options_of
-from framed.ledger import Ledger
-from framed.live_settings import LiveSettings
 from framed.model.job import Job, Options, Running
 from framed.model.project import FrameExtraction, Overrides
-from framed.places import Places
+from framed.settings.config import JobSettings, described, resolve
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import Places
+from framed.state.ledger import Ledger
 from framed.tail import read_on, start_of_last_lines
+from framed.watching.intake import options_of
 
 _EXTRACTED_WITH: Final = FrameExtraction.__struct_fields__
 

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from framed.catalog import CatalogProject
-from framed.clock import read_clocks
+from framed.attempts.dispatch import Dispatcher
+from framed.attempts.supervise import Supervisor
 from framed.control.inspection import FilmFacts, FilmState, ProjectFacts, ProjectsReply
 from framed.control.messages import ProjectState, ProjectStatus, SlotsStatus, StatusReply
-from framed.dispatch import Dispatcher
 from framed.errors import listed
 from framed.faults import Faults
-from framed.ledger import Ledger
-from framed.live_settings import LiveSettings
-from framed.machine import Machine
+from framed.host.clock import read_clocks
+from framed.host.machine import Machine
 from framed.model.job import Cancelled, Complete, Failed, Job, Moment, Queued, Retrying, Running, Verdict
-from framed.scan import FoundResults
-from framed.supervise import Supervisor
-from framed.watch import Watcher
+from framed.settings.live_settings import LiveSettings
+from framed.state.ledger import Ledger
+from framed.watching.catalog import CatalogProject
+from framed.watching.scan import FoundResults
+from framed.watching.watch import Watcher
 
 
 class Report:

@@ -29,7 +29,7 @@ from framed.control.messages import ErrorCode
 from framed.control.verbs import VERBS
 from framed.errors import FramedError, NoFilm, NoSuchProject, PlaceNotUsable, Refused, SettingsError
 from framed.log import fields
-from framed.store import StoreUnavailable
+from framed.state.store import StoreUnavailable
 
 _log: Final = logging.getLogger(__name__)
 

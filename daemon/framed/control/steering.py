@@ -21,10 +21,10 @@ from framed.control.messages import (
     ResumeReply,
     Undrain,
 )
-from framed.ledger import Ledger
-from framed.live_settings import LiveSettings
 from framed.model.job import Job, Running
 from framed.policy.lifecycle import Event, PauseAsked, ResumeAsked
+from framed.settings.live_settings import LiveSettings
+from framed.state.ledger import Ledger
 
 
 class Steering:

@@ -10,7 +10,7 @@ import msgspec
 from framed.ctl.client import connect
 from framed.ctl.output import tell
 from framed.errors import DaemonUnreachable
-from framed.places import Places
+from framed.settings.places import Places
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -16,7 +16,7 @@ import msgspec
 from framed.control import wire
 from framed.control.messages import PROTOCOL, ErrorCode, Hello, HelloReply
 from framed.errors import DaemonUnreachable, Exit, FramedError, Refused
-from framed.places import Places, check_owner
+from framed.settings.places import Places, check_owner
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0

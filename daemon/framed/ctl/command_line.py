@@ -14,7 +14,7 @@ from framed.ctl.terminal import printable
 from framed.errors import Exit, FramedError
 
 if TYPE_CHECKING:
-    from framed.places import Places
+    from framed.settings.places import Places
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,7 +100,7 @@ def places_here(*, fresh: bool = False) -> Places:
 
 def places_of(root: str | None, *, fresh: bool = False) -> Places:
     """The places of the root that is meant; see `places.find_root`. Raises FramedError."""
-    from framed.places import find_root, load_places  # noqa: PLC0415 -- --help does without
+    from framed.settings.places import find_root, load_places  # noqa: PLC0415 -- --help does without
 
     return load_places(find_root(root, os.environ, fresh=fresh))
 

@@ -12,7 +12,7 @@ from framed.control.inspection import Logs, LogsReply
 from framed.ctl.asking import Asker
 from framed.ctl.output import document, record, say, tell
 from framed.errors import Exit
-from framed.places import Places
+from framed.settings.places import Places
 
 POLL_S: Final = 0.5
 

@@ -12,7 +12,7 @@ from framed.ctl.client import CallFailed
 from framed.ctl.documents import Waited
 from framed.ctl.output import say, tell
 from framed.errors import Exit
-from framed.places import Places
+from framed.settings.places import Places
 
 POLL_S: Final = 0.5
 

@@ -26,7 +26,7 @@ from libtmux.common import tmux_cmd
 from frame_extractor.contract import ProcessIdentity
 from framed.engines import EngineRefused, EngineUnresponsive
 from framed.errors import TmuxMissing
-from framed.liveness import identify, send
+from framed.host.liveness import identify, send
 from framed.policy.ending import SessionView
 from framed.threads import in_own_thread
 

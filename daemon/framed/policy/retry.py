@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from frame_extractor.contract import ExitCode
-from framed.config import RetrySettings
 from framed.model.job import Attempt, Ending, Job, Outcome, Running, Verdict
+from framed.settings.config import RetrySettings
 
 _NEVER_AGAIN: Final = frozenset(
     {ExitCode.USAGE, ExitCode.NOT_A_FILM, ExitCode.TOO_MUCH_FAILED, ExitCode.BAD_SETTINGS},

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from frame_extractor.cores import worker_budget
-from framed.config import BudgetSettings
 from framed.policy.memory import GB, floor_bytes
+from framed.settings.config import BudgetSettings
 
 
 @dataclass(frozen=True)

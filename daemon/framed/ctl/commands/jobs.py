@@ -23,7 +23,7 @@ from framed.ctl.commands.naming import chosen_or_all, chosen_projects, projects_
 from framed.ctl.options import Checked, extraction_options, json_option, overrides
 from framed.ctl.output import document, say, show_outcomes, tell
 from framed.errors import Exit
-from framed.places import Places
+from framed.settings.places import Places
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 

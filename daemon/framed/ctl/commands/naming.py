@@ -13,7 +13,7 @@ from framed.ctl.command_line import given_root, places_of
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from framed.places import Places
+    from framed.settings.places import Places
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -43,7 +43,7 @@ from framed.ctl.monitor.stream import events
 from framed.ctl.monitor.view import SORTS, View, detail_lines, machine_lines, titles
 from framed.ctl.render import COLOURS
 from framed.errors import Exit, FramedError
-from framed.places import Places
+from framed.settings.places import Places
 
 _LOG_LINES: Final = 100
 _LOG_EVERY_S: Final = 1.0

@@ -9,7 +9,7 @@ from typing import Final
 from framed.control.subscription import Event, Subscribe, SubscribeReply
 from framed.ctl.client import connect
 from framed.errors import FramedError
-from framed.places import Places
+from framed.settings.places import Places
 
 _PAUSE_S: Final = 0.5
 """Between two attempts to reach the daemon."""

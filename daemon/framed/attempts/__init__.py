@@ -1,0 +1,1 @@
+"""From waiting jobs to attempts that run, and to what came of them."""

@@ -1,0 +1,193 @@
+"""The files by which an attempt is told what to do and seen at work: `.framed/` in its output folder. Blocking.
+
+The extractor writes them and may die at any moment, so whatever cannot be read counts as not there.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from frame_extractor.contract import (
+    AttemptSpec,
+    Control,
+    ExitRecord,
+    OutputLayout,
+    ProcessIdentity,
+    Progress,
+    StartedRecord,
+)
+from framed.host.liveness import command_line, is_alive
+
+T = TypeVar("T")
+
+_NUMBERED: Final = re.compile(r"attempt-(\d+)\.")
+_WORK_FOLDER: Final = re.compile(r"framed-\d{4,}")
+_CLEARING_S: Final = 2.0
+_LOG_TAIL_BYTES: Final = 8192
+_LOG_TAIL_LINES: Final = 5
+_LONGEST_LINE: Final = 300
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One look at an attempt."""
+
+    process: ProcessIdentity | None
+    """None until it has said that it started."""
+    is_alive: bool
+    progress: Progress | None
+    exit: ExitRecord | None
+
+
+@dataclass(frozen=True)
+class PastAttempt:
+    """What is left of one attempt."""
+
+    spec: AttemptSpec
+    started: StartedRecord | None
+    exit: ExitRecord | None
+
+
+def past_attempts(layout: OutputLayout) -> list[PastAttempt]:
+    """Those of the folder that framed has started or was about to start, by number."""
+    past = []
+    for number in _numbers(layout):
+        spec = _read(layout.spec(number), AttemptSpec)
+        if spec is not None and spec.attempt == number:
+            started, ended = _read(layout.started(number), StartedRecord), _read(layout.exit(number), ExitRecord)
+            past.append(PastAttempt(spec, started, ended))
+    return past
+
+
+def still_running(layout: OutputLayout, job_id: str) -> list[ProcessIdentity]:
+    """Extractors of this job in this folder that live, though it is to be tried again: started late, say, by a tmux
+    that had hung. What a record names and is no extractor at work on that attempt is not among them.
+    """
+    return [
+        past.started.process
+        for past in past_attempts(layout)
+        if past.started is not None
+        and past.started.job_id == job_id
+        and past.exit is None
+        and is_alive(past.started.process)
+        and str(layout.spec(past.spec.attempt)) in command_line(past.started.process)
+    ]
+
+
+def claim_number(layout: OutputLayout) -> int:
+    """The next attempt number of this folder, and no other attempt's: its specification, still empty, is there now.
+
+    Makes the folder when it is missing, but not the whole way to it: then a disk is not mounted, and the images would
+    fill another one. Raises OSError.
+    """
+    if not layout.folder.parent.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder; is its disk mounted?", str(layout.folder.parent.parent))
+    layout.control.mkdir(parents=True, exist_ok=True)
+    number = max(_numbers(layout), default=0)
+    while True:
+        number += 1
+        try:
+            layout.spec(number).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return number
+
+
+def write_spec(spec: AttemptSpec) -> Path:
+    """The specification is in its place, whole and durable; returns where. Raises OSError."""
+    path = spec.layout.spec(spec.attempt)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(spec)))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return path
+
+
+def write_control(layout: OutputLayout, control: Control) -> None:
+    """The running attempt is told. Raises OSError."""
+    temporary = layout.control_file.with_name(f".{layout.control_file.name}.tmp")
+    temporary.write_bytes(msgspec.json.encode(control) + b"\n")
+    temporary.replace(layout.control_file)
+
+
+def read_control(layout: OutputLayout, number: int) -> Control | None:
+    """What attempt `number` was told last; None when it was told nothing."""
+    control = _read(layout.control_file, Control)
+    return control if control is not None and control.attempt == number else None
+
+
+def look(layout: OutputLayout, number: int) -> Sight:
+    """What is to be seen of attempt `number`."""
+    started = _read(layout.started(number), StartedRecord)
+    process = started.process if started is not None and started.attempt == number else None
+    # In this order: an exit record written after the process was seen dead cannot be, one written before is found.
+    alive = process is not None and is_alive(process)
+    ended = _read(layout.exit(number), ExitRecord)
+    progress = _read(layout.progress, Progress)
+    return Sight(
+        process=process,
+        is_alive=alive,
+        progress=progress if progress is not None and progress.attempt == number else None,
+        exit=ended if ended is not None and ended.attempt == number else None,
+    )
+
+
+def clear_temp(layout: OutputLayout) -> None:
+    """What killed attempts left in `temp/` is gone, and `temp/` with it when nothing else is in it.
+
+    Nothing is touched while somebody works in the folder, and nobody begins to while this clears it.
+    """
+    try:
+        with layout.lock.open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            until_s = time.monotonic() + _CLEARING_S
+            # A killed extractor's workers end with it, but not in the same instant: one may still write.
+            while left := [path for path in layout.temp.iterdir() if _WORK_FOLDER.fullmatch(path.name)]:
+                for path in left:
+                    shutil.rmtree(path, ignore_errors=True)
+                if time.monotonic() > until_s:
+                    break
+                time.sleep(0.02)
+            layout.temp.rmdir()
+    except OSError:
+        return
+
+
+def last_lines(log: Path) -> tuple[str, ...]:
+    """The end of a log, for a person: the last lines that are not empty; nothing when it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_TAIL_BYTES))
+            text = file.read(_LOG_TAIL_BYTES).decode(errors="replace")
+    except OSError:
+        return ()
+    lines = [line.rstrip()[:_LONGEST_LINE] for line in text.splitlines() if line.strip()]
+    return tuple(lines[-_LOG_TAIL_LINES:])
+
+
+def _numbers(layout: OutputLayout) -> list[int]:
+    """Of every attempt of which there is any file, in order."""
+    try:
+        names = os.listdir(layout.control)
+    except OSError:
+        return []
+    return sorted({int(found[1]) for name in names if (found := _NUMBERED.match(name))})
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,195 @@
+"""Starts what may start. Who that is, `policy.schedule` says; this is the loop that asks it and has it done."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.abc
+
+from framed.attempts.grants import Grants
+from framed.attempts.reconcile import Adoption
+from framed.attempts.slots import SlotPool
+from framed.attempts.supervise import POLL_S, Supervisor
+from framed.bell import Bell
+from framed.host.clock import read_clocks
+from framed.host.liveness import boot_id
+from framed.log import fields
+from framed.model.job import Ending, Job, Moment, Outcome, Running
+from framed.policy.lifecycle import FilmsGone, IllegalEvent
+from framed.policy.schedule import Closed, Decision, Start, decide
+from framed.policy.shares import Budget
+from framed.state.ledger import Ledger
+from framed.watching.intake import films_for
+from framed.watching.watch import Watcher
+
+_log: Final = logging.getLogger(__name__)
+
+_FAULT_PAUSE_S: Final = 10.0
+_MEMORY_POLL_S: Final = 2.0
+"""Memory is measured so often."""
+_DRAINING: Final = "draining: nothing is started until `framectl undrain`"
+
+
+class Dispatcher:
+    """One pass after every change: of a job, of the catalog, of a slot, and when a backoff is over."""
+
+    def __init__(
+        self,
+        tasks: anyio.abc.TaskGroup,
+        *,
+        raw_videos: Path,
+        ledger: Ledger,
+        watcher: Watcher,
+        supervisor: Supervisor,
+        budget: Budget,
+        shortage: Callable[[], str],
+    ) -> None:
+        """`shortage`: says why there is too little memory to start anything; empty when there is enough."""
+        self.budget = budget
+        self.pool = SlotPool(budget.slots)
+        self._tasks = tasks
+        self._raw_videos = raw_videos
+        self._ledger = ledger
+        self._watcher = watcher
+        self._supervisor = supervisor
+        self._shortage = shortage
+        self._bell = Bell()
+        self._grants = Grants(
+            tasks, ledger=ledger, pool=self.pool, progress=supervisor.progress, changed=self._bell.ring
+        )
+        self._line: tuple[str, ...] = ()
+        self._n_passes, self._n_passes_seen = 0, -1
+        ledger.listen(self._bell.ring)
+        watcher.listen(self._bell.ring)
+
+    @property
+    def n_running(self) -> int:
+        """Projects that hold slots."""
+        return sum(seat.slots > 0 for seat in self._grants.seats().values())
+
+    def waiting(self) -> Mapping[str, str]:
+        """Job id -> what it waits for at this moment, one line for a person."""
+        return self._decision(self._ledger.open_jobs()).waiting
+
+    def slots_of(self, job_id: str) -> int:
+        """How many slots the job holds now."""
+        return self._grants.slots_of(job_id)
+
+    def has_passed(self) -> bool:
+        """Whether a pass was made since this was asked last; asks for the next."""
+        has_passed = self._n_passes > self._n_passes_seen
+        self._n_passes_seen = self._n_passes
+        self._bell.ring()
+        return has_passed
+
+    def change_budget(self, budget: Budget) -> None:
+        """Running jobs are told their new shares; none is ended for there being fewer places."""
+        self.budget = budget
+        self.pool.total = budget.slots
+        self._bell.ring()
+
+    async def run(self, adoptions: Iterable[Adoption], *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Takes over what runs, then starts what may start for as long as the daemon lives."""
+        for adoption in adoptions:
+            self._grants.adopt(adoption.job_id, adoption.held)
+            resume = functools.partial(self._supervisor.resume, adoption.job_id)
+            self._tasks.start_soon(self._conduct, adoption.job_id, resume)
+        task_status.started()
+        while True:
+            await self._bell.wait(self._pass())
+
+    def _pass(self) -> float | None:
+        """Returns how long until there is something to decide again, whatever happens."""
+        self._n_passes += 1
+        self._grants.collect()
+        jobs = self._ledger.open_jobs()
+        decision = self._decision(jobs)
+        self._line = decision.line
+        seated = self._grants.seats()
+        for job in jobs:
+            if job.id in seated:
+                self._supervisor.look_again(job.id)
+        for start in decision.starts:
+            self._grants.take(start.job_id, start.workers)
+            if start.job_id not in seated:
+                self._tasks.start_soon(self._conduct, start.job_id, functools.partial(self._attempt, start))
+        went_on = {start.job_id: start.workers for start in decision.starts if start.job_id in seated}
+        self._grants.tell({**decision.shares, **went_on})
+        waits_s = [] if decision.next_due_s is None else [decision.next_due_s]
+        if not self._grants.is_settled:
+            waits_s.append(POLL_S)
+        if decision.waiting and self._shortage():
+            waits_s.append(_MEMORY_POLL_S)
+        return min(waits_s, default=None)
+
+    def _decision(self, jobs: list[Job]) -> Decision:
+        return decide(
+            jobs,
+            seats=self._grants.seats(),
+            line=self._line,
+            gates={job.id: gate for job in jobs if (gate := self._gate(job))},
+            budget=self.budget,
+            now=read_clocks(),
+            closed=Closed(_DRAINING if self._ledger.is_draining else "", self._shortage()),
+        )
+
+    async def _conduct(self, job_id: str, supervise: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await self._contained(job_id, supervise)
+        finally:
+            self._grants.leave(job_id)
+            self._bell.ring()
+
+    async def _contained(self, job_id: str, supervise: Callable[[], Awaitable[None]]) -> None:
+        """A fault of framed itself in one job's supervision costs neither the other jobs nor this one."""
+        while True:
+            try:
+                await supervise()
+            except Exception:  # noqa: BLE001 -- logged, and supervised again
+                _log.exception("supervision failed", extra=fields(job_id=job_id))
+            else:
+                return
+            await anyio.sleep(_FAULT_PAUSE_S)
+            if not self._ledger.is_open(job_id) or not isinstance(self._ledger.job(job_id).state, Running):
+                return
+            supervise = functools.partial(self._supervisor.resume, job_id)
+
+    async def _attempt(self, start: Start) -> None:
+        if not self._ledger.is_open(start.job_id):
+            return
+        job = self._ledger.job(start.job_id)
+        project = self._watcher.catalog.projects.get(job.project)
+        films = films_for(job, project, self._ledger) if project is not None else ()
+        if films:
+            await self._supervisor.run(job.id, films, start.workers)
+            return
+        reason = f"no film is left in {self._raw_videos / job.project}"
+        outcome = Outcome(ending=Ending.NOT_STARTED, reason=reason, ended_at=read_clocks().utc)
+        if job.attempts:
+            await self._supervisor.clear_temp(job)
+        try:
+            await self._ledger.record(job.id, FilmsGone(outcome=outcome))
+        except IllegalEvent:
+            _log.info("job was over already", extra=fields(job_id=job.id))
+
+    def _gate(self, job: Job) -> str:
+        """Why the job may not start whatever its place; empty when it may."""
+        catalog = self._watcher.catalog
+        if catalog.problem:
+            return catalog.problem
+        if job.by == "user" and _is_before(catalog.looked_at_s, job.submitted):
+            return "looking for films"
+        project = catalog.projects.get(job.project)
+        if project is None or not project.settling or (job.by == "watch" and project.settled):
+            return ""
+        return project.settling_words(time.monotonic())
+
+
+def _is_before(monotonic_s: float, moment: Moment) -> bool:
+    return moment.boot_id == boot_id() and monotonic_s < moment.monotonic_s

@@ -1,0 +1,1 @@
+"""What an unattended service needs around it."""

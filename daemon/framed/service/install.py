@@ -1,0 +1,207 @@
+"""`framed install-service`: two systemd units for one root, the daemon's and that of its tmux server.
+
+For the whole system, run by the owner of the root, or for one user's own manager.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from framed.errors import Refused, SettingsError
+from framed.model.project import Overrides
+from framed.settings.config import Settings, resolve
+from framed.settings.places import Places
+from framed.watching.scan import project_names
+
+UNITS: Final = ("framed-tmux.service", "framed.service")
+"""In the order in which they are started."""
+
+_SYSTEM_FOLDER: Final = Path("/etc/systemd/system")
+_FOR_SYSTEM_ONLY: Final = "#system "
+_USUAL_PATH: Final = ("/usr/local/bin", "/usr/bin", "/bin")
+_PRIVATE_IN_A_UNIT: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 -- told apart, not written to
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where the units of one kind go, and which manager they belong to."""
+
+    is_users: bool
+
+    @property
+    def folder(self) -> Path:
+        if not self.is_users:
+            return _SYSTEM_FOLDER
+        given = os.environ.get("XDG_CONFIG_HOME", "")
+        return (Path(given) if os.path.isabs(given) else Path.home() / ".config") / "systemd" / "user"
+
+    @property
+    def kind(self) -> str:
+        return "user" if self.is_users else "system"
+
+    def systemctl(self, *arguments: str) -> None:
+        """Raises Refused with what systemctl said."""
+        command = ["systemctl", *(["--user"] if self.is_users else []), *arguments]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        except FileNotFoundError:
+            raise Refused("there is no systemctl: this machine is not run by systemd; use: framed start") from None
+        if done.returncode != 0:
+            raise Refused(f"`{' '.join(command)}` failed: {' '.join(done.stderr.split()) or done.returncode}")
+
+
+def install(places: Places, settings: Settings, service: Service) -> Iterator[str]:
+    """The units are written, enabled and started; yields what was done, line by line. Raises Refused, SettingsError."""
+    _check(places, service)
+    owner = pwd.getpwuid(places.root.stat().st_uid).pw_name
+    values = unit_values(places, written_folders(places, settings), owner, is_users=service.is_users)
+    service.folder.mkdir(parents=True, exist_ok=True)
+    for name in UNITS:
+        (service.folder / name).write_text(render(name, values, is_users=service.is_users), encoding="utf-8")
+        yield f"wrote {service.folder / name}"
+    service.systemctl("daemon-reload")
+    service.systemctl("enable", *UNITS)
+    # Units that were installed before take the new text; the extractors go on.
+    service.systemctl("start", UNITS[0])
+    service.systemctl("restart", UNITS[1])
+    yield f"enabled and started: framed runs {places.root}" + ("" if service.is_users else f" as {owner}")
+    if service.is_users:
+        yield _lingering()
+
+
+def remove(service: Service) -> Iterator[str]:
+    """The units are stopped, and gone; yields what was done. Raises Refused."""
+    there = [name for name in UNITS if (service.folder / name).exists()]
+    if not there:
+        raise Refused(f"no units of framed are in {service.folder}; nothing was changed")
+    _check_may_write(service)
+    service.systemctl("disable", "--now", *reversed(there))
+    for name in there:
+        (service.folder / name).unlink()
+        yield f"stopped and removed {service.folder / name}"
+    service.systemctl("daemon-reload")
+    yield "films that were running go on at the next start of framed, however it is started"
+
+
+def render(name: str, values: Mapping[str, str], *, is_users: bool) -> str:
+    """The text of the unit."""
+    template = importlib.resources.files("framed.units").joinpath(name).read_text(encoding="utf-8")
+    lines = []
+    for line in template.splitlines():
+        if line.startswith(_FOR_SYSTEM_ONLY):
+            if is_users:
+                continue
+            line = line.removeprefix(_FOR_SYSTEM_ONLY)  # noqa: PLW2901
+        lines.append(re.sub(r"@([A-Z]+)@", lambda match: values[match[1]], line))
+    return "\n".join(lines) + "\n"
+
+
+def unit_values(places: Places, written: tuple[Path, ...], owner: str, *, is_users: bool) -> Mapping[str, str]:
+    """What stands in the templates for each @NAME@."""
+    tmux = shutil.which("tmux")
+    folders = dict.fromkeys([*([os.path.dirname(tmux)] if tmux else []), *_USUAL_PATH])
+    environment = {"PATH": ":".join(folders)}
+    if state_home := os.environ.get("XDG_STATE_HOME"):
+        environment["XDG_STATE_HOME"] = state_home
+    # Its folder for sockets, where there is one, so that commands find the daemon without being told its root.
+    runtime = f"/run/user/{pwd.getpwnam(owner).pw_uid}"
+    return {
+        "FRAMED": _word(Path(sys.executable).with_name("framed")).replace("$", "$$"),
+        "FRAMECTL": _word(Path(sys.executable).with_name("framectl")).replace("$", "$$"),
+        "ROOT": _word(places.root).replace("$", "$$"),
+        "USER": owner,
+        "TARGET": "default.target" if is_users else "multi-user.target",
+        "MOUNTS": " ".join(map(_word, dict.fromkeys((places.root, places.state)))),
+        "WRITES": " ".join(_word(f"-{folder}") for folder in (*written, runtime)),
+        "ENVIRONMENT": " ".join(_word(f"{name}={value}") for name, value in environment.items()),
+    }
+
+
+def written_folders(places: Places, settings: Settings) -> tuple[Path, ...]:
+    """Every folder that the daemon writes to, none of them within another; films it only reads.
+
+    Of the projects that there are now: one that is sent elsewhere later needs the service to be installed anew.
+    """
+    wanted = {places.root, places.datasets, places.projects, places.logs, places.state}
+    try:
+        names = project_names(places.raw_videos)
+    except OSError:
+        names = []
+    for name in names:
+        try:
+            wanted.add(resolve(settings, places, name, Overrides()).frames_dir.parent)
+        except SettingsError:
+            continue
+    inner = {each for each in wanted for other in wanted if each != other and each.is_relative_to(other)}
+    return tuple(sorted(wanted - inner))
+
+
+def _check(places: Places, service: Service) -> None:
+    _check_may_write(service)
+    if shutil.which("systemctl") is None or not os.path.isdir("/run/systemd/system"):
+        raise Refused("this machine is not run by systemd; use: framed start (WSL2: systemd=true in /etc/wsl.conf)")
+    framed = Path(sys.executable).with_name("framed")
+    if not os.access(framed, os.X_OK):
+        raise Refused(f"there is no {framed} to be started; install framed with pip or pipx first")
+    if not places.root.is_dir():
+        raise Refused(f"{places.root} is not there; make it, owned by whoever is to run framed")
+    if not service.is_users:
+        if places.sockets != places.state:
+            raise Refused(
+                f"the path {places.state} is too long for a socket; set paths.state in {places.settings_file}"
+            )
+        for folder in (places.root, places.datasets, places.state):
+            if any(folder.is_relative_to(each) for each in _PRIVATE_IN_A_UNIT):
+                raise Refused(f"{folder} lies where a service of the system has a folder of its own; use another")
+    if any((service.folder / name).exists() for name in UNITS):
+        return
+    kill_server = f"tmux -S {places.tmux_socket} kill-server"
+    for path, way_out in ((places.control_socket, "framed stop"), (places.tmux_socket, kill_server)):
+        if answers(path):
+            raise Refused(f"{path} is in use by a framed that is no service; end it first: {way_out}")
+
+
+def _check_may_write(service: Service) -> None:
+    if not service.is_users and os.geteuid() != 0:
+        raise Refused(f"only root may write to {_SYSTEM_FOLDER}; use sudo, or --user for a service of your own")
+    if service.is_users and os.geteuid() == 0 and "SUDO_USER" in os.environ:
+        raise Refused("--user is for whoever runs it: without sudo")
+
+
+def _lingering() -> str:
+    """It outlives the login; else the line says what to do."""
+    try:
+        done = subprocess.run(["loginctl", "enable-linger"], capture_output=True, check=False)
+    except FileNotFoundError:
+        done = None
+    if done is not None and done.returncode == 0:
+        return "it starts with the machine and outlives your login (lingering is on)"
+    return "it ends when you log out; so that it does not: sudo loginctl enable-linger $USER"
+
+
+def answers(path: Path) -> bool:
+    """Whether somebody listens on the socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _word(value: str | Path) -> str:
+    """The value as one word of a unit file, nothing in it replaced. In a command `$` must be doubled as well."""
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{text}"' if re.search(r"[\s'\"\\;]", text) else text

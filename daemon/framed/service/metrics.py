@@ -1,0 +1,102 @@
+"""What the daemon does, as numbers for Prometheus, on an address of `metrics.listen`. Off unless it is set.
+
+Asked by a scrape in a thread of its own; the answer is put together in the event loop, so that its parts agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from framed.control.messages import ProjectState
+from framed.control.report import Report
+from framed.host.clock import read_clocks
+from framed.log import fields
+from framed.model.job import Queued
+from framed.state.ledger import Ledger
+from framed.watching.watch import Watcher
+
+_log: Final = logging.getLogger(__name__)
+
+_ANSWER_S: Final = 5.0
+
+
+class Metrics(Collector):
+    """Collected anew for every scrape; keeps nothing."""
+
+    def __init__(self, report: Report, ledger: Ledger, watcher: Watcher) -> None:
+        """To be made in the event loop."""
+        self._report = report
+        self._ledger = ledger
+        self._watcher = watcher
+        self._loop = asyncio.get_running_loop()
+
+    def serve(self, listen: str) -> None:
+        """Scrapes of `listen` (`host:port`) are answered from now on; when they cannot be, the log says why."""
+        host, _, port = listen.rpartition(":")
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        try:
+            start_http_server(int(port), addr=host.strip("[]") or "127.0.0.1", registry=registry)
+        except (OSError, ValueError, OverflowError) as failed:
+            _log.error("metrics are not served", extra=fields(listen=listen, why=failed))
+        else:
+            _log.info("metrics are served", extra=fields(listen=listen))
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Raises TimeoutError when the daemon does not answer: then the scrape fails, as it should."""
+        return asyncio.run_coroutine_threadsafe(self._in_loop(), self._loop).result(_ANSWER_S)
+
+    async def _in_loop(self) -> list[Metric]:
+        return list(self._metrics())
+
+    def _metrics(self) -> Iterator[Metric]:
+        status = self._report.status(sorted(self._report.project_names()))
+        states = Counter(project.state for project in status.projects)
+        projects = GaugeMetricFamily("framed_projects", "Projects by state.", labels=["state"])
+        for state in ProjectState:
+            projects.add_metric([state.value.lower()], states[state])
+        yield projects
+        yield _gauge(
+            "framed_images", "Images on disk, of all projects.", lambda: sum(p.frames for p in status.projects)
+        )
+        decode = GaugeMetricFamily(
+            "framed_decode_realtime_ratio",
+            "Seconds of film done for each second, of running projects.",
+            labels=["project"],
+        )
+        for project in status.projects:
+            if project.state is ProjectState.RUNNING and project.realtime_factor is not None:
+                decode.add_metric([project.name], project.realtime_factor)
+        yield decode
+        yield _gauge("framed_slots", "Worker processes that there may be.", lambda: status.slots.total)
+        yield _gauge("framed_slots_used", "Worker processes that are granted.", lambda: status.slots.used)
+        yield _gauge("framed_queue_oldest_age_seconds", "Age of the longest waiting job; 0 without.", self._queue_age_s)
+        yield _gauge(
+            "framed_scan_age_seconds",
+            "Since the last look at raw_videos was through.",
+            lambda: time.monotonic() - self._watcher.looked_at_s,
+        )
+        free_bytes = status.machine.output_free_bytes
+        if free_bytes is not None:
+            yield _gauge("framed_output_free_bytes", "Free where datasets lies.", lambda: free_bytes)
+
+    def _queue_age_s(self) -> float:
+        now = read_clocks().utc
+        waiting = (job.state.since for job in self._ledger.open_jobs() if isinstance(job.state, Queued))
+        return max(((now - since).total_seconds() for since in waiting), default=0.0)
+
+
+def _gauge(name: str, meaning: str, value: Callable[[], float]) -> Metric:
+    return GaugeMetricFamily(name, meaning, value=value())

@@ -1,0 +1,1 @@
+"""What framed is told: settings files in, frozen structs out."""

@@ -1,0 +1,298 @@
+"""The settings: framed.yaml and the projects' files in, frozen structs out, with the origin of every value.
+
+The daemon's defaults have their home here, those of an extraction in `frame_extractor.contract` and `model.project`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from frame_extractor.contract import ExtractionSettings, OutputLayout
+from framed.errors import SettingsError, is_one_name
+from framed.model.project import FrameExtraction, Overrides
+from framed.model.values import check_value
+from framed.settings.places import PathSettings, Places
+from framed.settings.settings_file import Section, check, expanded, read_sections
+
+DEFAULT: Final = "default"
+
+_Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+
+
+class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`budget:`, how much of the machine extractors may have."""
+
+    slots: Annotated[int, msgspec.Meta(ge=1, le=4096)] | Literal["auto"] = "auto"
+    """Worker processes of all projects together; auto is 75 % of the cores this process may use."""
+    max_active: Annotated[int, msgspec.Meta(ge=1, le=4096)] | Literal["auto"] = "auto"
+    """Projects that run at once; auto is a quarter of the slots, at least 1."""
+    memory_per_worker_gb: Annotated[float, msgspec.Meta(gt=0, le=1024)] = 1.0
+    """What a worker is reckoned to need where `slots` is auto: 0.6 were measured for 1080p, 1.0 for 4K."""
+    memory_floor_gb: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | Literal["auto"] = "auto"
+    """While less is available nothing is started; auto is 15 % of the memory there is, at most 8."""
+
+
+class RetrySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`retry:`, how long a failed attempt waits for the next; how many there are is `frame_extraction.retry`."""
+
+    base_s: _Seconds = 30.0
+    factor: Annotated[float, msgspec.Meta(ge=1, le=100)] = 2.0
+    max_s: _Seconds = 600.0
+    jitter: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.2
+    """Share by which a wait is longer or shorter at random."""
+
+
+class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`watch:`, how films are found."""
+
+    auto_submit: bool = True
+    """Whether a film that has settled is extracted without being asked for."""
+    scan_interval_s: _Seconds = 5.0
+    settle_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 10.0
+    """A film must have stayed unchanged for so long,"""
+    settle_scans: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
+    """and over so many scans."""
+    force_polling: bool = False
+    """Whether the file system's own notifications are left unused everywhere."""
+
+
+class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`notify:`, what is run when jobs have ended."""
+
+    command: tuple[str, ...] = ()
+    """A program and its arguments, run without a shell; empty: nothing is run."""
+    timeout_s: _Seconds = 30.0
+
+
+class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`metrics:`, for Prometheus."""
+
+    listen: Annotated[str, msgspec.Meta(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    """`host:port` that scrapes are answered on; empty: none are. Settled when the daemon starts."""
+
+
+class QualitySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`quality:`, of which framed knows one key."""
+
+    blur_threshold: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All of framed.yaml, with defaults filled in; what `paths:` says is in `Places`."""
+
+    budget: BudgetSettings = BudgetSettings()
+    retry: RetrySettings = RetrySettings()
+    watch: WatchSettings = WatchSettings()
+    notify: NotifySettings = NotifySettings()
+    metrics: MetricsSettings = MetricsSettings()
+    frame_extraction: FrameExtraction = FrameExtraction()
+    """What every project starts from."""
+    origins: Mapping[str, str] = {}
+    """Section and key with a dot between -> the file that set it; keys left at their defaults are not in it."""
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What one project is extracted with."""
+
+    extraction: ExtractionSettings
+    workers: int | Literal["auto"]
+    """Asked for; the budget may grant fewer."""
+    retry: int
+    """How often a failed attempt is tried again."""
+    frames_dir: Path
+    origins: Mapping[str, str]
+    """Every field of `FrameExtraction`, and `frames_dir` -> the option or file that set it, or `default`."""
+
+
+_SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "paths": PathSettings,
+    "frame_extraction": FrameExtraction,
+    "quality": QualitySettings,
+    "budget": BudgetSettings,
+    "retry": RetrySettings,
+    "watch": WatchSettings,
+    "notify": NotifySettings,
+    "metrics": MetricsSettings,
+}
+_PROJECT_SECTIONS: Final = ("project", "paths", "frame_extraction", "quality")
+_OTHER_SPELLINGS: Final = {"workers": "workers_per_project"}
+
+
+def load_settings(places: Places) -> Settings:
+    """framed.yaml checked to the last key; the defaults where there is none. Raises SettingsError."""
+    file = places.settings_file
+    sections = read_sections(file, _SECTIONS, others_allowed=False)
+    check(sections["paths"], PathSettings)
+    extraction = _extraction_values(sections)
+    check(sections["quality"], QualitySettings)
+    origin = shown_path(file, places.root)
+    return Settings(
+        budget=BudgetSettings(**check(sections["budget"], BudgetSettings)),
+        retry=RetrySettings(**check(sections["retry"], RetrySettings)),
+        watch=WatchSettings(**check(sections["watch"], WatchSettings)),
+        notify=NotifySettings(**check(sections["notify"], NotifySettings)),
+        metrics=MetricsSettings(**check(sections["metrics"], MetricsSettings)),
+        frame_extraction=FrameExtraction(**extraction),
+        origins={
+            f"{name}.{_OTHER_SPELLINGS.get(key, key)}": origin
+            for name, section in sections.items()
+            for key in section.nodes
+        },
+    )
+
+
+def resolve(settings: Settings, places: Places, project: str, overrides: Overrides) -> JobSettings:
+    """What `project` would be extracted with: command line over its own file over framed.yaml over defaults.
+
+    Raises SettingsError.
+    """
+    if not is_one_name(project):
+        raise SettingsError(None, "", f"{project!r} cannot be a project: it must be the name of a visible folder")
+    values: dict[str, Any] = msgspec.structs.asdict(settings.frame_extraction)
+    origins = {key: settings.origins.get(f"{_section_of(key)}.{key}", DEFAULT) for key in values}
+
+    file = places.project_file(project)
+    sections = read_sections(file, _PROJECT_SECTIONS, others_allowed=True)
+    origin = shown_path(file, places.root)
+    _check_name(sections["project"], project)
+    for key, value in _extraction_values(sections).items():
+        values[key], origins[key] = value, origin
+
+    types = {field.name: field.type for field in msgspec.structs.fields(FrameExtraction)}
+    for key, value in msgspec.structs.asdict(overrides).items():
+        if value is not None:
+            option = f"--{key.replace('_', '-')}"
+            try:
+                values[key], origins[key] = check_value(types[key], value), option
+            except ValueError as wrong:
+                raise SettingsError(None, option, str(wrong)) from None
+
+    frames_dir, origins["frames_dir"] = places.frames_dir(project), settings.origins.get("paths.datasets", DEFAULT)
+    if "frames" in sections["paths"].nodes:
+        frames_dir = Path(os.path.abspath(places.root / expanded(sections["paths"], "frames", os.environ)))
+        origins["frames_dir"] = origin
+        if frames_dir == frames_dir.parent:
+            raise sections["paths"].error("frames", "is the root of the file system; say a folder, as in /data/frames")
+    resolved = FrameExtraction(**values)
+    return JobSettings(
+        extraction=resolved.extraction,
+        workers=resolved.workers_per_project,
+        retry=resolved.retry,
+        frames_dir=frames_dir,
+        origins=origins,
+    )
+
+
+class Outputs:
+    """Where the images of several projects go. Reads the settings of each, once: blocking."""
+
+    def __init__(self, settings: Settings, places: Places, projects: Iterable[str]) -> None:
+        self._places = places
+        self._frames_dirs: dict[str, Path] = {}
+        for project in projects:
+            with contextlib.suppress(SettingsError):
+                self._frames_dirs[project] = resolve(settings, places, project, Overrides()).frames_dir
+        self._in_the_way = outputs_in_the_way(self._frames_dirs)
+
+    def check(self, project: str) -> None:
+        """Raises SettingsError when another project's output is in the way of this one's."""
+        other = self._in_the_way.get(project)
+        if other is not None:
+            raise output_shared(self._places, self._frames_dirs, project, other)
+
+
+def outputs_in_the_way(outputs: Mapping[str, Path]) -> dict[str, str]:
+    """Project -> another one, for each that would take that one's images or records for its own, or that one its.
+
+    `outputs`: their `frames/`. What is a project's own: that, and what lies beside it for framed's use.
+    """
+    folders = {name: os.path.realpath(frames_dir.parent) for name, frames_dir in outputs.items()}
+    owners: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for name, frames_dir in outputs.items():
+        layout = OutputLayout(Path(folders[name], frames_dir.name))
+        # The folder itself, told apart by its closing separator, may be shared with nobody, but others may lie in it.
+        for own in (os.path.realpath(frames_dir), str(layout.temp), str(layout.control), folders[name] + os.sep):
+            other = owners.setdefault(own, name)
+            if other != name:
+                found |= {name: other, other: found.get(other, name)}
+    for name, folder in folders.items():
+        for above in (folder, *map(str, Path(folder).parents)):
+            other = owners.get(above, name)
+            if other != name:
+                found |= {name: other, other: found.get(other, name)}
+    return found
+
+
+def output_shared(places: Places, outputs: Mapping[str, Path], project: str, other: str) -> SettingsError:
+    """The output of one of the two lies where the other's does, or within it."""
+    blamed = project if outputs[project] != places.frames_dir(project) else other
+    folder, theirs = (os.path.realpath(outputs[name].parent) for name in (project, other))
+    both = " and ".join(repr(name) for name in sorted((project, other)))
+    way_out = f"give each its own, as in {outputs[blamed].parent / blamed / 'frames'}"
+    message = f"{outputs[project].parent} would be the output folder of both {both}; {way_out}"
+    if folder != theirs:
+        inner, outer = (project, other) if len(folder) > len(theirs) else (other, project)
+        message = f"the output of {inner!r}, {outputs[inner].parent}, would lie in that of {outer!r}; give it another"
+        blamed = inner if outputs[inner] != places.frames_dir(inner) else outer
+    return SettingsError(places.project_file(blamed), "paths.frames", message)
+
+
+Value = str | int | float | bool | tuple[str, ...]
+"""Of one key, as JSON has it."""
+
+
+def described(settings: Settings, places: Places) -> list[tuple[str, Value, str]]:
+    """Every key of framed.yaml with what holds for it and the file that set it, or `default`."""
+    sources: dict[str, object] = {
+        "paths": places,
+        "frame_extraction": settings.frame_extraction,
+        "quality": settings.frame_extraction,
+        "budget": settings.budget,
+        "retry": settings.retry,
+        "watch": settings.watch,
+        "notify": settings.notify,
+        "metrics": settings.metrics,
+    }
+    rows = []
+    for section, kind in _SECTIONS.items():
+        for name in kind.__struct_fields__:
+            if section == _section_of(name, section):
+                key, value = f"{section}.{name}", getattr(sources[section], name)
+                rows.append((key, msgspec.to_builtins(value, enc_hook=str), settings.origins.get(key, DEFAULT)))
+    return rows
+
+
+def shown_path(file: Path, root: Path) -> str:
+    """A file as people call it: relative to the root when it lies there."""
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+
+
+def _extraction_values(sections: Mapping[str, Section]) -> dict[str, Any]:
+    """What a settings file says about extraction, from both sections in which it may."""
+    section, quality = sections["frame_extraction"], sections["quality"]
+    if "blur_threshold" in section.nodes:
+        raise section.error("blur_threshold", "belongs in the section `quality`")
+    values = check(section, FrameExtraction, renamed=_OTHER_SPELLINGS, without=QualitySettings.__struct_fields__)
+    ours = {key: node for key, node in quality.nodes.items() if key in QualitySettings.__struct_fields__}
+    return values | check(replace(quality, nodes=ours), QualitySettings)
+
+
+def _check_name(section: Section, project: str) -> None:
+    """A copied file whose name was not changed would send one project's frames into another's folder."""
+    name = section.written("name")
+    if name is not None and name.casefold() != project.casefold():
+        raise section.error("name", f"is {name!r}, but the file is that of the project {project!r}; make them equal")
+
+
+def _section_of(key: str, section: str = "frame_extraction") -> str:
+    """Where a settings file has this key: what one struct holds may stand in two sections."""
+    return "quality" if key in QualitySettings.__struct_fields__ else section

@@ -1,0 +1,101 @@
+"""The settings that hold now. framed.yaml is read again while the daemon runs: on SIGHUP, and when it is asked to."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+import anyio.abc
+
+from framed.errors import FramedError
+from framed.log import fields
+from framed.settings.config import Settings, described, load_settings
+from framed.settings.places import PathSettings, Places, load_places
+from framed.threads import in_own_thread
+
+_log: Final = logging.getLogger(__name__)
+
+_MENDED_POLL_S: Final = 2.0
+"""How often a file with an error in it is read again."""
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """What has come of reading the file again. Keys as `budget.slots`."""
+
+    changed: tuple[str, ...]
+    need_restart: tuple[str, ...]
+    """Keys of `paths`: where things are is settled when the daemon starts."""
+
+
+class LiveSettings:
+    """`now` is what holds. Keep this object, not what it says."""
+
+    def __init__(self, places: Places, settings: Settings) -> None:
+        self.now = settings
+        self.problem = ""
+        """What is wrong with the file, as long as something is; then what was read before holds on."""
+        self.need_restart: tuple[str, ...] = ()
+        """Keys that have changed in the file, and wait for a restart."""
+        self._places = places
+        self._listeners: list[Callable[[], None]] = []
+        self._reading = anyio.Lock()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """`listener` is called after every change. It must be quick and must not raise."""
+        self._listeners.append(listener)
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Reads the file again on SIGHUP; one with an error in it, until it is mended."""
+        async with anyio.create_task_group() as tasks:
+            with anyio.open_signal_receiver(signal.SIGHUP) as signals:
+                tasks.start_soon(self._await_mending)
+                task_status.started()
+                async for _signal in signals:
+                    await self._try_reload()
+
+    async def reload(self) -> Reloaded:
+        """What the file says holds from now on. Raises FramedError when it cannot; then nothing changes."""
+        async with self._reading:
+            try:
+                places, settings = await in_own_thread(self._read)
+            except FramedError as wrong:
+                if str(wrong) != self.problem:
+                    _log.warning("settings are not reloaded", extra=fields(why=wrong))
+                self.problem = str(wrong)
+                raise
+            before, after = _values(self.now, self._places), _values(settings, self._places)
+            changed = tuple(key for key, value in after.items() if value != before[key])
+            self.need_restart = tuple(
+                f"paths.{key}"
+                for key in PathSettings.__struct_fields__
+                if getattr(places, key) != getattr(self._places, key)
+            )
+            self.now, self.problem = settings, ""
+            _log.info("settings reloaded", extra=fields(changed=", ".join(changed) or None))
+            for listener in self._listeners:
+                listener()
+            return Reloaded(changed, self.need_restart)
+
+    def _read(self) -> tuple[Places, Settings]:
+        return load_places(self._places.root), load_settings(self._places)
+
+    async def _try_reload(self) -> None:
+        try:
+            await self.reload()
+        except FramedError:
+            return  # told by `problem`
+
+    async def _await_mending(self) -> None:
+        while True:
+            await anyio.sleep(_MENDED_POLL_S)
+            if self.problem:
+                await self._try_reload()
+
+
+def _values(settings: Settings, places: Places) -> Mapping[str, object]:
+    return {key: value for key, value, _origin in described(settings, places)}

@@ -1,0 +1,1 @@
+"""What must survive: jobs and verdicts, in memory and on the disk."""

@@ -1,0 +1,261 @@
+"""The ledger of jobs, and the only writer of their state: apply an event, make it durable, then let everybody know.
+
+In memory are the jobs that are not over and the latest of each project; older ones are in the store only. A job that is
+seen here was on the disk first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeVarTuple, Unpack
+
+import anyio
+import anyio.to_thread
+
+from framed.host.clock import read_clocks
+from framed.log import fields
+from framed.model.job import FilmVerdict, Job, Moment, Options, Queued, Verdict
+from framed.policy.lifecycle import Event, advance, successor_of
+from framed.policy.settle import Signature
+from framed.state.store import Store, StoreUnavailable
+
+Arguments = TypeVarTuple("Arguments")
+
+_log: Final = logging.getLogger(__name__)
+
+_DRAINING: Final = "draining"
+_RETRY_S: Final = 2.0
+"""How often a change that has happened in the world, and must be written, is tried while the disk is full."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """A job to be: what the ledger does not decide itself."""
+
+    project: str
+    by: Literal["user", "watch"]
+    options: Options
+    force: bool = False
+    id: str = ""
+    """Where it was promised already; else it is given a new one."""
+
+
+class ProjectBusy(Exception):
+    """A new job for a project whose last one is not over: somebody else was quicker."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(project)
+        self.project = project
+
+
+class Ledger:
+    """All jobs and verdicts. Every change goes through `commit`; listeners run after it is durable."""
+
+    def __init__(self, store: Store, log_path: Callable[[str, Moment], str]) -> None:
+        """Reads everything back; blocking. `log_path`: where the job of a project submitted then writes its log."""
+        self._store = store
+        self._log_path = log_path
+        self._writing = anyio.Lock()
+        self._jobs: dict[str, Job] = {job.id: job for job in store.latest_jobs()}
+        self._latest: dict[str, str] = {job.project: job.id for job in self._jobs.values()}
+        self._verdicts = store.verdicts()
+        self._last_order = store.last_order()
+        self.is_draining = _DRAINING in store.marks()
+        """Whether nothing new may start until the user says so."""
+        self._changed = anyio.Event()
+        self._listeners: list[Callable[[], None]] = []
+        self.problem = ""
+        """Why the last change could not be written; empty when it could."""
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """`listener` is called after every change. It must be quick and must not raise."""
+        self._listeners.append(listener)
+
+    async def change(self) -> None:
+        """Returns after the next change."""
+        await self._changed.wait()
+
+    def job(self, job_id: str) -> Job:
+        return self._jobs[job_id]
+
+    def is_open(self, job_id: str) -> bool:
+        """Whether the job is not over."""
+        return job_id in self._jobs and not self._jobs[job_id].is_over
+
+    def open_jobs(self) -> list[Job]:
+        """Every job that is not over, in queue order."""
+        return sorted((job for job in self._jobs.values() if not job.is_over), key=lambda job: job.order)
+
+    def latest(self, project: str) -> Job | None:
+        """The project's latest job; None when it never had one."""
+        job_id = self._latest.get(project)
+        return None if job_id is None else self._jobs[job_id]
+
+    def projects(self) -> Iterable[str]:
+        """Every project that ever had a job."""
+        return self._latest.keys()
+
+    def verdict(self, project: str, fingerprint: str) -> Verdict | None:
+        return self._verdicts.get((project, fingerprint))
+
+    async def reply(self, key: str) -> bytes | None:
+        """What was answered under this idempotency key. Raises StoreUnavailable."""
+        async with self._writing:
+            return await anyio.to_thread.run_sync(self._store.reply, key)
+
+    def remembered_films(self) -> dict[str, tuple[Signature, str]]:
+        """Path -> signature and fingerprint of films that had settled; blocking."""
+        return self._store.films()
+
+    async def remember_films(self, films: Mapping[str, tuple[Signature, str]]) -> None:
+        """These are remembered over a restart. Raises StoreUnavailable."""
+        async with self._writing:
+            await self._written(self._store.remember_films, films)
+
+    async def commit(
+        self,
+        events: Mapping[str, Event],
+        new_jobs: Iterable[NewJob] = (),
+        *,
+        verdicts: Mapping[str, Mapping[str, Verdict]] | None = None,
+        answer: Callable[[Mapping[str, Job]], tuple[str, bytes]] | None = None,
+    ) -> Mapping[str, Job]:
+        """Events applied to jobs, new jobs in the queue, verdicts and an answer under its key: all of it or nothing.
+
+        A job that ends and has a successor brings it into the queue. `events` and `verdicts` (fingerprint -> verdict)
+        are by job id; `answer` makes key and reply from the jobs by project, which are also returned, the later of two.
+        Raises StoreUnavailable; IllegalEvent or ProjectBusy for what came too late.
+        """
+        jobs = await self._commit(events, new_jobs, verdicts=verdicts or {}, answer=answer)
+        return {job.project: job for job in jobs}
+
+    async def record(self, job_id: str, event: Event, verdicts: Mapping[str, Verdict] | None = None) -> Job:
+        """The job after what has already happened in the world: tried until the disk takes it. Raises IllegalEvent."""
+        warned = False
+        while True:
+            try:
+                return (await self._commit({job_id: event}, (), verdicts={job_id: verdicts or {}}, answer=None))[0]
+            except StoreUnavailable as unavailable:
+                if not warned:
+                    warned = True
+                    _log.error("state cannot be written", extra=fields(job_id=job_id, why=unavailable.why))
+                await anyio.sleep(_RETRY_S)
+
+    async def _commit(
+        self,
+        events: Mapping[str, Event],
+        new_jobs: Iterable[NewJob],
+        *,
+        verdicts: Mapping[str, Mapping[str, Verdict]],
+        answer: Callable[[Mapping[str, Job]], tuple[str, bytes]] | None,
+    ) -> list[Job]:
+        """Those changed, in the order of `events`, then those that are new."""
+        async with self._writing:
+            now = read_clocks()
+            jobs = [advance(self._jobs[job_id], event, now) for job_id, event in events.items()]
+            arriving = [new for job in jobs if (new := _successor(self._jobs[job.id], job)) is not None]
+            for new in new_jobs:
+                latest = self.latest(new.project)
+                if latest is not None and not latest.is_over:
+                    raise ProjectBusy(new.project)
+                arriving.append(new)
+            jobs += [self._new_job(new, self._last_order + n, now) for n, new in enumerate(arriving, 1)]
+            decided = [
+                FilmVerdict(
+                    project=self._jobs[job_id].project, fingerprint=fingerprint, verdict=verdict,
+                    job_id=job_id, decided_at=now.utc,
+                )
+                for job_id, films in verdicts.items()
+                for fingerprint, verdict in films.items()
+            ]  # fmt: skip
+            reply = answer({job.project: job for job in jobs}) if answer else None
+            await self._written(self._store.write, jobs, decided, reply)
+            self._verdicts |= {(each.project, each.fingerprint): each.verdict for each in decided}
+            self._publish(jobs)
+        return jobs
+
+    async def set_draining(self, *, draining: bool, reply: tuple[str, bytes]) -> None:
+        """It is so, also after a restart, and answered under this key. Raises StoreUnavailable."""
+        async with self._writing:
+            await self._written(self._store.write, (), (), reply, {_DRAINING: draining})
+            if draining != self.is_draining:
+                self.is_draining = draining
+                _log.info("draining" if draining else "no longer draining")
+                self._tell()
+
+    async def mend(self) -> None:
+        """Runs for ever: while the state cannot be written it tries to, so that all goes on as soon as it can."""
+        while True:
+            await anyio.sleep(_RETRY_S)
+            if self.problem:
+                with contextlib.suppress(StoreUnavailable):
+                    async with self._writing:
+                        await self._written(self._store.try_to_write)
+                    self._tell()
+
+    async def _written(self, write: Callable[[Unpack[Arguments]], None], *arguments: *Arguments) -> None:
+        try:
+            await anyio.to_thread.run_sync(write, *arguments)
+        except StoreUnavailable as unavailable:
+            self.problem = f"the state database {unavailable.store} cannot be written: {unavailable.why}"
+            raise
+        self.problem = ""
+
+    def _new_job(self, new: NewJob, order: int, now: Moment) -> Job:
+        return Job(
+            id=new.id or new_job_id(),
+            project=new.project,
+            order=order,
+            by=new.by,
+            options=new.options,
+            force=new.force,
+            submitted=now,
+            log_path=self._log_path(new.project, now),
+            state=Queued(since=now.utc),
+        )
+
+    def _publish(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            replaced = self._latest.get(job.project)
+            if replaced is not None and replaced != job.id:
+                del self._jobs[replaced]
+            self._jobs[job.id] = job
+            self._latest[job.project] = job.id
+            self._last_order = max(self._last_order, job.order)
+            _log.info("job changed", extra=_log_fields(job))
+        self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+        for listener in self._listeners:
+            listener()
+
+
+def new_job_id() -> str:
+    """One that no other job has."""
+    return uuid.uuid4().hex[:12]
+
+
+def _successor(before: Job, after: Job) -> NewJob | None:
+    promised = successor_of(before, after)
+    if promised is None:
+        return None
+    return NewJob(project=after.project, by="user", options=promised.options, force=promised.force, id=promised.id)
+
+
+def _log_fields(job: Job) -> dict[str, object]:
+    last = job.last_attempt
+    return fields(
+        project=job.project,
+        job_id=job.id,
+        state=type(job.state).__name__.upper(),
+        attempt=last.number if last else None,
+        workers=last.workers if last else None,
+        outcome=last.outcome.summary if last and last.outcome else None,
+        paused=job.paused or None,
+    )

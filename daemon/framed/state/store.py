@@ -1,0 +1,299 @@
+"""The state on disk: SQLite with WAL and synchronous=FULL. What is written when a call returns survives a power cut.
+
+Blocking; one connection, used from one thread at a time. Knows no rule about jobs: `ledger` decides what is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from framed.errors import FramedError, Refused, StoreDamaged, StoreNotUnderstood
+from framed.log import fields
+from framed.model.job import FilmVerdict, Job, Verdict
+from framed.policy.settle import Signature
+from framed.state.schema import APPLICATION_ID, SCHEMA_VERSION, climb
+
+_log: Final = logging.getLogger(__name__)
+
+_ASIDE: Final = ".damaged-"
+KEPT_REPLIES: Final = 10_000
+"""Answers remembered by idempotency key; older ones are forgotten."""
+
+
+class StoreUnavailable(FramedError):
+    """The state could not be written or read just now; nothing was changed."""
+
+    def __init__(self, store: Path, why: str) -> None:
+        self.store = store
+        self.why = why
+        super().__init__(f"the state database {store} cannot be written: {why}; nothing was changed, try again")
+
+
+class Store:
+    """An open state database. Every method raises StoreUnavailable when the disk does not let it."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the database, of whichever version it is, or makes it where there never was one.
+
+        Raises StoreDamaged for one that was set aside, now or at an earlier start: nothing takes its place by itself.
+        Raises StoreUnavailable, and StoreNotUnderstood for that of a newer framed.
+        """
+        self._path = path
+        if not path.exists():
+            _require_none_before(path)
+            make_store(path)
+        try:
+            self._db = _connect(path)
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+        except sqlite3.DatabaseError as failed:
+            if isinstance(failed, sqlite3.OperationalError) and not _is_damage(failed):
+                raise StoreUnavailable(path, str(failed)) from None
+            raise StoreDamaged(path, set_aside(path), str(failed)) from None
+
+    def close(self) -> None:
+        self._db.close()
+
+    def write(
+        self,
+        jobs: Iterable[Job] = (),
+        verdicts: Iterable[FilmVerdict] = (),
+        reply: tuple[str, bytes] | None = None,
+        marks: Mapping[str, bool] | None = None,
+    ) -> None:
+        """All of it is on the disk, or none: jobs, verdicts, an answer under its idempotency key, marks set or not."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO jobs (job_order, id, project, is_over, document) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET is_over = excluded.is_over, document = excluded.document",
+                [(job.order, job.id, job.project, job.is_over, msgspec.json.encode(job)) for job in jobs],
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO verdicts (project, fingerprint, verdict, job_id, decided_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                [(v.project, v.fingerprint, v.verdict.value, v.job_id, v.decided_at.isoformat()) for v in verdicts],
+            )
+            if reply is not None:
+                db.execute("INSERT INTO replies (key, reply) VALUES (?, ?)", reply)
+                forgotten = "DELETE FROM replies WHERE number <= (SELECT max(number) FROM replies) - ?"
+                db.execute(forgotten, (KEPT_REPLIES,))
+            for name, is_set in (marks or {}).items():
+                change = "INSERT OR IGNORE INTO marks VALUES (?)" if is_set else "DELETE FROM marks WHERE name = ?"
+                db.execute(change, (name,))
+
+    def remember_films(self, films: Mapping[str, tuple[Signature, str]]) -> None:
+        """Path -> signature and fingerprint of settled films, so that a restart need neither wait nor read again."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO films (path, size_bytes, mtime_ns, inode, fingerprint) VALUES (?, ?, ?, ?, ?)",
+                [
+                    (path, signature.size_bytes, signature.mtime_ns, str(signature.inode), fingerprint)
+                    for path, (signature, fingerprint) in films.items()
+                ],
+            )
+
+    def marks(self) -> frozenset[str]:
+        """Every mark that is set: what holds for the daemon as a whole."""
+        return frozenset(str(name) for (name,) in self._rows("SELECT name FROM marks"))
+
+    def try_to_write(self) -> None:
+        """Something is written, and nothing changed."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO marks VALUES ('')")
+            db.execute("DELETE FROM marks WHERE name = ''")
+
+    def latest_jobs(self) -> list[Job]:
+        """Every job that is not over, and of each project the latest; in queue order. Raises StoreNotUnderstood."""
+        rows = self._rows(
+            "SELECT id, document FROM jobs WHERE is_over = 0"
+            " OR job_order IN (SELECT max(job_order) FROM jobs GROUP BY project) ORDER BY job_order"
+        )
+        jobs = []
+        for job_id, document in rows:
+            with self._understood(f"job {job_id}"):
+                jobs.append(msgspec.json.decode(document, type=Job))
+        return jobs
+
+    def last_order(self) -> int:
+        """The highest place in the queue ever given; 0 when there was none."""
+        ((last,),) = self._rows("SELECT coalesce(max(job_order), 0) FROM jobs")
+        return int(last)
+
+    def verdicts(self) -> dict[tuple[str, str], Verdict]:
+        """(project, fingerprint) -> what became of that film. Raises StoreNotUnderstood."""
+        rows = self._rows("SELECT project, fingerprint, verdict FROM verdicts")
+        with self._understood("verdicts"):
+            return {(str(project), str(fingerprint)): Verdict(verdict) for project, fingerprint, verdict in rows}
+
+    def reply(self, key: str) -> bytes | None:
+        """The answer given under this idempotency key, if any."""
+        rows = self._rows("SELECT reply FROM replies WHERE key = ?", key)
+        return bytes(rows[0][0]) if rows else None
+
+    def films(self) -> dict[str, tuple[Signature, str]]:
+        """Path -> signature and fingerprint, as remembered. Raises StoreNotUnderstood."""
+        rows = self._rows("SELECT path, size_bytes, mtime_ns, inode, fingerprint FROM films")
+        with self._understood("films"):
+            return {path: (Signature(size, mtime_ns, int(inode)), mark) for path, size, mtime_ns, inode, mark in rows}
+
+    def _prepare(self) -> None:
+        db = self._db
+        if not self._path.stat().st_size:
+            # SQLite would take it for a new one, which never lies here: see make_store.
+            raise sqlite3.DatabaseError("it is empty")
+        ((application,),) = db.execute("PRAGMA application_id").fetchall()
+        ((version,),) = db.execute("PRAGMA user_version").fetchall()
+        if application != APPLICATION_ID:
+            raise sqlite3.DatabaseError("it is not a database of framed")
+        if version > SCHEMA_VERSION:
+            raise StoreNotUnderstood(self._path, f"it was written by a newer framed (schema {version})")
+        ((found,),) = db.execute("PRAGMA quick_check(1)").fetchall()
+        if found != "ok":
+            raise sqlite3.DatabaseError(str(found))
+        db.execute("PRAGMA journal_mode = WAL")
+        if version < SCHEMA_VERSION:
+            climb(db, version)
+            _log.info("state database upgraded", extra=fields(store=self._path, schema=SCHEMA_VERSION, was=version))
+
+    @contextlib.contextmanager
+    def _understood(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as strange:
+            raise StoreNotUnderstood(self._path, f"{what}: {strange}") from None
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                # A failed COMMIT may have rolled back already, and then there is nothing to roll back.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as failed:
+            raise StoreUnavailable(self._path, str(failed)) from None
+
+    def _rows(self, query: str, *arguments: str) -> list[Any]:
+        try:
+            return self._db.execute(query, arguments).fetchall()
+        except sqlite3.Error as failed:
+            raise StoreUnavailable(self._path, str(failed)) from None
+
+
+def _is_damage(failed: sqlite3.OperationalError) -> bool:
+    return failed.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def make_store(path: Path, jobs: Sequence[Job] = (), verdicts: Sequence[FilmVerdict] = ()) -> None:
+    """A new database with these in it is at `path`: wholly, also after a power cut, or not at all.
+
+    Raises StoreUnavailable.
+    """
+    new = path.with_name(f"{path.name}.new")
+    try:
+        for stale in (new, *_companions(new), *_companions(path)):
+            stale.unlink(missing_ok=True)
+        db = _connect(new)
+        try:
+            climb(db, 0)
+        finally:
+            db.close()
+        filled = Store(new)
+        filled.write(jobs, verdicts)
+        filled.close()
+        for written in (new, path.parent):
+            _sync(written)
+        new.replace(path)
+        _sync(path.parent)
+    except (sqlite3.Error, OSError) as failed:
+        raise StoreUnavailable(path, str(failed)) from None
+
+
+def take_away(path: Path) -> Path | None:
+    """There is no database at `path` any more; returns where it is kept, None when there never was one.
+
+    Raises Refused for one that is whole and understood: it is not in need of anything.
+    """
+    try:
+        if path.exists():
+            store = Store(path)
+            try:
+                store.latest_jobs(), store.verdicts(), store.films()
+            finally:
+                store.close()
+        else:
+            _require_none_before(path)
+            return None
+    except StoreDamaged as damaged:
+        return damaged.set_aside
+    except StoreNotUnderstood:
+        return set_aside(path)
+    raise Refused(f"the state database {path} is whole: nothing has to be recovered; start without --recover")
+
+
+def set_aside(path: Path) -> Path | None:
+    """What there is of the database, its journal too, has a name of its own; that is returned. None when it has not."""
+    aside = path.with_name(f"{path.name}{_ASIDE}{max(_set_aside_before(path), default=0) + 1}")
+    moved = None
+    try:
+        for file, name in zip((path, *_companions(path)), (aside, *_companions(aside)), strict=True):
+            if file.exists():
+                moved = moved or file.rename(name)
+    except OSError:
+        return None
+    return moved
+
+
+def _require_none_before(path: Path) -> None:
+    """Raises StoreDamaged where there is no database although there was one."""
+    journal = _companions(path)[0]
+    if journal.exists() and journal.stat().st_size:
+        # Beside a new database SQLite would play it into that.
+        raise StoreDamaged(path, set_aside(path), "it is gone, and its journal is not")
+    if asides := _set_aside_before(path):
+        raise StoreDamaged(path, asides[max(asides)], "it was set aside at an earlier start")
+
+
+def _set_aside_before(path: Path) -> dict[int, Path]:
+    """By number."""
+    numbered = {each: each.name.removeprefix(path.name + _ASIDE).partition("-")[0] for each in _asides(path)}
+    return {int(number): each for each, number in numbered.items() if number.isdecimal()}
+
+
+def _asides(path: Path) -> list[Path]:
+    # The database before its journal, so that it is the one that is named; in the dictionary above the last one wins.
+    return sorted(path.parent.glob(f"{path.name}{_ASIDE}*"), reverse=True)
+
+
+def _companions(path: Path) -> tuple[Path, Path]:
+    """SQLite's journal, and the index of it that processes share."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""From files in raw_videos to jobs."""

@@ -1,0 +1,1 @@
+"""From a film to its images, stage after stage."""

@@ -1,0 +1,142 @@
+"""Joins the parts of a scan, in order, into one film, and says which frames are wanted as soon as that is certain.
+
+The score across every edge between two parts is computed here, and the shots are found over the whole film: what a
+worker took for a shot does not count. Parts may arrive in any order; each waits until its turn has come.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from frame_extractor.contract import ExtractionSettings, FailedRange
+from frame_extractor.picking.plan import Pick, plan_shot
+from frame_extractor.picking.score import Hsv, content_score
+from frame_extractor.picking.shots import Samples, Shot, ShotFinder
+from frame_extractor.workers.tasks import ScanPart
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the scan of a whole film has found out."""
+
+    samples: Samples
+    shots: tuple[Shot, ...]
+    failed: tuple[FailedRange, ...]
+    """In order; neighbours joined."""
+    n_frames: int
+    end_s: float
+    """Film time at which the last frame ends."""
+    readers: dict[int, str]
+    """Number of chunk -> name of its reader."""
+    stages_s: dict[str, float]
+
+    @property
+    def failed_fraction(self) -> float:
+        """Share of the film's time that could not be decoded."""
+        missing_s = sum(failed.end_s - failed.start_s for failed in self.failed)
+        # A file may break off long before its film does.
+        total_s = max([self.end_s, *(failed.end_s for failed in self.failed)])
+        return missing_s / total_s if total_s > 0 else 0.0
+
+
+class Stitcher:
+    """Takes the parts of spans 0, 1, 2, ... as they are finished."""
+
+    def __init__(self, settings: ExtractionSettings) -> None:
+        self._settings = settings
+        self._waiting: dict[int, ScanPart] = {}
+        self._next_part = 0
+        self._numbers: list[int] = []
+        self._frame_indices: list[int] = []
+        self._times_s: list[float] = []
+        self._scores: list[float] = []
+        self._breaks: set[int] = set()
+        self._finder = ShotFinder(settings)
+        self._shots: list[Shot] = []
+        self._failed: list[FailedRange] = []
+        self._last: Hsv | None = None
+        self._n_frames = 0
+        self._end_s = 0.0
+        self._readers: dict[int, str] = {}
+        self._stages_s: Counter[str] = Counter()
+
+    def add(self, number: int, part: ScanPart) -> list[Pick]:
+        """Takes one span's part; the picks that are certain now and were not before, in order of frames."""
+        self._waiting[number] = part
+        ended: list[Shot] = []
+        while (in_turn := self._waiting.pop(self._next_part, None)) is not None:
+            ended += self._join(in_turn)
+            self._next_part += 1
+        return self._picks_of(ended)
+
+    def finish(self) -> list[Pick]:
+        """The picks of the shot that runs when the film ends, every part having been added."""
+        return self._picks_of(self._finder.finish())
+
+    def scan(self) -> Scan:
+        """All of it, after finish()."""
+        return Scan(
+            samples=self._samples(),
+            shots=tuple(self._shots),
+            failed=tuple(self._failed),
+            n_frames=self._n_frames,
+            end_s=self._end_s,
+            readers=dict(self._readers),
+            stages_s=dict(self._stages_s),
+        )
+
+    def _samples(self) -> Samples:
+        return Samples(
+            numbers=np.array(self._numbers, dtype=np.int64),
+            frame_indices=np.array(self._frame_indices, dtype=np.int64),
+            times_s=np.array(self._times_s, dtype=np.float64),
+            scores=np.array(self._scores, dtype=np.float64),
+            breaks=frozenset(position for position in self._breaks if position < len(self._numbers)),
+        )
+
+    def _picks_of(self, shots: list[Shot]) -> list[Pick]:
+        if not shots:
+            return []
+        samples = self._samples()
+        first_scene = len(self._shots)
+        self._shots += shots
+        return [
+            pick
+            for scene, shot in enumerate(shots, first_scene)
+            for pick in plan_shot(samples, scene, shot, self._settings)
+        ]
+
+    def _join(self, part: ScanPart) -> list[Shot]:
+        """Appends the part; the shots that have ended with it."""
+        offset = len(self._numbers)
+        self._breaks |= {offset + position for position in part.breaks}
+        scores = part.scores.tolist()
+        if scores and offset not in self._breaks and self._last is not None and part.first is not None:
+            scores[0] = content_score(self._last, part.first)
+        self._numbers += part.numbers.tolist()
+        self._frame_indices += part.frame_indices.tolist()
+        self._times_s += part.times_s.tolist()
+        self._scores += scores
+        for failed in part.failed:
+            self._add_failed(failed)
+        self._last = self._last if part.last is None else part.last
+        self._n_frames += part.n_frames
+        self._end_s = max(self._end_s, part.end_s)
+        self._readers |= part.readers
+        self._stages_s.update(part.stages_s)
+        return [
+            shot
+            for position in range(offset, len(self._numbers))
+            for shot in self._finder.add(
+                self._frame_indices[position], self._scores[position], is_break=position in self._breaks
+            )
+        ]
+
+    def _add_failed(self, failed: FailedRange) -> None:
+        if self._failed and failed.start_s <= self._failed[-1].end_s:
+            before = self._failed.pop()
+            failed = FailedRange(start_s=before.start_s, end_s=failed.end_s, reason=before.reason)
+        self._failed.append(failed)

@@ -1,0 +1,1 @@
+"""From pictures to files, and what is written about them."""

@@ -1,0 +1,228 @@
+"""What of a project is extracted: `extraction_results.json` and `frames.jsonl`, read and written.
+
+Does not touch an image; that is publish.py's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import msgspec
+
+from frame_extractor.contract import (
+    SCHEMA,
+    ExtractionSettings,
+    FilmResult,
+    ManifestEntry,
+    OutputLayout,
+    Results,
+    ResultsConfig,
+)
+from frame_extractor.output.durable import write_atomically
+from frame_extractor.output.names import film_folder
+
+_JSON_SPACES: Final = 2
+
+
+class NewerSchema(Exception):
+    """A file was written by a later version of this program, which may mean more by it than this one knows."""
+
+    def __init__(self, path: Path, schema: object) -> None:
+        super().__init__(path, schema)
+        self.path = path
+        self.schema = schema
+
+    def __str__(self) -> str:
+        return f"{self.path} has schema {self.schema}; this version knows up to {SCHEMA}; use a later one"
+
+
+@dataclass
+class Output:
+    """One project's output as its two files tell it. Films are known by their fingerprint, in the order first seen."""
+
+    layout: OutputLayout
+    films: dict[str, FilmResult] = field(default_factory=dict)
+    images: dict[str, tuple[ManifestEntry, ...]] = field(default_factory=dict)
+    """By fingerprint, sorted by frame index; only films that have any."""
+    earlier_tool_images: int = 0
+    """Above 0: the results are those of the tool this one replaced, which says no more than their number."""
+    order: dict[str, None] = field(default_factory=dict)
+    """Fingerprints in the order of both files."""
+    unusable: list[Path] = field(default_factory=list)
+    """Files that must be set aside before theirs are written: damaged, or the earlier tool's."""
+
+    def is_complete(self, fingerprint: str, settings: ExtractionSettings) -> bool:
+        """Whether the film was extracted with these settings, and every image of it is still there."""
+        film = self.films.get(fingerprint)
+        listed = self.images.get(fingerprint, ())
+        if film is None or film.status != "complete" or film.settings != settings:
+            return False
+        if not listed or len(listed) != film.images:
+            return False
+        try:
+            present = set(os.listdir(self.layout.frames_dir / film.folder))
+        except OSError:
+            return False
+        return all(PurePosixPath(entry.file).name in present for entry in listed)
+
+    def folder_for(self, film_name: str, fingerprint: str, claimed: dict[str, str]) -> str:
+        """Where below `frames/` the film's images go: where they are, else flat for a project's first film.
+
+        `claimed`: fingerprint -> folder, of films that have images or a claim no results tell of.
+        """
+        taken = dict(claimed)
+        for other, entries in self.images.items():
+            taken[other] = _folder_of(entries[0])
+        if fingerprint in taken:
+            return taken[fingerprint]
+        if "" not in taken.values():
+            return ""
+        return film_folder(film_name, fingerprint, taken.values())
+
+    def keep_place(self, fingerprint: str) -> None:
+        """The film comes after those already known, whatever becomes of it and when."""
+        self.order.setdefault(fingerprint)
+
+    def record(self, film: FilmResult, entries: list[ManifestEntry]) -> None:
+        """The film is as `film` says, and `entries` are its images."""
+        self._put(film)
+        self.images.pop(film.fingerprint, None)
+        if entries:
+            self.images[film.fingerprint] = tuple(sorted(entries, key=lambda entry: entry.frame_index))
+
+    def record_failure(self, failed: FilmResult) -> None:
+        """The film failed this time; images of an earlier time, and what is known of them, stay."""
+        earlier = self.films.get(failed.fingerprint)
+        if earlier is not None and self.images.get(failed.fingerprint):
+            failed = msgspec.structs.replace(earlier, status="failed", error=failed.error)
+        self._put(failed)
+
+    def _put(self, film: FilmResult) -> None:
+        """Failures of what lay under the film's path before, a broken download say, are history then."""
+        self.keep_place(film.fingerprint)
+        for other in list(self.films.values()):
+            if other.path == film.path and other.status == "failed" and not self.images.get(other.fingerprint):
+                del self.films[other.fingerprint]
+        self.films[film.fingerprint] = film
+
+    def save(
+        self, settings: ExtractionSettings, workers: int, *, before_change: Callable[[], None] = lambda: None
+    ) -> list[str]:
+        """Writes the manifest, then the results; both durable. Returns a line for each file it had to set aside.
+
+        `before_change` is called before each of them; what it raises keeps that from happening.
+        """
+        before_change()
+        said = [_set_aside(path) for path in self.unusable]
+        self.unusable.clear()
+        self.earlier_tool_images = 0
+        lines = [
+            msgspec.json.encode(entry) + b"\n"
+            for fingerprint in self.order
+            for entry in self.images.get(fingerprint, ())
+        ]
+        write_atomically(self.layout.manifest, b"".join(lines))
+        results = Results(
+            total_episodes=len(self.films),
+            successful_episodes=sum(film.status == "complete" for film in self.films.values()),
+            total_frames=len(lines),
+            output_dir=os.fspath(self.layout.frames_dir),
+            config=_config(settings, workers),
+            timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
+            films=tuple(self.films[fingerprint] for fingerprint in self.order if fingerprint in self.films),
+        )
+        content = msgspec.json.format(msgspec.json.encode(results), indent=_JSON_SPACES) + b"\n"
+        before_change()
+        write_atomically(self.layout.results, content)
+        return said
+
+
+def read_output(layout: OutputLayout) -> Output:
+    """What the two files tell; changes nothing. Files that are missing tell nothing.
+
+    Raises NewerSchema, and OSError when a file is there and cannot be read.
+    """
+    output = Output(layout)
+    content = _content(layout.results)
+    if content is not None:
+        _read_results(output, content)
+    content = _content(layout.manifest)
+    if content is not None:
+        _read_manifest(output, content)
+    return output
+
+
+def _read_results(output: Output, content: bytes) -> None:
+    try:
+        fields: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
+        if "schema" not in fields and "films" not in fields and isinstance(fields.get("total_frames"), int):
+            output.earlier_tool_images = max(0, fields["total_frames"])
+            output.unusable.append(output.layout.results)
+            return
+        schema = fields.get("schema")
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise NewerSchema(output.layout.results, schema)
+        results = msgspec.convert(fields, Results)
+    except msgspec.MsgspecError:
+        output.unusable.append(output.layout.results)
+        return
+    for film in results.films:
+        output.films[film.fingerprint] = film
+        output.keep_place(film.fingerprint)
+
+
+def _read_manifest(output: Output, content: bytes) -> None:
+    """Lines that can be read count, so that the images they list are still known as ours."""
+    decoder = msgspec.json.Decoder(ManifestEntry)
+    damaged = False
+    listed: dict[str, list[ManifestEntry]] = {}
+    for line in content.splitlines():
+        try:
+            entry = decoder.decode(line)
+        except msgspec.MsgspecError:
+            damaged = True
+            continue
+        if is_inside(entry.file):
+            listed.setdefault(entry.fingerprint, []).append(entry)
+        else:
+            damaged = True
+    for fingerprint, entries in listed.items():
+        output.images[fingerprint] = tuple(entries)
+        output.keep_place(fingerprint)
+    if damaged:
+        output.unusable.append(output.layout.manifest)
+
+
+def is_inside(file: str) -> bool:
+    """Whether `file`, read from a file anybody may have edited, names something inside `frames/`."""
+    parts = PurePosixPath(file).parts
+    return bool(parts) and not file.startswith("/") and ".." not in parts and "\0" not in file
+
+
+def _folder_of(entry: ManifestEntry) -> str:
+    folder = PurePosixPath(entry.file).parent.as_posix()
+    return "" if folder == "." else folder
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _set_aside(path: Path) -> str:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.aside-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    return f"{path.name} was not written by this program or is damaged; it is kept as {aside}"
+
+
+def _config(settings: ExtractionSettings, workers: int) -> ResultsConfig:
+    return ResultsConfig(workers=workers, **msgspec.structs.asdict(settings))

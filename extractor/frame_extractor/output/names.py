@@ -1,0 +1,61 @@
+"""How images and film folders are called. Pure.
+
+`scene0000_pos0_frame000042_t1.75s.jpg`, `interval00003_frame000144_t6.00s.jpg`: `frame` is the 0-based index in the
+source, `t` the time since its first frame.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from frame_extractor.picking.plan import Pick
+
+LONGEST_SLUG_BYTES = 120
+"""Leaves room for a hash below the 255 bytes a file system gives to a name."""
+_FRAME = re.compile(r"(?:\A|_)frame(\d{6,12})(?:_t[\d.]+s)?\.jpg\Z")
+
+
+def image_name(pick: Pick) -> str:
+    """A frame that a scene and an interval both want has its scene's name."""
+    where = f"frame{pick.frame_index:06d}_t{pick.time_s:.2f}s.jpg"
+    if pick.scene is not None and pick.position is not None:
+        return f"scene{pick.scene:04d}_pos{pick.position}_{where}"
+    if pick.interval is not None:
+        return f"interval{pick.interval:05d}_{where}"
+    raise ValueError(f"frame {pick.frame_index} was picked for neither a scene nor an interval")
+
+
+def picture_name(frame_index: int) -> str:
+    """The name of a picture in `temp/`, while nobody knows what it will be wanted for."""
+    return f"frame{frame_index:06d}.jpg"
+
+
+def frame_index_of(name: str) -> int | None:
+    """Which frame the image or picture of this name shows; None for a name that neither has."""
+    found = _FRAME.search(name)
+    return int(found[1]) if found else None
+
+
+def film_folder(film_name: str, fingerprint: str, taken: Collection[str]) -> str:
+    """The folder below `frames/` for a film that is not the project's first.
+
+    A slug of the whole file name, so that `a.mkv` and `a.mp4` differ. Eight letters of the fingerprint follow when the
+    slug says less than the name did, or when another film has it (also where case does not count).
+    """
+    slug = _slug(film_name)
+    lower_case_taken = {folder.casefold() for folder in taken}
+    if slug == film_name and slug.casefold() not in lower_case_taken:
+        return slug
+    return f"{slug}-{fingerprint.rpartition('-')[2][:8]}"
+
+
+def _slug(name: str) -> str:
+    """Letters and digits of any script, `_`, and `-` and `.` inside; everything else becomes one `-`."""
+    kept = "".join(c if c.isalnum() or c in "_.-" else "-" for c in unicodedata.normalize("NFC", name))
+    words = "-".join(word for word in kept.split("-") if word)
+    short = words.encode()[:LONGEST_SLUG_BYTES].decode(errors="ignore")
+    return short.strip(".-") or "film"

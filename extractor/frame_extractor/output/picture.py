@@ -1,0 +1,35 @@
+"""A finished picture, and what the engine asks of whoever takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from frame_extractor.picking.plan import Pick
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One finished image."""
+
+    pick: Pick
+    path: Path
+    """In the temp folder, or where an earlier attempt has put it."""
+    size_bytes: int
+    width: int
+    height: int
+
+
+class Images(Protocol):
+    """Where a film's pictures go. `publish.Publisher` is one."""
+
+    def publish(self, picture: Picture) -> None:
+        """Takes a finished picture. Raises OSError."""
+
+    def on_hand(self, frame_index: int) -> Sequence[Path]:
+        """Where earlier attempts may have put the picture of this frame, as it is wanted now; perhaps not whole."""
+
+    def begin_again(self) -> None:
+        """What was published, and what was on hand, does not count."""

@@ -1,0 +1,1 @@
+"""From pictures to shots, and to the frames that are wanted."""

@@ -1,0 +1,310 @@
+"""A film's packets, cut into chunks that a decoder can take alone, exactly.
+
+Reads the file once, in order; decodes nothing but the first few pictures. Frame numbers and times are made here, from
+the packets in presentation order, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from frame_extractor.contract import FailedRange, Sampling
+from frame_extractor.errors import NeedsWholeFilm
+from frame_extractor.reading.bitstream import is_referred_to_in_chunk
+from frame_extractor.reading.film import UNTAGGED, Film, open_container
+from frame_extractor.reading.gops import Gop, Packet, Trouble, read_gops
+
+MIN_CHUNK_S = 4.0
+"""From here on a chunk ends where a key frame looks like a scene cut."""
+USUAL_CHUNK_S = 6.0
+"""From here on it ends at any key frame."""
+MAX_CHUNK_S = 15.0
+"""x264's default key frame distance is 10.4 s. A longer GOP is not given to decord, which would decode it all ahead."""
+MAX_DECODED_BYTES = 768 << 20
+"""decord's queue has no bound: a chunk ends early when its pictures, decoded, come to this much."""
+TRIAL_GOPS = 2
+TRIAL_PACKETS = 32
+"""Pictures of each that are decoded beforehand, to see that one packet is one picture and that a GOP stands alone."""
+
+MATROSKA_CODECS = frozenset(
+    {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vp9", "av1", "prores", "mjpeg"}
+)
+"""What can be remuxed to Matroska and comes back with the same pictures and times."""
+ONE_GOP_CHUNKS = frozenset({"hevc"})
+"""decord fails on a second IDR after a B-pyramid."""
+
+MIN_MISSING_END_S = 1.0
+"""Containers are often out by a few frames in what they say of themselves."""
+
+NOT_SHOWN = -1
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A stretch of film that can be decoded on its own, as a Matroska file in memory.
+
+    The pictures in it, in presentation order, are `frame_indices` and `times_s`: those that are only there for others
+    to refer to have the index NOT_SHOWN. The frames [first_frame, first_frame + n_frames) of the film belong to this
+    chunk and to no other, also those that sampling left out of it.
+
+    A shown picture that sampling left in is a sample; the film's samples are numbered through, whether they decode or
+    not.
+    """
+
+    number: int
+    matroska: bytes = field(repr=False)
+    n_bytes: int
+    frame_indices: tuple[int, ...] = field(repr=False)
+    times_s: tuple[float, ...] = field(repr=False)
+    """Since the film's first frame."""
+    first_frame: int
+    n_frames: int
+    first_sample: int
+    start_s: float
+    end_s: float
+    too_long_for_decord: bool
+    starts_like_a_cut: bool
+    """Its first key frame came earlier than the encoder's regular distance, as encoders do at scene cuts."""
+    lost_before: FailedRange | None = None
+    """Film that is missing in the file between the chunk before and this one."""
+    lost_after: FailedRange | None = None
+    """Film that is missing in the file after this chunk, the last."""
+    stored_at: Path | None = None
+    """Where its bytes are, when they are not in `matroska`."""
+
+    def stored(self, folder: Path) -> Chunk:
+        """The same chunk with its bytes in a file in `folder`. Raises OSError."""
+        path = folder / f"chunk{self.number:06d}.mkv"
+        path.write_bytes(self.matroska)
+        return replace(self, matroska=b"", stored_at=path)
+
+    def loaded(self) -> Chunk:
+        """The same chunk with its bytes in memory. Raises OSError."""
+        return self if self.stored_at is None else replace(self, matroska=self.stored_at.read_bytes(), stored_at=None)
+
+    @property
+    def samples(self) -> list[tuple[int, float]]:
+        """(frame index, time in seconds) of each sample in it, in order."""
+        pictures = zip(self.frame_indices, self.times_s, strict=True)
+        return [(index, time_s) for index, time_s in pictures if index != NOT_SHOWN]
+
+
+def why_whole(film: Film) -> str | None:
+    """Why this film cannot be cut into chunks and has to be decoded in one go; None when it can be cut."""
+    if film.codec not in MATROSKA_CODECS:
+        return f"{film.codec} cannot be carried in Matroska"
+    if not film.has_times:
+        return f"{film.container} stores no presentation times"
+    try:
+        return _trial(film)
+    except NeedsWholeFilm as need:
+        return need.reason
+
+
+def _trial(film: Film) -> str | None:
+    """Decodes a few pictures: are packets pictures, and does each GOP stand alone?
+
+    Where an encoder refreshes pictures bit by bit instead of sending key frames, none does.
+    """
+    with open_container(film.path) as container:
+        stream = container.streams[film.stream_index]
+        assert isinstance(stream, av.VideoStream)
+        gops = list(itertools.islice(read_gops(container, stream, film, Trouble()), TRIAL_GOPS))
+        if not gops:
+            return "no key frame"
+        trials = [gop.own()[:TRIAL_PACKETS] for gop in gops]
+        n_decoded = [_n_decoded(_remux(stream, film, packets)) for packets in trials]
+    for packets, n_pictures in zip(trials, n_decoded, strict=True):
+        if n_pictures is not None and n_pictures != len(packets):
+            return f"{len(packets)} packets hold {n_pictures} pictures"
+    return "its first pictures do not decode" if set(n_decoded) == {None} else None
+
+
+def _n_decoded(remuxed: bytes) -> int | None:
+    """How many pictures come out of it; None when it is damaged, which says nothing of how the stream is made."""
+    with av.open(io.BytesIO(remuxed), "r") as chunk:
+        try:
+            return len(list(chunk.decode(video=0)))
+        except av.error.FFmpegError:
+            return None
+
+
+def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
+    """Every chunk of the film, in order. Raises NeedsWholeFilm where its packets turn out not to be pictures."""
+    with open_container(film.path) as container:
+        stream = container.streams[film.stream_index]
+        assert isinstance(stream, av.VideoStream)
+        cutter = _Cutter(film, stream, sampling)
+        gops: list[Gop] = []
+        trouble = Trouble()
+        for gop in read_gops(container, stream, film, trouble):
+            if gops and gop.follows_loss:
+                yield cutter.cut(gops, None)
+                gops = []
+            elif gops and cutter.ends_chunk(gops, gop):
+                yield cutter.cut(gops, gop)
+                gops = []
+            cutter.count(gop)
+            gops.append(gop)
+        if gops:
+            chunk = cutter.cut(gops, None)
+            yield replace(chunk, lost_after=_missing_end(film, chunk.end_s) if trouble.is_recent else None)
+
+
+def _missing_end(film: Film, end_s: float) -> FailedRange | None:
+    """What a file lacks that broke off at `end_s`."""
+    if film.duration_s - end_s < MIN_MISSING_END_S:
+        return None
+    return FailedRange(start_s=end_s, end_s=film.duration_s, reason="the file ends before the film does")
+
+
+class _Cutter:
+    """Makes chunks of GOPs; keeps count of frames and of film time between them."""
+
+    def __init__(self, film: Film, stream: av.VideoStream, sampling: Sampling) -> None:
+        self._film = film
+        self._stream = stream
+        self._time_base = stream.time_base or Fraction(1, 1000)
+        self._sampling = sampling
+        self._numbers = itertools.count()
+        self._n_frames = 0
+        self._n_samples = 0
+        self._gop_length = 0
+        """Pictures in the last GOP; the longest so far is the encoder's regular distance, as far as one can tell."""
+        self._longest_gop = 0
+        self._starts_like_a_cut = True
+        self._offset: int | None = None
+        """Ticks to subtract from a packet's time to get film time; moves when the stream's clock jumps back."""
+        self._last = -1
+        """Film time, in ticks, of the last frame given out."""
+        self._end = 0
+        """When it stops being shown."""
+
+    def ends_chunk(self, gops: list[Gop], following: Gop) -> bool:
+        if self._film.codec in ONE_GOP_CHUNKS:
+            return True
+        seconds = float((following.key.pts - gops[0].key.pts) * self._time_base)
+        n_pictures = sum(len(gop.packets) for gop in gops)
+        decoded_bytes = n_pictures * self._film.coded_width * self._film.coded_height * 3
+        enough_s = MIN_CHUNK_S if self._is_early else USUAL_CHUNK_S
+        return seconds >= enough_s or decoded_bytes >= MAX_DECODED_BYTES
+
+    def count(self, gop: Gop) -> None:
+        """Takes note of a GOP's length: to tell regular key frames from early ones."""
+        self._gop_length = len(gop.packets)
+        self._longest_gop = max(self._longest_gop, self._gop_length)
+
+    @property
+    def _is_early(self) -> bool:
+        """Whether the key frame after the last GOP came before its time."""
+        return self._gop_length < self._longest_gop
+
+    def cut(self, gops: list[Gop], following: Gop | None) -> Chunk:
+        """The chunk of these GOPs, which ends where `following` begins."""
+        packets = gops[0].own()
+        for gop in gops[1:]:
+            packets += gop.packets
+        reference_only: set[int] = set()
+        if following is not None and (leading := following.leading()):
+            # They are shown before the next key frame but need it, and the frames of this chunk.
+            reference_only.add(id(following.key))
+            packets += [following.key, *leading]
+        shown = [p for p in packets if p.is_shown and id(p) not in reference_only]
+        times = sorted(p.pts for p in shown)
+        if len(set(times)) < len(times):
+            raise NeedsWholeFilm("two packets with one presentation time")
+        frame_of = {pts: self._n_frames + nth for nth, pts in enumerate(times)}
+        if self._sampling is Sampling.REFERENCE:
+            highest_layer = max(p.kind.temporal_layer for p in packets)
+            packets = [p for p in packets if p.is_key or is_referred_to_in_chunk(p.kind, highest_layer)]
+        presented = sorted(packets, key=lambda p: p.pts)
+        offset = self._offset_for(times[0] if times else packets[0].pts)
+        end = self._end_of(shown)
+        lost_s = float((times[0] - offset - self._end) * self._time_base) if gops[0].follows_loss and times else 0.0
+        matroska = _remux(self._stream, self._film, packets)
+        chunk = Chunk(
+            number=next(self._numbers),
+            matroska=matroska,
+            n_bytes=len(matroska),
+            frame_indices=tuple(
+                frame_of[p.pts] if p.is_shown and id(p) not in reference_only else NOT_SHOWN for p in presented
+            ),
+            times_s=tuple(float((p.pts - offset) * self._time_base) for p in presented),
+            first_frame=self._n_frames,
+            n_frames=len(shown),
+            start_s=float((times[0] - offset) * self._time_base) if times else float(self._end * self._time_base),
+            end_s=float((end - offset) * self._time_base) if times else float(self._end * self._time_base),
+            first_sample=self._n_samples,
+            too_long_for_decord=self._is_too_long(packets),
+            starts_like_a_cut=self._starts_like_a_cut,
+            lost_before=self._lost_after_end(lost_s) if lost_s > 0 else None,
+        )
+        self._n_frames += len(shown)
+        self._n_samples += len(chunk.samples)
+        self._starts_like_a_cut = self._is_early
+        if times:
+            self._last, self._end = times[-1] - offset, end - offset
+        return chunk
+
+    def _lost_after_end(self, lost_s: float) -> FailedRange:
+        end_s = float(self._end * self._time_base)
+        return FailedRange(start_s=end_s, end_s=end_s + lost_s, reason="missing in the file")
+
+    def _offset_for(self, first_pts: int) -> int:
+        # Against the last frame, not its end: durations are rounded, and the difference would add up.
+        if self._offset is None or first_pts - self._offset <= self._last:
+            self._offset = first_pts - self._end
+        return self._offset
+
+    def _end_of(self, shown: list[Packet]) -> int:
+        """Ticks at which the last of these frames stops being shown."""
+        if not shown:
+            return 0
+        last = max(shown, key=lambda p: p.pts)
+        nominal = (
+            round(1 / (Fraction(self._film.fps).limit_denominator(100_000) * self._time_base)) if self._film.fps else 1
+        )
+        return last.pts + (last.duration or max(1, nominal))
+
+    def _is_too_long(self, packets: list[Packet]) -> bool:
+        ticks = max(p.pts for p in packets) - min(p.pts for p in packets)
+        decoded_bytes = len(packets) * self._film.coded_width * self._film.coded_height * 3
+        return float(ticks * self._time_base) > MAX_CHUNK_S or decoded_bytes > 2 * MAX_DECODED_BYTES
+
+
+def _remux(stream: av.VideoStream, film: Film, packets: list[Packet]) -> bytes:
+    """These packets as a Matroska file, its colour tagged and rotation left out: no reader has to guess either.
+
+    Raises NeedsWholeFilm.
+    """
+    base = min(p.pts for p in packets)
+    time_base = stream.time_base or Fraction(1, 1000)
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as container:
+        out = container.add_stream_from_template(stream, opaque=True)
+        out.set_display_rotation(0.0)
+        if not out.codec_context.framerate and film.fps:
+            # VP9 and AV1 of varying frame rate have none; decord refuses what does not say.
+            out.codec_context.framerate = Fraction(film.fps).limit_denominator(100_000)
+        if out.codec_context.colorspace == UNTAGGED:
+            out.codec_context.colorspace = film.untagged_colorspace
+        for p in packets:
+            packet = av.Packet(p.payload)
+            packet.stream = out
+            packet.time_base = time_base
+            packet.pts = p.pts - base
+            packet.dts = None if p.dts is None else p.dts - base
+            packet.duration = p.duration
+            packet.is_keyframe = p.is_key
+            try:
+                container.mux(packet)
+            except av.error.FFmpegError as failure:
+                raise NeedsWholeFilm(f"a packet that Matroska cannot carry ({failure.strerror})") from None
+    return buffer.getvalue()

@@ -1,0 +1,157 @@
+"""What went wrong -> exit code and one line for a person. The only place that decides it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from frame_extractor.contract import ExitCode
+from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
+from frame_extractor.output.manifest import NewerSchema
+from frame_extractor.signals import Interrupted
+
+RETRYABLE = frozenset(
+    {
+        ExitCode.INTERNAL,
+        ExitCode.OUTPUT_NOT_MADE,
+        ExitCode.OUTPUT_NOT_WRITTEN,
+        ExitCode.DISK_FULL,
+        ExitCode.NOT_PERMITTED,
+    }
+)
+"""Another attempt may end better."""
+
+
+class Refused(Exception):
+    """A command cannot be begun; holds the line for the person and the exit code."""
+
+    def __init__(self, line: str, code: ExitCode) -> None:
+        super().__init__(line)
+        self.code = code
+
+
+class OutputUnusable(Exception):
+    """The output folder cannot be made, or not used as it is."""
+
+
+class OutputBusy(Exception):
+    """Another extractor works in the output folder."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(folder, holder)
+        self.folder = folder
+        self.holder = holder
+
+    def __str__(self) -> str:
+        return f"{self.folder} is in use by {self.holder}; nothing was changed. Wait for it, or end it first."
+
+
+class Superseded(Exception):
+    """Another attempt has begun in the output folder, which is its own from then on."""
+
+    def __init__(self, folder: Path, by: int) -> None:
+        """`by`: the number of the attempt that has begun."""
+        super().__init__(folder, by)
+        self.folder = folder
+        self.by = by
+
+    def __str__(self) -> str:
+        return f"attempt {self.by} has begun in {self.folder}; this one changes nothing there any more"
+
+
+class FilmChanged(Exception):
+    """The file is another than when its extraction began: still being copied, or replaced."""
+
+    def __init__(self, film: Path) -> None:
+        super().__init__(film)
+        self.film = film
+
+    def __str__(self) -> str:
+        return f"{self.film.name}: the file changed while it was extracted; it is extracted again when it rests"
+
+
+@dataclass(frozen=True)
+class Failure:
+    code: ExitCode
+    line: str
+    ends_attempt: bool = False
+    """Nothing more can be done for the other films either."""
+    is_fault: bool = False
+    """Unexpected: the log wants the traceback."""
+
+
+def failure_of(error: BaseException, film: Path | None = None, output: Path | None = None) -> Failure:
+    """What `error`, met while extracting `film` (None: before or after any film), means for the attempt.
+
+    `output` is named where the error does not say which file it is about.
+    """
+    match error:
+        case Interrupted(signal_number=signal.SIGINT):
+            return Failure(ExitCode.INTERRUPTED, str(error), ends_attempt=True)
+        case Interrupted():
+            return Failure(ExitCode.TERMINATED, str(error), ends_attempt=True)
+        case OutputBusy() | Superseded():
+            return Failure(ExitCode.SUPERSEDED, str(error), ends_attempt=True)
+        case OutputUnusable():
+            return Failure(ExitCode.OUTPUT_NOT_MADE, str(error), ends_attempt=True)
+        case NewerSchema():
+            return Failure(ExitCode.BAD_SETTINGS, str(error), ends_attempt=True)
+        case NotAFilm():
+            return Failure(ExitCode.NOT_A_FILM, f"{Path(error.path).name}: {error.reason}")
+        case FilmChanged():
+            return Failure(ExitCode.OUTPUT_NOT_WRITTEN, str(error))
+        case WorkersKilled():
+            return Failure(ExitCode.INTERNAL, str(error), ends_attempt=True)
+        case TooMuchFailed():
+            return Failure(ExitCode.TOO_MUCH_FAILED, Path(error.path).name + str(error).removeprefix(error.path))
+        case OSError() if film is not None and _concerns(error, film):
+            return _film_failure(error, film)
+        case OSError() if error.errno is not None:
+            return _output_failure(error, output)
+    where = f"{film.name}: " if film is not None else ""
+    return Failure(ExitCode.INTERNAL, f"{where}internal fault: {_described(error)}", is_fault=True)
+
+
+def _described(error: BaseException) -> str:
+    """What and where, in one line: `ZeroDivisionError: division by zero (shots.py, line 12)`."""
+    said = str(error).strip().splitlines()
+    innermost = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in innermost)
+    return f"{type(error).__name__}{': ' + said[-1] if said else ''}{place}"
+
+
+def deciding(failures: Sequence[Failure]) -> Failure | None:
+    """The failure that gives the attempt its exit code: what ended it, else what another attempt may mend."""
+    ended = [failure for failure in failures if failure.ends_attempt]
+    retryable = [failure for failure in failures if failure.code in RETRYABLE]
+    return next(iter(ended or retryable or failures), None)
+
+
+def _concerns(error: OSError, film: Path) -> bool:
+    return error.filename is not None and os.fsdecode(error.filename) == os.fspath(film)
+
+
+def _film_failure(error: OSError, film: Path) -> Failure:
+    """The film, not the output, could not be read. A missing folder is a drive that is away, and may come back."""
+    if error.errno == errno.ENOENT and film.parent.exists():
+        return Failure(ExitCode.NOT_A_FILM, f"{film.name}: is no longer in {film.parent}")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Failure(ExitCode.NOT_PERMITTED, f"{film}: this user may not read it; check the file's permissions")
+    return Failure(ExitCode.OUTPUT_NOT_WRITTEN, f"{film}: cannot be read: {error.strerror}")
+
+
+def _output_failure(error: OSError, output: Path | None) -> Failure:
+    what = os.fsdecode(error.filename2 or error.filename or output or "the output")
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            code, line = ExitCode.DISK_FULL, f"no room left for {what} ({error.strerror}); free some and start again"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            code, line = ExitCode.NOT_PERMITTED, f"{what} may not be written: {error.strerror}; check its permissions"
+        case _:
+            code, line = ExitCode.OUTPUT_NOT_WRITTEN, f"{what} cannot be written or read: {error.strerror}"
+    return Failure(code, line, ends_attempt=True)

@@ -1,0 +1,434 @@
+"""One attempt at the films of an output folder: everything around the pipeline.
+
+Takes the lock, keeps the records of `.framed/`, goes through the films one by one, and turns whatever goes wrong into
+an exit code and one line for a person. How a film becomes pictures is pipeline.py's; where they go, publish.py's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from frame_extractor.contract import (
+    AttemptSpec,
+    ExitCode,
+    ExtractionSettings,
+    FilmResult,
+    Probe,
+    Progress,
+    film_fingerprint,
+)
+from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkerFault
+from frame_extractor.output import publish
+from frame_extractor.output.durable import sync_file_system
+from frame_extractor.output.manifest import Output, read_output
+from frame_extractor.output.names import picture_name
+from frame_extractor.running import attempt
+from frame_extractor.running.epoch import Epoch
+from frame_extractor.running.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
+from frame_extractor.running.progress import Heartbeat, Meter
+from frame_extractor.signals import EndingSignals
+from frame_extractor.words import count, film_decoded, film_done, introduction, progress_line
+from frame_extractor.workers.crew import Crew
+
+if TYPE_CHECKING:
+    from frame_extractor.engine.film_progress import FilmProgress
+    from frame_extractor.engine.kept import KeptScores
+    from frame_extractor.output.picture import Images
+    from frame_extractor.workers.pool import WorkerPool
+
+log = logging.getLogger("frame_extractor")
+
+LOG_PROGRESS_EVERY_S: Final = 30.0
+
+
+class Engine(Protocol):
+    """The pipeline, as seen from here: the module `frame_extractor.engine.pipeline` is one."""
+
+    def probe_film(self, film: Path) -> Probe: ...
+
+    def worker_pool(self, crew: Crew, check: Callable[[], None]) -> WorkerPool: ...
+
+    def extract_film(
+        self,
+        film: Path,
+        *,
+        settings: ExtractionSettings,
+        pool: WorkerPool,
+        temp: Path,
+        images: Images,
+        kept: KeptScores,
+        report: Callable[[FilmProgress], None],
+    ) -> FilmResult: ...
+
+
+class Screen(Protocol):
+    """What a person sees of an attempt. May be called from two threads; never raises."""
+
+    def note(self, line: str) -> None:
+        """Something to know."""
+
+    def failure(self, line: str) -> None:
+        """Something went wrong."""
+
+    def result(self, line: str) -> None:
+        """A film is done."""
+
+    def progress(self, progress: Progress) -> None:
+        """Once a second."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended."""
+
+    code: ExitCode
+    reason: str = ""
+    """One line; empty when all went well."""
+    extracted: tuple[FilmResult, ...] = ()
+    """Films completed by this attempt."""
+    n_skipped: int = 0
+    n_failed: int = 0
+    images: int = 0
+    """In `frames/`, of all films of this attempt."""
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _ToDo:
+    film: Path
+    number: int
+    fingerprint: str
+    probe: Probe
+
+
+def run_attempt(spec: AttemptSpec, *, screen: Screen, engine: Engine | None = None) -> Ending:
+    """Extracts what of the specification's films is not yet extracted.
+
+    Never raises: an attempt ends with its exit code and, whatever happened, an exit record if one could be written.
+    SIGINT, SIGTERM and SIGHUP end it in order. Call from the main thread.
+    """
+    with attempt.log_file(spec, log):
+        with EndingSignals() as signals:
+            ending = _Runner(spec, engine, screen, signals).run()
+            with contextlib.suppress(OSError):
+                attempt.write_exit(
+                    spec, code=ending.code, reason=ending.reason, images=ending.images, wall_s=ending.wall_s
+                )
+            log.info("attempt %d ended with code %d after %.1f s", spec.attempt, ending.code, ending.wall_s)
+        return ending
+
+
+class _Runner:
+    def __init__(self, spec: AttemptSpec, engine: Engine | None, screen: Screen, signals: EndingSignals) -> None:
+        self._spec = spec
+        self._engine = engine
+        self._screen = screen
+        self._crew = Crew(spec.workers, control=spec.layout.control_file, attempt=spec.attempt)
+        self._meter = Meter(spec, self._crew)
+        self._signals = signals
+        self._extracted: list[FilmResult] = []
+        self._failures: list[Failure] = []
+        self._n_skipped = 0
+        self._logged_at_s = 0.0
+        self._epoch: Epoch
+        self._heartbeat: Heartbeat
+
+    def run(self) -> Ending:
+        # A signal can raise on any line, but only once, and not after disarm(): so always inside the outer try.
+        try:
+            try:
+                self._run()
+            finally:
+                self._signals.disarm()
+        except BaseException as error:  # noqa: BLE001 - the attempt's last line of defence: it owes an exit code
+            self._fail(failure_of(error, output=self._spec.layout.folder), error)
+        failure = deciding(self._failures)
+        return Ending(
+            code=failure.code if failure else ExitCode.DONE,
+            reason=failure.line if failure else "",
+            extracted=tuple(self._extracted),
+            n_skipped=self._n_skipped,
+            n_failed=sum(not each.ends_attempt for each in self._failures),
+            images=self._meter.images,
+            wall_s=self._meter.elapsed_s,
+        )
+
+    def _run(self) -> None:
+        spec, layout = self._spec, self._spec.layout
+        attempt.make_output(layout)
+        settings = " ".join(f"{name}={value}" for name, value in msgspec.to_builtins(spec.settings).items())
+        log.info("attempt %d of job %s, %s: %s", spec.attempt, spec.job_id, introduction(spec), settings)
+        with attempt.folder_lock(spec):
+            self._epoch = epoch = Epoch.begin(spec)
+            with (
+                attempt.work_folder(spec, lambda: epoch.is_over) as temp,
+                Heartbeat(self._meter, layout.progress, self._beat, lambda: epoch.is_over) as self._heartbeat,
+            ):
+                try:
+                    self._extract_all(temp)
+                finally:
+                    self._signals.disarm()
+
+    def _extract_all(self, temp: Path) -> None:
+        output = read_output(self._spec.layout)
+        if output.earlier_tool_images and not self._spec.force:
+            self._skip_all(output.earlier_tool_images)
+        else:
+            engine = self._engine or _pipeline()
+            with engine.worker_pool(self._crew, self._signals.check) as pool:
+                for todo in self._open_films(output, engine, pool):
+                    self._extract(todo, output, engine, temp=temp, pool=pool)
+        if not self._failures:
+            self._meter.finish()
+
+    def _open_films(self, output: Output, engine: Engine, pool: WorkerPool) -> list[_ToDo]:
+        """The films that are to be extracted; those already complete are skipped, those that are none have failed.
+
+        Workers are being started when there is something to extract.
+        """
+        todos: list[_ToDo] = []
+        images_found, seconds_found, frames_found = 0, 0.0, 0
+        for number, path in enumerate(self._spec.films, 1):
+            film = Path(path)
+            fingerprint = ""
+            try:
+                require_regular_file(film)
+                fingerprint = film_fingerprint(film)
+                output.keep_place(fingerprint)
+                if self._is_complete(output, fingerprint):
+                    images = len(output.images[fingerprint])
+                    images_found += images
+                    seconds_found += output.films[fingerprint].duration_s
+                    frames_found += output.films[fingerprint].source_frames
+                    self._n_skipped += 1
+                    again = "by an earlier attempt" if self._spec.force else "--force extracts it again"
+                    self._note(f"{film.name}: already extracted, {count(images, 'image')}; {again}")
+                elif fingerprint in {todo.fingerprint for todo in todos}:
+                    self._note(f"{film.name}: the same film as one before it; extracted once")
+                else:
+                    pool.warm_up()
+                    todos.append(_ToDo(film, number, fingerprint, engine.probe_film(film)))
+            except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
+                self._film_failed(film, fingerprint, error, output)
+        self._meter.expect(
+            seconds_found + sum(todo.probe.duration_s for todo in todos),
+            frames_found + sum(todo.probe.source_frames for todo in todos),
+            images_found,
+            seconds_found=seconds_found,
+        )
+        return todos
+
+    def _is_complete(self, output: Output, fingerprint: str) -> bool:
+        return (
+            output.is_complete(fingerprint, self._spec.settings)
+            and not publish.is_unsettled(output.layout, fingerprint)
+            # Force is for what was there before the job: a retry of it must come to an end.
+            and (not self._spec.force or output.films[fingerprint].job_id == self._spec.job_id)
+        )
+
+    def _extract(self, todo: _ToDo, output: Output, engine: Engine, *, temp: Path, pool: WorkerPool) -> None:
+        """The film's images and its entry are on the disk, or its failure is recorded."""
+        self._signals.check()
+        self._meter.begin(todo.film.name, todo.number, todo.probe.duration_s)
+        kept = _kept_scores(self._spec, todo.fingerprint, self._epoch)
+        publisher: publish.Publisher | None = None
+        try:
+            self._tell_kept(todo, kept)
+            self._epoch.require()
+            place = Path(todo.fingerprint, self._spec.settings.image_key)
+            pictures = attempt.take_over(temp, place, {picture_name(frame) for frame in kept.written})
+            publisher = self._publisher(todo, output, pictures)
+            result = self._extract_into(publisher, todo, output, engine, pool, pictures=pictures, kept=kept)
+        except Exception as error:  # noqa: BLE001 - a bad film does not stop the others; failure_of sorts them
+            failure = self._film_failed(todo.film, todo.fingerprint, error, output)
+            is_for_good = failure.code not in RETRYABLE
+            if publisher is not None:
+                publisher.give_up(for_good=is_for_good)
+            if is_for_good:
+                self._forget_work(todo, kept, temp)
+            self._meter.end_film(images=0)
+        else:
+            self._forget_work(todo, kept, temp)
+            self._extracted.append(result)
+            self._meter.end_film(result.images)
+            log.info("%s", film_decoded(result))
+            self._result(film_done(result, self._spec.layout))
+        finally:
+            if publisher is not None:
+                publisher.close()
+
+    def _forget_work(self, todo: _ToDo, kept: KeptScores, temp: Path) -> None:
+        """No other attempt will go on from here."""
+        kept.forget_spans()
+        shutil.rmtree(temp / todo.fingerprint, ignore_errors=True)
+
+    def _tell_kept(self, todo: _ToDo, kept: KeptScores) -> None:
+        line = kept.describe()
+        if line:
+            log.info("%s: %s", todo.film.name, line)
+
+    def _publisher(self, todo: _ToDo, output: Output, pictures: Path) -> publish.Publisher:
+        spec, layout = self._spec, self._spec.layout
+        if todo.fingerprint not in output.images:
+            publish.inherit(layout, todo.film, todo.fingerprint, but_not_from=output.images)
+        header = publish.JournalHeader(
+            film=str(todo.film),
+            folder=output.folder_for(todo.film.name, todo.fingerprint, publish.claims(layout)),
+            image_key=spec.settings.image_key,
+            job_id=spec.job_id,
+        )
+        earlier = output.films.get(todo.fingerprint)
+        return publish.Publisher(
+            layout,
+            fingerprint=todo.fingerprint,
+            header=header,
+            listed=output.images.get(todo.fingerprint, ()),
+            is_usable=lambda section: (
+                section.image_key == header.image_key and (not spec.force or section.job_id == header.job_id)
+            ),
+            listed_is_usable=earlier is not None and not spec.force and earlier.image_key == header.image_key,
+            taken_over=pictures,
+            before_change=self._epoch.require,
+        )
+
+    def _extract_into(
+        self,
+        publisher: publish.Publisher,
+        todo: _ToDo,
+        output: Output,
+        engine: Engine,
+        pool: WorkerPool,
+        *,
+        pictures: Path,
+        kept: KeptScores,
+    ) -> FilmResult:
+        spec = self._spec
+        started = time.monotonic()
+        found = engine.extract_film(
+            todo.film,
+            settings=spec.settings,
+            pool=pool,
+            temp=pictures,
+            images=publisher,
+            kept=kept,
+            report=self._report,
+        )
+        if film_fingerprint(todo.film) != todo.fingerprint:
+            raise FilmChanged(todo.film)
+        with self._signals.deferred():
+            entries = publisher.complete()
+            result = msgspec.structs.replace(
+                found,
+                folder=publisher.folder,
+                job_id=spec.job_id,
+                images=len(entries),
+                wall_s=round(time.monotonic() - started, 3),
+                extracted_at=attempt.now(),
+            )
+            output.record(result, entries)
+            sync_file_system(spec.layout.frames_dir)
+            self._save(output)
+            publisher.forget()
+        return result
+
+    def _film_failed(self, film: Path, fingerprint: str, error: Exception, output: Output) -> Failure:
+        """The failure is told and recorded in the results. Raises `error` again when it ends the whole attempt."""
+        # What is missing of a sudden is what a newer attempt has moved.
+        self._epoch.require()
+        failure = failure_of(error, film)
+        if failure.ends_attempt:
+            raise error
+        self._fail(failure, error)
+        if fingerprint:
+            output.record_failure(
+                FilmResult(
+                    name=film.name,
+                    path=str(film),
+                    fingerprint=fingerprint,
+                    status="failed",
+                    error=failure.line,
+                    failed_ranges=error.ranges if isinstance(error, TooMuchFailed) else (),
+                    settings=self._spec.settings,
+                    extracted_at=attempt.now(),
+                )
+            )
+            with self._signals.deferred():
+                self._save(output)
+        return failure
+
+    def _skip_all(self, images: int) -> None:
+        self._n_skipped = len(self._spec.films)
+        self._meter.expect(0.0, 0, images)
+        self._note(
+            f"{self._spec.layout.results} of an earlier tool says {count(images, 'image')}: already extracted; "
+            "--force extracts again"
+        )
+
+    def _save(self, output: Output) -> None:
+        for line in output.save(self._spec.settings, self._spec.workers, before_change=self._epoch.require):
+            self._note(line)
+
+    def _report(self, progress: FilmProgress) -> None:
+        self._signals.check()
+        if self._heartbeat.is_superseded:
+            self._epoch.require()
+        self._meter.report(progress)
+
+    def _beat(self, progress: Progress) -> None:
+        """From the heartbeat's thread."""
+        self._screen.progress(progress)
+        if progress.elapsed_s - self._logged_at_s >= LOG_PROGRESS_EVERY_S:
+            self._logged_at_s = progress.elapsed_s
+            log.info("%s", progress_line(progress))
+
+    def _note(self, line: str) -> None:
+        log.info("%s", line)
+        self._screen.note(line)
+
+    def _result(self, line: str) -> None:
+        log.info("%s", line)
+        self._screen.result(line)
+
+    def _fail(self, failure: Failure, error: BaseException) -> None:
+        self._failures.append(failure)
+        log.error("%s", failure.line, exc_info=error if failure.is_fault else None)
+        if isinstance(error, WorkerFault):
+            log.error("in the worker:\n%s", error.trace)
+        self._screen.failure(failure.line)
+
+
+def require_regular_file(film: Path) -> None:
+    """Raises NotAFilm, or OSError when it is not there. Opening a pipe would wait for a writer for ever."""
+    if not stat.S_ISREG(film.stat().st_mode):
+        raise NotAFilm(film, "not a regular file; a film must be one")
+
+
+def _kept_scores(spec: AttemptSpec, fingerprint: str, epoch: Epoch) -> KeptScores:
+    """What earlier attempts have kept of the film. Imported when it is needed, as the pipeline is."""
+    from frame_extractor.engine.kept import KeptScores  # noqa: PLC0415
+
+    return KeptScores(
+        spec.layout,
+        fingerprint,
+        spec.settings,
+        job_id=spec.job_id,
+        anew=spec.force,
+        before_change=epoch.require,
+    )
+
+
+def _pipeline() -> Engine:
+    """Imported when it is needed: it takes half a second, and the records of an attempt come before it."""
+    from frame_extractor.engine import pipeline  # noqa: PLC0415
+
+    return pipeline

@@ -1,0 +1,214 @@
+"""Worker processes: tasks out, messages back, as many at work as the crew may have, and what to do when one dies.
+
+A worker above the grant parks: it stops where it next shows a sign of life, at the latest after its chunk, and keeps
+what it has. Knows nothing of what tasks mean; what happens in a process and on its pipe is worker_process.py's.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import Self
+
+from frame_extractor.errors import WorkersKilled
+from frame_extractor.signals import held
+from frame_extractor.workers.crew import Crew
+from frame_extractor.workers.tasks import Message, Task
+from frame_extractor.workers.worker_process import Assignment, Finished, Parked, Worker
+
+__all__ = ["Finished", "GivenUp", "Restarted", "WorkerPool"]
+
+AHEAD = 2
+"""Tasks held ready beside the ones being worked on, so that no worker waits for the feeder."""
+SILENCE_S = 180.0
+"""A worker that says nothing for this long hangs. The slowest chunk seen took a tenth of it."""
+LOOK_EVERY_S = 0.5
+"""How often the grant is looked at while no worker says anything."""
+PARKED_S = 60.0
+"""How long a worker keeps its memory for nothing; then it is ended, and what it was doing is done again."""
+CRASHES = frozenset({-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL, -signal.SIGTRAP})
+"""How a decoder that meets a bad film ends its process. Any other death is somebody else's doing."""
+CRASHES_TO_GIVE_UP = 3
+KILLS_TO_GIVE_UP = 4
+"""Of one task, whose film is not to blame for them."""
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """Its worker is gone; the task begins again, and what came of it so far is void."""
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """Its decoding crashed or hung every worker it was given to."""
+
+    reason: str
+
+
+Event = Message | Finished | Restarted | GivenUp
+
+
+class WorkerPool:
+    """Processes that do one task each at a time. A context manager: none of them outlives it, or this process."""
+
+    def __init__(self, crew: Crew, check: Callable[[], None] = lambda: None) -> None:
+        """`check` is called at least every LOOK_EVERY_S while tasks run; what it raises ends them."""
+        self._check = check
+        self._context = multiprocessing.get_context("spawn")
+        self._crew = crew
+        self._workers: list[Worker] = []
+        self._begun_at = 0.0
+        self.waited_s = 0.0
+        """How long workers had nothing to do, all in all, before there was another task."""
+
+    def __enter__(self) -> Self:
+        # Would otherwise be started with the first worker, and unblock in passing the signals that held() has blocked.
+        resource_tracker.ensure_running()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._dismiss(self._workers)
+
+    def warm_up(self) -> None:
+        """As many as are granted are being started, so that they are ready when there is something to do."""
+        while len(self._workers) < self._crew.granted.at_work:
+            self._hire()
+
+    @property
+    def n_workers(self) -> int:
+        """How many there may be, pauses aside; at least 1."""
+        return max(1, self._crew.granted.workers)
+
+    def run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Event]]:
+        """(number of the task in `tasks`, what happened to it), as it happens. Takes tasks only as they are needed.
+
+        Takes as long as it takes while nothing is granted. Raises what a worker could not handle: OSError as it was,
+        anything else as WorkerFault; WorkersKilled when they do not live long enough. To be closed by whoever does not
+        go on to the end: workers that are still busy then are ended.
+        """
+        try:
+            yield from self._run(tasks)
+        finally:
+            self._dismiss([worker for worker in self._workers if worker.assignment is not None])
+
+    def _run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Event]]:
+        self._begun_at = time.monotonic()
+        waiting = deque[Assignment]()
+        source = enumerate(tasks)
+        is_exhausted = False
+        while True:
+            self._check()
+            yield from self._obey(waiting)
+            while len(waiting) < AHEAD and not is_exhausted:
+                number_and_task = next(source, None)
+                if number_and_task is None:
+                    is_exhausted = True
+                else:
+                    waiting.append(Assignment(*number_and_task))
+                self._assign(waiting)
+            self._assign(waiting)
+            busy = [worker for worker in self._workers if worker.assignment is not None]
+            if not busy and not waiting:
+                return
+            for worker in self._ready(busy):
+                yield from self._hear(worker, waiting)
+
+    def _obey(self, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
+        """Workers above the grant are told to park and those within it to go on; who has rested for long is gone."""
+        granted = self._crew.granted.at_work
+        going = [worker for worker in self._workers if worker.assignment is not None and not worker.is_held]
+        # Those that began last have least to lose when they are not let on in time. Threads cannot be taken away.
+        going.sort(key=lambda worker: worker.began_at)
+        for worker in going[granted:]:
+            worker.hold()
+        # One that has not parked yet takes no further core by going on; of the others, the one that is ended next.
+        held = [worker for worker in self._workers if worker.is_held]
+        held.sort(key=lambda worker: worker.resting_since or 0.0)
+        for worker in held[: max(0, granted - len(going))]:
+            worker.go_on()
+        self._muster()
+        rested = [worker for worker in self._workers if worker.has_rested(PARKED_S)]
+        for worker in rested[: max(0, len(self._workers) - granted)]:
+            self._dismiss([worker])
+            if worker.assignment is not None:
+                waiting.appendleft(worker.assignment)
+                yield worker.assignment.number, Restarted()
+
+    def _assign(self, waiting: deque[Assignment]) -> None:
+        while waiting and self._muster() < self._crew.granted.at_work:
+            idle = (worker for worker in self._workers if worker.assignment is None)
+            worker = next(idle, None) or self._hire()
+            self.waited_s += time.monotonic() - max(self._begun_at, worker.resting_since or 0.0)
+            worker.begin(waiting.popleft())
+        self._muster()
+
+    def _dismiss(self, workers: Iterable[Worker]) -> None:
+        # Whole, whatever signal comes: a worker that nobody knows of any more would not be ended by anybody.
+        with held():
+            for worker in list(workers):
+                worker.end()
+                self._workers.remove(worker)
+        self._muster()
+
+    def _hire(self) -> Worker:
+        with held():
+            worker = Worker(self._context)
+            self._workers.append(worker)
+        return worker
+
+    def _muster(self) -> int:
+        """Cores in use; the crew knows of them now."""
+        at_work = [worker.assignment.task for worker in self._workers if worker.assignment and not worker.is_parked]
+        self._crew.is_elastic = not any(task.is_whole for task in at_work)
+        self._crew.at_work = sum(task.threads for task in at_work)
+        return self._crew.at_work
+
+    def _ready(self, busy: list[Worker]) -> list[Worker]:
+        """The busy workers with something to say; those silent for too long have been killed, and are among them."""
+        heard = wait([worker.connection for worker in busy], timeout=LOOK_EVERY_S)
+        now = time.monotonic()
+        for worker in busy:
+            if worker.connection not in heard and not worker.is_parked and now - worker.heard_at > SILENCE_S:
+                worker.kill_hung()
+        return [worker for worker in busy if worker.connection in heard or not worker.is_alive()]
+
+    def _hear(self, worker: Worker, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
+        assignment = worker.assignment
+        assert assignment is not None
+        try:
+            message = worker.receive()
+        except (EOFError, OSError):
+            yield from self._bury(worker, assignment, waiting)
+            return
+        if isinstance(message, BaseException):
+            raise message
+        if isinstance(message, Parked):
+            worker.park(message.number)
+            self._muster()
+            return
+        if isinstance(message, Finished):
+            worker.finish()
+            self._assign(waiting)
+        yield assignment.number, message
+
+    def _bury(self, worker: Worker, assignment: Assignment, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
+        exit_code = worker.end()
+        self._workers.remove(worker)
+        is_films_fault = worker.has_hung or exit_code in CRASHES
+        again = assignment.after_crash() if is_films_fault else assignment.after_kill()
+        if again.kills >= KILLS_TO_GIVE_UP:
+            raise WorkersKilled(exit_code)
+        if again.crashes >= CRASHES_TO_GIVE_UP:
+            yield assignment.number, GivenUp(f"its decoder crashed or hung {again.crashes} times (last {exit_code})")
+        else:
+            waiting.appendleft(again)
+            yield assignment.number, Restarted()

@@ -1,0 +1,117 @@
+"""What the runner asks of a worker, and what a worker answers. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from frame_extractor.contract import ExtractionSettings, FailedRange
+from frame_extractor.picking.score import Hsv
+from frame_extractor.reading.demux import Chunk
+from frame_extractor.reading.film import Film
+from frame_extractor.workers.spans import Span
+
+
+@dataclass(frozen=True)
+class ScanTask:
+    """Score every sample of a span, or of the whole film where there is no span, and write likely picks on the way."""
+
+    film: Film
+    span: Span | None
+    settings: ExtractionSettings
+    folder: Path
+    """Where images go, each under the number of its frame."""
+    first_reader: str
+    """The reader to begin with."""
+    threads: int = 1
+    """Decoder threads, for a film that is read whole and by one worker alone."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the film, so that beginning it again would cost all that is done."""
+        return self.span is None
+
+
+@dataclass(frozen=True)
+class RepairTask:
+    """Write these frames of a chunk, or of the whole film where there is no chunk."""
+
+    film: Film
+    chunk: Chunk | None
+    settings: ExtractionSettings
+    folder: Path
+    first_reader: str
+    """The one that read the chunk when it was scanned: the same pictures again."""
+    wanted: frozenset[int]
+    """Frame indices."""
+    threads: int = 1
+
+    @property
+    def is_whole(self) -> bool:
+        """As of a ScanTask."""
+        return self.chunk is None
+
+
+Task = ScanTask | RepairTask
+
+
+@dataclass(frozen=True)
+class Written:
+    """One frame has become a file, `path`; or was judged too blurred, and has not."""
+
+    frame_index: int
+    path: Path | None
+    size_bytes: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """So much more film is scanned; 0 says no more than that the worker lives."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Voided:
+    """What this task has written so far does not count: it begins again, with another reader."""
+
+
+@dataclass(frozen=True)
+class ScanPart:
+    """The scores of a span, and what is needed to join it to its neighbours: the last message of a ScanTask.
+
+    The arrays have one length, the number of samples that decoded.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    frame_indices: npt.NDArray[np.int64]
+    times_s: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+    """Against the sample before in this part; the first, and any after missing film, is 0."""
+    breaks: tuple[int, ...]
+    """Positions in this part before which film is missing; its length when it is missing after its last sample."""
+    first: Hsv | None
+    last: Hsv | None
+    failed: tuple[FailedRange, ...]
+    end_s: float
+    n_frames: int
+    """Frames of the film in this stretch, also those left out or missing."""
+    readers: dict[int, str]
+    """Number of chunk -> name of the reader that read it; NO_READER where none could. A whole film is chunk 0."""
+    stages_s: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RepairDone:
+    """The last message of a RepairTask."""
+
+    n_decoded: int
+    stages_s: dict[str, float]
+
+
+Message = Written | Advanced | Voided | ScanPart | RepairDone

@@ -1,0 +1,209 @@
+"""One worker process and the pipe to it, seen from both ends: how it is given a task, parks, and ends.
+
+Whom it is given what, and when it must park, pool.py says; what a task means, worker.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import time
+import traceback
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+
+import cv2
+
+from frame_extractor.errors import WorkerFault
+from frame_extractor.reading.readers.fallback import LAST_READER
+from frame_extractor.signals import leave_endings_to_parent
+from frame_extractor.workers.tasks import Advanced, Message, Task
+from frame_extractor.workers.worker import run_task
+
+CRASHES_TO_FALL_BACK = 2
+"""A decoder that has ended so many workers with one task is not given it again."""
+PR_SET_PDEATHSIG = 1
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+NEVER = 1 << 30
+"""Bytes; more than any picture."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The task is done; no more messages of it come."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """To a worker: park at your next sign of life."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class GoOn:
+    """To a worker: do not park, or no longer."""
+
+
+@dataclass(frozen=True)
+class Parked:
+    """From a worker: it has, as it was told by the Hold of this number."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A task on its way through the pool."""
+
+    number: int
+    task: Task
+    crashes: int = 0
+    kills: int = 0
+
+    def after_crash(self) -> Assignment:
+        crashes = self.crashes + 1
+        task = replace(self.task, first_reader=LAST_READER) if crashes >= CRASHES_TO_FALL_BACK else self.task
+        return replace(self, task=task, crashes=crashes)
+
+    def after_kill(self) -> Assignment:
+        return replace(self, kills=self.kills + 1)
+
+
+class Worker:
+    """One process and the pipe to it."""
+
+    def __init__(self, context: multiprocessing.context.SpawnContext) -> None:
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, os.getpid()), name="frame-worker", daemon=True)
+        self._process.start()
+        theirs.close()
+        self.assignment: Assignment | None = None
+        self.began_at = 0.0
+        """When it was given its assignment."""
+        self.heard_at = time.monotonic()
+        self.has_hung = False
+        self.is_held = False
+        """Told to park with its assignment, whether it has or not."""
+        self.resting_since: float | None = self.heard_at
+        """Since when it has had nothing to do, or been parked; None while it is at work."""
+        self._n_holds = 0
+
+    @property
+    def is_parked(self) -> bool:
+        return self.assignment is not None and self.resting_since is not None
+
+    def has_rested(self, seconds: float) -> bool:
+        """Whether for so long, and ending it costs less than a film."""
+        if self.resting_since is None or (self.assignment is not None and self.assignment.task.is_whole):
+            return False
+        return time.monotonic() - self.resting_since > seconds
+
+    def begin(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        self.began_at = self.heard_at = time.monotonic()
+        self.resting_since = None
+        self._send(assignment.task)
+
+    def finish(self) -> None:
+        """Its task is done; it waits for another."""
+        self.assignment = None
+        self.is_held = False
+        self.resting_since = time.monotonic()
+
+    def hold(self) -> None:
+        self.is_held = True
+        self._n_holds += 1
+        self._send(Hold(self._n_holds))
+
+    def go_on(self) -> None:
+        self.is_held = False
+        self.resting_since = None
+        self.heard_at = time.monotonic()
+        self._send(GoOn())
+
+    def park(self, number: int) -> None:
+        """It has said so; which counts only if it was not told otherwise since."""
+        if self.is_held and number == self._n_holds:
+            self.resting_since = time.monotonic()
+
+    def receive(self) -> Message | Finished | Parked | BaseException:
+        message: Message | Finished | Parked | BaseException = self.connection.recv()
+        self.heard_at = time.monotonic()
+        return message
+
+    def _send(self, message: Task | Hold | GoOn) -> None:
+        with contextlib.suppress(OSError):  # Already dead: the wait that follows finds out.
+            self.connection.send(message)
+
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def kill_hung(self) -> None:
+        self.has_hung = True
+        self._process.kill()
+        self._process.join()
+
+    def end(self) -> int | None:
+        """The process is gone; its exit code, negative for a signal."""
+        # Before the pipe is closed: a worker that was about to speak would say goodbye with a traceback.
+        self._process.kill()
+        self.connection.close()
+        self._process.join()
+        return self._process.exitcode
+
+
+def _work(connection: Connection, parent_pid: int) -> None:
+    """A worker's life: tasks until the pipe closes. Dies with its parent, however that dies."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        return
+    # A picture is megabytes: by default each is mapped, zeroed page by page and unmapped, half of all system time.
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, NEVER)
+        libc.mallopt(M_TRIM_THRESHOLD, NEVER)
+    leave_endings_to_parent()
+    cv2.setNumThreads(1)
+    with contextlib.suppress(EOFError):
+        while True:
+            _do(_next_task(connection), connection)
+            if hasattr(libc, "malloc_trim"):
+                # What the task has freed goes back: otherwise the gaps between what is held grow over a long film.
+                libc.malloc_trim(0)
+
+
+def _next_task(connection: Connection) -> Task:
+    """What comes next; what was said about a task that is done counts no more. Raises EOFError."""
+    while True:
+        message: Task | Hold | GoOn = connection.recv()
+        if not isinstance(message, Hold | GoOn):
+            return message
+
+
+def _do(task: Task, connection: Connection) -> None:
+    try:
+        for message in run_task(task):
+            connection.send(message)
+            if isinstance(message, Advanced):
+                _park_if_told(connection)
+        connection.send(Finished())
+    except EOFError:
+        raise
+    except OSError as failure:
+        connection.send(failure)
+    except Exception:  # noqa: BLE001 - it is raised again, in the parent
+        connection.send(WorkerFault(traceback.format_exc()))
+
+
+def _park_if_told(connection: Connection) -> None:
+    """Returns when the last that was said is to go on, or nothing. Raises EOFError."""
+    told: Hold | GoOn | None = None
+    while connection.poll():
+        told = connection.recv()
+    while isinstance(told, Hold):
+        connection.send(Parked(told.number))
+        told = connection.recv()
