@@ -218,6 +218,15 @@ class Stage(enum.Enum):
     DONE = "done"
 
 
+class ShotStart(msgspec.Struct, frozen=True, kw_only=True):
+    """One shot of a film in work that has been found to its end."""
+
+    scene: int
+    """0-based, as in the names of its images."""
+    start_s: float
+    """Film time of its first sampled frame."""
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """`progress.json`: replaced atomically, at least every two seconds while the attempt lives."""
 
@@ -239,6 +248,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Frames of the films, as their containers say or their durations promise."""
     images: int
     """Images on disk, of all films of this attempt."""
+    shots: int = 0
+    """Of the film in work, found so far to their ends; none of a film that is read whole before all of it is."""
+    last_shots: tuple[ShotStart, ...] = ()
+    """The last few of them, in order."""
     workers: int
     """Cores in use: worker processes at work, and decoder threads of a film that is read whole. Parked ones are not."""
     heeds: int = 0

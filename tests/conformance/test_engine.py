@@ -52,6 +52,19 @@ def test_progress_never_goes_back(undisturbed: Outcome) -> None:
     assert fractions[-1] <= 1.0
 
 
+def test_shots_are_told_as_they_are_found(undisturbed: Outcome) -> None:
+    """Never fewer than before, some before the film has ended, and each where the result has it in the end."""
+    told = [progress.shots for progress in undisturbed.told]
+    assert told == sorted(told)
+    assert len(set(told)) > 2
+    starts = [0.0, *(cut / LONG.fps for cut in CUTS)]
+    assert told[-1] == undisturbed.result.shots == len(starts)
+    for progress in undisturbed.told:
+        for shot in progress.last_shots:
+            assert shot.start_s == pytest.approx(starts[shot.scene], abs=0.001)
+    assert [shot.scene for shot in undisturbed.told[-1].last_shots] == list(range(len(starts)))
+
+
 def test_nothing_is_left_in_temp(film: Path, tmp_path: Path) -> None:
     """Images that were written on the way and are not wanted are gone."""
     extract(film, tmp_path / "temp")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from framed.control.messages import (
+    PROTOCOL,
     ErrorCode,
     Hello,
     HelloReply,
@@ -300,7 +301,7 @@ def test_status_tells_of_the_machine_and_knows_no_unknown_project(shared: Root) 
 def test_hello_says_who_answers(shared: Root) -> None:
     with connect(shared.places) as client:
         reply = client.call("hello", Hello(), HelloReply)
-    assert (reply.protocol, reply.root) == ("1.0", str(shared.places.root))
+    assert (reply.protocol, reply.root) == (PROTOCOL, str(shared.places.root))
 
 
 def test_other_major_version_is_refused_and_another_minor_is_not(shared: Root) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -231,6 +232,19 @@ def test_show_tells_settings_with_origins_attempts_films_and_paths(shared: Site)
     assert rows["log"] == [document.status.log]
     assert rows["results"] == [document.results.path]
     assert shared.ctl("show", "tolt").returncode == 4
+
+
+def test_show_tells_the_shots_so_far_of_the_film_in_work(shared: Site) -> None:
+    """How many, and where the last of them begin; nothing of the kind once it has ended."""
+    running_project(shared, "midway")
+    until(lambda: shown(shared, "midway").in_work is not None)
+    assert re.search(
+        r"2 shots so far of film.mkv\n +shot 0 +from 0:00.0\n +shot 1 +from 1:02:05.0",
+        shared.ctl("show", "midway").stdout,
+    )
+    shared.ctl("cancel", "midway")
+    until(lambda: shown(shared, "midway").status.state.is_terminal)
+    assert shown(shared, "midway").in_work is None
 
 
 def test_log_is_shown_from_its_end_and_steers_no_terminal(shared: Site) -> None:

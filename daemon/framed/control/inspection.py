@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from frame_extractor.contract import ShotStart
 from framed.control.messages import REPLY_SCHEMA, ProjectState, ProjectStatus
 from framed.model.job import Ending
 
@@ -133,6 +134,19 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[AttemptFacts, ...]
 
 
+class FilmInWork(msgspec.Struct, frozen=True, kw_only=True):
+    """What the extractor that runs says of the film it is at."""
+
+    name: str
+    number: int
+    """1-based, of the `n_films` of this attempt."""
+    n_films: int
+    shots: int
+    """Found so far to their ends."""
+    last_shots: tuple[ShotStart, ...]
+    """The last of them, in order: a dozen at most."""
+
+
 class FilmResultFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One film in `extraction_results.json`, in brief."""
 
@@ -166,6 +180,8 @@ class ShowReply(msgspec.Struct, frozen=True, kw_only=True):
     settings_error: str = ""
     films: tuple[FilmFacts, ...]
     job: JobFacts | None = None
+    in_work: FilmInWork | None = None
+    """Null while no extractor runs."""
     results: ResultsFacts | None = None
     """What the results file says; null when there is none that can be read."""
 

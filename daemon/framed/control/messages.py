@@ -14,7 +14,7 @@ import msgspec
 
 from framed.model.project import Overrides
 
-PROTOCOL: Final = "1.0"
+PROTOCOL: Final = "1.1"
 """major.minor; another major is refused, another minor is not."""
 
 STATUS_SCHEMA: Final = 1

@@ -83,6 +83,7 @@ class Questions:
             settings_error=wrong,
             films=self._report.films(name),
             job=_job_facts(job) if job else None,
+            in_work=self._report.in_work(name),
             results=await self._disk.ask(_results_facts, OutputLayout(frames_dir)) if frames_dir else None,
         )
 

@@ -8,7 +8,7 @@ import msgspec
 
 from framed.attempts.dispatch import Dispatcher
 from framed.attempts.supervise import Supervisor
-from framed.control.inspection import FilmFacts, FilmState, ProjectFacts, ProjectsReply
+from framed.control.inspection import FilmFacts, FilmInWork, FilmState, ProjectFacts, ProjectsReply
 from framed.control.messages import ProjectState, ProjectStatus, SlotsStatus, StatusReply
 from framed.errors import listed
 from framed.faults import Faults
@@ -99,6 +99,20 @@ class Report:
                 fingerprint=film.fingerprint,
             )
             for film in project.films
+        )
+
+    def in_work(self, name: str) -> FilmInWork | None:
+        """The film that the project's extractor is at, by what it said last."""
+        job = self._ledger.latest(name)
+        told = self._supervisor.progress.get(job.id) if job is not None and isinstance(job.state, Running) else None
+        if told is None:
+            return None
+        return FilmInWork(
+            name=told.film,
+            number=told.film_number,
+            n_films=told.n_films,
+            shots=told.shots,
+            last_shots=told.last_shots,
         )
 
     def unextracted(self) -> list[str]:

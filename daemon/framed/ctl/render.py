@@ -84,6 +84,12 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
 
 
+def clock(time_s: float) -> str:
+    """Where in a film: `1:02:03.4`."""
+    tenths = round(time_s * 10)
+    return f"{duration(tenths // 10)}.{tenths % 10}"
+
+
 def size(n_bytes: float) -> str:
     """`3.4 GB`, in powers of 1000 as disks are sold; memory differs from it by less than anybody acts on."""
     for unit in ("B", "kB", "MB", "GB"):

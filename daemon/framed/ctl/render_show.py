@@ -6,9 +6,18 @@ from datetime import datetime
 
 import click
 
-from framed.control.inspection import AttemptFacts, FilmFacts, FilmResultFacts, JobFacts, SettingFacts, ShowReply
+from frame_extractor.contract import ShotStart
+from framed.control.inspection import (
+    AttemptFacts,
+    FilmFacts,
+    FilmInWork,
+    FilmResultFacts,
+    JobFacts,
+    SettingFacts,
+    ShowReply,
+)
 from framed.ctl.layout import aligned, fitted
-from framed.ctl.render import COLOURS, duration, size
+from framed.ctl.render import COLOURS, clock, duration, size
 from framed.ctl.terminal import Terminal, printable
 from framed.model.job import code_words
 from framed.model.values import as_written
@@ -21,6 +30,7 @@ def show_lines(reply: ShowReply, terminal: Terminal) -> list[str]:
         ("settings", [_setting(each) for each in reply.settings] or [[reply.settings_error]]),
         (_films_title(reply), [_film(each, reply) for each in reply.films]),
         (_job_title(reply.job), [_attempt(each) for each in reply.job.attempts] if reply.job else []),
+        (_in_work_title(reply.in_work), [_shot(each) for each in reply.in_work.last_shots] if reply.in_work else []),
         ("files", _files(reply)),
     ):
         if rows:
@@ -89,6 +99,18 @@ def _attempt(attempt: AttemptFacts) -> list[str]:
     words = attempt.reason or (code_words(attempt.code) if attempt.code is not None else attempt.ending.value)
     took = f"after {duration(attempt.wall_s)}" if attempt.wall_s else ""
     return [*row, ", ".join(part for part in (code, words, took) if part)]
+
+
+def _in_work_title(film: FilmInWork | None) -> str:
+    if film is None:
+        return ""
+    shots = f"{film.shots:,} shot{'s' * (film.shots != 1)} so far"
+    last = f", the last {len(film.last_shots)}" if film.shots > len(film.last_shots) else ""
+    return f"{shots} of {film.name}{last}"
+
+
+def _shot(shot: ShotStart) -> list[str]:
+    return [f"shot {shot.scene}", f"from {clock(shot.start_s)}"]
 
 
 def _workers(number: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from frame_extractor.contract import Stage
+from frame_extractor.contract import ShotStart, Stage
 from frame_extractor.reading.film import Film
 
 SCAN_SHARE: Final = 0.95
@@ -27,6 +27,9 @@ class FilmProgress:
     images: int
     seconds_kept: float = 0.0
     """Of `seconds_done`, film time that earlier attempts had done."""
+    shots: int = 0
+    """Found so far to their ends."""
+    last_shots: tuple[ShotStart, ...] = ()
 
 
 class Teller:
@@ -42,6 +45,8 @@ class Teller:
         self._images = 0
         self._repaired_from = 0
         self._to_repair = 0
+        self._shots = 0
+        self._last_shots: tuple[ShotStart, ...] = ()
         self._tell()
 
     def scanned(self, task: int, seconds: float) -> None:
@@ -66,8 +71,14 @@ class Teller:
             self._scanned_s.clear()
             self._kept_s = 0.0
             self._to_repair = 0
+            self._shots, self._last_shots = 0, ()
         else:
             del self._scanned_s[task]
+
+    def found(self, shots: int, last_shots: tuple[ShotStart, ...]) -> None:
+        """So many shots have been found to their ends; the last few of them."""
+        self._shots, self._last_shots = shots, last_shots
+        self._tell()
 
     def repairing(self, images: int, missing: int) -> None:
         self._stage = Stage.WRITING
@@ -91,5 +102,7 @@ class Teller:
                 fraction=self._fraction,
                 images=self._images,
                 seconds_kept=SCAN_SHARE * min(self._kept_s, self._total_s),
+                shots=self._shots,
+                last_shots=self._last_shots,
             )
         )

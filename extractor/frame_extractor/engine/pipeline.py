@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult, Probe, film_fingerprint
 from frame_extractor.engine.film_progress import FilmProgress, Teller
@@ -30,6 +31,9 @@ from frame_extractor.workers.pool import Finished, GivenUp, Restarted, WorkerPoo
 from frame_extractor.workers.scan import unreadable_part
 from frame_extractor.workers.spans import Span, spans_of
 from frame_extractor.workers.tasks import Advanced, RepairDone, RepairTask, ScanPart, ScanTask, Voided, Written
+
+SHOTS_TOLD: Final = 12
+"""Of those found so far, the last; so many fit on a screen."""
 
 
 def probe_film(path: Path) -> Probe:
@@ -165,14 +169,14 @@ class _Extraction:
             return None
         stitcher = Stitcher(self._settings)
         self._recall(stitcher, 0, film)
-        self._place(stitcher.finish())
+        self._finish(stitcher)
         return self._judged(stitcher.scan())
 
     def _recall(self, stitcher: Stitcher, number: int, kept: KeptPart) -> None:
         """Takes a part that need not be scanned again."""
         self._n_kept += len(kept.part.numbers)
         self._rejected |= kept.rejected
-        self._place(stitcher.add(number, kept.part))
+        self._join(stitcher, number, kept.part)
 
     def _scan(self, *, in_chunks: bool) -> Scan:
         """Scores of every sample of the film; what the scan has written of the picks is published.
@@ -216,7 +220,7 @@ class _Extraction:
                         _forget(in_work.pop(number))
                     case Finished():
                         _forget(in_work.pop(number))
-        self._place(stitcher.finish())
+        self._finish(stitcher)
         return self._judged(stitcher.scan())
 
     def _judged(self, scan: Scan) -> Scan:
@@ -271,7 +275,15 @@ class _Extraction:
             self._kept.keep_span(span, part, written=images, rejected=rejected)
         self._candidates |= images
         self._rejected |= rejected
-        self._place(stitcher.add(0 if span is None else span.number, part))
+        self._join(stitcher, 0 if span is None else span.number, part)
+
+    def _join(self, stitcher: Stitcher, number: int, part: ScanPart) -> None:
+        self._place(stitcher.add(number, part))
+        self._tell.found(stitcher.n_shots, stitcher.last_shots(SHOTS_TOLD))
+
+    def _finish(self, stitcher: Stitcher) -> None:
+        self._place(stitcher.finish())
+        self._tell.found(stitcher.n_shots, stitcher.last_shots(SHOTS_TOLD))
 
     def _place(self, picks: list[Pick]) -> None:
         """Publishes those of the picks that are written, and notes the others as missing."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frame_extractor.contract import ExtractionSettings, FailedRange
+from frame_extractor.contract import ExtractionSettings, FailedRange, ShotStart
 from frame_extractor.picking.plan import Pick, plan_shot
 from frame_extractor.picking.score import Hsv, content_score
 from frame_extractor.picking.shots import Samples, Shot, ShotFinder
@@ -75,6 +75,17 @@ class Stitcher:
     def finish(self) -> list[Pick]:
         """The picks of the shot that runs when the film ends, every part having been added."""
         return self._picks_of(self._finder.finish())
+
+    @property
+    def n_shots(self) -> int:
+        """Found so far to their ends."""
+        return len(self._shots)
+
+    def last_shots(self, number: int) -> tuple[ShotStart, ...]:
+        """So many of them, or all, in order."""
+        first = max(0, len(self._shots) - number)
+        starts = enumerate(self._shots[first:], first)
+        return tuple(ShotStart(scene=scene, start_s=round(self._times_s[shot.start], 3)) for scene, shot in starts)
 
     def scan(self) -> Scan:
         """All of it, after finish()."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from frame_extractor.contract import AttemptSpec, Progress, Stage
+from frame_extractor.contract import AttemptSpec, Progress, ShotStart, Stage
 from frame_extractor.output.durable import write_atomically
 from frame_extractor.running.attempt import now
 from frame_extractor.workers.crew import Crew
@@ -51,6 +51,8 @@ class Meter:
         self._images_found = 0
         self._images_before = 0
         self._images_in_film = 0
+        self._shots = 0
+        self._last_shots: tuple[ShotStart, ...] = ()
 
     @property
     def elapsed_s(self) -> float:
@@ -74,6 +76,7 @@ class Meter:
         with self._lock:
             self._film, self._film_number = film, number
             self._seconds_of_film, self._seconds_in_film = duration_s, 0.0
+            self._shots, self._last_shots = 0, ()
             self._stage = Stage.OPENING
 
     def report(self, film: FilmProgress) -> None:
@@ -84,6 +87,7 @@ class Meter:
             extracted_s = self._seconds_in_film - film.seconds_kept
             self._extracted_s_in_film = max(self._extracted_s_in_film, extracted_s)
             self._images_in_film = film.images
+            self._shots, self._last_shots = film.shots, film.last_shots
             self._advance()
 
     def end_film(self, images: int) -> None:
@@ -130,6 +134,8 @@ class Meter:
                 frames_done=self._frames_total if is_done else int(self._fraction * self._frames_total),
                 frames_total=self._frames_total,
                 images=self._images_found + new_images,
+                shots=self._shots,
+                last_shots=self._last_shots,
                 workers=at_work,
                 heeds=grant.serial,
                 paused=grant.paused,
