@@ -46,7 +46,7 @@ def nothing_of_the_user() -> Iterator[None]:
         environment.setenv("XDG_RUNTIME_DIR", runtime_dir)
         environment.setenv("XDG_STATE_HOME", state_home)
         # PYTHONUNBUFFERED hides what becomes of output that is still in a buffer when its reader has gone.
-        for name in ("FRAMED_ROOT", "TMUX", "TMUX_PANE", "PYTHONUNBUFFERED"):
+        for name in ("FRAMED_ROOT", "TMUX", "TMUX_PANE", "PYTHONUNBUFFERED", "DBUS_SESSION_BUS_ADDRESS"):
             environment.delenv(name, raising=False)
         yield
     shutil.rmtree(runtime_dir, ignore_errors=True)

@@ -18,6 +18,7 @@ from frame_extractor.cores import usable_cores
 from framed.attempts.dispatch import Dispatcher
 from framed.attempts.reconcile import found_running
 from framed.attempts.recover import recover
+from framed.attempts.stalls import Stalls
 from framed.attempts.supervise import EXTRACTOR, Supervisor
 from framed.control.cleaning import Cleaning
 from framed.control.disk import Disk
@@ -38,7 +39,7 @@ from framed.policy.memory import floor_bytes, shortage
 from framed.policy.shares import Budget
 from framed.policy.shares import budget as budget_of
 from framed.running import announced
-from framed.service.notify import Notifier
+from framed.service.notify.notifier import Notifier
 from framed.service.vitals import Vitals
 from framed.settings.config import BudgetSettings, Settings
 from framed.settings.live_settings import LiveSettings
@@ -149,6 +150,9 @@ async def _serve(
     machine = Machine(places.datasets)
     budget = _budget(machine, live)
     supervisor = Supervisor(ledger, engine, live, completion_log=places.completion_log, extractor=extractor)
+    stalls = Stalls(ledger, supervisor.progress, live)
+    notifier = Notifier(ledger, live)
+    stalls.listen(notifier.stalled)
     watcher = Watcher(places, live, ledger)
     async with anyio.create_task_group() as tasks:
         dispatcher = Dispatcher(
@@ -161,7 +165,13 @@ async def _serve(
             shortage=lambda: _shortage(machine.memory, live.now.budget),
         )
         report = Report(
-            ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine, settings=live
+            ledger=ledger,
+            watcher=watcher,
+            dispatcher=dispatcher,
+            supervisor=supervisor,
+            stalls=stalls,
+            machine=machine,
+            settings=live,
         )
         disk = Disk(places, watcher, report)
         handlers = Handlers(
@@ -186,7 +196,8 @@ async def _serve(
         )
         await tasks.start(_await_signal, ending)
         tasks.start_soon(ledger.mend)
-        tasks.start_soon(Notifier(ledger, live).run)
+        tasks.start_soon(notifier.run)
+        tasks.start_soon(stalls.run)
         live.listen(lambda: dispatcher.change_budget(_budget(machine, live)))
         live.listen(watcher.look_now)
         await tasks.start(live.run)

@@ -265,6 +265,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     realtime_factor: float | None
     """Seconds of film done for each second of wall time."""
     images_per_s: float | None
+    steps: int = 0
+    """Grows with everything that is done: a chunk, an image, a file moved; also while what was done is done again."""
     updated_at: str
     """ISO 8601, UTC."""
 

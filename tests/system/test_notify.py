@@ -19,7 +19,7 @@ def site() -> Iterator[Site]:
     with new_site() as made:
         command = [*COMMAND, str(made.folder / "told")]
         settings = made.root / "configs" / "framed.yaml"
-        settings.write_text(f"{SETTINGS}\nnotify:\n  command: {json.dumps(command)}\n")
+        settings.write_text(f"{SETTINGS}\nnotify:\n  at_most_every_s: 0.5\n  command: {json.dumps(command)}\n")
         yield made
 
 
@@ -41,6 +41,20 @@ def test_jobs_that_end_together_are_told_in_one_run_and_then_that_nothing_is_lef
     assert completed["onward"]["output_dir"] == str(site.root / "datasets" / "onward" / "frames")
 
 
+def test_attempt_that_stands_still_is_told_with_its_log_and_shown(site: Site) -> None:
+    """The fake extractor says for ever that it is half-way; what else is wrong with it nobody can know."""
+    settings = site.root / "configs" / "framed.yaml"
+    settings.write_text(f"{settings.read_text()}  stalled_after_s: 0.5\n")
+    site.film("onward", "run 600")
+    site.start()
+    assert site.ctl("submit", "onward").returncode == 0
+    until(lambda: bool(told(site)))
+    assert "no progress for" in site.ctl("status").stdout
+    assert [(each["event"], each["project"]) for each in told(site)] == [("stalled", "onward")]
+    assert told(site)[0]["log"].endswith(".log")
+    assert site.ctl("cancel", "onward").returncode == 0
+
+
 def test_command_that_cannot_be_run_costs_a_line_in_the_log(site: Site) -> None:
     """Not the daemon, nor a job."""
     settings = site.root / "configs" / "framed.yaml"
@@ -51,14 +65,3 @@ def test_command_that_cannot_be_run_costs_a_line_in_the_log(site: Site) -> None:
     log = site.root / "state" / "framed.log"
     until(lambda: "notification failed" in log.read_text())
     assert site.ctl("status").returncode == 0
-
-
-def test_command_that_does_not_come_back_is_ended(site: Site) -> None:
-    """With all that it has started."""
-    settings = site.root / "configs" / "framed.yaml"
-    settings.write_text(f"{SETTINGS}\nnotify: {{command: [sh, -c, 'sleep 1000; true'], timeout_s: 0.2}}\n")
-    site.film("onward")
-    site.start()
-    assert site.ctl("submit", "onward", "--wait").returncode == 0
-    log = site.root / "state" / "framed.log"
-    until(lambda: "ended after 0.2 s" in log.read_text())

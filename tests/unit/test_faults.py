@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from framed.attempts.dispatch import Dispatcher
+from framed.attempts.stalls import Stalls
 from framed.attempts.supervise import Supervisor
 from framed.control.report import Report
 from framed.engines.tmux import TmuxEngine
@@ -107,7 +108,13 @@ async def test_fault_in_telling_one_project_is_told_with_it(
         )
     machine = Machine(places.root)
     report = Report(
-        ledger=ledger, watcher=watcher, dispatcher=dispatcher, supervisor=supervisor, machine=machine, settings=settings
+        ledger=ledger,
+        watcher=watcher,
+        dispatcher=dispatcher,
+        supervisor=supervisor,
+        stalls=Stalls(ledger, supervisor.progress, settings),
+        machine=machine,
+        settings=settings,
     )
     monkeypatch.setattr(CatalogProject, "settling_words", faulty)
     for _ in range(2):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from framed.attempts.dispatch import Dispatcher
+from framed.attempts.stalls import Stalls
 from framed.attempts.supervise import Supervisor
 from framed.control.inspection import FilmFacts, FilmInWork, FilmState, ProjectFacts, ProjectsReply
 from framed.control.messages import ProjectState, ProjectStatus, SlotsStatus, StatusReply
@@ -32,6 +33,7 @@ class Report:
         watcher: Watcher,
         dispatcher: Dispatcher,
         supervisor: Supervisor,
+        stalls: Stalls,
         machine: Machine,
         settings: LiveSettings,
     ) -> None:
@@ -40,6 +42,7 @@ class Report:
         self._watcher = watcher
         self._dispatcher = dispatcher
         self._supervisor = supervisor
+        self._stalls = stalls
         self._machine = machine
         self._faults = Faults("tell its state")
 
@@ -217,7 +220,8 @@ class Report:
                 state, reason = ProjectState.RETRYING, waits_for
             case Running(cancelling=cancelling, successor=successor):
                 state = ProjectState.RUNNING
-                reason = "being cancelled" if cancelling else waits_for if progress else "starting"
+                reason = self._stalls.words(job.id) or (waits_for if progress else "starting")
+                reason = "being cancelled" if cancelling else reason
                 reason = "being cancelled, to begin again with other settings" if successor else reason
                 elapsed_s = progress.elapsed_s if progress else None
                 if progress:

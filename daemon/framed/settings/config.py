@@ -64,11 +64,19 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`notify:`, what is run when jobs have ended."""
+    """`notify:`, who is told what has happened, and how."""
 
     command: tuple[str, ...] = ()
     """A program and its arguments, run without a shell; empty: nothing is run."""
+    desktop: bool | Literal["auto"] = "auto"
+    """Whether notify-send shows it; auto: where there is a session and that program."""
     timeout_s: _Seconds = 30.0
+    at_most_every_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 30.0
+    """From one telling to the next; what happens meanwhile is told together."""
+    stalled_after_s: _Seconds = 900.0
+    """A running attempt of which nothing has moved for so long stands still. A worker that hangs is replaced after
+    180 s, three of them for one piece of film: below 600 s that would be told as well.
+    """
 
 
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):

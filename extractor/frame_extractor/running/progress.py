@@ -53,6 +53,7 @@ class Meter:
         self._images_in_film = 0
         self._shots = 0
         self._last_shots: tuple[ShotStart, ...] = ()
+        self._steps = 0
 
     @property
     def elapsed_s(self) -> float:
@@ -79,8 +80,14 @@ class Meter:
             self._shots, self._last_shots = 0, ()
             self._stage = Stage.OPENING
 
+    def step(self) -> None:
+        """Something was done that no fraction tells of."""
+        with self._lock:
+            self._steps += 1
+
     def report(self, film: FilmProgress) -> None:
         with self._lock:
+            self._steps += 1
             self._stage = film.stage if film.stage is not Stage.DONE else Stage.WRITING
             self._seconds_in_film = max(self._seconds_in_film, film.fraction * self._seconds_of_film)
             # What an earlier attempt has done says nothing of how fast this one is.
@@ -144,6 +151,7 @@ class Meter:
                 eta_s=None if eta_s is None else round(eta_s, 1),
                 realtime_factor=round(extracted_s / extracting_s, 3) if settled and extracting_s else None,
                 images_per_s=round(new_images / extracting_s, 3) if settled and extracting_s else None,
+                steps=self._steps,
                 updated_at=now(),
             )
 

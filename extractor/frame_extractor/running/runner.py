@@ -298,7 +298,7 @@ class _Runner:
             ),
             listed_is_usable=earlier is not None and not spec.force and earlier.image_key == header.image_key,
             taken_over=pictures,
-            before_change=self._epoch.require,
+            before_change=self._before_change,
         )
 
     def _extract_into(
@@ -375,8 +375,12 @@ class _Runner:
         )
 
     def _save(self, output: Output) -> None:
-        for line in output.save(self._spec.settings, self._spec.workers, before_change=self._epoch.require):
+        for line in output.save(self._spec.settings, self._spec.workers, before_change=self._before_change):
             self._note(line)
+
+    def _before_change(self) -> None:
+        self._epoch.require()
+        self._meter.step()
 
     def _report(self, progress: FilmProgress) -> None:
         self._signals.check()

@@ -1,0 +1,102 @@
+"""Which running attempts stand still: nothing has moved for so long that somebody should look.
+
+It is told, and nothing is ended for it. A worker that hangs the extractor itself replaces, after 180 s and three times
+for the same piece of film; what is left is a disk that does not answer, or a process that was stopped from outside, and
+another attempt would meet the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+
+from frame_extractor.contract import Progress
+from framed.model.job import Job, Running
+from framed.settings.live_settings import LiveSettings
+from framed.state.ledger import Ledger
+
+_LOOK_S: Final = 5.0
+_LOOKS: Final = 5
+"""At least so many, before an attempt is said to stand still."""
+
+
+@dataclass
+class _Stand:
+    """Where an attempt was when it was last seen to move."""
+
+    mark: tuple[object, ...]
+    still_s: float = 0.0
+    is_told: bool = False
+
+
+class Stalls:
+    """Time is counted in looks, so that a machine that slept, or had no time to look, has not stalled anything."""
+
+    def __init__(self, ledger: Ledger, progress: Mapping[str, Progress], settings: LiveSettings) -> None:
+        """`progress`: what the running attempts say, by job id."""
+        self._ledger = ledger
+        self._progress = progress
+        self._settings = settings
+        self._stands: dict[str, _Stand] = {}
+        self._listeners: list[Callable[[Job, str], None]] = []
+
+    def listen(self, listener: Callable[[Job, str], None]) -> None:
+        """`listener` is called with a job that stands still, and `words`: once, and again when it had gone on."""
+        self._listeners.append(listener)
+
+    @property
+    def n_stalled(self) -> int:
+        """Attempts that stand still."""
+        return sum(stand.is_told for stand in self._stands.values())
+
+    def words(self, job_id: str) -> str:
+        """`no progress for 12 min`; empty while it moves, or rests as it should."""
+        stand = self._stands.get(job_id)
+        if stand is None or not stand.is_told:
+            return ""
+        return f"no progress for {_shown(stand.still_s)}"
+
+    async def run(self) -> None:
+        """Looks for ever."""
+        while True:
+            look_s = min(_LOOK_S, self._settings.now.notify.stalled_after_s / _LOOKS)
+            await anyio.sleep(look_s)
+            self.look(look_s)
+
+    def look(self, since_s: float) -> None:
+        """Looks at every running attempt; `since_s` is how long ago that was done last."""
+        before, self._stands = self._stands, {}
+        for job in self._ledger.open_jobs():
+            if not isinstance(job.state, Running) or self._rests(job, job.state):
+                continue
+            mark = (job.state.attempt.number, *_mark(self._progress.get(job.id)))
+            stand = before.get(job.id)
+            if stand is None or stand.mark != mark:
+                self._stands[job.id] = _Stand(mark)
+                continue
+            self._stands[job.id] = stand
+            stand.still_s += since_s
+            if stand.still_s >= self._settings.now.notify.stalled_after_s and not stand.is_told:
+                stand.is_told = True
+                for listener in self._listeners:
+                    listener(job, self.words(job.id))
+
+    def _rests(self, job: Job, state: Running) -> bool:
+        progress = self._progress.get(job.id)
+        return job.paused or state.cancelling or (progress is not None and progress.paused)
+
+
+def _mark(progress: Progress | None) -> tuple[object, ...]:
+    """Whatever is otherwise when something was done; time that passes is not."""
+    if progress is None:
+        return ()
+    return progress.steps, progress.stage, progress.film_number, progress.fraction, progress.images
+
+
+def _shown(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

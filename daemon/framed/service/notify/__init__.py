@@ -1,0 +1,1 @@
+"""Telling people what has happened: a command of theirs, and the desktop."""

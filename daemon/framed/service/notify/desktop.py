@@ -1,0 +1,55 @@
+"""A notification on the desktop of whoever runs the daemon, by notify-send, where there is a session. Blocking."""
+
+from __future__ import annotations
+
+import html
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from framed.service.notify import command
+from framed.service.notify.events import Digest, What
+
+_PROGRAM: Final = "notify-send"
+_URGENT: Final = (What.FAILED, What.STALLED, What.DISK_LOW)
+
+
+def session_bus(environ: Mapping[str, str]) -> str:
+    """Address of the session's bus; empty where there is no session.
+
+    A service of the system is told of none: then it is that of the user it runs as.
+    """
+    if address := environ.get("DBUS_SESSION_BUS_ADDRESS", ""):
+        return address
+    bus = Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}", "bus")
+    return f"unix:path={quote(str(bus))}" if bus.is_socket() else ""
+
+
+def why_not(environ: Mapping[str, str]) -> str:
+    """Why nothing can be shown; empty when it can, as far as can be seen without doing so."""
+    if not session_bus(environ):
+        return "there is no desktop session"
+    if shutil.which(_PROGRAM) is None:
+        return f"there is no {_PROGRAM} (Debian: libnotify-bin)"
+    return ""
+
+
+def show(digest: Digest, timeout_s: float, environ: Mapping[str, str]) -> str:
+    """What went wrong; empty when nothing did."""
+    if reason := why_not(environ):
+        return reason
+    urgency = "critical" if any(event.event in _URGENT for event in digest.events) else "normal"
+    words = [_PROGRAM, "--app-name=framed", f"--urgency={urgency}", "--", digest.title, body_of(digest)]
+    return command.run(words, b"", timeout_s, {"DBUS_SESSION_BUS_ADDRESS": session_bus(environ)})
+
+
+def body_of(digest: Digest) -> str:
+    """The lines as notify-send and the desktop read them, so that they are shown as they are.
+
+    The desktop takes them for markup, and notify-send takes backslashes for the beginning of a character's name.
+    """
+    printable = ("".join(char if char.isprintable() else "?" for char in line) for line in digest.lines)
+    return "\n".join(html.escape(line, quote=False).replace("\\", "\\\\") for line in printable)

@@ -1,0 +1,102 @@
+"""Gathers what has happened, and has it told: what happens within a moment is one message, and so is a flood.
+
+The first event is told after a moment; what happens next waits until `notify.at_most_every_s` is over, and is told
+together. So a hundred films that fail, one after the other or all at once, are a few messages.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection
+from typing import Final
+
+import anyio
+import msgspec
+
+from framed.bell import Bell
+from framed.log import fields
+from framed.model.job import Job
+from framed.service.notify import command, desktop
+from framed.service.notify.events import Digest, Event, What, of_end
+from framed.settings.live_settings import LiveSettings
+from framed.state.ledger import Ledger
+from framed.threads import in_own_thread
+
+_log: Final = logging.getLogger(__name__)
+
+_GATHERING_S: Final = 2.0
+"""From the first event until it is told, with all there are by then."""
+_LAST_S: Final = 5.0
+"""For what has not been told when the daemon ends."""
+
+
+class Notifier:
+    """Tells of every job once that ends while the daemon runs, but for cancelled ones: they were somebody's wish."""
+
+    def __init__(self, ledger: Ledger, settings: LiveSettings) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._bell = Bell()
+        self._open = {job.id for job in ledger.open_jobs()}
+        self._pending: list[Event] = []
+        self._problems: dict[str, str] = {}
+        self._is_disk_low = False
+        ledger.listen(self._note)
+
+    def stalled(self, job: Job, words: str) -> None:
+        """The job's attempt stands still."""
+        self._add(Event(event=What.STALLED, project=job.project, reason=words, log=job.log_path))
+
+    def disk_low(self, words: Collection[str]) -> None:
+        """These are the reasons for which jobs wait for room now; none when none does."""
+        if words and not self._is_disk_low:
+            self._add(Event(event=What.DISK_LOW, reason=min(words)))
+        self._is_disk_low = bool(words)
+
+    async def run(self) -> None:
+        """Tells for as long as the daemon lives, and at its end what is left."""
+        try:
+            while True:
+                await self._bell.wait()
+                every_s = self._settings.now.notify.at_most_every_s
+                await anyio.sleep(min(_GATHERING_S, every_s))
+                await self._tell()
+                await anyio.sleep(every_s)
+        finally:
+            with anyio.move_on_after(_LAST_S, shield=True):
+                await self._tell()
+
+    async def _tell(self) -> None:
+        events, self._pending = tuple(self._pending), []
+        if not events:
+            return
+        settings, digest = self._settings.now.notify, Digest(events=events)
+        if settings.command:
+            given = msgspec.json.encode(digest)
+            self._log("command", await in_own_thread(command.run, settings.command, given, settings.timeout_s))
+        if settings.desktop is True or (settings.desktop == "auto" and not desktop.why_not(os.environ)):
+            self._log("desktop", await in_own_thread(desktop.show, digest, settings.timeout_s, os.environ))
+
+    def _log(self, way: str, problem: str) -> None:
+        """Each problem once, until it is another one or over: a desktop may be away for weeks."""
+        if problem and problem != self._problems.get(way):
+            _log.warning("notification failed", extra=fields(way=way, why=problem))
+        self._problems[way] = problem
+
+    def _note(self) -> None:
+        still_open = {job.id for job in self._ledger.open_jobs()}
+        ended = self._open - still_open
+        self._open = still_open
+        if not ended:
+            return
+        latest = (self._ledger.latest(project) for project in self._ledger.projects())
+        for job in latest:
+            if job is not None and job.id in ended and (event := of_end(job)) is not None:
+                self._add(event)
+        if not still_open:
+            self._add(Event(event=What.QUEUE_EMPTY))
+
+    def _add(self, event: Event) -> None:
+        self._pending.append(event)
+        self._bell.ring()

@@ -1,0 +1,123 @@
+"""When a running attempt stands still: what moves it, what only looks like it, and how often it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import msgspec
+import pytest
+
+from frame_extractor.contract import Progress, Stage
+from framed.attempts.stalls import Stalls
+from framed.model.job import Running
+from framed.policy.lifecycle import CancelAsked, PauseAsked
+from framed.settings.config import NotifySettings, Settings
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import load_places
+from framed.state.ledger import Ledger
+from framed.state.store import Store
+from tests.fakes.jobs import attempt, job, moment
+from tests.unit.test_schedule import PROGRESS
+
+AFTER_S: Final = 900.0
+
+
+class Hall:
+    """One attempt that runs, and whoever listens."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder / "framed.db")
+        self.store.write([job(state=Running(since=moment().utc, attempt=attempt()))])
+        self.ledger = Ledger(self.store, lambda project, _now: project)
+        self.progress: dict[str, Progress] = {}
+        settings = Settings(notify=NotifySettings(stalled_after_s=AFTER_S))
+        self.stalls = Stalls(self.ledger, self.progress, LiveSettings(load_places(folder), settings))
+        self.told: list[str] = []
+        self.stalls.listen(lambda _job, words: self.told.append(words))
+        self.stalls.look(0)
+
+    def goes(self, **changes: Any) -> None:
+        self.progress["j1"] = msgspec.structs.replace(self.progress.get("j1", PROGRESS), **changes)
+
+    def pass_by(self, seconds: float) -> str:
+        """So much later, in looks of five seconds."""
+        for _ in range(round(seconds / 5)):
+            self.stalls.look(5)
+        return self.stalls.words("j1")
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> Iterator[Hall]:
+    made = Hall(tmp_path)
+    yield made
+    made.store.close()
+
+
+def test_attempt_that_stands_still_is_told_once_and_shown_for_as_long(hall: Hall) -> None:
+    """Not a second too early."""
+    hall.goes(steps=1)
+    hall.pass_by(5)
+    assert hall.pass_by(AFTER_S - 5) == ""
+    assert hall.pass_by(5) == "no progress for 15 min"
+    assert hall.pass_by(600) == "no progress for 25 min"
+    assert hall.told == ["no progress for 15 min"]
+    assert hall.stalls.n_stalled == 1
+
+
+def test_attempt_that_went_on_is_told_again_when_it_stands_again(hall: Hall) -> None:
+    hall.pass_by(AFTER_S)
+    hall.goes(steps=1)
+    assert hall.pass_by(5) == ""
+    hall.pass_by(AFTER_S)
+    assert len(hall.told) == 2
+
+
+def test_attempt_that_has_never_said_anything_stands_still_too(hall: Hall) -> None:
+    """It hung before it wrote its first word."""
+    assert hall.pass_by(AFTER_S) == "no progress for 15 min"
+
+
+@pytest.mark.parametrize(
+    "sign", [{"steps": 7}, {"stage": Stage.WRITING}, {"fraction": 0.71}, {"images": 99}, {"film_number": 2}]
+)
+def test_whatever_is_done_is_progress(hall: Hall, sign: dict[str, Any]) -> None:
+    """Steps grow while a piece of film is done again, and while results are moved, when no fraction does."""
+    hall.goes(steps=1)
+    hall.pass_by(AFTER_S - 50)
+    hall.goes(**sign)
+    assert hall.pass_by(AFTER_S - 50) == ""
+
+
+def test_time_that_passes_is_no_progress(hall: Hall) -> None:
+    """The heartbeat goes on while the film's disk hangs."""
+    hall.goes(steps=1)
+    for minute in range(16):
+        hall.goes(elapsed_s=60.0 * minute, eta_s=60.0 * minute, updated_at=f"2025-11-15T14:{minute:02}:00Z")
+        hall.pass_by(60)
+    assert hall.told == ["no progress for 15 min"]
+
+
+def test_parked_attempt_rests_and_begins_to_count_anew(hall: Hall) -> None:
+    """By whatever rule it was told to pause."""
+    hall.goes(steps=1)
+    hall.pass_by(AFTER_S - 50)
+    hall.goes(paused=True, workers=0)
+    assert hall.pass_by(10 * AFTER_S) == ""
+    hall.goes(paused=False, workers=4)
+    assert hall.pass_by(AFTER_S - 50) == ""
+
+
+@pytest.mark.parametrize("wish", [PauseAsked(), CancelAsked()])
+def test_attempt_that_somebody_wants_to_rest_or_end_is_not_told(hall: Hall, wish: PauseAsked | CancelAsked) -> None:
+    """Whoever asked looks at it already."""
+    hall.goes(steps=1)
+
+    async def ask() -> None:
+        await hall.ledger.commit({"j1": wish})
+
+    anyio.run(ask)
+    assert hall.pass_by(2 * AFTER_S) == ""
+    assert hall.told == []
