@@ -49,6 +49,9 @@ from framed.state.ledger import Ledger
 from framed.state.store import Store, make_store, take_away
 from framed.systemd import Unit
 from framed.watching.intake import Intake
+from framed.watching.probe import PROBER
+from framed.watching.probing import Probing
+from framed.watching.standings import Standings
 from framed.watching.watch import Watcher
 
 _log: Final = logging.getLogger(__name__)
@@ -66,17 +69,18 @@ def run(
     settings: Settings,
     *,
     extractor: Sequence[str] = EXTRACTOR,
+    prober: Sequence[str] = PROBER,
     ready: Callable[[Budget], None] | None = None,
     tell_recovered: Callable[[str], None] | None = None,
 ) -> None:
     """Runs the daemon until SIGTERM, SIGINT or `shutdown`; the films it started go on.
 
-    `extractor`: the command that a specification's path is added to. `ready` is called once the socket answers. With
-    `tell_recovered` the state database is made anew first, see `recover`, and that is given lines about it. Raises
-    FramedError.
+    `extractor`: the command that a specification's path is added to, `prober` that for a film's. `ready` is called
+    once the socket answers. With `tell_recovered` the state database is made anew first, see `recover`, and that is
+    given lines about it. Raises FramedError.
     """
     serving = functools.partial(
-        serve, places, settings, extractor=extractor, ready=ready, tell_recovered=tell_recovered
+        serve, places, settings, extractor=extractor, prober=prober, ready=ready, tell_recovered=tell_recovered
     )
     try:
         anyio.run(serving)
@@ -93,6 +97,7 @@ async def serve(
     settings: Settings,
     *,
     extractor: Sequence[str] = EXTRACTOR,
+    prober: Sequence[str] = PROBER,
     ready: Callable[[Budget], None] | None = None,
     tell_recovered: Callable[[str], None] | None = None,
 ) -> None:
@@ -109,7 +114,7 @@ async def serve(
             await _recover(places, settings, engine, tell_recovered)
         store = await anyio.to_thread.run_sync(Store, places.store)
         try:
-            await _serve(places, settings, store, engine, unit, extractor=extractor, ready=ready)
+            await _serve(places, settings, store, engine, unit, extractor=extractor, prober=prober, ready=ready)
         finally:
             with anyio.move_on_after(_CLOSING_S, shield=True):
                 await anyio.to_thread.run_sync(store.close)
@@ -142,6 +147,7 @@ async def _serve(
     unit: Unit,
     *,
     extractor: Sequence[str],
+    prober: Sequence[str],
     ready: Callable[[Budget], None] | None,
 ) -> None:
     ending = anyio.Event()
@@ -154,12 +160,14 @@ async def _serve(
     notifier = Notifier(ledger, live)
     stalls.listen(notifier.stalled)
     watcher = Watcher(places, live, ledger)
+    standings = Standings(live, ledger, watcher)
     async with anyio.create_task_group() as tasks:
         dispatcher = Dispatcher(
             tasks,
             raw_videos=places.raw_videos,
             ledger=ledger,
             watcher=watcher,
+            standings=standings,
             supervisor=supervisor,
             budget=budget,
             shortage=lambda: _shortage(machine.memory, live.now.budget),
@@ -167,6 +175,7 @@ async def _serve(
         report = Report(
             ledger=ledger,
             watcher=watcher,
+            standings=standings,
             dispatcher=dispatcher,
             supervisor=supervisor,
             stalls=stalls,
@@ -208,7 +217,8 @@ async def _serve(
         await tasks.start(watcher.run)
         with anyio.move_on_after(_FIRST_LOOK_S):
             await watcher.has_looked.wait()
-        await tasks.start(Intake(places, live, ledger, watcher).run)
+        await tasks.start(Probing(standings, settings=live, ledger=ledger, watcher=watcher, command=prober).run)
+        await tasks.start(Intake(places, settings=live, ledger=ledger, watcher=watcher, standings=standings).run)
         feed = Feed(ledger=ledger, report=report, disk=disk)
         await tasks.start(feed.run)
         steering = Steering(ledger=ledger, settings=live, disk=disk)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from frame_extractor.contract import Probe
 from framed.model.job import (
     Cancelled,
     Complete,
@@ -31,6 +32,11 @@ from framed.state.schema import SCHEMA_VERSION
 from framed.state.store import Store
 from tests.fakes.jobs import BOOT, attempt, job, moment, options, outcome
 
+PROBE = Probe(
+    path="/raw/onward/\u00e9 \u4f60.ts", fingerprint="f-complete", container="mpegts", codec="h264",
+    width=1920, height=1080, fps=23.976, duration_s=5400.5, source_frames=129_482,
+)  # fmt: skip
+
 
 def main() -> int:
     path = Path(__file__).with_name(f"schema-{SCHEMA_VERSION}.db")
@@ -46,6 +52,7 @@ def main() -> int:
     ]
     store.write(list(_jobs()), verdicts, ("key", b'{"outcomes":[]}'), {"draining": True})
     store.remember_films({"/raw/onward/\u00e9 \u4f60.ts": (Signature(1, 2, 2**63 + 5), "f-complete")})
+    store.remember_probes({"/raw/onward/\u00e9 \u4f60.ts": PROBE})
     store.close()
     return 0
 

@@ -11,8 +11,9 @@ import pytest
 from framed.control.again import Found, retried, submitted
 from framed.control.messages import Submit, Submitted
 from framed.errors import Refused
-from framed.model.job import Cancelled, Complete, Due, Failed, Job, Queued, Retrying, Running, Successor
+from framed.model.job import Cancelled, Complete, Due, Failed, Job, JobState, Queued, Retrying, Running, Successor
 from framed.policy.lifecycle import Changed, Replaced
+from framed.state.ledger import NewJob
 from tests.fakes.jobs import attempt, job, moment, options, outcome
 
 NOW = moment().utc
@@ -56,6 +57,27 @@ def test_retry_does_what_the_job_leaves_to_do(last: Job, has_failed: bool, resul
             assert step.told_id in (None, last.id)
 
 
+@pytest.mark.parametrize("state", [FAILED, RETRYING, ENDING])
+@pytest.mark.parametrize("with_ignored", [True, False])
+def test_retry_is_for_the_films_that_the_job_was_for(state: JobState, *, with_ignored: bool) -> None:
+    """A sample beside a film that failed is not extracted because the film is tried again."""
+    step = retried("onward", job(state=state, with_ignored=with_ignored), has_failed=True)
+    following = step.event.successor if isinstance(step.event, Replaced) else step.event or step.new_job
+    assert isinstance(following, Changed | Successor | NewJob)
+    assert following.with_ignored is with_ignored
+
+
+@pytest.mark.parametrize("state", [None, QUEUED, ENDING])
+def test_submit_is_for_ignored_films_too_where_it_names_the_project(state: JobState | None) -> None:
+    """And `--all` leaves them alone."""
+    for every in (True, False):
+        last = job(state=state, by="watch") if state is not None else None
+        step = submitted(SAME, last, Submit(projects=("onward",), every=every, key="k"))
+        following = step.event.successor if isinstance(step.event, Replaced) else step.event or step.new_job
+        assert isinstance(following, Changed | Successor | NewJob)
+        assert following.with_ignored is not every
+
+
 def test_retry_of_what_was_never_submitted_is_refused() -> None:
     """With what to type instead."""
     with pytest.raises(Refused, match="submit it: framectl submit onward"):
@@ -74,7 +96,9 @@ NEXT = Successor(id="j2", options=OTHER.options, force=False)
         (replace(SAME, is_extracted=True), job(state=COMPLETE), {}, Submitted.ALREADY_COMPLETE, None, None),
         (replace(SAME, is_extracted=True), None, {"force": True}, Submitted.QUEUED, None, None),
         (SAME, job(state=FAILED), {}, Submitted.QUEUED, None, None),
-        (SAME, job(state=QUEUED), {}, Submitted.ALREADY_RUNNING, None, "j1"),
+        (SAME, job(state=QUEUED, with_ignored=True), {}, Submitted.ALREADY_RUNNING, None, "j1"),
+        (SAME, job(state=QUEUED), {}, Submitted.ALREADY_RUNNING, Changed, "j1"),
+        (SAME, job(state=QUEUED), {"every": True}, Submitted.ALREADY_RUNNING, None, "j1"),
         (SAME, job(state=QUEUED, by="watch"), {}, Submitted.ALREADY_RUNNING, Changed, "j1"),
         (OTHER, job(state=QUEUED), {}, Submitted.QUEUED, Changed, "j1"),
         (SAME, job(state=RETRYING), {}, Submitted.ALREADY_RUNNING, Changed, "j1"),

@@ -15,6 +15,7 @@ from framed.attempts.supervise import Supervisor
 from framed.control.report import Report
 from framed.engines.tmux import TmuxEngine
 from framed.host.machine import Machine
+from framed.policy.admission import Standing
 from framed.policy.shares import Budget
 from framed.settings.config import Settings, WatchSettings, resolve
 from framed.settings.live_settings import LiveSettings
@@ -23,8 +24,9 @@ from framed.state.ledger import Ledger
 from framed.state.store import Store
 from framed.watching import catalog as catalog_module
 from framed.watching import watch as watch_module
-from framed.watching.catalog import CatalogKeeper, CatalogProject
+from framed.watching.catalog import CatalogFilm, CatalogKeeper, CatalogProject
 from framed.watching.scan import scan_raw_videos
+from framed.watching.standings import Standings
 from framed.watching.watch import Watcher
 
 SETTINGS = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1, force_polling=True))
@@ -82,18 +84,21 @@ async def test_fault_in_telling_one_project_is_told_with_it(
     places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The states of the others are told as ever."""
-    settling_words = CatalogProject.settling_words
+    of = Standings.of
 
-    def faulty(project: CatalogProject, now_s: float) -> str:
-        if project.films[0].path.startswith(str(places.films_dir("bad"))):
+    def faulty(
+        standings: Standings, name: str, project: CatalogProject, now_s: float
+    ) -> Iterator[tuple[CatalogFilm, Standing]]:
+        if name == "bad":
             raise ZeroDivisionError("a fault")
-        return settling_words(project, now_s)
+        return of(standings, name, project, now_s)
 
     store = Store(places.root / "framed.db")
     ledger = Ledger(store, lambda project, _now: project)
     settings = LiveSettings(places, Settings())
     watcher = Watcher(places, settings, ledger)
     watcher.catalog = CatalogKeeper(places, settings, {}).look(100.0)
+    standings = Standings(settings, ledger, watcher)
     engine = TmuxEngine(places.tmux_socket, places.tmux_config)
     supervisor = Supervisor(ledger, engine, settings, completion_log=places.completion_log)
     async with anyio.create_task_group() as tasks:
@@ -102,6 +107,7 @@ async def test_fault_in_telling_one_project_is_told_with_it(
             raw_videos=places.raw_videos,
             ledger=ledger,
             watcher=watcher,
+            standings=standings,
             supervisor=supervisor,
             budget=Budget(slots=1, max_active=1),
             shortage=str,
@@ -110,13 +116,14 @@ async def test_fault_in_telling_one_project_is_told_with_it(
     report = Report(
         ledger=ledger,
         watcher=watcher,
+        standings=standings,
         dispatcher=dispatcher,
         supervisor=supervisor,
         stalls=Stalls(ledger, supervisor.progress, settings),
         machine=machine,
         settings=settings,
     )
-    monkeypatch.setattr(CatalogProject, "settling_words", faulty)
+    monkeypatch.setattr(Standings, "of", faulty)
     for _ in range(2):
         bad, good = report.status(["bad", "good"]).projects
         assert bad.reason == "framed itself failed to tell its state (ZeroDivisionError); its log says why"

@@ -18,6 +18,7 @@ from framed.state.ledger import Ledger
 from framed.state.schema import LADDER, SCHEMA_VERSION, climb
 from framed.state.store import KEPT_REPLIES, Store, StoreUnavailable, make_store
 from tests.fakes.jobs import job, moment, outcome
+from tests.stores.make import PROBE
 
 OVER = Complete(since=moment().utc, outcome=outcome(0))
 
@@ -57,6 +58,17 @@ def test_only_open_jobs_and_the_latest_of_each_project_are_read_back(store: Stor
     store.write([job(id="old", order=1, state=OVER), job(id="new", order=2, state=OVER)])
     store.write([job(id="other", order=3, project="orion")])
     assert [each.id for each in store.latest_jobs()] == ["new", "other"]
+
+
+def test_probe_is_remembered_until_the_file_is_another(store: Store) -> None:
+    """One that came too late, of a file that is no longer there, is not."""
+    path = PROBE.path
+    store.remember_films({path: (Signature(1, 2, 3), PROBE.fingerprint)})
+    store.remember_probes({path: PROBE})
+    assert store.probes() == {PROBE.fingerprint: PROBE}
+    store.remember_films({path: (Signature(1, 5, 3), "f-other")})
+    store.remember_probes({path: PROBE})
+    assert store.probes() == {}
 
 
 def test_later_verdict_replaces_the_earlier(store: Store) -> None:
@@ -177,6 +189,7 @@ def test_database_of_another_program_is_not_touched(path: Path) -> None:
         "UPDATE jobs SET document = CAST('broken' AS BLOB)",
         "UPDATE verdicts SET verdict = 'undecided'",
         "UPDATE films SET inode = 'x'",
+        "UPDATE films SET probe = CAST('broken' AS BLOB)",
     ],
 )
 def test_what_another_framed_has_written_is_refused_and_left_alone(path: Path, store: Store, change: str) -> None:
@@ -187,11 +200,16 @@ def test_what_another_framed_has_written_is_refused_and_left_alone(path: Path, s
         db.execute(change)
     db.close()
     with pytest.raises(StoreNotUnderstood) as refused:
-        Ledger(store, lambda _project, _now: "").remembered_films()
+        _read_all(store)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
     assert refused.value.exit_code is Exit.REFUSED
     assert Store(path)._rows("SELECT count(*) FROM jobs") == [(1,)]
+
+
+def _read_all(store: Store) -> None:
+    ledger = Ledger(store, lambda _project, _now: "")
+    ledger.remembered_films(), ledger.remembered_probes()
 
 
 def _renamed(db: sqlite3.Connection) -> None:
@@ -208,10 +226,11 @@ def test_older_store_climbs_to_the_newest_version_or_stays_as_it_is(path: Path) 
     """All steps or none, with what is in it; a new one climbs the same ladder."""
     make_store(path, verdicts=[verdict("f1", Verdict.FAILED)])
     ladder = (*LADDER, _renamed)
-    for steps, version, column in (((*ladder, _refusing), 1, "verdict"), (ladder, 2, "word")):
+    newest = SCHEMA_VERSION
+    for steps, version, column in (((*ladder, _refusing), newest, "verdict"), (ladder, newest + 1, "word")):
         db = sqlite3.connect(path, isolation_level=None)
         with contextlib.suppress(sqlite3.OperationalError):
-            climb(db, 1, steps)
+            climb(db, newest, steps)
         assert db.execute("PRAGMA user_version").fetchall() == [(version,)]
         assert column in [name for _, name, *_ in db.execute("PRAGMA table_info(verdicts)")]
         assert db.execute("SELECT count(*) FROM verdicts").fetchall() == [(1,)]
@@ -245,6 +264,7 @@ def test_store_of_every_released_version_loads(path: Path, version: int) -> None
     assert store.verdicts() == {("onward", f"f-{each.value}"): each for each in Verdict}
     assert store.reply("key") == b'{"outcomes":[]}'
     assert store.films() == {"/raw/onward/\u00e9 \u4f60.ts": (Signature(1, 2, 2**63 + 5), "f-complete")}
+    assert store.probes() == ({} if version == 1 else {"f-complete": PROBE})
     assert store.marks() == {"draining"}
     assert store._rows("PRAGMA user_version") == [(SCHEMA_VERSION,)]
     store.close()

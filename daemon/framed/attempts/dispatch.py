@@ -25,7 +25,7 @@ from framed.policy.lifecycle import FilmsGone, IllegalEvent
 from framed.policy.schedule import Closed, Decision, Start, decide
 from framed.policy.shares import Budget
 from framed.state.ledger import Ledger
-from framed.watching.intake import films_for
+from framed.watching.standings import Standings
 from framed.watching.watch import Watcher
 
 _log: Final = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class Dispatcher:
         raw_videos: Path,
         ledger: Ledger,
         watcher: Watcher,
+        standings: Standings,
         supervisor: Supervisor,
         budget: Budget,
         shortage: Callable[[], str],
@@ -57,6 +58,7 @@ class Dispatcher:
         self._raw_videos = raw_videos
         self._ledger = ledger
         self._watcher = watcher
+        self._standings = standings
         self._supervisor = supervisor
         self._shortage = shortage
         self._bell = Bell()
@@ -165,7 +167,7 @@ class Dispatcher:
             return
         job = self._ledger.job(start.job_id)
         project = self._watcher.catalog.projects.get(job.project)
-        films = films_for(job, project, self._ledger) if project is not None else ()
+        films = self._standings.films_for(job, project) if project is not None else ()
         if films:
             await self._supervisor.run(job.id, films, start.workers)
             return

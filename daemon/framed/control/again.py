@@ -50,13 +50,15 @@ class Step:
 def submitted(found: Found, latest: Job | None, params: Submit) -> Step:
     """`latest`: the project's last job. Raises Refused for one that runs with other settings."""
     if latest is not None and isinstance(latest.state, Running):
-        return _submitted_while_running(found, latest, latest.state, force=params.force, replace=params.replace)
+        return _submitted_while_running(found, latest, latest.state, params)
     if latest is not None and not latest.is_over:
-        return _submitted_while_waiting(found, latest, force=params.force)
+        return _submitted_while_waiting(found, latest, params)
     if found.is_extracted and not params.force:
         message = "already extracted with these settings; --force extracts it again"
         return Step(project=found.project, result=Submitted.ALREADY_COMPLETE, message=message)
-    new_job = NewJob(project=found.project, by="user", options=found.options, force=params.force)
+    new_job = NewJob(
+        project=found.project, by="user", options=found.options, force=params.force, with_ignored=params.names_projects
+    )
     return Step(project=found.project, result=Submitted.QUEUED, message="queued", new_job=new_job)
 
 
@@ -66,7 +68,7 @@ def retried(project: str, job: Job | None, *, has_failed: bool) -> Step:
         raise Refused(f"{project} has not been submitted yet; submit it: framectl submit {project}")
     match job.state:
         case Running(cancelling=True, successor=None):
-            new = Successor(id=new_job_id(), options=job.options, force=job.force)
+            new = Successor(id=new_job_id(), options=job.options, force=job.force, with_ignored=job.with_ignored)
             message = "queued, with the settings it had; begins when the running one is gone"
             return _change(job, Replaced(successor=new), Submitted.QUEUED, message, told_id=new.id)
         case Running() | Queued() | Retrying() if job.paused:
@@ -77,11 +79,14 @@ def retried(project: str, job: Job | None, *, has_failed: bool) -> Step:
             return _nothing(job, "already queued")
         case Retrying():
             message = "was waiting for its next attempt; tries now"
-            return _change(job, Changed(options=job.options, force=job.force), Submitted.ALREADY_RUNNING, message)
+            change = Changed(options=job.options, force=job.force, with_ignored=job.with_ignored)
+            return _change(job, change, Submitted.ALREADY_RUNNING, message)
         case Complete() if not has_failed:
             return Step(project=project, result=Submitted.ALREADY_COMPLETE, message="nothing of it failed")
         case _:
-            new_job = NewJob(project=project, by="user", options=job.options, force=job.force)
+            new_job = NewJob(
+                project=project, by="user", options=job.options, force=job.force, with_ignored=job.with_ignored
+            )
             message = "queued, with the settings it had"
             return Step(project=project, result=Submitted.QUEUED, message=message, new_job=new_job)
 
@@ -91,33 +96,40 @@ def refused(project: str, why: FramedError) -> Step:
     return Step(project=project, result=Submitted.REFUSED, message=str(why))
 
 
-def _submitted_while_waiting(found: Found, job: Job, *, force: bool) -> Step:
-    change = Changed(options=found.options, force=force or job.force)
+def _submitted_while_waiting(found: Found, job: Job, params: Submit) -> Step:
+    force, with_ignored = params.force, params.names_projects or job.with_ignored
+    change = Changed(options=found.options, force=force or job.force, with_ignored=with_ignored)
     if found.options != job.options or (force and not job.force):
         asked, before = _differences(found.options, job.options, force=(force, job.force))
         message = f"was queued already, now with {asked} instead of {before}"
         return _change(job, change, Submitted.QUEUED, message)
     if not isinstance(job.state, Queued):
         return _change(job, change, Submitted.ALREADY_RUNNING, "was waiting for its next attempt; tries now")
-    if job.by == "user":
+    if job.by == "user" and job.with_ignored == with_ignored:
         return _nothing(job, "already queued")
     return _change(job, change, Submitted.ALREADY_RUNNING, "already queued")
 
 
-def _submitted_while_running(found: Found, job: Job, running: Running, *, force: bool, replace: bool) -> Step:
+def _submitted_while_running(found: Found, job: Job, running: Running, params: Submit) -> Step:
     """Of a job that is being cancelled it is the successor that counts, and there may be none yet. Raises Refused."""
+    force = params.force
     following = running.successor
     current = following or job
     if following is not None or not running.cancelling:
         if found.options == current.options and (current.force or not force):
             message = "already queued, to begin when the running one is gone" if following else "already running"
             return _nothing(job, message, told_id=current.id)
-        if not replace:
+        if not params.replace:
             asked, runs = _differences(found.options, current.options, force=(force, current.force))
             next_step = "--replace ends it and begins again so; or submit it when it is done"
             runs = f"is about to run again with {runs}" if following else f"is running with {runs}"
             raise Refused(f"{job.project} {runs}, not with {asked} as asked; {next_step}")
-    new = Successor(id=following.id if following else new_job_id(), options=found.options, force=force)
+    new = Successor(
+        id=following.id if following else new_job_id(),
+        options=found.options,
+        force=force,
+        with_ignored=params.names_projects,
+    )
     message = "queued; begins when the running one is gone, which is being ended"
     return _change(job, Replaced(successor=new), Submitted.QUEUED, message, told_id=new.id)
 

@@ -24,7 +24,9 @@ class FilmState(enum.Enum):
     """What is known of one film."""
 
     SETTLING = "settling"
-    """It is still being written."""
+    """It is still being written, or cannot be opened yet."""
+    IGNORED = "ignored"
+    """It is not extracted without being asked for."""
     NEW = "new"
     """Nobody has extracted it yet."""
     EXTRACTED = "extracted"
@@ -42,7 +44,9 @@ class FilmFacts(msgspec.Struct, frozen=True, kw_only=True):
     state: FilmState
     size_bytes: int
     fingerprint: str | None = None
-    """Its identity, whatever it is called; null while it settles."""
+    """Its identity, whatever it is called; null while it is being written."""
+    reason: str = ""
+    """Why it is ignored, or what is the matter with a film that settles or is new: one line for a person."""
 
 
 class ProjectFacts(msgspec.Struct, frozen=True, kw_only=True):

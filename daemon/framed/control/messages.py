@@ -68,6 +68,11 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     key: str
     """Idempotency key: the same key again gives the same answer and no second job."""
 
+    @property
+    def names_projects(self) -> bool:
+        """Then their ignored films are meant as well."""
+        return not self.every
+
 
 class Submitted(enum.Enum):
     """What became of one submitted project."""
@@ -232,7 +237,9 @@ class ProjectState(enum.Enum):
     NEW = "NEW"
     """Films that nobody has submitted."""
     SETTLING = "SETTLING"
-    """A film is still being written."""
+    """A film is still being written, or cannot be opened yet."""
+    IGNORED = "IGNORED"
+    """Its films are not extracted without being asked for."""
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     RETRYING = "RETRYING"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -16,10 +17,12 @@ from framed.faults import Faults
 from framed.host.clock import read_clocks
 from framed.host.machine import Machine
 from framed.model.job import Cancelled, Complete, Failed, Job, Moment, Queued, Retrying, Running, Verdict
+from framed.policy.admission import Changing, Decided, Ignored, Ready, Standing, Unopenable, Unopened
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
-from framed.watching.catalog import CatalogProject
+from framed.watching.catalog import CatalogFilm, CatalogProject
 from framed.watching.scan import FoundResults
+from framed.watching.standings import Standings
 from framed.watching.watch import Watcher
 
 
@@ -31,6 +34,7 @@ class Report:
         *,
         ledger: Ledger,
         watcher: Watcher,
+        standings: Standings,
         dispatcher: Dispatcher,
         supervisor: Supervisor,
         stalls: Stalls,
@@ -40,6 +44,7 @@ class Report:
         self._settings = settings
         self._ledger = ledger
         self._watcher = watcher
+        self._standings = standings
         self._dispatcher = dispatcher
         self._supervisor = supervisor
         self._stalls = stalls
@@ -97,11 +102,12 @@ class Report:
             FilmFacts(
                 name=film.name,
                 path=film.path,
-                state=self._film_state(name, film.fingerprint, results),
+                state=self._film_state(name, film.fingerprint, standing, results),
                 size_bytes=film.size_bytes,
                 fingerprint=film.fingerprint,
+                reason=_standing_words(standing),
             )
-            for film in project.films
+            for film, standing in self._standings.of(name, project, time.monotonic())
         )
 
     def in_work(self, name: str) -> FilmInWork | None:
@@ -136,14 +142,23 @@ class Report:
             or self._failed_films(name, self._watcher.catalog.projects.get(name))
         ]
 
-    def _film_state(self, name: str, fingerprint: str | None, results: FoundResults | None) -> FilmState:
-        if fingerprint is None:
-            return FilmState.SETTLING
-        if results is not None and results.has(fingerprint):
+    def _film_state(
+        self, name: str, fingerprint: str | None, standing: Standing, results: FoundResults | None
+    ) -> FilmState:
+        if fingerprint is not None and results is not None and results.has(fingerprint):
             return FilmState.EXTRACTED
-        if results is not None and fingerprint in results.gone:
+        if fingerprint is not None and results is not None and fingerprint in results.gone:
             return FilmState.GONE
-        return _STATE_OF_VERDICT.get(self._ledger.verdict(name, fingerprint), FilmState.NEW)
+        match standing:
+            case Changing() | Unopened() | Unopenable():
+                return FilmState.SETTLING
+            case Ignored():
+                return FilmState.IGNORED
+            case Ready():
+                return FilmState.NEW
+            case Decided():
+                assert fingerprint is not None
+                return _STATE_OF_VERDICT.get(self._ledger.verdict(name, fingerprint), FilmState.NEW)
 
     def _notices(self) -> Iterator[str]:
         if self._watcher.has_looked.is_set() and (problem := self._watcher.catalog.problem):
@@ -170,33 +185,32 @@ class Report:
     def _project(self, name: str, now: Moment, waiting: Mapping[str, str]) -> ProjectStatus:
         project = self._watcher.catalog.projects.get(name)
         job = self._ledger.latest(name)
+        standings = [*self._standings.of(name, project, now.monotonic_s)] if project is not None else []
+        has_undecided = not all(isinstance(each, Decided | Ignored) for _, each in standings)
         if job is not None and not job.is_over:
             # Its settings were fixed when it was submitted: what is wrong with them now is no matter yet.
             return self._with_job(job, project, now, waiting.get(job.id, ""))
-        if job is None or (project is not None and self._has_unjudged(name, project)):
-            status = self._without_job(name, project, now)
+        if job is None or has_undecided:
+            status = self._without_job(name, project, standings, now)
         else:
             status = self._with_job(job, project, now, "")
         wrong = project.settings_error if project is not None else ""
         return msgspec.structs.replace(status, reason="; ".join(part for part in (wrong, status.reason) if part))
 
-    def _has_unjudged(self, name: str, project: CatalogProject) -> bool:
-        return any(
-            film.fingerprint is None
-            or (self._ledger.verdict(name, film.fingerprint) is None and not project.is_extracted(film.fingerprint))
-            for film in project.films
-        )
-
-    def _without_job(self, name: str, project: CatalogProject | None, now: Moment) -> ProjectStatus:
+    def _without_job(
+        self, name: str, project: CatalogProject | None, standings: Sequence[tuple[CatalogFilm, Standing]], now: Moment
+    ) -> ProjectStatus:
         if project is None:
             return ProjectStatus(name=name, state=ProjectState.NEW)
-        state, reason = ProjectState.NEW, ""
-        if project.settling:
-            state, reason = ProjectState.SETTLING, project.settling_words(now.monotonic_s)
-        elif project.films and not self._has_unjudged(name, project):
-            state = ProjectState.COMPLETE
+        state, reason = ProjectState.NEW, _joined(*(_doubt_words(film.name, each) for film, each in standings))
+        if settling := _settling_words(standings, now.monotonic_s):
+            state, reason = ProjectState.SETTLING, settling
         elif not project.films:
             reason = "no film in it"
+        elif all(isinstance(each, Ignored) for _, each in standings):
+            state, reason = ProjectState.IGNORED, _ignored_words(name, standings)
+        elif not any(isinstance(each, Ready) for _, each in standings):
+            state = ProjectState.COMPLETE
         return ProjectStatus(
             name=name,
             state=state,
@@ -341,6 +355,44 @@ def _lost_words(seconds: float) -> str:
 
 def _gone_words(films: Sequence[str]) -> str:
     return f"images are gone of {listed(films)}; `submit` extracts them again" if films else ""
+
+
+def _standing_words(standing: Standing) -> str:
+    match standing:
+        case Ignored(reason=reason):
+            return reason
+        case Unopenable(reason=reason, left_s=left_s):
+            return f"cannot be opened yet ({reason}); given up in {left_s:.0f} s"
+        case Ready(doubt=doubt) if doubt:
+            return f"cannot be opened ({doubt})"
+    return ""
+
+
+def _doubt_words(film: str, standing: Standing) -> str:
+    return f"{film} {_standing_words(standing)}" if isinstance(standing, Ready) and standing.doubt else ""
+
+
+def _settling_words(standings: Sequence[tuple[CatalogFilm, Standing]], now_s: float) -> str:
+    """`settling: onward.ts unchanged for 4 s`; empty when nothing does."""
+    parts = []
+    if changing := [film for film, each in standings if isinstance(each, Changing)]:
+        latest = max(changing, key=lambda film: film.unchanged_since_s)
+        parts.append(f"{latest.name} unchanged for {now_s - latest.unchanged_since_s:.0f} s")
+    for film, each in standings:
+        if isinstance(each, Unopenable):
+            parts.append(f"{film.name} {_standing_words(each)}")
+            break
+    unopened = [film.name for film, each in standings if isinstance(each, Unopened)]
+    if unopened and not parts:
+        parts.append(f"{listed(unopened)} {'are' if len(unopened) != 1 else 'is'} about to be opened")
+    return f"settling: {'; '.join(parts)}" if parts else ""
+
+
+def _ignored_words(project: str, standings: Sequence[tuple[CatalogFilm, Standing]]) -> str:
+    film, first = standings[0]
+    more = len(standings) - 1
+    others = f" and {more} more {'are' if more else 'is'}" if more else " is"
+    return f"{film.name}{others} ignored: {_standing_words(first)}; framectl submit {project} extracts it all the same"
 
 
 def _joined(*parts: str) -> str:

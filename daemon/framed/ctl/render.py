@@ -17,6 +17,7 @@ from framed.errors import listed
 COLOURS: Final = {
     ProjectState.NEW: "cyan",
     ProjectState.SETTLING: "cyan",
+    ProjectState.IGNORED: "white",
     ProjectState.QUEUED: "blue",
     ProjectState.RUNNING: "green",
     ProjectState.RETRYING: "yellow",
@@ -143,7 +144,7 @@ def _note(project: ProjectStatus) -> str:
 
 def _progress(project: ProjectStatus, terminal: Terminal) -> str:
     """A percentage, rounded down so that 100 means done; on a terminal with a bar."""
-    if project.state in (ProjectState.NEW, ProjectState.SETTLING):
+    if project.state in (ProjectState.NEW, ProjectState.SETTLING, ProjectState.IGNORED):
         return "-"
     percent = f"{int(project.progress * 100):3}%"
     if terminal.width is None:
@@ -155,8 +156,8 @@ def _progress(project: ProjectStatus, terminal: Terminal) -> str:
 
 
 def _films_done(project: ProjectFacts) -> str:
-    done = sum(film.state is FilmState.EXTRACTED for film in project.films)
-    return f"{done} of {len(project.films)}" if project.films else "-"
+    states = [film.state for film in project.films if film.state is not FilmState.IGNORED]
+    return f"{states.count(FilmState.EXTRACTED)} of {len(states)}" if states else "-"
 
 
 def _films_size(project: ProjectFacts) -> str:
@@ -167,7 +168,8 @@ def _films_note(project: ProjectFacts) -> str:
     """Where the images are, and the films that have none, by what became of them."""
     parts = [project.output_dir] if project.output_dir and project.frames else []
     for state in FilmState:
-        names = [film.name for film in project.films if film.state is state]
-        if names and state is not FilmState.EXTRACTED:
-            parts.append(f"{state.value}: {listed(names)}")
+        films = [film for film in project.films if film.state is state]
+        if films and state is not FilmState.EXTRACTED:
+            why = f" ({films[0].reason})" if len({film.reason for film in films}) == 1 and films[0].reason else ""
+            parts.append(f"{state.value}: {listed([film.name for film in films])}{why}")
     return "; ".join(parts)

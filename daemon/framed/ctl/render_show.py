@@ -71,7 +71,7 @@ def _films_title(reply: ShowReply) -> str:
 def _film(film: FilmFacts, reply: ShowReply) -> list[str]:
     results = reply.results.films if reply.results else ()
     known = next((each for each in results if each.fingerprint == film.fingerprint), None)
-    return [film.name, film.state.value, size(film.size_bytes), _film_words(known)]
+    return [film.name, film.state.value, size(film.size_bytes), _film_words(known) or film.reason]
 
 
 def _film_words(film: FilmResultFacts | None) -> str:

@@ -123,6 +123,7 @@ class Successor(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     options: Options
     force: bool
+    with_ignored: bool = False
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True, tag="running"):
@@ -170,6 +171,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     by: Literal["user", "watch"]
     options: Options
     force: bool = False
+    with_ignored: bool = False
+    """Whether it is for the films as well that are not extracted by themselves: the user has named the project."""
     submitted: Moment
     log_path: str
     state: JobState

@@ -57,6 +57,7 @@ class Changed:
 
     options: Options
     force: bool
+    with_ignored: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +104,9 @@ def advance(job: Job, event: Event, now: Moment) -> Job:
         case Queued() | Retrying(), CancelAsked():
             last = job.last_attempt
             return _with(job, Cancelled(since=now.utc, outcome=last.outcome if last else None, asked=True))
-        case Queued() | Retrying(), Changed(options=options, force=force):
-            return _with(job, Queued(since=now.utc), options=options, force=force, by="user", failures=0)
+        case Queued() | Retrying(), Changed(options=options, force=force, with_ignored=with_ignored):
+            asked = {"options": options, "force": force, "with_ignored": with_ignored}
+            return _with(job, Queued(since=now.utc), **asked, by="user", failures=0)
         case Queued() | Retrying(), FilmsGone(outcome=outcome):
             return _with(job, Failed(since=now.utc, outcome=outcome))
         case Queued() | Retrying() | Running(), PauseAsked() | ResumeAsked():

@@ -59,6 +59,14 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A film must have stayed unchanged for so long,"""
     settle_scans: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
     """and over so many scans."""
+    give_up_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 60.0
+    """One that has stayed unchanged for so long, and still cannot be opened, is submitted all the same, and fails."""
+    ignore: Literal["auto"] | tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = "auto"
+    """Words and globs of names of films that are not submitted by themselves; auto: samples and trailers."""
+    min_duration_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
+    """Nor are films shorter than this."""
+    order: Literal["name", "newest", "smallest"] = "name"
+    """In which projects that are found together are submitted."""
     force_polling: bool = False
     """Whether the file system's own notifications are left unused everywhere."""
 

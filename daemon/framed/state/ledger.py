@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeVarTuple, Unpack
 import anyio
 import anyio.to_thread
 
+from frame_extractor.contract import Probe
 from framed.host.clock import read_clocks
 from framed.log import fields
 from framed.model.job import FilmVerdict, Job, Moment, Options, Queued, Verdict
@@ -40,6 +41,7 @@ class NewJob:
     by: Literal["user", "watch"]
     options: Options
     force: bool = False
+    with_ignored: bool = False
     id: str = ""
     """Where it was promised already; else it is given a new one."""
 
@@ -115,6 +117,15 @@ class Ledger:
         """These are remembered over a restart. Raises StoreUnavailable."""
         async with self._writing:
             await self._written(self._store.remember_films, films)
+
+    def remembered_probes(self) -> dict[str, Probe]:
+        """Fingerprint -> what that film is; blocking."""
+        return self._store.probes()
+
+    async def remember_probes(self, probes: Mapping[str, Probe]) -> None:
+        """By path; these are remembered over a restart. Raises StoreUnavailable."""
+        async with self._writing:
+            await self._written(self._store.remember_probes, probes)
 
     async def commit(
         self,
@@ -213,6 +224,7 @@ class Ledger:
             by=new.by,
             options=new.options,
             force=new.force,
+            with_ignored=new.with_ignored,
             submitted=now,
             log_path=self._log_path(new.project, now),
             state=Queued(since=now.utc),
@@ -245,7 +257,14 @@ def _successor(before: Job, after: Job) -> NewJob | None:
     promised = successor_of(before, after)
     if promised is None:
         return None
-    return NewJob(project=after.project, by="user", options=promised.options, force=promised.force, id=promised.id)
+    return NewJob(
+        project=after.project,
+        by="user",
+        options=promised.options,
+        force=promised.force,
+        with_ignored=promised.with_ignored,
+        id=promised.id,
+    )
 
 
 def _log_fields(job: Job) -> dict[str, object]:

@@ -58,7 +58,13 @@ _VERSION_1: Final = (
     ) STRICT, WITHOUT ROWID""",
 )
 
-LADDER: Final[Sequence[Step]] = (_create,)
+
+def _add_probes(db: sqlite3.Connection) -> None:
+    """To version 2: what a film is, beside its fingerprint."""
+    db.execute("ALTER TABLE films ADD COLUMN probe BLOB")
+
+
+LADDER: Final[Sequence[Step]] = (_create, _add_probes)
 """Step n, counted from 0, leads from version n to n + 1."""
 
 SCHEMA_VERSION: Final = len(LADDER)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from frame_extractor.contract import Probe
 from framed.errors import FramedError, Refused, StoreDamaged, StoreNotUnderstood
 from framed.log import fields
 from framed.model.job import FilmVerdict, Job, Verdict
@@ -93,7 +94,10 @@ class Store:
                 db.execute(change, (name,))
 
     def remember_films(self, films: Mapping[str, tuple[Signature, str]]) -> None:
-        """Path -> signature and fingerprint of settled films, so that a restart need neither wait nor read again."""
+        """Path -> signature and fingerprint of settled films, so that a restart need neither wait nor read again.
+
+        What was remembered of another file at the path is forgotten.
+        """
         with self._transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO films (path, size_bytes, mtime_ns, inode, fingerprint) VALUES (?, ?, ?, ?, ?)",
@@ -101,6 +105,14 @@ class Store:
                     (path, signature.size_bytes, signature.mtime_ns, str(signature.inode), fingerprint)
                     for path, (signature, fingerprint) in films.items()
                 ],
+            )
+
+    def remember_probes(self, probes: Mapping[str, Probe]) -> None:
+        """Path -> what the film there is, so that a restart need not open it again. Only of films remembered."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE films SET probe = ? WHERE path = ? AND fingerprint = ?",
+                [(msgspec.json.encode(probe), path, probe.fingerprint) for path, probe in probes.items()],
             )
 
     def marks(self) -> frozenset[str]:
@@ -146,6 +158,12 @@ class Store:
         rows = self._rows("SELECT path, size_bytes, mtime_ns, inode, fingerprint FROM films")
         with self._understood("films"):
             return {path: (Signature(size, mtime_ns, int(inode)), mark) for path, size, mtime_ns, inode, mark in rows}
+
+    def probes(self) -> dict[str, Probe]:
+        """Fingerprint -> what that film is, as remembered. Raises StoreNotUnderstood."""
+        rows = self._rows("SELECT fingerprint, probe FROM films WHERE probe IS NOT NULL")
+        with self._understood("probes"):
+            return {str(mark): msgspec.json.decode(probe, type=Probe) for mark, probe in rows}
 
     def _prepare(self) -> None:
         db = self._db
@@ -233,7 +251,7 @@ def take_away(path: Path) -> Path | None:
         if path.exists():
             store = Store(path)
             try:
-                store.latest_jobs(), store.verdicts(), store.films()
+                store.latest_jobs(), store.verdicts(), store.films(), store.probes()
             finally:
                 store.close()
         else:

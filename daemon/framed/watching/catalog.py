@@ -35,6 +35,8 @@ class CatalogFilm:
     unchanged_since_s: float
     """Monotonic."""
     size_bytes: int
+    modified_ns: int
+    """Of the wall clock, as the file system says."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,14 @@ class CatalogKeeper:
                 if self._unread >= 0:
                     fingerprint = fingerprint_of(film)
                     self._fingerprints[film.path] = self._newly_settled[film.path] = (film.signature, fingerprint)
-        return CatalogFilm(film.name, film.path, fingerprint, track.unchanged_since_s, film.signature.size_bytes)
+        return CatalogFilm(
+            film.name,
+            film.path,
+            fingerprint,
+            track.unchanged_since_s,
+            film.signature.size_bytes,
+            film.signature.mtime_ns,
+        )
 
     def _project(self, name: str, films: tuple[CatalogFilm, ...]) -> CatalogProject:
         known = self._known.setdefault(name, _Known())

@@ -3,68 +3,81 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+import anyio
 import anyio.abc
 
 from framed.bell import Bell
 from framed.errors import SettingsError
 from framed.faults import Faults
 from framed.log import fields
-from framed.model.job import Job, JobFilm, Options
+from framed.model.job import Options
 from framed.model.project import Overrides
+from framed.policy.admission import Ready, Unopenable, Unopened
 from framed.settings.config import JobSettings, resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places
 from framed.state.ledger import Ledger, NewJob, ProjectBusy
 from framed.state.store import StoreUnavailable
 from framed.threads import in_own_thread
-from framed.watching.catalog import CatalogProject
+from framed.watching.standings import Standings, Waiting
 from framed.watching.watch import Watcher
 
 _log: Final = logging.getLogger(__name__)
 
 
 class Intake:
-    """Submits by itself what nobody has judged yet."""
+    """Submits by itself what nobody has decided about yet."""
 
-    def __init__(self, places: Places, settings: LiveSettings, ledger: Ledger, watcher: Watcher) -> None:
+    def __init__(
+        self, places: Places, *, settings: LiveSettings, ledger: Ledger, watcher: Watcher, standings: Standings
+    ) -> None:
         self._places = places
         self._settings = settings
         self._ledger = ledger
         self._watcher = watcher
+        self._standings = standings
         self._bell = Bell()
         self._faults = Faults("submit its films")
         watcher.listen(self._bell.ring)
+        standings.listen(self._bell.ring)
         ledger.listen(self._bell.ring)
         settings.listen(self._bell.ring)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Submits what the looks have found so far, then after every look and every job that ended."""
+        """Submits what can be, now and whenever something has changed."""
         task_status.started()
         self._bell.ring()
+        next_s: float | None = None
         while True:
-            await self._bell.wait()
-            catalog = self._watcher.catalog
-            if catalog.problem or not self._settings.now.watch.auto_submit:
+            await self._bell.wait(next_s)
+            next_s = None
+            if self._watcher.catalog.problem or not self._settings.now.watch.auto_submit:
                 continue
-            wanted = [
-                name
-                for name, project in catalog.projects.items()
-                if not project.settings_error and unjudged(project, name, self._ledger) and self._is_idle(name)
-            ]
-            if not wanted:
-                continue
-            try:
-                await self._ledger.commit({}, await in_own_thread(self._new_jobs, wanted))
-            except ProjectBusy:
-                self._bell.ring()
-            except StoreUnavailable as unavailable:
-                _log.warning("films are not submitted", extra=fields(projects=len(wanted), why=unavailable.why))
+            began_s = time.monotonic()
+            waiting = self._standings.waiting(began_s)
+            wanted = [each.name for each in _due(waiting) if self._may_be_submitted(each)]
+            next_s = _next_given_up_s(waiting)
+            took_s = time.monotonic() - began_s
+            if wanted:
+                await self._submit(wanted)
+            # However many films there are, and however much happens: a tenth of a core at most.
+            await anyio.sleep(9 * took_s)
 
-    def _is_idle(self, project: str) -> bool:
-        latest = self._ledger.latest(project)
-        return latest is None or latest.is_over
+    def _may_be_submitted(self, project: Waiting) -> bool:
+        latest = self._ledger.latest(project.name)
+        return not project.project.settings_error and (latest is None or latest.is_over)
+
+    async def _submit(self, projects: list[str]) -> None:
+        try:
+            await self._ledger.commit({}, await in_own_thread(self._new_jobs, projects))
+        except ProjectBusy:
+            self._bell.ring()
+        except StoreUnavailable as unavailable:
+            _log.warning("films are not submitted", extra=fields(projects=len(projects), why=unavailable.why))
 
     def _new_jobs(self, projects: list[str]) -> list[NewJob]:
         new_jobs = []
@@ -80,20 +93,21 @@ class Intake:
         return new_jobs
 
 
-def unjudged(project: CatalogProject, name: str, ledger: Ledger) -> tuple[JobFilm, ...]:
-    """The settled films that are neither extracted nor given up nor cancelled."""
-    return tuple(
-        film
-        for film in project.settled
-        if ledger.verdict(name, film.fingerprint) is None and not project.is_extracted(film.fingerprint)
-    )
+def _due(waiting: Iterable[Waiting]) -> Iterator[Waiting]:
+    """Those to be submitted now. None overtakes one whose films have still to be opened, which is soon."""
+    for project in waiting:
+        standings = [standing for _, standing in project.films]
+        if any(isinstance(each, Unopened) for each in standings):
+            return
+        # Films that are still written, or cannot be opened yet, hold up nothing: they make the next job.
+        if any(isinstance(each, Ready) for each in standings):
+            yield project
 
 
-def films_for(job: Job, project: CatalogProject, ledger: Ledger) -> tuple[JobFilm, ...]:
-    """What an attempt of the job is given: all films when a user asked, else those without a verdict."""
-    if job.by == "user":
-        return project.settled
-    return unjudged(project, job.project, ledger) or project.settled
+def _next_given_up_s(waiting: Iterable[Waiting]) -> float | None:
+    """How long until the next film is given up."""
+    lefts = (each.left_s for project in waiting for _, each in project.films if isinstance(each, Unopenable))
+    return min(lefts, default=None)
 
 
 def options_of(settings: JobSettings) -> Options:

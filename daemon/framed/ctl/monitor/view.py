@@ -20,6 +20,7 @@ _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _BUSIEST: Final = (
     ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.PAUSED, ProjectState.QUEUED, ProjectState.SETTLING,
     ProjectState.NEW, ProjectState.FAILED, ProjectState.CANCELLED, ProjectState.COMPLETE,
+    ProjectState.IGNORED,
 )  # fmt: skip
 
 

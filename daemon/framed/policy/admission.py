@@ -1,0 +1,134 @@
+"""Which films are extracted without being asked for, and why the others are not. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from frame_extractor.contract import Probe
+from framed.settings.config import WatchSettings
+
+AUTO_WORDS: Final = ("sample", "samples", "trailer", "trailers")
+"""Of names that `ignore: auto` leaves out, beside films of other names."""
+PROBE_AGAIN_S: Final = 10.0
+"""A film that could not be opened is tried again so often, until it is given up."""
+
+
+@dataclass(frozen=True)
+class NotOpened:
+    """A probe of a film has failed."""
+
+    reason: str
+    """One line for a person."""
+    at_s: float
+    """Monotonic; when it ended."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """It is extracted, or was given up or cancelled: nothing becomes of it by itself."""
+
+
+@dataclass(frozen=True)
+class Changing:
+    """It is still being written."""
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Only a person who names the project has it extracted."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Unopened:
+    """It lies still, and has not been probed."""
+
+
+@dataclass(frozen=True)
+class Unopenable:
+    """It lies still, and could not be opened: perhaps it is not whole."""
+
+    reason: str
+    left_s: float
+    """Until it is given up."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """To be extracted."""
+
+    doubt: str = ""
+    """Why it could not be opened; the extractor has the last word."""
+
+
+Standing = Decided | Changing | Ignored | Unopened | Unopenable | Ready
+
+
+def standing(
+    *,
+    is_decided: bool,
+    ignored_for: str,
+    unchanged_s: float | None,
+    opening: Probe | NotOpened | None,
+    settings: WatchSettings,
+) -> Standing:
+    """`ignored_for`: what of its name says so; empty when nothing does. `unchanged_s`: None while it is being written.
+
+    `opening`: what its last probe has come to.
+    """
+    if is_decided:
+        return Decided()
+    if ignored_for:
+        return Ignored(ignored_for)
+    if unchanged_s is None:
+        return Changing()
+    match opening:
+        case None:
+            return Unopened()
+        case Probe(duration_s=duration_s) if 0 < duration_s < settings.min_duration_s:
+            return Ignored(f"it is {duration_s:.1f} s long, less than watch.min_duration_s {settings.min_duration_s:g}")
+        case Probe():
+            return Ready()
+        case NotOpened(reason=reason) if unchanged_s >= settings.give_up_s:
+            return Ready(doubt=reason)
+        case NotOpened(reason=reason):
+            return Unopenable(reason, settings.give_up_s - unchanged_s)
+
+
+def ignored_by_name(names: Iterable[str], ignore: Literal["auto"] | tuple[str, ...]) -> Mapping[str, str]:
+    """Of a project's films those that are ignored for their names -> what of the name says so.
+
+    A word is matched where it stands by itself between characters that are no letters, in the name without its
+    extension; what has *, ? or [ is a glob over the whole name. Upper and lower case are the same. With `auto` a
+    project of nothing but samples and trailers keeps them: they are what its owner made it for.
+    """
+    names = list(names)
+    patterns = AUTO_WORDS if ignore == "auto" else ignore
+    found = {name: why for name in names if (why := _why_ignored(name, patterns))}
+    return {} if ignore == "auto" and len(found) == len(names) else found
+
+
+def _why_ignored(name: str, patterns: Iterable[str]) -> str:
+    for pattern in patterns:
+        if not _is_glob(pattern):
+            if _word(pattern).search(name.rpartition(".")[0]):
+                return f"its name has the word {pattern}"
+        elif fnmatch.fnmatchcase(name.casefold(), pattern.casefold()):
+            return f"its name fits {pattern}"
+    return ""
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(char in pattern for char in "*?[")
+
+
+@functools.cache
+def _word(word: str) -> re.Pattern[str]:
+    letter = r"[^\W\d_]"
+    return re.compile(f"(?<!{letter}){re.escape(word)}(?!{letter})", re.IGNORECASE)

@@ -1,0 +1,111 @@
+"""Has every film opened that may have to be extracted, a few at a time and each as seldom as may be."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import anyio
+import anyio.abc
+
+from frame_extractor.contract import Probe
+from framed.bell import Bell
+from framed.log import fields
+from framed.policy.admission import PROBE_AGAIN_S, NotOpened
+from framed.settings.config import WatchSettings
+from framed.settings.live_settings import LiveSettings
+from framed.state.ledger import Ledger
+from framed.state.store import StoreUnavailable
+from framed.watching.catalog import Catalog, CatalogFilm
+from framed.watching.probe import PROBER, probe
+from framed.watching.standings import Standings
+from framed.watching.watch import Watcher
+
+_log: Final = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 2
+"""One that hangs leaves the others a way."""
+
+
+class Probing:
+    """Tells `standings` what has come of each probe; the store remembers what could be opened."""
+
+    def __init__(
+        self,
+        standings: Standings,
+        *,
+        settings: LiveSettings,
+        ledger: Ledger,
+        watcher: Watcher,
+        command: Sequence[str] = PROBER,
+    ) -> None:
+        self._standings = standings
+        self._settings = settings
+        self._ledger = ledger
+        self._watcher = watcher
+        self._command = tuple(command)
+        self._line: deque[CatalogFilm] = deque()
+        """Those that may need a probe, the next first."""
+        self._lined_up: tuple[Catalog, WatchSettings] | None = None
+        """What the line was made of."""
+        self._at_work: set[str] = set()
+        """Paths."""
+        self._unwritten: dict[str, Probe] = {}
+        """By path."""
+        self._bell = Bell()
+        watcher.listen(self._bell.ring)
+        settings.listen(self._bell.ring)
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """For as long as the daemon lives."""
+        task_status.started()
+        async with anyio.create_task_group() as tasks:
+            while True:
+                while len(self._at_work) < _AT_ONCE and (film := self._next(time.monotonic())) is not None:
+                    self._at_work.add(film.path)
+                    tasks.start_soon(self._probe, film)
+                await self._bell.wait(PROBE_AGAIN_S / 4 if self._line else None)
+
+    def _next(self, now_s: float) -> CatalogFilm | None:
+        catalog, watch = self._watcher.catalog, self._settings.now.watch
+        if self._lined_up is None or self._lined_up[0] is not catalog or self._lined_up[1] is not watch:
+            self._lined_up = (catalog, watch)
+            self._line = deque(film for each in self._standings.waiting(now_s) for film, _ in each.films)
+        for _ in range(len(self._line)):
+            film = self._line.popleft()
+            opening = self._standings.opening_of(film)
+            is_given_up = opening is not None and now_s - film.unchanged_since_s >= watch.give_up_s
+            if film.fingerprint is None or isinstance(opening, Probe) or is_given_up:
+                continue
+            if film.path not in self._at_work and (opening is None or now_s - opening.at_s >= PROBE_AGAIN_S):
+                return film
+            self._line.append(film)
+        return None
+
+    async def _probe(self, film: CatalogFilm) -> None:
+        def take(opening: Probe | NotOpened) -> None:
+            self._standings.take(film, opening)
+            if isinstance(opening, Probe):
+                self._unwritten[film.path] = opening
+            else:
+                self._line.append(film)
+                _log.info("film cannot be opened", extra=fields(film=film.path, why=opening.reason))
+
+        try:
+            await probe(film.path, take, self._command)
+            await self._remember()
+        finally:
+            self._at_work.discard(film.path)
+            self._bell.ring()
+
+    async def _remember(self) -> None:
+        """What has been found out since the last time is on the disk; one transaction for all of it."""
+        unwritten, self._unwritten = self._unwritten, {}
+        if unwritten:
+            try:
+                await self._ledger.remember_probes(unwritten)
+            except StoreUnavailable as unavailable:
+                _log.warning("films that were opened are not remembered", extra=fields(why=unavailable.why))

@@ -1,0 +1,126 @@
+"""What framed makes of each film by itself: what the catalog, the ledger, the settings and its probe say together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from frame_extractor.contract import Probe
+from framed.model.job import Job, JobFilm
+from framed.policy.admission import Decided, Ignored, NotOpened, Ready, Standing, ignored_by_name, standing
+from framed.settings.live_settings import LiveSettings
+from framed.state.ledger import Ledger
+from framed.watching.catalog import CatalogFilm, CatalogProject
+from framed.watching.watch import Watcher
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A project with something to be extracted by itself, now or soon."""
+
+    name: str
+    project: CatalogProject
+    films: tuple[tuple[CatalogFilm, Standing], ...]
+    """Those that are undecided and not ignored."""
+
+
+class Standings:
+    """Reads what the other parts hold; keeps nothing itself but what probes have found."""
+
+    def __init__(self, settings: LiveSettings, ledger: Ledger, watcher: Watcher) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._watcher = watcher
+        self._probes = ledger.remembered_probes()
+        """By fingerprint."""
+        self._failures: dict[str, tuple[float, NotOpened]] = {}
+        """By path, with the time since when the file had been as it was then."""
+        self._ignored: dict[str, tuple[CatalogProject, object, Mapping[str, str]]] = {}
+        """By project: of which films, under which setting, which of them are ignored for their names, and why."""
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """`listener` is called after every probe. It must be quick and must not raise."""
+        self._listeners.append(listener)
+
+    def probe_of(self, fingerprint: str) -> Probe | None:
+        """What is known of that film; None while it has not been opened, and where it cannot be."""
+        return self._probes.get(fingerprint)
+
+    def opening_of(self, film: CatalogFilm) -> Probe | NotOpened | None:
+        """What the last probe of the file, as it is now, has come to."""
+        if film.fingerprint is None:
+            return None
+        since_s, failure = self._failures.get(film.path, (0.0, None))
+        return self._probes.get(film.fingerprint) or (failure if since_s == film.unchanged_since_s else None)
+
+    def take(self, film: CatalogFilm, opening: Probe | NotOpened) -> None:
+        """A probe of the film, as it was when that was begun, has come to this."""
+        if isinstance(opening, Probe) and opening.fingerprint != film.fingerprint:
+            opening = NotOpened("it changed while it was opened", time.monotonic())
+        if isinstance(opening, Probe):
+            self._probes[opening.fingerprint] = opening
+            self._failures.pop(film.path, None)
+        else:
+            self._failures[film.path] = (film.unchanged_since_s, opening)
+        for listener in self._listeners:
+            listener()
+
+    def of(self, name: str, project: CatalogProject, now_s: float) -> Iterator[tuple[CatalogFilm, Standing]]:
+        """Each film of the project, by name."""
+        ignored = self._ignored_by_name(name, project)
+        watch = self._settings.now.watch
+        for film in project.films:
+            mark = film.fingerprint
+            yield (
+                film,
+                standing(
+                    is_decided=mark is not None and self._is_decided(name, mark, project),
+                    ignored_for=ignored.get(film.name, ""),
+                    unchanged_s=None if mark is None else now_s - film.unchanged_since_s,
+                    opening=self.opening_of(film),
+                    settings=watch,
+                ),
+            )
+
+    def films_for(self, job: Job, project: CatalogProject) -> tuple[JobFilm, ...]:
+        """What an attempt of the job is given.
+
+        All films of a project that a user has named; else those that are to be extracted, or, when nothing is any more,
+        those that are not ignored: somebody has extracted them meanwhile, which the extractor finds out.
+        """
+        if job.with_ignored:
+            return project.settled
+        standings = [(film, each) for film, each in self.of(job.project, project, time.monotonic())]
+        ready = [film for film, each in standings if isinstance(each, Ready)]
+        others = [film for film, each in standings if not isinstance(each, Ignored)]
+        chosen = ready if job.by == "watch" and ready else others
+        return tuple(
+            JobFilm(path=film.path, fingerprint=film.fingerprint) for film in chosen if film.fingerprint is not None
+        )
+
+    def waiting(self, now_s: float) -> list[Waiting]:
+        """The projects with films that are undecided and not ignored, in the order in which they are submitted."""
+        found = []
+        for name, project in self._watcher.catalog.projects.items():
+            films = tuple(each for each in self.of(name, project, now_s) if not isinstance(each[1], Decided | Ignored))
+            if films:
+                found.append(Waiting(name, project, films))
+        order = self._settings.now.watch.order
+        if order == "newest":
+            found.sort(key=lambda each: max(film.modified_ns for film, _ in each.films), reverse=True)
+        elif order == "smallest":
+            found.sort(key=lambda each: sum(film.size_bytes for film, _ in each.films))
+        return found
+
+    def _is_decided(self, name: str, fingerprint: str, project: CatalogProject) -> bool:
+        return self._ledger.verdict(name, fingerprint) is not None or project.is_extracted(fingerprint)
+
+    def _ignored_by_name(self, name: str, project: CatalogProject) -> Mapping[str, str]:
+        ignore = self._settings.now.watch.ignore
+        known = self._ignored.get(name)
+        if known is None or known[0] is not project or known[1] != ignore:
+            names = [film.name for film in project.films]
+            known = self._ignored[name] = (project, ignore, ignored_by_name(names, ignore))
+        return known[2]

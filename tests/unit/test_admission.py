@@ -1,0 +1,109 @@
+"""Which films are extracted without being asked for, and what is said of the others."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from frame_extractor.contract import Probe
+from framed.policy.admission import (
+    Changing,
+    Decided,
+    Ignored,
+    NotOpened,
+    Ready,
+    Standing,
+    Unopenable,
+    Unopened,
+    ignored_by_name,
+    standing,
+)
+from framed.settings.config import WatchSettings
+from tests.stores.make import PROBE
+
+SETTINGS = WatchSettings(give_up_s=60, min_duration_s=30)
+MINUTE = msgspec.structs.replace(PROBE, duration_s=60.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_ignored"),
+    [
+        ("Onward-sample.mkv", True),
+        ("sample_1.mp4", True),
+        ("SAMPLE.mkv", True),
+        ("onward.sample2.mkv", True),
+        ("sample1080p.mkv", True),
+        ("(sample) onward.mkv", True),
+        ("onward-trailers.mkv", True),
+        ("Sampler.mkv", False),
+        ("resample.mkv", False),
+        ("sampl\u00e9.mkv", False),
+        ("film.sample", False),
+    ],
+)
+def test_word_is_matched_where_it_stands_by_itself(name: str, *, is_ignored: bool) -> None:
+    assert (name in ignored_by_name([name, "onward.mkv"], "auto")) is is_ignored
+
+
+@pytest.mark.parametrize(
+    ("ignore", "ignored"),
+    [
+        ((), set()),
+        (("sample",), {"Sample.mkv", "sample.avi"}),
+        (("*.AVI",), {"sample.avi"}),
+        (("behind the scenes",), {"onward - behind the scenes.mkv"}),
+        (("s?mple.*", "onward*"), {"Sample.mkv", "sample.avi", "onward - behind the scenes.mkv"}),
+        (("mkv",), set()),
+        (("c++",), set()),
+    ],
+)
+def test_list_is_obeyed_to_the_letter(ignore: tuple[str, ...], ignored: set[str]) -> None:
+    """Words in the name, globs over all of it, and no rule of our own."""
+    names = ["Sample.mkv", "sample.avi", "onward - behind the scenes.mkv"]
+    assert set(ignored_by_name(names, ignore)) == ignored
+    assert set(ignored_by_name(["sample.avi"], ignore)) == ignored & {"sample.avi"}
+
+
+def test_project_of_nothing_but_trailers_keeps_them_by_itself() -> None:
+    """That is what its owner made it for."""
+    assert ignored_by_name(["trailer 1.mkv", "trailer 2.mkv", "sample.avi"], "auto") == {}
+    assert ignored_by_name(["trailer.mkv", "onward.mkv"], "auto") == {"trailer.mkv": "its name has the word trailer"}
+
+
+@pytest.mark.parametrize(
+    ("is_decided", "ignored_for", "unchanged_s", "opening", "expected"),
+    [
+        (True, "its name", None, None, Decided()),
+        (False, "its name", None, None, Ignored("its name")),
+        (False, "", None, MINUTE, Changing()),
+        (False, "", 99.0, None, Unopened()),
+        (False, "", 10.0, MINUTE, Ready()),
+        (False, "", 10.0, NotOpened("no index", 0.0), Unopenable("no index", 50.0)),
+        (False, "", 60.0, NotOpened("no index", 0.0), Ready(doubt="no index")),
+        (False, "", 10.0, msgspec.structs.replace(MINUTE, duration_s=0.0), Ready()),
+        (False, "", 10.0, msgspec.structs.replace(MINUTE, duration_s=30.0), Ready()),
+    ],
+)
+def test_film_is_ready_when_it_lies_still_and_opens(
+    *,
+    is_decided: bool,
+    ignored_for: str,
+    unchanged_s: float | None,
+    opening: Probe | NotOpened | None,
+    expected: Standing,
+) -> None:
+    """Or when it has not opened for so long that its extraction may as well fail."""
+    found = standing(
+        is_decided=is_decided,
+        ignored_for=ignored_for,
+        unchanged_s=unchanged_s,
+        opening=opening,
+        settings=SETTINGS,
+    )
+    assert found == expected
+
+
+def test_short_film_is_ignored_with_the_setting_that_says_so() -> None:
+    short = msgspec.structs.replace(MINUTE, duration_s=12.34)
+    found = standing(is_decided=False, ignored_for="", unchanged_s=10.0, opening=short, settings=SETTINGS)
+    assert found == Ignored("it is 12.3 s long, less than watch.min_duration_s 30")
