@@ -214,9 +214,7 @@ async def _serve(
         await tasks.start(dispatcher.run, await found_running(ledger))
         tasks.start_soon(supervisor.tidy)
         await tasks.start(machine.run)
-        await tasks.start(watcher.run)
-        with anyio.move_on_after(_FIRST_LOOK_S):
-            await watcher.has_looked.wait()
+        await _begin_watching(tasks, watcher)
         await tasks.start(Probing(standings, settings=live, ledger=ledger, watcher=watcher, command=prober).run)
         await tasks.start(Intake(places, settings=live, ledger=ledger, watcher=watcher, standings=standings).run)
         feed = Feed(ledger=ledger, report=report, disk=disk)
@@ -239,6 +237,12 @@ async def _serve(
         _log.info("framed ends", extra=fields(running_films_go_on=n_running))
         await anyio.sleep(_LAST_WORDS_S)
         tasks.cancel_scope.cancel()
+
+
+async def _begin_watching(tasks: anyio.abc.TaskGroup, watcher: Watcher) -> None:
+    await tasks.start(watcher.run)
+    with anyio.move_on_after(_FIRST_LOOK_S):
+        await watcher.has_looked.wait()
 
 
 async def _await_signal(ending: anyio.Event, *, task_status: anyio.abc.TaskStatus[None]) -> None:

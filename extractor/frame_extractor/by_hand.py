@@ -28,11 +28,12 @@ from frame_extractor.output.durable import write_atomically
 from frame_extractor.output.manifest import NewerSchema, read_output
 from frame_extractor.running import attempt, runner
 from frame_extractor.running.failures import OutputUnusable, Refused, failure_of
+from frame_extractor.running.original import require_regular_file
 from frame_extractor.show import say
 from frame_extractor.words import count, duration, size, times
 
 DEFAULT_WORKERS: Final = 12
-_TRIED_AGAIN: Final = frozenset({ExitCode.INTERNAL, ExitCode.OUTPUT_NOT_WRITTEN})
+_TRIED_AGAIN: Final = frozenset({ExitCode.INTERNAL, ExitCode.OUTPUT_NOT_WRITTEN, ExitCode.FILM_CHANGED})
 """Of the retryable endings those that seconds may mend; a full disk or a missing permission waits for the person."""
 _BACKOFF_BASE_S: Final = 2.0
 _BACKOFF_MAX_S: Final = 30.0
@@ -162,7 +163,7 @@ def _checked(film: str) -> Path:
     if os.path.isdir(path):
         raise Refused(f"{film} is a folder; name the films in it, as in {film.rstrip('/')}/*.mkv", ExitCode.USAGE)
     try:
-        runner.require_regular_file(path)
+        require_regular_file(path)
     except (FileNotFoundError, NotADirectoryError):
         raise Refused(_nothing_there(path), ExitCode.USAGE) from None
     except (OSError, NotAFilm) as error:

@@ -49,6 +49,8 @@ class ExitCode(enum.IntEnum):
     """The output may not be written by this user. Retried."""
     BAD_SETTINGS = 78
     """The specification or a settings file is wrong. Not retried."""
+    FILM_CHANGED = 79
+    """A film was written to, replaced or taken away while it was read. Retried; no attempt is charged."""
     INTERRUPTED = 130
     """Ctrl-C, or SIGINT from outside. Whoever pressed it knows; not retried."""
     TERMINATED = 143

@@ -34,6 +34,8 @@ class FakeEngine:
     before_picture: Callable[[int], None] = lambda _number: None
     """Called with the picture's number before it is published; may raise."""
     extracted: list[str] = field(default_factory=list)
+    on_hand: list[int] = field(default_factory=list)
+    """Frame indices of pictures that earlier attempts had made."""
 
     def probe_film(self, film: Path) -> Probe:
         if film.read_bytes().startswith(b"not a film"):
@@ -81,6 +83,7 @@ class FakeEngine:
             path = temp / f"{number}.jpg"
             path.write_bytes(f"{film.name} {settings.quality.value} {number}".encode())
             self.before_picture(number)
+            self.on_hand += [int(time_s * 24)] if images.on_hand(int(time_s * 24)) else []
             pick = Pick(frame_index=int(time_s * 24), time_s=time_s, scene=0, position=number)
             images.publish(Picture(pick=pick, path=path, size_bytes=path.stat().st_size, width=320, height=180))
         return FilmResult(

@@ -49,9 +49,10 @@ def test_film_killed_in_its_session_is_extracted_all_the_same(root: Root, films_
 
 @pytest.mark.parametrize("film", ["broken/text_file.mp4", "broken/zero_bytes.mp4", "broken/trunc_no_moov.mp4"])
 def test_what_is_no_film_fails_at_once_with_the_reason(root: Root, films_dir: Path, film: str) -> None:
-    """No retries: the input is bad."""
+    """Whoever submits it is not told to wait until it can be opened; and no retries: the input is bad."""
     root.start(real=True)
     drop(root, "bad", films_dir / film)
+    root.submit("bad")
     status = root.wait_for("bad", COMPLETE, FAILED)
     assert (status.state, status.attempt) == (FAILED, 1)
     assert status.reason.startswith("exit 65 (")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.contract import AttemptSpec, ExitCode, ExtractionSettings, OutputLayout
+from frame_extractor.contract import AttemptSpec, ExitCode, ExtractionSettings, OutputLayout, film_fingerprint
 from frame_extractor.running.attempt import claim_number
 from frame_extractor.running.epoch import KEPT_RECORDS
 from frame_extractor.running.runner import Ending, run_attempt
@@ -304,8 +304,9 @@ def test_file_still_being_copied_leaves_its_place_to_the_whole_one(project: Proj
 
     project.engine.before_picture = at_picture(2, grow)
     ending = project.attempt()
-    assert ending.code is ExitCode.OUTPUT_NOT_WRITTEN
-    assert "changed while it was extracted" in ending.reason
+    assert ending.code is ExitCode.FILM_CHANGED
+    assert ending.reason == "Ep1.mkv: the film changed while it was read; it is extracted anew when it rests"
+    assert project.images() == set()
     project.engine.before_picture = lambda _number: None
     project.engine.duration_s = 3.0
     assert project.attempt().code is ExitCode.DONE
@@ -321,10 +322,93 @@ def test_pipe_is_no_film_and_is_not_waited_for(project: Project) -> None:
     assert project.attempt().code is ExitCode.NOT_A_FILM
 
 
+def _rewrite(film: Path) -> None:
+    """In place, as many bytes, none of them where the fingerprint looks."""
+    with film.open("r+b") as file:
+        file.seek(700 * 1024)
+        file.write(b"another film")
+
+
+def _replace(film: Path) -> None:
+    other = film.with_name("next.part")
+    other.write_text("another film")
+    other.rename(film)
+
+
+def _touch(film: Path) -> None:
+    os.utime(film, ns=(1, 1))
+
+
+@pytest.mark.parametrize("change", [_rewrite, _replace, _touch])
+@pytest.mark.parametrize("when", [1, 3, "killed"])
+def test_film_that_changes_while_it_is_read_leaves_nothing(
+    project: Project, change: Callable[[Path], None], when: int | str
+) -> None:
+    """Neither images nor results nor scores, and its successor begins with none of its pictures."""
+    film = project.films[0]
+    film.write_bytes(bytes(2 << 20))
+    if when == "killed":
+        project.engine.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
+        assert project.attempt().code is ExitCode.DISK_FULL
+        assert project.images()
+        change(film)
+        project.engine.before_picture = lambda _number: None
+    else:
+        project.engine.before_picture = at_picture(int(when), lambda: change(film))
+        assert project.attempt().code is ExitCode.FILM_CHANGED
+        assert (project.images(), project.layout.results.exists()) == (set(), False)
+        assert not any(project.layout.scores.glob("*"))
+        project.engine.before_picture = lambda _number: None
+    ending = project.attempt()
+    assert (ending.code, len(project.images())) == (ExitCode.DONE, 4)
+    [result] = project.results()["films"]
+    assert result["fingerprint"] == film_fingerprint(film)
+
+
+def test_pictures_of_a_replaced_film_are_not_taken_for_those_of_its_successor(project: Project) -> None:
+    """The attempt at the first was killed; a further one at the same film would have found what it had published."""
+    project.engine.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
+    for _ in range(2):
+        assert project.attempt().code is ExitCode.DISK_FULL
+    assert len(project.images()) == 3
+    assert len(project.engine.on_hand) == 3
+    project.engine.on_hand.clear()
+    _replace(project.films[0])
+    project.engine.before_picture = lambda _number: None
+    assert project.attempt().code is ExitCode.DONE
+    assert project.engine.on_hand == []
+    assert len(project.images()) == 4
+
+
+@pytest.mark.parametrize("fate", ["renamed", "deleted"])
+def test_film_whose_name_goes_while_it_is_read_is_complete(project: Project, fate: str) -> None:
+    """It is the same film still."""
+    film = project.films[0]
+
+    def go() -> None:
+        film.rename(film.with_name("Episode one.mkv"))
+        if fate == "deleted":
+            film.with_name("Episode one.mkv").unlink()
+
+    project.engine.before_picture = at_picture(2, go)
+    assert project.attempt().code is ExitCode.DONE
+    assert len(project.images()) == 4
+
+
+def test_film_that_is_replaced_while_it_waits_for_its_turn_is_not_read(project: Project) -> None:
+    """The films before it may take hours."""
+    second = project.add("Ep2.mkv")
+    project.engine.before_picture = at_picture(2, lambda: _replace(second))
+    ending = project.attempt()
+    assert (ending.code, ending.n_failed) == (ExitCode.FILM_CHANGED, 1)
+    assert project.engine.extracted == ["Ep1.mkv"]
+    assert [film["name"] for film in project.results()["films"]] == ["Ep1.mkv"]
+
+
 def test_vanished_film_is_told_from_a_vanished_folder(project: Project) -> None:
-    """The first will not come back by itself, a drive may."""
+    """The first was renamed or taken away, a drive may come back."""
     project.films.append(project.folder / "gone.mkv")
-    assert project.attempt().code is ExitCode.NOT_A_FILM
+    assert project.attempt().code is ExitCode.FILM_CHANGED
     project.films[-1] = project.folder / "drive" / "gone.mkv"
     assert project.attempt().code is ExitCode.OUTPUT_NOT_WRITTEN
 

@@ -56,10 +56,10 @@ def test_each_condition_has_its_exit_code(error: BaseException, code: ExitCode, 
     assert "\n" not in failure.line
 
 
-def test_film_gone_from_its_folder_is_not_retried(tmp_path: Path) -> None:
+def test_film_gone_from_its_folder_is_looked_for_again(tmp_path: Path) -> None:
     """Unlike one whose folder is gone too: that is a drive which may come back."""
     gone = tmp_path / "gone.mkv"
-    assert failure_of(os_error(errno.ENOENT, str(gone)), gone).code is ExitCode.NOT_A_FILM
+    assert failure_of(os_error(errno.ENOENT, str(gone)), gone).code is ExitCode.FILM_CHANGED
 
 
 @pytest.mark.parametrize(

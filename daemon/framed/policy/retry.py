@@ -20,8 +20,8 @@ FURTHER_S: Final = 10.0
 once a second, and by several workers.
 """
 
-_NOT_COUNTED: Final = frozenset({ExitCode.DISK_FULL, ExitCode.SUPERSEDED})
-"""Nothing is wrong with the film: it waits until there is room, or until the other extractor is through."""
+_NOT_COUNTED: Final = frozenset({ExitCode.DISK_FULL, ExitCode.SUPERSEDED, ExitCode.FILM_CHANGED})
+"""Nothing is wrong with the film: it waits for room, until the other extractor is through, or until the film rests."""
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,13 @@ class KeptScores:
             if _SPAN_FILE.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
+    def forget(self) -> None:
+        """All of the film is wrong, whatever it was sampled with."""
+        self._spans.clear()
+        self.film = None
+        self._before_change()
+        shutil.rmtree(self._folder.parent, ignore_errors=True)
+
     def _header(
         self,
         part: ScanPart,

@@ -256,7 +256,12 @@ def inherit(layout: OutputLayout, film: Path, fingerprint: str, *, but_not_from:
     heir = Journal(layout, fingerprint)
     for other, header in _headers(layout).items():
         if header.film == str(film) and other not in but_not_from and not heir.path.exists():
-            Journal(layout, other).path.rename(heir.path)
+            left = Journal(layout, other)
+            left.open(header)
+            # They are pictures of another film, which is not to be found in them.
+            left.begin_section(msgspec.structs.replace(header, begins_again=True))
+            left.close()
+            left.path.rename(heir.path)
 
 
 def _headers(layout: OutputLayout) -> dict[str, JournalHeader]:

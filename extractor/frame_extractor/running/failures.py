@@ -22,6 +22,7 @@ RETRYABLE = frozenset(
         ExitCode.OUTPUT_NOT_WRITTEN,
         ExitCode.DISK_FULL,
         ExitCode.NOT_PERMITTED,
+        ExitCode.FILM_CHANGED,
     }
 )
 """Another attempt may end better."""
@@ -72,7 +73,7 @@ class FilmChanged(Exception):
         self.film = film
 
     def __str__(self) -> str:
-        return f"{self.film.name}: the file changed while it was extracted; it is extracted again when it rests"
+        return f"{self.film.name}: the film changed while it was read; it is extracted anew when it rests"
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def failure_of(error: BaseException, film: Path | None = None, output: Path | No
         case NotAFilm():
             return Failure(ExitCode.NOT_A_FILM, f"{Path(error.path).name}: {error.reason}")
         case FilmChanged():
-            return Failure(ExitCode.OUTPUT_NOT_WRITTEN, str(error))
+            return Failure(ExitCode.FILM_CHANGED, str(error))
         case WorkersKilled():
             return Failure(ExitCode.INTERNAL, str(error), ends_attempt=True)
         case TooMuchFailed():
@@ -139,7 +140,8 @@ def _concerns(error: OSError, film: Path) -> bool:
 def _film_failure(error: OSError, film: Path) -> Failure:
     """The film, not the output, could not be read. A missing folder is a drive that is away, and may come back."""
     if error.errno == errno.ENOENT and film.parent.exists():
-        return Failure(ExitCode.NOT_A_FILM, f"{film.name}: is no longer in {film.parent}")
+        gone = f"{film.name}: is no longer in {film.parent}; it was renamed or taken away"
+        return Failure(ExitCode.FILM_CHANGED, gone)
     if error.errno in (errno.EACCES, errno.EPERM):
         return Failure(ExitCode.NOT_PERMITTED, f"{film}: this user may not read it; check the file's permissions")
     return Failure(ExitCode.OUTPUT_NOT_WRITTEN, f"{film}: cannot be read: {error.strerror}")

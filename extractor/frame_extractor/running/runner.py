@@ -7,9 +7,9 @@ an exit code and one line for a person. How a film becomes pictures is pipeline.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import shutil
-import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,9 +25,8 @@ from frame_extractor.contract import (
     FilmResult,
     Probe,
     Progress,
-    film_fingerprint,
 )
-from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkerFault
+from frame_extractor.errors import TooMuchFailed, WorkerFault
 from frame_extractor.output import publish
 from frame_extractor.output.durable import sync_file_system
 from frame_extractor.output.manifest import Output, read_output
@@ -35,6 +34,7 @@ from frame_extractor.output.names import picture_name
 from frame_extractor.running import attempt
 from frame_extractor.running.epoch import Epoch
 from frame_extractor.running.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
+from frame_extractor.running.original import Original
 from frame_extractor.running.progress import Heartbeat, Meter
 from frame_extractor.signals import EndingSignals
 from frame_extractor.words import count, film_decoded, film_done, introduction, progress_line
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("frame_extractor")
 
 LOG_PROGRESS_EVERY_S: Final = 30.0
+LOOK_AT_FILM_EVERY_S: Final = 2.0
+"""Whether it is still the same: one that is not is not read to its end for nothing."""
 
 
 class Engine(Protocol):
@@ -107,8 +109,12 @@ class Ending:
 class _ToDo:
     film: Path
     number: int
-    fingerprint: str
+    original: Original
     probe: Probe
+
+    @property
+    def fingerprint(self) -> str:
+        return self.original.fingerprint
 
 
 def run_attempt(spec: AttemptSpec, *, screen: Screen, engine: Engine | None = None) -> Ending:
@@ -140,6 +146,7 @@ class _Runner:
         self._failures: list[Failure] = []
         self._n_skipped = 0
         self._logged_at_s = 0.0
+        self._look_again_s = 0.0
         self._epoch: Epoch
         self._heartbeat: Heartbeat
 
@@ -202,8 +209,8 @@ class _Runner:
             film = Path(path)
             fingerprint = ""
             try:
-                require_regular_file(film)
-                fingerprint = film_fingerprint(film)
+                original = Original(film)
+                fingerprint = original.fingerprint
                 output.keep_place(fingerprint)
                 if self._is_complete(output, fingerprint):
                     images = len(output.images[fingerprint])
@@ -217,7 +224,7 @@ class _Runner:
                     self._note(f"{film.name}: the same film as one before it; extracted once")
                 else:
                     pool.warm_up()
-                    todos.append(_ToDo(film, number, fingerprint, engine.probe_film(film)))
+                    todos.append(_ToDo(film, number, original, engine.probe_film(film)))
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
         self._meter.expect(
@@ -245,17 +252,20 @@ class _Runner:
         try:
             self._tell_kept(todo, kept)
             self._epoch.require()
-            place = Path(todo.fingerprint, self._spec.settings.image_key)
-            pictures = attempt.take_over(temp, place, {picture_name(frame) for frame in kept.written})
-            publisher = self._publisher(todo, output, pictures)
-            result = self._extract_into(publisher, todo, output, engine, pool, pictures=pictures, kept=kept)
+            with todo.original:
+                place = Path(todo.fingerprint, self._spec.settings.image_key)
+                pictures = attempt.take_over(temp, place, {picture_name(frame) for frame in kept.written})
+                publisher = self._publisher(todo, output, pictures)
+                result = self._extract_into(publisher, todo, output, engine, pool, pictures=pictures, kept=kept)
         except Exception as error:  # noqa: BLE001 - a bad film does not stop the others; failure_of sorts them
             failure = self._film_failed(todo.film, todo.fingerprint, error, output)
-            is_for_good = failure.code not in RETRYABLE
+            is_for_good = failure.code not in RETRYABLE or isinstance(error, FilmChanged)
             if publisher is not None:
                 publisher.give_up(for_good=is_for_good)
             if is_for_good:
                 self._forget_work(todo, kept, temp)
+            if isinstance(error, FilmChanged):
+                kept.forget()
             self._meter.end_film(images=0)
         else:
             self._forget_work(todo, kept, temp)
@@ -321,10 +331,9 @@ class _Runner:
             temp=pictures,
             images=publisher,
             kept=kept,
-            report=self._report,
+            report=functools.partial(self._report, todo.original),
         )
-        if film_fingerprint(todo.film) != todo.fingerprint:
-            raise FilmChanged(todo.film)
+        todo.original.require()
         with self._signals.deferred():
             entries = publisher.complete()
             result = msgspec.structs.replace(
@@ -349,7 +358,7 @@ class _Runner:
         if failure.ends_attempt:
             raise error
         self._fail(failure, error)
-        if fingerprint:
+        if fingerprint and failure.code is not ExitCode.FILM_CHANGED:
             output.record_failure(
                 FilmResult(
                     name=film.name,
@@ -382,8 +391,11 @@ class _Runner:
         self._epoch.require()
         self._meter.step()
 
-    def _report(self, progress: FilmProgress) -> None:
+    def _report(self, original: Original, progress: FilmProgress) -> None:
         self._signals.check()
+        if time.monotonic() >= self._look_again_s:
+            self._look_again_s = time.monotonic() + LOOK_AT_FILM_EVERY_S
+            original.require()
         if self._heartbeat.is_superseded:
             self._epoch.require()
         self._meter.report(progress)
@@ -409,12 +421,6 @@ class _Runner:
         if isinstance(error, WorkerFault):
             log.error("in the worker:\n%s", error.trace)
         self._screen.failure(failure.line)
-
-
-def require_regular_file(film: Path) -> None:
-    """Raises NotAFilm, or OSError when it is not there. Opening a pipe would wait for a writer for ever."""
-    if not stat.S_ISREG(film.stat().st_mode):
-        raise NotAFilm(film, "not a regular file; a film must be one")
 
 
 def _kept_scores(spec: AttemptSpec, fingerprint: str, epoch: Epoch) -> KeptScores:
