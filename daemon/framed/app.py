@@ -227,7 +227,9 @@ async def _serve(
         if settings.metrics.listen:
             from framed.service.metrics import Metrics  # noqa: PLC0415 -- seldom wanted
 
-            Metrics(report, ledger, watcher).serve(settings.metrics.listen)
+            Metrics(report=report, ledger=ledger, watcher=watcher, supervisor=supervisor, stalls=stalls).serve(
+                settings.metrics.listen
+            )
         unit.say(READY=1)
         vitals = Vitals(ledger=ledger, dispatcher=dispatcher, watcher=watcher, settings=live)
         tasks.start_soon(unit.keep_told, vitals.are_well, vitals.words)

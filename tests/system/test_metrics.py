@@ -22,6 +22,10 @@ def test_scrape_tells_states_slots_and_disk() -> None:
             families = {each.name: each.samples for each in text_string_to_metric_families(answer.read().decode())}
     states = {sample.labels["state"]: sample.value for sample in families["framed_projects"]}
     assert states["complete"] == 1
+    outcomes = {sample.labels["outcome"]: sample.value for sample in families["framed_attempts"]}
+    assert outcomes == {"completed": 1, "failed": 0, "cancelled": 0, "retried": 0}
+    assert families["framed_stalled_attempts"][0].value == 0
+    assert 0 < families["framed_scan_duration_seconds"][0].value < 60
     assert sum(states.values()) == 1
     assert families["framed_slots"][0].value == 4
     assert families["framed_output_free_bytes"][0].value > 0

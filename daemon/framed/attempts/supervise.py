@@ -12,6 +12,7 @@ import logging
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -40,7 +41,7 @@ from framed.model.job import (
 )
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.lifecycle import Ended, IllegalEvent, Started
-from framed.policy.retry import Again, Consequence, Done, judge, verdict_of
+from framed.policy.retry import Again, Consequence, Done, GiveUp, Stop, judge, verdict_of
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.threads import in_own_thread
@@ -50,6 +51,14 @@ _log: Final = logging.getLogger(__name__)
 
 EXTRACTOR: Final = (sys.executable, "-m", "frame_extractor", "run")
 """The extractor's command; the path of a specification follows."""
+
+AFTERMATHS: Final[Mapping[type[Consequence], str]] = {
+    Done: "completed",
+    GiveUp: "failed",
+    Stop: "cancelled",
+    Again: "retried",
+}
+"""What came of an attempt, in a word."""
 
 POLL_S: Final = 0.5
 _LOCK_PATIENCE_S: Final = 2.0
@@ -77,6 +86,8 @@ class Supervisor:
         self._extractor = tuple(extractor)
         self._bells: dict[str, Bell] = {}
         self._locks: dict[str, anyio.Lock] = {}
+        self.n_ended = Counter(dict.fromkeys(AFTERMATHS.values(), 0))
+        """How many attempts have ended since the daemon began, by what came of them."""
         self.progress: dict[str, Progress] = {}
         """Job id -> what its running attempt says."""
         self.results: dict[str, FoundResults] = {}
@@ -282,6 +293,7 @@ class Supervisor:
         if not isinstance(consequence, Again):
             await self.clear_temp(job)
         job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
+        self.n_ended[AFTERMATHS[type(consequence)]] += 1
         if isinstance(job.state, Complete):
             await in_own_thread(_note_completion, self._completion_log, job, outcome)
         if isinstance(job.state, Complete | Cancelled):

@@ -9,13 +9,15 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from framed.attempts.stalls import Stalls
+from framed.attempts.supervise import Supervisor
 from framed.control.messages import ProjectState
 from framed.control.report import Report
 from framed.host.clock import read_clocks
@@ -32,11 +34,15 @@ _ANSWER_S: Final = 5.0
 class Metrics(Collector):
     """Collected anew for every scrape; keeps nothing."""
 
-    def __init__(self, report: Report, ledger: Ledger, watcher: Watcher) -> None:
+    def __init__(
+        self, *, report: Report, ledger: Ledger, watcher: Watcher, supervisor: Supervisor, stalls: Stalls
+    ) -> None:
         """To be made in the event loop."""
         self._report = report
         self._ledger = ledger
         self._watcher = watcher
+        self._supervisor = supervisor
+        self._stalls = stalls
         self._loop = asyncio.get_running_loop()
 
     def serve(self, listen: str) -> None:
@@ -68,9 +74,16 @@ class Metrics(Collector):
         for state in ProjectState:
             projects.add_metric([state.value.lower()], states[state])
         yield projects
-        yield _gauge(
-            "framed_images", "Images on disk, of all projects.", lambda: sum(p.frames for p in status.projects)
+        attempts = CounterMetricFamily(
+            "framed_attempts",
+            "Attempts that have ended since the daemon began, by what came of them.",
+            labels=["outcome"],
         )
+        for outcome, n_attempts in sorted(self._supervisor.n_ended.items()):
+            attempts.add_metric([outcome], n_attempts)
+        yield attempts
+        yield _gauge("framed_stalled_attempts", "Running attempts that stand still.", self._stalls.n_stalled)
+        yield _gauge("framed_images", "Images on disk, of all projects.", sum(p.frames for p in status.projects))
         decode = GaugeMetricFamily(
             "framed_decode_realtime_ratio",
             "Seconds of film done for each second, of running projects.",
@@ -80,17 +93,24 @@ class Metrics(Collector):
             if project.state is ProjectState.RUNNING and project.realtime_factor is not None:
                 decode.add_metric([project.name], project.realtime_factor)
         yield decode
-        yield _gauge("framed_slots", "Worker processes that there may be.", lambda: status.slots.total)
-        yield _gauge("framed_slots_used", "Worker processes that are granted.", lambda: status.slots.used)
-        yield _gauge("framed_queue_oldest_age_seconds", "Age of the longest waiting job; 0 without.", self._queue_age_s)
+        yield _gauge("framed_slots", "Worker processes that there may be.", status.slots.total)
+        yield _gauge("framed_slots_used", "Worker processes that are granted.", status.slots.used)
+        yield _gauge(
+            "framed_queue_oldest_age_seconds", "Age of the longest waiting job; 0 without.", self._queue_age_s()
+        )
         yield _gauge(
             "framed_scan_age_seconds",
             "Since the last look at raw_videos was through.",
-            lambda: time.monotonic() - self._watcher.looked_at_s,
+            time.monotonic() - self._watcher.looked_at_s,
+        )
+        yield _gauge(
+            "framed_scan_duration_seconds",
+            "How long the last look at raw_videos took.",
+            self._watcher.look_took_s,
         )
         free_bytes = status.machine.output_free_bytes
         if free_bytes is not None:
-            yield _gauge("framed_output_free_bytes", "Free where datasets lies.", lambda: free_bytes)
+            yield _gauge("framed_output_free_bytes", "Free where datasets lies.", free_bytes)
 
     def _queue_age_s(self) -> float:
         now = read_clocks().utc
@@ -98,5 +118,5 @@ class Metrics(Collector):
         return max(((now - since).total_seconds() for since in waiting), default=0.0)
 
 
-def _gauge(name: str, meaning: str, value: Callable[[], float]) -> Metric:
-    return GaugeMetricFamily(name, meaning, value=value())
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, meaning, value=value)

@@ -43,6 +43,8 @@ class Watcher:
         """Monotonic; None between two looks."""
         self.looked_at_s = time.monotonic()
         """Monotonic; when the last look was through."""
+        self.look_took_s = 0.0
+        """The last look, from beginning to end."""
         self._places = places
         self._settings = settings
         self._ledger = ledger
@@ -70,6 +72,7 @@ class Watcher:
                 self.looking_since_s = started_s
                 catalog = await in_own_thread(self._look, started_s)
                 self.looking_since_s, self.looked_at_s = None, time.monotonic()
+                self.look_took_s = self.looked_at_s - started_s
                 if catalog.problem and catalog.problem != self.catalog.problem:
                     _log.warning("films cannot be looked for", extra=fields(why=catalog.problem))
                 if catalog.left_out and catalog.left_out != self.catalog.left_out:
