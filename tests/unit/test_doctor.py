@@ -14,6 +14,9 @@ import msgspec
 import pytest
 
 from framed.service.doctor import Finding, examine_machine, examine_root
+from framed.service.doctor import root as root_module
+from framed.service.install import render, unit_values
+from framed.settings import places as places_module
 from framed.settings.places import Places, load_places
 
 
@@ -68,6 +71,69 @@ def test_socket_that_nobody_listens_on_is_told(places: Places) -> None:
         left.listen()
         assert found(places, "daemon").found.startswith("answers")
     assert found(places, "daemon").level == "warn"
+
+
+MOUNTS = """\
+20 1 8:1 / / rw - ext4 /dev/sda1 rw
+30 20 0:40 / {0}/raw_videos rw - 9p C: rw
+31 30 0:41 / {0}/raw_videos/orion rw - nfs4 nas:/films rw
+"""
+
+
+def test_every_disk_that_projects_lie_on_is_told_with_how_changes_there_are_noticed(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the one that raw_videos lies on only how many, of others which."""
+    (places.raw_videos / "orion").mkdir()
+    for module in (root_module, places_module):
+        monkeypatch.setattr(module, "mounts", lambda: MOUNTS.format(places.root))
+    home, nas = (each for each in examine_root(places) if each.check == "films")
+    assert home.found.startswith(f"{places.raw_videos} (9p), ")
+    assert home.found.endswith("projects: 1")
+    assert nas.found.startswith(f"{places.raw_videos}/orion (nfs4), ")
+    assert nas.found.endswith("projects: orion")
+    assert (home.level, nas.level) == ("ok", "ok")
+
+
+def test_images_on_a_disk_of_windows_are_warned_of(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One large file may be written quickly there, thousands of small ones are not."""
+    monkeypatch.setattr(
+        root_module, "mounts", lambda: MOUNTS.format(places.root).replace("raw_videos rw", "datasets rw")
+    )
+    assert found(places, "output").level == "warn"
+    assert "paths.datasets" in found(places, "output").remedy
+
+
+@pytest.fixture
+def unit(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The daemon's unit, as `install-service --user` writes it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    file = tmp_path / "systemd/user/framed.service"
+    file.parent.mkdir(parents=True)
+    values = unit_values(places, (places.root,), "root", is_users=True)
+    file.write_text(render(file.name, values, is_users=True))
+    return file
+
+
+def test_unit_that_would_be_written_otherwise_now_is_warned_of_with_what_differs(places: Places, unit: Path) -> None:
+    """After an upgrade, or by hand. What the environment decides may be otherwise for whoever asks."""
+    assert found(places, "service").level == "ok"
+    unit.write_text(unit.read_text().replace("Environment=PATH=", "Environment=PATH=/opt/bin:"))
+    assert found(places, "service").level == "ok"
+    unit.write_text(unit.read_text().replace("WatchdogSec=60", "WatchdogSec=600").replace("UMask=0022\n", ""))
+    assert found(places, "service").level == "warn"
+    assert found(places, "service").found.endswith("is not what would be written now: UMask, WatchdogSec")
+    assert found(places, "service").remedy.startswith(f"framed install-service --user --root {places.root}")
+
+
+def test_unit_of_another_root_or_installation_is_none_of_ours(places: Places, unit: Path) -> None:
+    """It is told, and not judged."""
+    text = unit.read_text()
+    unit.write_text(text.replace(f"--root {places.root}", "--root /srv/films"))
+    assert (found(places, "service").level, found(places, "service").found) == ("ok", f"{unit}, for /srv/films")
+    unit.write_text(text.replace(str(Path(sys.executable).with_name("framed")), "/bin/true"))
+    assert found(places, "service").level == "ok"
+    assert "another installation: /bin/true" in found(places, "service").found
 
 
 def test_unit_whose_program_is_gone_fails(places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,7 +220,7 @@ def test_state_goes_home_where_the_root_cannot_hold_it(
     root: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """On /mnt/c, NFS and SMB neither locks nor sockets can be relied on; two roots never share a state folder."""
-    monkeypatch.setattr(places_module, "_mountinfo", lambda: f"1 0 0:1 / {root.parent} rw - {kind} x rw")
+    monkeypatch.setattr(places_module, "mounts", lambda: f"1 0 0:1 / {root.parent} rw - {kind} x rw")
     found = load_places(root, environ)
     assert found.state_is_elsewhere
     assert found.state.parent == Path(environ["HOME"]) / ".local" / "state" / "framed"

@@ -132,7 +132,7 @@ def load_places(root: Path, environ: Mapping[str, str] | None = None) -> Places:
     env = os.environ if environ is None else environ
     given = _paths_of(root, env)
     state = given["state"]
-    if filesystem_type(state, _mountinfo()) in _WITHOUT_LOCKS_OR_SOCKETS:
+    if filesystem_type(state, mounts()) in _WITHOUT_LOCKS_OR_SOCKETS:
         state = _state_home(env) / "framed" / _hash(root)
     return Places(
         root=root,
@@ -201,21 +201,32 @@ def runtime_dir(environ: Mapping[str, str]) -> Path:
     return _last_resort()
 
 
-def filesystem_type(path: Path, mountinfo: str) -> str:
-    """The type of the file system that `path` lies or would lie on; empty when the table does not say.
+@dataclass(frozen=True)
+class Mount:
+    """One line of the table of mounts."""
 
-    `mountinfo` is the text of /proc/self/mountinfo.
-    """
+    point: str
+    kind: str
+    """Type of its file system; empty where the table does not say."""
+
+
+def filesystem_type(path: Path, mountinfo: str) -> str:
+    """The type of the file system that `path` lies or would lie on; empty when the table does not say."""
+    return mount_of(path, mountinfo).kind
+
+
+def mount_of(path: Path, mountinfo: str) -> Mount:
+    """Where the file system that `path` lies or would lie on is mounted. `mountinfo`: see `mounts`."""
     real = os.path.realpath(path)
-    longest, found = -1, ""
+    found = Mount("", "")
     for line in mountinfo.splitlines():
         mount, _, source = line.partition(" - ")
         fields, kind = mount.split(" "), source.split(" ", 1)[0]
         if len(fields) < 5:
             continue
         point = _unescaped(fields[4]).rstrip("/")
-        if (real == point or real.startswith(point + "/")) and len(point) >= longest:
-            longest, found = len(point), kind
+        if (real == point or real.startswith(point + "/")) and (len(point) >= len(found.point)):
+            found = Mount(point, kind)
     return found
 
 
@@ -263,7 +274,8 @@ def _state_home(environ: Mapping[str, str]) -> Path:
     return Path(given) if os.path.isabs(given) else Path(environ.get("HOME") or Path.home()) / ".local" / "state"
 
 
-def _mountinfo() -> str:
+def mounts() -> str:
+    """The text of /proc/self/mountinfo; empty when it cannot be read."""
     try:
         return Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

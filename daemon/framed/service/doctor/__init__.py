@@ -1,0 +1,48 @@
+"""`framed doctor`: looks at what framed stands on, and says what to do about what is wrong. Changes nothing.
+
+Works without a daemon, and where the settings are wrong. Blocking, but for disks that do not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from framed.errors import FramedError, SettingsError
+from framed.service.doctor.finding import Finding
+from framed.service.doctor.machine import examine_machine
+from framed.service.doctor.root import budget_of_machine, desktop_of, films, output, projects, state
+from framed.service.doctor.service import sockets, units
+from framed.settings.config import Settings, load_settings
+from framed.settings.places import Places
+
+__all__ = ["Finding", "examine", "examine_machine", "examine_root"]
+
+
+def examine(find: Callable[[], Places]) -> Iterator[Finding]:
+    """Everything; what is wrong with the root itself is a finding too."""
+    yield from examine_machine()
+    try:
+        places = find()
+    except FramedError as wrong:
+        yield Finding(check="root", level="fail", found=str(wrong), remedy="name another, then ask again")
+        return
+    yield from examine_root(places)
+
+
+def examine_root(places: Places) -> Iterator[Finding]:
+    """What belongs to one root."""
+    yield Finding(check="root", level="ok", found=str(places.root))
+    try:
+        settings = load_settings(places)
+    except SettingsError as wrong:
+        yield Finding(check="settings", level="fail", found=str(wrong), remedy="mend the file")
+        settings = Settings()
+    else:
+        yield from projects(places, settings)
+    yield budget_of_machine(settings)
+    yield from films(places, settings)
+    yield state(places)
+    yield from output(places)
+    yield desktop_of(settings)
+    yield from sockets(places)
+    yield from units(places, settings)

@@ -1,0 +1,107 @@
+"""What does not depend on a root: programs, libraries, limits, the system that runs it all."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from framed.service.doctor.finding import Finding
+
+_OLDEST_PYTHON: Final = (3, 11)
+_OLDEST_TMUX: Final = (3, 2)
+_WATCHES: Final = 8_192
+_INSTANCES: Final = 128
+_IMPORT_S: Final = 60.0
+
+
+def examine_machine() -> Iterator[Finding]:
+    """Each in turn."""
+    yield _python()
+    yield _tmux()
+    yield _decord()
+    yield _inotify()
+    if "microsoft" in platform.release().lower():
+        yield _wsl()
+
+
+def _python() -> Finding:
+    found = f"{sys.version.split()[0]}, {sys.executable}"
+    if sys.version_info < _OLDEST_PYTHON:
+        return Finding(check="python", level="fail", found=found, remedy="install framed with Python 3.11 or later")
+    return Finding(check="python", level="ok", found=found)
+
+
+def _tmux() -> Finding:
+    program = shutil.which("tmux")
+    if program is None:
+        return Finding(check="tmux", level="fail", found="not on the PATH", remedy="sudo apt install tmux")
+    version = subprocess.run([program, "-V"], capture_output=True, text=True, check=False).stdout.strip()
+    numbers = re.search(r"(\d+)\.(\d+)", version)
+    found = f"{version.removeprefix('tmux ')}, {program}"
+    if numbers is not None and (int(numbers[1]), int(numbers[2])) < _OLDEST_TMUX:
+        return Finding(check="tmux", level="warn", found=found, remedy="tried with 3.3a; install 3.2 or later")
+    return Finding(check="tmux", level="ok", found=found)
+
+
+def _decord() -> Finding:
+    there = {name: _distribution(name) for name in ("decord", "decord2")}
+    if there["decord"] is not None:
+        what = "decord and decord2, which overwrite each other" if there["decord2"] else "decord, of 2021"
+        remedy = "pip uninstall -y decord decord2 && pip install decord2"
+        return Finding(check="decord", level="fail", found=what, remedy=remedy)
+    distribution = there["decord2"]
+    if distribution is None:
+        return Finding(check="decord", level="fail", found="not installed", remedy="pip install decord2")
+    libraries = (re.search(r"libavcodec[^/]*\.so\.([\d.]+)$", str(file)) for file in distribution.files or ())
+    codec = next((match[1] for match in libraries if match), "unknown")
+    found = f"decord2 {distribution.version}, libavcodec {codec}; PyAV {importlib.metadata.version('av')}"
+    # In a process of its own: a library that does not fit may end it.
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-c", "import decord, av"],
+            capture_output=True, text=True, timeout=_IMPORT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return Finding(check="decord", level="fail", found=f"{found}; its import hangs", remedy="install it again")
+    if tried.returncode != 0:
+        last = (tried.stderr.strip().splitlines() or [f"exit {tried.returncode}"])[-1]
+        return Finding(check="decord", level="fail", found=f"{found}; {last}", remedy="install it again")
+    return Finding(check="decord", level="ok", found=found)
+
+
+def _distribution(name: str) -> importlib.metadata.Distribution | None:
+    try:
+        return importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _inotify() -> Finding:
+    folder = Path("/proc/sys/fs/inotify")
+    try:
+        watches, instances = (int((folder / f"max_user_{name}").read_text()) for name in ("watches", "instances"))
+    except (OSError, ValueError):
+        return Finding(check="inotify", level="warn", found="its limits cannot be read", remedy="films are still found")
+    found = f"{watches} watches, {instances} instances"
+    if watches < _WATCHES or instances < _INSTANCES:
+        remedy = (
+            f"sudo sysctl fs.inotify.max_user_watches={_WATCHES * 8} fs.inotify.max_user_instances={_INSTANCES * 4}"
+        )
+        return Finding(check="inotify", level="warn", found=found, remedy=remedy)
+    return Finding(check="inotify", level="ok", found=found)
+
+
+def _wsl() -> Finding:
+    found = f"{platform.release()}; Windows' disks tell nobody of changes: films there are found by looking"
+    if not os.path.isdir("/run/systemd/system"):
+        # No fault: many do without, and `framed start` is enough for them.
+        found += "; without systemd framed ends with the last terminal (systemd=true in /etc/wsl.conf)"
+    return Finding(check="wsl", level="ok", found=found)
