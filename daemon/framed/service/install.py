@@ -64,7 +64,7 @@ class Service:
 def install(places: Places, settings: Settings, service: Service) -> Iterator[str]:
     """The units are written, enabled and started; yields what was done, line by line. Raises Refused, SettingsError."""
     _check(places, service)
-    owner = pwd.getpwuid(places.root.stat().st_uid).pw_name
+    owner = owner_of(places)
     values = unit_values(places, written_folders(places, settings), owner, is_users=service.is_users)
     service.folder.mkdir(parents=True, exist_ok=True)
     for name in UNITS:
@@ -78,6 +78,17 @@ def install(places: Places, settings: Settings, service: Service) -> Iterator[st
     yield f"enabled and started: framed runs {places.root}" + ("" if service.is_users else f" as {owner}")
     if service.is_users:
         yield _lingering()
+
+
+def owner_of(places: Places) -> str:
+    """Who runs a service of the system for this root. Raises Refused when nobody is called that."""
+    uid = places.root.stat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise Refused(
+            f"{places.root} belongs to uid {uid}, and no user has that; chown it to who shall run framed"
+        ) from None
 
 
 def remove(service: Service) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from framed.errors import FramedError, SettingsError
 from framed.service.doctor.finding import Finding
 from framed.service.doctor.machine import examine_machine
-from framed.service.doctor.root import budget_of_machine, desktop_of, films, output, projects, state
+from framed.service.doctor.root import budget_of_machine, desktop_of, films, output, projects, state, whose
 from framed.service.doctor.service import sockets, units
 from framed.settings.config import Settings, load_settings
 from framed.settings.places import Places
@@ -31,7 +31,7 @@ def examine(find: Callable[[], Places]) -> Iterator[Finding]:
 
 def examine_root(places: Places) -> Iterator[Finding]:
     """What belongs to one root."""
-    yield Finding(check="root", level="ok", found=str(places.root))
+    yield whose(places)
     try:
         settings = load_settings(places)
     except SettingsError as wrong:

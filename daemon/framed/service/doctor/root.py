@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import pwd
 import shutil
 import threading
 import time
@@ -30,7 +31,22 @@ _LITTLE_BYTES: Final = 10 * 10**9
 _TOO_LITTLE_BYTES: Final = 10**9
 _SKEW_S: Final = 2.0
 _ANSWER_S: Final = 10.0
+_REMEDIES: Final = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room, or have the quota raised",
+    errno.EACCES: "ask as the user that runs framed, or give it the folder",
+    errno.EROFS: "mount it to be written: mount -o remount,rw",
+}
 _OF_WINDOWS: Final = frozenset({"9p", "drvfs"})
+
+
+def whose(places: Places) -> Finding:
+    """The folder, and whether whoever asks may do what framed's user may not."""
+    owner = places.root.stat().st_uid
+    found = str(places.root)
+    if os.geteuid() == 0 and owner != 0:
+        found += f", of {_name(owner)}: ask as that user too, for root may do more"
+    return Finding(check="root", level="ok", found=found)
 
 
 def projects(places: Places, settings: Settings) -> Iterator[Finding]:
@@ -124,13 +140,14 @@ def output(places: Places) -> Iterator[Finding]:
         skew_s = probe.stat().st_mtime - time.time()
         free_bytes = shutil.disk_usage(folder).free
     except OSError as failed:
-        remedy = "make room" if failed.errno == errno.ENOSPC else "see its mount and its owner"
+        remedy = _REMEDIES.get(failed.errno or 0, "see its mount")
         yield Finding(
             check="output", level="fail", found=f"{folder} cannot be written: {failed.strerror}", remedy=remedy
         )
         return
     finally:
-        probe.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            probe.unlink()
     found = f"{folder} ({_kind(folder)}), {_gb(free_bytes)} GB free, writes {mb_per_s:.0f} MB/s"
     if free_bytes < _LITTLE_BYTES:
         level = "fail" if free_bytes < _TOO_LITTLE_BYTES else "warn"
@@ -180,6 +197,13 @@ def _silent(check: str, folder: Path) -> Finding:
 
 def _kind(folder: Path) -> str:
     return mount_of(folder, mounts()).kind or "unknown"
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def _gb(n_bytes: int) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from framed.errors import Refused
 from framed.service.doctor.finding import Finding
-from framed.service.install import UNITS, Service, answers, render, unit_values, written_folders
+from framed.service.install import UNITS, Service, answers, owner_of, render, unit_values, written_folders
 from framed.settings.config import Settings
 from framed.settings.places import Places
 
@@ -57,7 +57,10 @@ def _unit(name: str, text: str, places: Places, settings: Settings, service: Ser
         return Finding(check="service", level="ok", found=f"{file}, for {root}")
     if program != str(Path(sys.executable).with_name("framed")):
         return Finding(check="service", level="ok", found=f"{file}, of another installation: {program}")
-    owner = pwd.getpwuid(places.root.stat().st_uid).pw_name
+    try:
+        owner = owner_of(places)
+    except Refused as wrong:
+        return Finding(check="service", level="fail", found=str(wrong), remedy=again)
     values = unit_values(places, written_folders(places, settings), owner, is_users=service.is_users)
     differing = _keys_that_differ(text, render(name, values, is_users=service.is_users))
     if not differing:
