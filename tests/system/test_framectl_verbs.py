@@ -147,6 +147,26 @@ def test_submit_wait_draws_a_bar_and_takes_it_away(shared: Site) -> None:
     assert b"drawn COMPLETE" in screen.seen
 
 
+def test_submit_monitor_goes_on_into_the_monitor_and_without_a_terminal_into_lines(shared: Site) -> None:
+    """The monitor is left with q, the film goes on; a pipe gets a table again and again, and nothing that steers."""
+    shared.film("filmed", "run 60")
+    screen = Screen(shared, "submit", "filmed", "--monitor")
+    until(lambda: screen.shows(b"filmed: queued") and screen.shows(b"Filter"))
+    screen.type(b"q")
+    assert screen.code() == 0
+    assert shared.state_of("filmed") == "RUNNING"
+    command = [sys.executable, "-m", "framed.ctl", "monitor", "--projects", "filmed", "--interval", "0.1"]
+    with subprocess.Popen(
+        command, cwd=shared.root, env=shared.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as printing:
+        assert printing.stdout is not None
+        lines = [printing.stdout.readline() for _ in range(12)]
+        printing.kill()
+    assert sum(line.startswith("filmed ") for line in lines) >= 2
+    assert "\x1b" not in "".join(lines)
+    shared.ctl("cancel", "filmed")
+
+
 def test_retry_takes_the_settings_the_job_had(shared: Site) -> None:
     """The option that was typed then is not lost; a project that failed twice is retried twice; others are refused."""
     shared.film("again", "exit 65")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
+import psutil
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
@@ -107,26 +109,34 @@ def test_keys_steer_one_project_from_submit_to_retry(root: Root) -> None:
 
 
 def test_keys_change_what_is_shown_and_whether_anything_starts(root: Root) -> None:
-    """Drain and its end, the order, the filter, the help."""
+    """Drain and its end, the order, the filter, the help; and quit, which says nothing to anybody."""
+    gate = root.places.root / "gate"
     root.film("onward")
-    root.film("orion")
+    root.film("orion", f"wait {gate}")
     root.start()
+    root.submit("orion")
 
     async def told(pilot: Pilot[None]) -> None:
-        await sees(pilot, lambda: len(table(pilot)) == 2, "both")
+        await sees(pilot, lambda: [row[0] for row in table(pilot)] == ["orion", "onward"], "what runs first")
+        await sees(pilot, lambda: text(pilot, "detail").startswith("orion  RUNNING"), "its details")
+        await pilot.press("o")
+        await sees(pilot, lambda: [row[0] for row in table(pilot)] == ["onward", "orion"], "by name")
+        await sees(pilot, lambda: text(pilot, "detail").startswith("orion"), "that the choice stays with the project")
         await pilot.press("d")
         await sees(pilot, lambda: len(pilot.app.screen_stack) == 2, "it is asked")
         await pilot.press("y")
         await sees(pilot, lambda: "DRAINING" in text(pilot, "machine"), "it drains")
         await pilot.press("d")
         await sees(pilot, lambda: "DRAINING" not in text(pilot, "machine"), "it drains no more")
-        await pilot.press("o", "slash")
+        await pilot.press("slash")
         await sees(pilot, lambda: bool(pilot.app.screen.query(Input)), "the question")
         await pilot.press("r", "i", "enter")
         await sees(pilot, lambda: [row[0] for row in table(pilot)] == ["orion"], "one of them")
         await pilot.press("question_mark")
         await sees(pilot, lambda: len(pilot.app.screen_stack) == 2, "the help")
         await pilot.press("escape", "q")
+        await sees(pilot, lambda: not pilot.app.is_running, "it is left")
+        assert root.statuses()["orion"].state is ProjectState.RUNNING
 
     watched(root, told)
 
@@ -149,31 +159,93 @@ def test_restart_of_the_daemon_is_said_and_survived(root: Root) -> None:
     watched(root, told)
 
 
+class Terminal:
+    """A shell in a real terminal, into which is typed and which is read, as people do."""
+
+    def __init__(self, root: Root, columns: int = 80, lines: int = 24) -> None:
+        self._socket = f"-S{root.places.root / 'terminal.sock'}"
+        self.monitor = f"{sys.executable} -m framed.ctl monitor --root {root.places.root}"
+        self._tmux("-f/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines), "-s", "seen", "sh")
+
+    def type(self, *keys: str) -> None:
+        for key in keys:
+            self._tmux("send-keys", "-t", "seen", key)
+
+    def sees(self, *words: str) -> None:
+        """All of them are on the screen, sooner or later."""
+        until(lambda: all(each in (screen := self.screen()) and screen for each in words), f"{words} on the screen")
+
+    def sees_no(self, words: str) -> None:
+        until(lambda: words not in self.screen(), f"no {words} on the screen")
+
+    def screen(self) -> str:
+        return self._tmux("capture-pane", "-p", "-t", "seen")
+
+    def close(self) -> None:
+        self._tmux("kill-server")
+
+    def _tmux(self, *arguments: str) -> str:
+        command = ["tmux", self._socket, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
+
+
+@contextlib.contextmanager
+def terminal(root: Root, columns: int = 80, lines: int = 24) -> Iterator[Terminal]:
+    opened = Terminal(root, columns, lines)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def monitors(root: Root) -> list[psutil.Process]:
+    """Those that run on this root."""
+    found = psutil.process_iter(["cmdline"])
+    return [each for each in found if {"monitor", str(root.places.root)} <= set(each.info["cmdline"] or ())]
+
+
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 60)])
 def test_typed_into_a_terminal_it_shows_the_projects_and_leaves_on_q(root: Root, columns: int, lines: int) -> None:
-    """A real terminal, a real command; the film goes on when the monitor's terminal is closed."""
+    """A real terminal, a real command. When its terminal is closed it ends, and the film goes on."""
     gate = root.places.root / "gate"
     root.film("onward", f"wait {gate}")
     root.start()
     root.submit("onward")
-    socket = f"-S{root.places.root / 'terminal.sock'}"
-
-    def tmux(*arguments: str) -> str:
-        done = subprocess.run(["tmux", socket, *arguments], capture_output=True, text=True, check=False, timeout=10)
-        return done.stdout
-
-    command = f"{sys.executable} -m framed.ctl monitor --root {root.places.root}"
-    tmux("-f/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines), "-s", "seen", "sh")
-    try:
-        tmux("send-keys", "-t", "seen", f"{command}; echo left with $?", "Enter")
-        until(lambda: "RUNNING" in (seen := tmux("capture-pane", "-p", "-t", "seen")) and "CPU" in seen, "the screen")
-        until(lambda: "Submit" in tmux("capture-pane", "-p", "-t", "seen"), "the keys")
-        assert "onward" in tmux("capture-pane", "-p", "-t", "seen")
-        tmux("send-keys", "-t", "seen", "q")
-        until(lambda: "left with 0" in tmux("capture-pane", "-p", "-t", "seen"), "the shell")
-        tmux("send-keys", "-t", "seen", command, "Enter")
-        until(lambda: "CPU" in tmux("capture-pane", "-p", "-t", "seen"), "the screen again")
-    finally:
-        tmux("kill-server")
+    with terminal(root, columns, lines) as shell:
+        shell.type(f"{shell.monitor}; echo left with $?", "Enter")
+        shell.sees("onward", "1 RUNNING", "CPU", "Submit", "2 shots so far; 0 at 0:00.0, 1 at 1:02:05.0")
+        shell.type("q")
+        shell.sees("left with 0")
+        shell.type(shell.monitor, "Enter")
+        shell.sees("CPU", "Submit")
+        assert monitors(root)
+    until(lambda: not monitors(root), "it has ended")
     gate.touch()
     root.wait_for("onward", ProjectState.COMPLETE)
+
+
+def test_attach_key_shows_the_extractors_terminal_and_comes_back(root: Root) -> None:
+    """Ctrl-C does not reach the film; Ctrl-B D gives the screen back; a daemon's restart meanwhile is no matter."""
+    gate = root.places.root / "gate"
+    root.film("onward", f"wait {gate}")
+    daemon = root.start()
+    root.submit("onward")
+    with terminal(root) as shell:
+        shell.type(f"{shell.monitor}; echo left with $?", "Enter")
+        shell.sees("1 RUNNING", "Submit")
+        shell.type("a")
+        shell.sees("frame_ext")
+        shell.sees_no("Submit")
+        shell.type("C-c")
+        stop(daemon)
+        shell.type("C-b", "d")
+        shell.sees("daemon away since", "Submit", "RUNNING")
+        root.start()
+        shell.sees_no("daemon away")
+        shell.sees("1 RUNNING")
+        gate.touch()
+        shell.sees("1 COMPLETE")
+        shell.type("a")
+        shell.sees("onward is COMPLETE")
+        shell.type("C-c")
+        shell.sees("left with 0")

@@ -104,7 +104,7 @@ def _hung(before: str, last: str, deeper: str, width: int | None) -> list[str]:
     if room >= _NARROWEST_NOTE or not before.strip():
         first, *others = wrapped(last, max(1, room))
         return [before + first, *(" " * cell_len(before) + other for other in others)]
-    head = before.rstrip() if cell_len(before.rstrip()) <= width else _shortened(before.rstrip(), width)
+    head = before.rstrip() if cell_len(before.rstrip()) <= width else shortened(before.rstrip(), width)
     return [head, *(deeper + other for other in wrapped(last, width - len(deeper)))]
 
 
@@ -135,7 +135,7 @@ def _row_lines(row: str, note: str, note_room: int | None, terminal: Terminal) -
 def _row(texts: Sequence[str], columns: Sequence[Column[T]], widths: Sequence[int]) -> str:
     cells = []
     for text, column, width in zip(texts, columns, widths, strict=True):
-        shown = _shortened(text, width)
+        shown = shortened(text, width)
         padding = " " * (width - cell_len(shown))
         cells.append(f"{padding}{shown}" if column.right else f"{shown}{padding}")
     return GAP.join(cells)
@@ -150,9 +150,9 @@ def _note_room(widths: Sequence[int], width: int | None) -> int | None:
 
 
 def _cut(line: str, terminal: Terminal) -> str:
-    return line if terminal.width is None else _shortened(line, terminal.width)
+    return line if terminal.width is None else shortened(line, terminal.width)
 
 
-def _shortened(text: str, width: int) -> str:
+def shortened(text: str, width: int) -> str:
     """`text` in at most so many cells; an ellipsis says that something is missing."""
     return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"

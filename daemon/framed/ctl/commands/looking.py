@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import click
 import msgspec
@@ -18,24 +19,26 @@ from framed.ctl.options import Checked, json_option
 from framed.ctl.output import document, record, screen, show, tell
 from framed.errors import Exit
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 _Interval = Annotated[float, msgspec.Meta(ge=0.1, le=86_400)]
 _NLines = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 _HOME_AND_CLEAR: Final = "\033[H\033[J"
 WATCH_S: Final = 2.0
 
 
+def _interval_option(words: str) -> Callable[[F], F]:
+    """Adds --interval, which arrives as `interval_s`."""
+    return click.option(
+        "--interval", "interval_s", type=Checked("S", _Interval), default=WATCH_S, metavar="S", help=words
+    )
+
+
 @click.command()
 @projects_arguments(needed=False)
 @click.option("--once", is_flag=True, help="Print and end, which is what happens anyway.")
 @click.option("--watch", is_flag=True, help="Print again and again; with --json a line of JSON each time.")
-@click.option(
-    "--interval",
-    "interval_s",
-    type=Checked("S", _Interval),
-    default=WATCH_S,
-    metavar="S",
-    help="Seconds between two looks of --watch [2].",
-)
+@_interval_option("Seconds between two looks of --watch [2].")
 @json_option
 @common_options
 def status(
@@ -76,14 +79,7 @@ def status(
 @click.command()
 @projects_arguments(needed=False)
 @click.option("--once", is_flag=True, help="Print what `status` prints, and end.")
-@click.option(
-    "--interval",
-    "interval_s",
-    type=Checked("S", _Interval),
-    default=WATCH_S,
-    metavar="S",
-    help="Seconds between two prints where there is no terminal [2]; on one, changes show at once.",
-)
+@_interval_option("Seconds between two prints where there is no terminal [2]; on one, changes show at once.")
 @common_options
 def monitor(names: tuple[str, ...], listed: str | None, *, once: bool, interval_s: float) -> int:
     """Machine, projects and logs, live, and keys to steer them.

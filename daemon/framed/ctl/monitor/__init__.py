@@ -1,1 +1,1 @@
-"""`framectl monitor`: `view` is what is shown, `stream` where it comes from, `dialogs` what is asked."""
+"""`framectl monitor`: `view` and `panels` are what is shown, `stream` where it comes from, `dialogs` what is asked."""

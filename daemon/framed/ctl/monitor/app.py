@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import ClassVar, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable, Footer, Static
 
-from framed.control.inspection import Attach, AttachReply, Logs, LogsReply
+from framed.control.inspection import Attach, AttachReply
 from framed.control.messages import (
     Cancel,
     CancelReply,
@@ -39,14 +40,13 @@ from framed.control.messages import (
 from framed.control.subscription import Event
 from framed.ctl.client import connect
 from framed.ctl.monitor.dialogs import Ask, Confirm, Help
-from framed.ctl.monitor.stream import events
-from framed.ctl.monitor.view import SORTS, View, detail_lines, machine_lines, titles
-from framed.ctl.render import COLOURS
+from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
+from framed.ctl.monitor.stream import details, events
+from framed.ctl.monitor.view import SORTS, View, columns_at
 from framed.errors import Exit, FramedError
 from framed.settings.places import Places
 
-_LOG_LINES: Final = 100
-_LOG_EVERY_S: Final = 1.0
+_DETAILS_EVERY_S: Final = 1.0
 
 
 def monitor_projects(places: Places, projects: tuple[str, ...]) -> Exit:
@@ -58,9 +58,10 @@ def monitor_projects(places: Places, projects: tuple[str, ...]) -> Exit:
 
 class Monitor(App[None]):
     CSS = """
-    #machine { height: auto; max-height: 4; background: $boost; }
-    #away { height: auto; color: $error; }
-    DataTable { height: 1fr; }
+    #machine { height: auto; max-height: 40%; background: $boost; }
+    #away { height: auto; color: $error; text-style: bold; }
+    DataTable { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }
+    .away DataTable, .away #machine { opacity: 50%; }
     #detail { height: 40%; border-top: solid $primary; }
     .follow DataTable { display: none; }
     .follow #detail { height: 1fr; }
@@ -72,6 +73,7 @@ class Monitor(App[None]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", show=False),
         Binding("question_mark", "help", "Help"),
         Binding("s", "submit", "Submit"),
         Binding("c", "cancel", "Cancel"),
@@ -80,8 +82,8 @@ class Monitor(App[None]):
         Binding("d", "drain", "Drain"),
         Binding("a", "attach", "Attach"),
         Binding("f", "follow", "Log"),
-        Binding("o", "sort", "Order"),
         Binding("slash", "filter", "Filter"),
+        Binding("o", "sort", "Order"),  # last: at 80 columns there is no room for it
     ]
 
     def __init__(self, places: Places, projects: tuple[str, ...] = ()) -> None:
@@ -91,33 +93,38 @@ class Monitor(App[None]):
         self._view = View()
         self._names: list[str] = []
         """Of the rows, from above."""
+        self._rows: list[tuple[Text, ...]] = []
+        """What is in them."""
+        self._width = 0
+        """Of the screen that the columns were made for."""
         self._sort = SORTS[0]
         self._needle = ""
-        self._log_end: tuple[str, list[str]] = ("", [])
-        """Of which project, and its last lines."""
+        self._details: tuple[ProjectStatus, Details] | None = None
+        """What was asked for last, and how the project was then."""
+        self._is_asking = False
+        self._away_since = ""
 
     def compose(self) -> ComposeResult:
         yield Static(id="machine")
         yield Static(id="away")
         yield DataTable[Text](cursor_type="row")
         yield Static(id="detail")
-        yield Footer()
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
-        self.set_interval(_LOG_EVERY_S, self._read_log)
+        self.set_interval(_DETAILS_EVERY_S, self._ask_details)
 
     def on_resize(self) -> None:
-        self._names = []
         self._draw()
 
     def on_data_table_row_highlighted(self) -> None:
         self._draw_detail()
-        self._read_log()
+        self._ask_details()
 
     @property
     def selected(self) -> ProjectStatus | None:
-        row = self.query_one(DataTable).cursor_row
+        row = self.screen_stack[0].query_one(DataTable).cursor_row
         return self._view.projects.get(self._names[row]) if 0 <= row < len(self._names) else None
 
     def action_submit(self) -> None:
@@ -159,25 +166,34 @@ class Monitor(App[None]):
             )
 
     def action_attach(self) -> None:
-        if (project := self.selected) is None:
-            return
+        if (project := self.selected) is not None:
+            self._find_terminal(project.name)
+
+    @work(thread=True, exclusive=True, group="attach")
+    def _find_terminal(self, name: str) -> None:
         try:
             with connect(self._places) as daemon:
-                argv = daemon.call("attach", Attach(project=project.name), AttachReply).argv
+                argv = daemon.call("attach", Attach(project=name), AttachReply).argv
         except FramedError as failed:
-            self._say(str(failed), is_error=True)
+            self.call_from_thread(self._say, str(failed), is_error=True)
             return
+        self.call_from_thread(self._show_terminal, argv)
+
+    def _show_terminal(self, argv: tuple[str, ...]) -> None:
+        """The extractor's terminal has the screen until it is left."""
         with self.suspend():
-            subprocess.run(argv, check=False)
+            ended = subprocess.run(argv, check=False, stderr=subprocess.PIPE, text=True)
+        if ended.returncode:
+            self._say(ended.stderr.strip() or f"{argv[0]} ended with {ended.returncode}", is_error=True)
 
     def action_follow(self) -> None:
         """The log takes the place of the table, and gives it back."""
         self.screen.toggle_class("follow")
-        self._draw_detail()
+        self.call_after_refresh(self._draw_detail)
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
-        self._say(f"by {self._sort}")
+        self._say(f"by {self._sort}" + "; what runs and what failed first" * (self._sort == SORTS[0]))
         self._draw()
 
     def action_filter(self) -> None:
@@ -193,7 +209,7 @@ class Monitor(App[None]):
         self.call_later(self.push_screen, Help("\n".join(keys)))
 
     def _bindings_of_own(self) -> list[Binding]:
-        return [each for each in self.BINDINGS if isinstance(each, Binding)]
+        return [each for each in self.BINDINGS if isinstance(each, Binding) and each.show]
 
     def _confirmed(self, question: str, do: Callable[[], object]) -> None:
         def answered(yes: bool | None) -> None:
@@ -224,68 +240,85 @@ class Monitor(App[None]):
                 self.call_from_thread(self._take, told)
 
     def _take(self, told: Event | FramedError) -> None:
-        away = self.query_one("#away", Static)
-        away.display = isinstance(told, FramedError)
+        is_away = isinstance(told, FramedError)
+        self.screen_stack[0].set_class(is_away, "away")
+        away = self.screen_stack[0].query_one("#away", Static)
+        away.display = is_away
         if isinstance(told, FramedError):
-            away.update(Text(f"daemon away: {told}"))
+            self._away_since = self._away_since or f"{datetime.now():%H:%M:%S}"  # noqa: DTZ005 -- as the wall's clock
+            away.update(Text(f"daemon away since {self._away_since}; what is below was so then. {told}"))
             return
+        self._away_since = ""
         self._view.take(told, time.monotonic())
         self._draw()
 
-    def _read_log(self) -> None:
-        if (project := self.selected) is not None and project.log:
-            self._fetch_log(project.name)
+    def _ask_details(self) -> None:
+        """Of the selected project, unless it is as it was when they were asked for last."""
+        project = self.selected
+        if project is not None and not self._is_asking and (self._details is None or self._details[0] != project):
+            self._is_asking = True
+            self._fetch_details(project)
 
-    @work(thread=True, exclusive=True, group="log")
-    def _fetch_log(self, name: str) -> None:
+    @work(thread=True)
+    def _fetch_details(self, project: ProjectStatus) -> None:
+        found: Details | None = None
         with contextlib.suppress(FramedError):
-            with connect(self._places) as daemon:
-                reply = daemon.call("logs", Logs(project=name, lines=_LOG_LINES), LogsReply)
-            lines = reply.content.decode(errors="backslashreplace").expandtabs().splitlines()
-            self.call_from_thread(self._show_log, name, lines)
+            found = details(self._places, project)
+        self.call_from_thread(self._show_details, project, found)
 
-    def _show_log(self, name: str, lines: list[str]) -> None:
-        self._log_end = (name, lines)
-        self._draw_detail()
+    def _show_details(self, project: ProjectStatus, found: Details | None) -> None:
+        self._is_asking = False
+        if found is not None:
+            self._details = (project, found)
+            self._draw_detail()
+        if (now := self.selected) is not None and now.name != project.name:
+            self._ask_details()
 
     def _draw(self) -> None:
         if self._view.event is None:
             return
-        self.query_one("#machine", Static).update(Text("\n".join(machine_lines(self._view.event))))
-        width = self.size.width
-        shown = self._view.shown(self._sort, self._needle)
-        names = [project.name for project in shown]
-        rows = [
-            [Text(cell, style=COLOURS[project.state] if number == 1 else "") for number, cell in enumerate(cells)]
-            for project in shown
-            for cells in (self._view.row(project, width),)
-        ]
-        table = self.query_one(DataTable)
-        if names == self._names:
-            for number, row in enumerate(rows):
-                for column, cell in enumerate(row):
-                    table.update_cell_at(Coordinate(number, column), cell, update_width=True)
-        else:
-            before = self.selected
-            table.clear(columns=True)
-            table.add_columns(*titles(width))
-            table.add_rows(rows)
-            self._names = names
-            if before is not None and before.name in names:
-                table.move_cursor(row=names.index(before.name))
+        screen, width = self.screen_stack[0], self.size.width
+        machine = machine_lines(self._view.event, self._view.projects.values(), width)
+        screen.query_one("#machine", Static).update(Text("\n").join(machine))
+        self._draw_table(screen.query_one(DataTable), width)
         self._draw_detail()
 
+    def _draw_table(self, table: DataTable[Text], width: int) -> None:
+        """Only what is otherwise than it was."""
+        columns = columns_at(width)
+        shown = self._view.shown(self._sort, self._needle)
+        names = [project.name for project in shown]
+        rows = [self._view.row(project, columns) for project in shown]
+        if names == self._names and width == self._width:
+            for number, (row, before) in enumerate(zip(rows, self._rows, strict=True)):
+                for column, (cell, old) in enumerate(zip(row, before, strict=True)):
+                    if cell != old or cell.style != old.style:
+                        table.update_cell_at(Coordinate(number, column), cell)
+        else:
+            selected, offset = self.selected, table.scroll_offset.y
+            table.clear(columns=True)
+            for each in columns:
+                table.add_column(Text(each.title, justify="right" if each.right else "left"), width=each.width)
+            table.add_rows(rows)
+            if selected is not None and selected.name in names:
+                # As far down as it was, but for the selected one, which is to be seen.
+                table.scroll_to(y=offset, animate=False)
+                table.move_cursor(row=names.index(selected.name))
+        self._names, self._rows, self._width = names, rows, width
+
     def _draw_detail(self) -> None:
-        detail, project = self.query_one("#detail", Static), self.selected
+        screen = self.screen_stack[0]
+        detail, project = screen.query_one("#detail", Static), self.selected
         if project is None:
             detail.update("")
             return
-        log = self._log_end[1] if self._log_end[0] == project.name else []
-        room = max(detail.size.height, 1)
-        head = detail_lines(project, ())[:room]
-        n_log = room - len(head)
-        lines = detail_lines(project, log[-n_log:] if n_log else ())[:room]
-        detail.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
+        known = self._details[1] if self._details is not None and self._details[0].name == project.name else None
+        width, height = max(detail.content_size.width, 20), max(detail.content_size.height, 1)
+        if screen.has_class("follow"):
+            lines = log_lines(project, known, height)
+        else:
+            lines = detail_lines(project, known, width, height)
+        detail.update(Text("\n", no_wrap=True, overflow="ellipsis").join(lines))
 
 
 _HELP: Final = {
@@ -296,8 +329,8 @@ _HELP: Final = {
     "drain": "finish what runs, start nothing (asks first); again: undrain",
     "attach": "see its terminal; Ctrl-B D comes back",
     "follow": "only its log; again: back",
-    "sort": "order by name, state, progress, ETA",
-    "filter": "show only some",
+    "sort": "order by state, name, progress, ETA",
+    "filter": "show only some; an empty line: all again",
     "help": "this",
     "quit": "leave; everything goes on",
 }

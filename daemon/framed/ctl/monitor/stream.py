@@ -1,4 +1,4 @@
-"""Events for as long as anybody wants them, through restarts of the daemon. Blocking; for a thread of its own."""
+"""Where the monitor has it from: events through restarts of the daemon, and details of one project. Blocking."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from framed.control.inspection import Logs, LogsReply, Show, ShowReply
+from framed.control.messages import ProjectStatus
 from framed.control.subscription import Event, Subscribe, SubscribeReply
 from framed.ctl.client import connect
+from framed.ctl.monitor.panels import Details
 from framed.errors import FramedError
 from framed.settings.places import Places
 
 _PAUSE_S: Final = 0.5
 """Between two attempts to reach the daemon."""
+_LOG_LINES: Final = 100
 
 
 def events(places: Places, projects: tuple[str, ...]) -> Iterator[Event | FramedError]:
@@ -30,3 +34,13 @@ def events(places: Places, projects: tuple[str, ...]) -> Iterator[Event | Framed
         except FramedError as away:
             yield away
         time.sleep(_PAUSE_S)
+
+
+def details(places: Places, project: ProjectStatus) -> Details:
+    """What the events do not tell of it. Raises FramedError."""
+    with connect(places) as daemon:
+        shown = daemon.call("show", Show(project=project.name), ShowReply)
+        if project.log is None:
+            return Details(shown=shown, log=())
+        log = daemon.call("logs", Logs(project=project.name, lines=_LOG_LINES), LogsReply)
+    return Details(shown=shown, log=log.content.decode(errors="backslashreplace").expandtabs().splitlines())

@@ -1,27 +1,41 @@
-"""What the monitor shows, from events: the projects as they are, and their rows. Pure; reads no clock."""
+"""What the monitor shows, from events: the projects, in an order, and their rows. Pure; reads no clock."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
+
+from rich.text import Text
 
 from framed.control.messages import ProjectState, ProjectStatus
 from framed.control.subscription import Event
-from framed.ctl.render import duration, size
+from framed.ctl.layout import shortened
+from framed.ctl.render import COLOURS, duration
 from framed.ctl.terminal import printable
 
-SORTS: Final = ("name", "state", "progress", "eta")
-RATE_WINDOW_S: Final = 10.0
-"""Over which images a second are told."""
-_WIDE: Final = 110
-"""Columns from which there is room for bars."""
-_LEVELS: Final = "▁▂▃▄▅▆▇█"
-_BUSIEST: Final = (
-    ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.PAUSED, ProjectState.QUEUED, ProjectState.SETTLING,
-    ProjectState.NEW, ProjectState.FAILED, ProjectState.CANCELLED, ProjectState.COMPLETE,
-    ProjectState.IGNORED,
+SORTS: Final = ("state", "name", "progress", "eta")
+RATE_WINDOW_S: Final = 30.0
+"""Over which images a second are told: they come in bursts, as spans of the film are finished."""
+URGENCY: Final = (
+    ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED, ProjectState.PAUSED, ProjectState.QUEUED,
+    ProjectState.SETTLING, ProjectState.NEW, ProjectState.CANCELLED, ProjectState.COMPLETE, ProjectState.IGNORED,
 )  # fmt: skip
+"""From what is looked at first to what is done with."""
+_WIDE: Final = 120
+"""Columns from which there is room for bars and notes."""
+_BAR_CELLS: Final = 12
+_PADDING: Final = 2
+"""Of each column, both sides together; and of the scroll bar."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One column: how wide it is without padding, and whether its numbers stand under each other."""
+
+    title: str
+    width: int
+    right: bool = True
 
 
 class View:
@@ -66,68 +80,71 @@ class View:
         ]
         return sorted(found, key=lambda project: (_rank(project, sort), project.name))
 
-    def row(self, project: ProjectStatus, width: int) -> tuple[str, ...]:
-        """Its cells, for a screen of that many columns; as `titles`."""
+    def row(self, project: ProjectStatus, columns: tuple[Cells, ...]) -> tuple[Text, ...]:
+        """Its cells, as `columns_at` has them."""
         rate = self.images_per_s(project.name)
         percent = f"{int(project.progress * 100)}%"
-        n_name = max(14, width - 78 if width < _WIDE else width // 4)
-        name = printable(project.name)
-        cells = (
-            name if len(name) <= n_name else f"{name[: n_name - 1]}…",
-            project.state.value,
-            f"{_bar(project.progress)} {percent:>4}" if width >= _WIDE else percent,
-            f"{project.frames:,}" if project.frames else "-",
-            f"{rate:.1f}" if rate is not None else "-",
-            f"{project.realtime_factor:.1f}" if project.realtime_factor else "-",
-            duration(project.eta_s),
-            str(project.workers or "-"),
-            f"{project.attempt}/{project.max_attempts}" if project.attempt else "-",
+        texts = {
+            "PROJECT": printable(project.name),
+            "STATE": project.state.value,
+            "DONE": percent,
+            "PROGRESS": f"{bar(project.progress, _BAR_CELLS)} {percent:>4}",
+            "IMAGES": f"{project.frames:,}" if project.frames else "-",
+            "IMG/S": f"{rate:.1f}" if rate is not None else "-",
+            "xREAL": f"{project.realtime_factor:.1f}" if project.realtime_factor else "-",
+            "ETA": duration(project.eta_s),
+            "W": str(project.workers or "-"),
+            "ATT": f"{project.attempt}/{project.max_attempts}" if project.attempt else "-",
+            "NOTE": printable(project.reason or project.stage),
+        }
+        return tuple(
+            Text(
+                shortened(texts[column.title], column.width),
+                style=COLOURS[project.state] if column.title == "STATE" else "",
+                justify="right" if column.right else "left",
+                no_wrap=True,
+            )
+            for column in columns
         )
-        return (*cells, printable(project.reason or project.stage)) if width >= _WIDE else cells
 
 
-def titles(width: int) -> tuple[str, ...]:
-    narrow = ("PROJECT", "STATE", "DONE", "IMAGES", "IMG/S", "xREAL", "ETA", "W", "ATT")
-    return (*narrow, "NOTE") if width >= _WIDE else narrow
+def columns_at(width: int) -> tuple[Cells, ...]:
+    """Those that fit on a screen of that many columns: together with their padding and a scroll bar just so many."""
+    numbers = (
+        Cells("IMAGES", 7),
+        Cells("IMG/S", 5),
+        Cells("xREAL", 5),
+        Cells("ETA", 7),
+        Cells("W", 2),
+        Cells("ATT", 3),
+    )
+    state = Cells("STATE", 9, right=False)
+    if width < _WIDE:
+        fixed = (state, Cells("DONE", 4), *numbers)
+        return (Cells("PROJECT", max(_room(width, fixed), 8), right=False), *fixed)
+    fixed = (state, Cells("PROGRESS", _BAR_CELLS + 5), *numbers)
+    name = Cells("PROJECT", width // 5, right=False)
+    return (name, *fixed, Cells("NOTE", _room(width, (name, *fixed)), right=False))
 
 
-def machine_lines(event: Event) -> list[str]:
-    """A bar for each core, memory, disk and slots; then the notices."""
-    machine, slots = event.machine, event.slots
-    cores = "".join(_level(percent) for percent in machine.cores_percent)
-    free = f"  disk {size(machine.output_free_bytes)} free" if machine.output_free_bytes is not None else ""
-    memory = f"memory {size(machine.memory_used_bytes)} of {size(machine.memory_total_bytes)}"
-    draining = "  DRAINING" if event.draining else ""
-    first = f"CPU {cores} {machine.cpu_percent:.0f}%  {memory}{free}  slots {slots.used}/{slots.total}{draining}"
-    return [first, *map(printable, event.notices)]
+def bar(fraction: float, cells: int) -> str:
+    """That many cells."""
+    full, half = divmod(int(min(max(fraction, 0.0), 1.0) * cells * 2), 2)
+    return "━" * full + "╸" * half + "─" * (cells - full - half)
 
 
-def detail_lines(project: ProjectStatus, log: Iterable[str]) -> list[str]:
-    """What else is known of it: why it waits or failed, its errors, then the end of its log."""
-    lines = [f"{printable(project.name)}  {project.state.value}  {printable(project.reason or project.stage)}"]
-    if project.last_lines:
-        lines += ["the last attempt ended with", *(f"  {printable(line)}" for line in project.last_lines)]
-    if project.log:
-        lines.append(printable(project.log))
-    return [*lines, *map(printable, log)]
+def _room(width: int, columns: tuple[Cells, ...]) -> int:
+    """What one more column may have beside these."""
+    return width - sum(column.width + _PADDING for column in columns) - 2 * _PADDING
 
 
 def _rank(project: ProjectStatus, sort: str) -> float:
     match sort:
         case "state":
-            return _BUSIEST.index(project.state)
+            return URGENCY.index(project.state)
         case "progress":
             return -project.progress
         case "eta":
             return project.eta_s if project.eta_s is not None else float("inf")
         case _:
             return 0
-
-
-def _bar(fraction: float, cells: int = 12) -> str:
-    full = int(fraction * cells)
-    return "━" * full + "─" * (cells - full)
-
-
-def _level(percent: float) -> str:
-    return _LEVELS[min(int(percent / 100 * len(_LEVELS)), len(_LEVELS) - 1)]

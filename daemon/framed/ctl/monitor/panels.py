@@ -1,0 +1,147 @@
+"""The monitor's panels beside the table: the machine above it, the selected project below. Pure; reads no clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from framed.control.inspection import AttemptFacts, FilmInWork, ResultsFacts, ShowReply
+from framed.control.messages import MachineStatus, ProjectState, ProjectStatus
+from framed.control.subscription import Event
+from framed.ctl.layout import wrapped
+from framed.ctl.monitor.view import URGENCY, bar
+from framed.ctl.render import COLOURS, clock, duration, size
+from framed.ctl.terminal import printable
+from framed.model.job import code_words
+
+_LEVELS: Final = "▁▂▃▄▅▆▇█"
+_NARROWEST_BAR: Final = 4
+_WIDEST_BAR: Final = 20
+_GAP: Final = "  "
+_MOST_REASON_LINES: Final = 3
+_MOST_ERRORS: Final = 3
+_ENDED_WELL: Final = 0
+_DIM: Final = "dim"
+
+
+@dataclass(frozen=True)
+class Details:
+    """What was asked for of one project."""
+
+    shown: ShowReply
+    log: Sequence[str]
+    """Its last lines."""
+
+
+def machine_lines(event: Event, projects: Iterable[ProjectStatus], width: int) -> list[Text]:
+    """The cores, then memory, disk and slots, then how many projects are in which state; then the notices."""
+    machine, slots = event.machine, event.slots
+    memory = machine.memory_used_bytes / machine.memory_total_bytes if machine.memory_total_bytes else 0.0
+    parts = [f"memory {bar(memory, 8)} {size(machine.memory_used_bytes)} of {size(machine.memory_total_bytes)}"]
+    if machine.output_free_bytes is not None:
+        parts.append(f"disk {size(machine.output_free_bytes)} free")
+    parts.append(f"slots {bar(slots.used / slots.total if slots.total else 0.0, 8)} {slots.used}/{slots.total}")
+    counts = Counter(project.state for project in projects)
+    words = [Text("DRAINING", style="bold reverse yellow")] if event.draining else []
+    for state in URGENCY:
+        if counts[state]:
+            most = f" of at most {slots.max_active}" if state is ProjectState.RUNNING else ""
+            words.append(Text(f"{counts[state]} {state.value}{most}", style=COLOURS[state]))
+    lines = [_cores(machine, width), Text(_GAP.join(parts)), Text(_GAP).join(words or [Text("no projects yet")])]
+    return [*lines, *(Text(line, style="yellow") for note in event.notices for line in wrapped(printable(note), width))]
+
+
+def _cores(machine: MachineStatus, width: int) -> Text:
+    """A bar for each core; where there are too many for that, one character."""
+    head = f"CPU {machine.cpu_percent:3.0f}%"
+    percents = machine.cores_percent or (machine.cpu_percent,)
+    room = (width - len(head)) // len(percents)
+    label = len(str(len(percents) - 1))
+    cells = min(_WIDEST_BAR, room - label - 1 - len(_GAP))
+    if cells < _NARROWEST_BAR:
+        return Text(f"{head}{_GAP}{''.join(map(_level, percents))}")
+    bars = (f"{_GAP}{number:>{label}} {bar(percent / 100, cells)}" for number, percent in enumerate(percents))
+    return Text(head + "".join(bars))
+
+
+def detail_lines(project: ProjectStatus, details: Details | None, width: int, height: int) -> list[Text]:
+    """The selected one: state and why, its shots, its last errors, and as much of the end of its log as fits."""
+    shown = details.shown if details is not None else None
+    lines = [_head(project, shown.in_work if shown else None)]
+    if project.reason:
+        style = COLOURS[project.state] if project.state in (ProjectState.FAILED, ProjectState.RETRYING) else ""
+        lines += [Text(line, style=style) for line in wrapped(printable(project.reason), width)[:_MOST_REASON_LINES]]
+    if shown is not None:
+        lines += [Text(line) for line in _shots(shown, width)]
+        lines += [Text(printable(error), style="red") for error in _errors(shown)]
+    log = details.log if details is not None and details.log else project.last_lines
+    room = height - len(lines) - 1
+    if project.log and room > 0:
+        lines.append(Text(printable(project.log), style=_DIM))
+        lines += [Text(printable(line)) for line in log[-room:]]
+    return lines[:height]
+
+
+def log_lines(project: ProjectStatus, details: Details | None, height: int) -> list[Text]:
+    """The end of its log, below one line that says whose it is."""
+    log = details.log if details is not None and details.log else project.last_lines
+    room = height - 1
+    return [_head(project, None), *(Text(printable(line)) for line in log[-room:] if room > 0)]
+
+
+def _head(project: ProjectStatus, film: FilmInWork | None) -> Text:
+    parts = [f"{printable(film.name)}, film {film.number} of {film.n_films}"] if film else []
+    parts += [project.stage] if project.stage else []
+    parts += [f"attempt {project.attempt} of {project.max_attempts}"] if project.attempt else []
+    parts += [f"elapsed {duration(project.elapsed_s)}"] if project.elapsed_s is not None else []
+    head = Text(printable(project.name), style="bold")
+    head.append(_GAP).append(project.state.value, style=COLOURS[project.state])
+    return head.append("".join(_GAP + part for part in parts), style="not bold")
+
+
+def _shots(shown: ShowReply, width: int) -> Iterator[str]:
+    """Of the film in work, as many of the last as fit on a line; else what the films gave that are extracted."""
+    if shown.in_work is not None:
+        head = f"{_counted(shown.in_work.shots, 'shot')} so far"
+        starts = [f"{shot.scene} at {clock(shot.start_s)}" for shot in shown.in_work.last_shots]
+        while starts and cell_len(f"{head}; ... {', '.join(starts)}") > width:
+            del starts[0]
+        more = "... " if len(starts) < shown.in_work.shots else ""
+        yield f"{head}; {more}{', '.join(starts)}" if starts else head
+    elif shown.results is not None:
+        yield _results(shown.results, shown.status)
+
+
+def _results(results: ResultsFacts, status: ProjectStatus) -> str:
+    n_shots = sum(film.shots for film in results.films)
+    gave = f"{_counted(results.total_frames, 'image')} of {_counted(n_shots, 'shot')}"
+    return f"{gave} in {printable(status.output_dir)}" if status.output_dir else gave
+
+
+def _errors(shown: ShowReply) -> list[str]:
+    """The last of them, the newest last: attempts that ended badly, and films that could not be extracted."""
+    errors = [f"film {film.name}: {film.error}" for film in shown.results.films if film.error] if shown.results else []
+    errors += [_attempt_error(each) for each in shown.job.attempts if each.code != _ENDED_WELL] if shown.job else []
+    return [error for error in errors if error][-_MOST_ERRORS:]
+
+
+def _attempt_error(attempt: AttemptFacts) -> str:
+    if attempt.ended_at is None or attempt.ending is None:
+        return ""
+    code = "" if attempt.code is None else f"exit {attempt.code}"
+    words = attempt.reason or (code_words(attempt.code) if attempt.code is not None else attempt.ending.value)
+    why = ", ".join(part for part in (code, words) if part)
+    return f"{attempt.ended_at.astimezone():%H:%M:%S} attempt {attempt.number}: {why}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _level(percent: float) -> str:
+    return _LEVELS[min(int(percent / 100 * len(_LEVELS)), len(_LEVELS) - 1)]

@@ -1,0 +1,134 @@
+"""The monitor's rows and panels, at every size, without a daemon or a terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from rich.cells import cell_len
+
+from frame_extractor.contract import ShotStart
+from framed.control.inspection import AttemptFacts, FilmInWork, JobFacts, ShowReply
+from framed.control.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus
+from framed.control.subscription import Event
+from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
+from framed.ctl.monitor.view import URGENCY, View, columns_at
+from framed.model.job import Ending
+
+NAMES = ("onward", "千と千尋の神隠し 完全版 デジタルリマスター", "x" * 300, "two\nlines \x1b[31m", "Café Zoë 🎬")
+RUNNING = ProjectStatus(
+    name="onward", state=ProjectState.RUNNING, attempt=2, max_attempts=4, progress=0.3, frames=40, stage="scanning",
+    elapsed_s=63.0, log="/logs/onward.log",
+)  # fmt: skip
+
+
+def event(*projects: ProjectStatus, cores: int = 2, full: bool = True, removed: tuple[str, ...] = ()) -> Event:
+    machine = MachineStatus(
+        cpu_percent=50.0,
+        cores_percent=tuple(100.0 * core / cores for core in range(cores)),
+        cores=cores,
+        memory_used_bytes=10**9,
+        memory_total_bytes=4 * 10**9,
+        output_free_bytes=10**10,
+    )
+    slots = SlotsStatus(used=1, total=2, running_projects=1, max_active=2)
+    return Event(seq=1, full=full, machine=machine, slots=slots, projects=projects, removed=removed)
+
+
+def details(log: tuple[str, ...] = (), *, n_shots: int = 40) -> Details:
+    attempt = AttemptFacts(
+        number=1, ordinal=1, workers=1, started_at=datetime.now(UTC), ended_at=datetime.now(UTC),
+        ending=Ending.CRASHED, code=137, reason="out of memory",
+    )  # fmt: skip
+    shots = tuple(ShotStart(scene=scene, start_s=scene * 100.0) for scene in range(n_shots - 12, n_shots))
+    reply = ShowReply(
+        status=RUNNING,
+        settings=(),
+        films=(),
+        job=JobFacts(id="j", by="user", force=False, submitted_at=datetime.now(UTC), failures=1, attempts=(attempt,)),
+        in_work=FilmInWork(name="onward.mkv", number=1, n_films=2, shots=n_shots, last_shots=shots),
+    )
+    return Details(shown=reply, log=log)
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 119, 120, 200, 300])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_fits_the_screen_whatever_the_name(name: str, width: int) -> None:
+    """Wide characters count as two; nothing steers the terminal; at 80 columns a name keeps at least 18."""
+    columns = columns_at(width)
+    cells = View().row(ProjectStatus(name=name, state=ProjectState.RETRYING, reason=name * 3), columns)
+    assert len(cells) == len(columns)
+    for cell, column in zip(cells, columns, strict=True):
+        assert cell_len(cell.plain) <= column.width
+        assert cell.plain.isprintable()
+    if width >= 80:
+        assert sum(column.width + 2 for column in columns) < width
+        assert columns[0].width >= 18
+
+
+def test_what_runs_and_what_failed_stands_above_what_waits() -> None:
+    """Of sixty projects it is those that are looked for."""
+    view = View()
+    states = [ProjectState.COMPLETE, ProjectState.QUEUED, ProjectState.FAILED, ProjectState.RUNNING]
+    view.take(event(*(ProjectStatus(name=f"p{n}", state=state) for n, state in enumerate(states))), 0.0)
+    assert [project.name for project in view.shown("state", "")] == ["p3", "p2", "p1", "p0"]
+    assert [project.name for project in view.shown("name", "")] == ["p0", "p1", "p2", "p3"]
+    assert [project.name for project in view.shown("name", "failed")] == ["p2"]
+
+
+def test_every_state_has_its_place() -> None:
+    """Also one that is new to the protocol."""
+    assert sorted(state.value for state in URGENCY) == sorted(state.value for state in ProjectState)
+
+
+def test_images_a_second_are_told_of_what_was_seen() -> None:
+    """Not before there is something to divide by, and nothing of a project that is gone."""
+    view = View()
+    view.take(event(RUNNING), 10.0)
+    assert view.images_per_s("onward") is None
+    view.take(event(ProjectStatus(name="onward", state=ProjectState.RUNNING, frames=80), full=False), 20.0)
+    assert view.images_per_s("onward") == pytest.approx(4.0)
+    view.take(event(full=False, removed=("onward",)), 21.0)
+    assert view.images_per_s("onward") is None
+    assert view.projects == {}
+
+
+@pytest.mark.parametrize(("cores", "width"), [(1, 80), (2, 80), (8, 80), (32, 80), (64, 200), (128, 200)])
+def test_every_core_has_a_bar_on_one_line(cores: int, width: int) -> None:
+    """One character each where they are many."""
+    lines = machine_lines(event(RUNNING, cores=cores), [RUNNING], width)
+    assert all(cell_len(line.plain) <= width or cores > width for line in lines)
+    assert "1 RUNNING of at most 2" in lines[2].plain
+    assert lines[0].plain.count("▁") >= 1 if cores >= 32 else lines[0].plain.count("─") >= cores
+
+
+def test_details_tell_the_shots_so_far_and_what_went_wrong_before_the_log() -> None:
+    """As many of the last shots as fit; the log has what room is left."""
+    log = tuple(f"line {number}" for number in range(50))
+    lines = [line.plain for line in detail_lines(RUNNING, details(log), 80, 9)]
+    assert len(lines) == 9
+    assert lines[0].startswith("onward  RUNNING  onward.mkv, film 1 of 2  scanning  attempt 2 of 4")
+    assert lines[1].startswith("40 shots so far; ... ")
+    assert lines[1].endswith("39 at 1:05:00.0")
+    assert cell_len(lines[1]) <= 80
+    assert lines[2].endswith("attempt 1: exit 137, out of memory")
+    assert lines[3] == "/logs/onward.log"
+    assert lines[-1] == "line 49"
+
+
+def test_details_are_there_before_they_were_asked_for() -> None:
+    """What the events tell is shown at once; the reason of a failure is whole."""
+    failed = ProjectStatus(
+        name="onward", state=ProjectState.FAILED, reason="disk " * 30, last_lines=("the end",), log="/l"
+    )
+    lines = [line.plain for line in detail_lines(failed, None, 80, 9)]
+    assert " ".join(lines[1:3]) == ("disk " * 30).strip()
+    assert lines[-1] == "the end"
+
+
+@pytest.mark.parametrize("height", range(1, 12))
+def test_no_panel_is_higher_than_it_may_be(height: int) -> None:
+    """Whatever there is to tell."""
+    log = tuple(f"line {number}" for number in range(50))
+    assert len(detail_lines(RUNNING, details(log), 80, height)) <= height
+    assert len(log_lines(RUNNING, details(log), height)) <= height
