@@ -13,8 +13,9 @@ from framed.policy.settle import Signature
 from framed.settings.config import Settings, WatchSettings
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places, load_places
-from framed.watching.catalog import MOST_READ_PER_LOOK, Catalog, CatalogKeeper
+from framed.watching.catalog import Backlog, Catalog
 from framed.watching.hint import notifies
+from framed.watching.keeper import MOST_READ_AT_ONCE, CatalogKeeper
 from framed.watching.scan import SeenFilm, fingerprint_of
 
 
@@ -100,15 +101,49 @@ def test_remembered_film_need_not_settle_again(disk: Disk) -> None:
 
 
 def test_backlog_is_read_in_portions(disk: Disk) -> None:
-    """Each look ends soon, and asks for another while there is more."""
-    for number in range(MOST_READ_PER_LOOK + 5):
+    """Each ends soon, and says how far it is of what lay there at the first look; nothing is looked at in between."""
+    for number in range(MOST_READ_AT_ONCE + 5):
         disk.film(f"onward/{number:03}.mkv", content=str(number))
-    first = disk.look(3)
+    growing = disk.film("onward/growing.mkv")
+    assert disk.look().backlog == Backlog(n_films=MOST_READ_AT_ONCE + 6, n_read=0)
+    growing.write_text("grown")
+    first = disk.look(2)
     assert first.is_partial
-    assert len(first.projects["onward"].settled) == MOST_READ_PER_LOOK
-    second = disk.look()
-    assert not second.is_partial
-    assert not second.projects["onward"].settling
+    assert first.backlog == Backlog(n_films=MOST_READ_AT_ONCE + 5, n_read=MOST_READ_AT_ONCE)
+    assert len(first.projects["onward"].settled) == MOST_READ_AT_ONCE
+    disk.film("onward/later.mkv")
+    second = disk.keeper.read_more()
+    assert (second.is_partial, second.backlog, second.looked_at_s) == (False, None, first.looked_at_s)
+    assert [film.name for film in second.projects["onward"].settling] == ["growing.mkv"]
+    assert len(disk.look(3).projects["onward"].settled) == MOST_READ_AT_ONCE + 7
+    assert disk.look().backlog is None
+
+
+def test_nothing_is_put_together_anew_while_nothing_changes(disk: Disk) -> None:
+    """The very same objects, though each look is a new one; and a change of one project leaves the others alone."""
+    disk.film()
+    disk.film("up/film.mkv")
+    before = disk.look(3)
+    after = disk.look()
+    assert after.is_as(before)
+    assert after.projects is before.projects
+    assert after.looked_at_s > before.looked_at_s
+    disk.film("up/another.mkv")
+    changed = disk.look()
+    assert not changed.is_as(before)
+    assert changed.projects["onward"] is before.projects["onward"]
+
+
+def test_film_overwritten_in_its_place_is_noticed_at_the_third_look_at_the_latest(disk: Disk) -> None:
+    """Its folder says nothing of it, and not every look asks every film; a film that settles is asked at each."""
+    path = disk.film()
+    disk.look(3)
+    path.write_text("overwritten")
+    looks = [disk.keeper.look(disk.now_s, in_full=False).projects["onward"].settled for _ in range(3)]
+    assert looks[-1] == ()
+    path.write_text("overwritten again")
+    [film] = disk.keeper.look(disk.now_s + 9, in_full=False).projects["onward"].films
+    assert film.unchanged_since_s == disk.now_s + 9
 
 
 def test_what_is_no_film_is_not_seen(disk: Disk) -> None:
@@ -180,6 +215,25 @@ def test_wrong_project_file_is_shown_with_the_project(disk: Disk) -> None:
     assert "mode" in disk.look().projects["onward"].settings_error
     file.write_text("frame_extraction: {mode: scene}\n")
     assert disk.look().projects["onward"].settings_error == ""
+
+
+def test_shared_output_folder_is_shown_with_both_projects_for_as_long_as_it_is(disk: Disk) -> None:
+    """Also where only a link makes one folder of two."""
+    for project in ("a", "b"):
+        disk.film(f"{project}/film.mkv")
+        (disk.places.datasets / project).mkdir(parents=True)
+
+    def wrong() -> list[str]:
+        projects = disk.look().projects
+        return [name for name, project in projects.items() if "output folder of both" in project.settings_error]
+
+    assert wrong() == []
+    (disk.places.datasets / "b").rmdir()
+    (disk.places.datasets / "b").symlink_to("a")
+    assert wrong() == ["a", "b"]
+    assert disk.look().is_as(disk.look())
+    (disk.places.datasets / "b").unlink()
+    assert wrong() == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,10 +36,14 @@ class SeenFilm:
         return os.path.basename(self.path)
 
 
+Listing = Mapping[str, SeenFilm]
+"""The films in one folder by their names, in order."""
+
+
 @dataclass(frozen=True)
 class Scan:
-    projects: dict[str, tuple[SeenFilm, ...] | None]
-    """Project -> its films by name; None where the folder could not be read just now."""
+    projects: dict[str, Listing | None]
+    """None where the folder could not be read just now."""
     problem: str
     """Why nothing can be concluded from this scan; empty when all is well."""
     left_out: tuple[str, ...] = ()
@@ -92,16 +96,20 @@ def project_names(raw_videos: Path) -> list[str]:
     return [name for name in _folders(raw_videos) if is_utf8(name)]
 
 
-def scan_raw_videos(raw_videos: Path) -> Scan:
-    """Every project folder and its films. An unreadable raw_videos is a problem: its disk may be away."""
+def scan_raw_videos(raw_videos: Path, before: Mapping[str, Listing], quick: Collection[str] = ()) -> Scan:
+    """Every project folder and its films. An unreadable raw_videos is a problem: its disk may be away.
+
+    `before`: what an earlier scan saw; where a folder is as it was then, the listing is the same object. In `quick`
+    ones only names and inodes are looked at: a film that was overwritten there is not noticed.
+    """
     try:
         folders = _folders(raw_videos)
     except OSError as failed:
         return Scan({}, f"{raw_videos} cannot be read: {failed.strerror}")
-    projects: dict[str, tuple[SeenFilm, ...] | None] = {}
+    projects: dict[str, Listing | None] = {}
     for name in filter(is_utf8, folders):
         try:
-            projects[name] = films_in(raw_videos / name)
+            projects[name] = _listed(os.path.join(raw_videos, name), before.get(name, {}), quick=name in quick)
         except OSError:
             projects[name] = None
     left_out = tuple(os.fsencode(name).decode(errors="backslashreplace") for name in folders if not is_utf8(name))
@@ -110,18 +118,7 @@ def scan_raw_videos(raw_videos: Path) -> Scan:
 
 def films_in(folder: Path) -> tuple[SeenFilm, ...]:
     """The films in a project's folder, by name. Raises OSError when the folder cannot be read."""
-    found = []
-    for entry in _entries(folder):
-        if not is_film_name(entry.name) or not is_utf8(entry.name):
-            continue
-        try:
-            if not entry.is_file():
-                continue
-            stat = entry.stat()
-        except OSError:
-            continue
-        found.append(SeenFilm(entry.path, Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino)))
-    return tuple(sorted(found, key=lambda film: film.path))
+    return tuple(_listed(str(folder), {}).values())
 
 
 def readable_films(folder: Path) -> tuple[SeenFilm, ...]:
@@ -206,7 +203,38 @@ def _images_in(folder: Path) -> int:
         return 0
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _listed(folder: str, before: Listing, *, quick: bool = False) -> Listing:
+    """`before` itself when it is still so. Raises OSError."""
+    found: dict[str, SeenFilm] = {}
+    n_same = 0
+    for entry in _entries(folder):
+        name = entry.name
+        film = before.get(name)
+        if film is None and not (is_film_name(name) and is_utf8(name)):
+            continue
+        if film is not None and quick and entry.inode() == film.signature.inode:
+            found[name] = film
+            n_same += 1
+            continue
+        try:
+            if not entry.is_file():
+                continue
+            stat = entry.stat()
+        except OSError:
+            continue
+        if film is not None and _is_same(film.signature, stat):
+            n_same += 1
+        else:
+            film = SeenFilm(entry.path, Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino))
+        found[name] = film
+    return before if n_same == len(found) == len(before) else dict(sorted(found.items()))
+
+
+def _is_same(seen: Signature, stat: os.stat_result) -> bool:
+    return seen.mtime_ns == stat.st_mtime_ns and seen.size_bytes == stat.st_size and seen.inode == stat.st_ino
+
+
+def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         yield from itertools.islice(entries, MOST_ENTRIES)
 

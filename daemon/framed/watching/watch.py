@@ -24,13 +24,16 @@ from framed.settings.places import Places
 from framed.state.ledger import Ledger
 from framed.state.store import StoreUnavailable
 from framed.threads import in_own_thread
-from framed.watching.catalog import Catalog, CatalogKeeper
+from framed.watching.catalog import Catalog
 from framed.watching.hint import Hint, notifies
+from framed.watching.keeper import CatalogKeeper
 
 _log: Final = logging.getLogger(__name__)
 
 _LEAST_GAP_S: Final = 0.5
-"""Between two scans: a file that is being written notifies all the time."""
+"""Between two looks: a file that is being written notifies all the time."""
+_MOST_OF_THE_TIME: Final = 0.05
+"""That may be spent on looks, by the same reason, where a look takes long."""
 
 
 class Watcher:
@@ -40,9 +43,9 @@ class Watcher:
         self.catalog = Catalog()
         self.has_looked = anyio.Event()
         self.looking_since_s: float | None = None
-        """Monotonic; None between two looks."""
+        """Monotonic; None while nothing is asked of the disk."""
         self.looked_at_s = time.monotonic()
-        """Monotonic; when the last look was through."""
+        """Monotonic; when the disk answered last."""
         self.look_took_s = 0.0
         """The last look, from beginning to end."""
         self._places = places
@@ -50,55 +53,85 @@ class Watcher:
         self._ledger = ledger
         self._keeper = CatalogKeeper(places, settings, ledger.remembered_films())
         self._bell = Bell()
+        self._is_asked, self._is_hinted = True, False
         self._listeners: list[Callable[[], None]] = []
         self._looking = Faults("look for films")
         self._pointing = Faults("ask for notifications")
 
     def look_now(self) -> None:
-        """The next look comes at once."""
+        """The next look comes at once, and is told whatever it sees."""
+        self._is_asked = True
         self._bell.ring()
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """`listener` is called after every look. It must be quick and must not raise."""
+        """`listener` is called when a look saw something new, and after one that was asked for.
+
+        It must be quick and must not raise.
+        """
         self._listeners.append(listener)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Looks again and again."""
         task_status.started()
-        hint = Hint(functools.partial(_ring_from_thread, asyncio.get_running_loop(), self._bell))
+        hint = Hint(functools.partial(_call_in, asyncio.get_running_loop(), self._take_hint))
         try:
             while True:
-                started_s = time.monotonic()
-                self.looking_since_s = started_s
-                catalog = await in_own_thread(self._look, started_s)
-                self.looking_since_s, self.looked_at_s = None, time.monotonic()
-                self.look_took_s = self.looked_at_s - started_s
-                if catalog.problem and catalog.problem != self.catalog.problem:
-                    _log.warning("films cannot be looked for", extra=fields(why=catalog.problem))
-                if catalog.left_out and catalog.left_out != self.catalog.left_out:
-                    why = "its name is not UTF-8"
-                    _log.warning("folder is left out", extra=fields(folders=", ".join(catalog.left_out), why=why))
-                self.catalog = catalog
-                await self._remember()
-                for listener in self._listeners:
-                    listener()
-                self.has_looked.set()
-                await in_own_thread(self._point, hint, catalog)
-                if not catalog.is_partial:
-                    interval_s = self._settings.now.watch.scan_interval_s
-                    gap_s = min(_LEAST_GAP_S, interval_s)
-                    await anyio.sleep(max(0.0, gap_s - (time.monotonic() - started_s)))
-                    await self._bell.wait(max(0.0, interval_s - (time.monotonic() - started_s)))
+                began_s = time.monotonic()
+                is_asked, self._is_asked, self._is_hinted = self._is_asked, False, False
+                catalog = await self._at_disk(functools.partial(self._keeper.look, began_s, in_full=is_asked), began_s)
+                self.look_took_s = self.looked_at_s - began_s
+                if await self._take(catalog, is_asked=is_asked):
+                    await in_own_thread(self._point, hint, catalog)
+                while (wait_s := self._due_s(began_s) - time.monotonic()) > 0:
+                    if self.catalog.is_partial:
+                        await self._take(await self._at_disk(self._keeper.read_more, began_s))
+                    else:
+                        await self._bell.wait(wait_s)
         finally:
             hint.stop()
 
-    def _look(self, now_s: float) -> Catalog:
+    def _due_s(self, began_s: float) -> float:
+        """When the next look is due, after one that began then."""
+        wait_s = self._settings.now.watch.scan_interval_s
+        if self._is_hinted:
+            wait_s = min(wait_s, max(_LEAST_GAP_S, self.look_took_s / _MOST_OF_THE_TIME))
+        if self._is_asked:
+            wait_s = min(wait_s, _LEAST_GAP_S)
+        return began_s + wait_s
+
+    def _take_hint(self) -> None:
+        self._is_hinted = True
+        self._bell.ring()
+
+    async def _at_disk(self, look: Callable[[], Catalog], now_s: float) -> Catalog:
+        self.looking_since_s = time.monotonic()
+        catalog = await in_own_thread(self._look, look, now_s)
+        self.looking_since_s, self.looked_at_s = None, time.monotonic()
+        return catalog
+
+    def _look(self, look: Callable[[], Catalog], now_s: float) -> Catalog:
         try:
-            catalog = self._keeper.look(now_s)
+            catalog = look()
         except Exception as fault:  # noqa: BLE001 -- logged; the next look may succeed, and what runs goes on
             return Catalog(self.catalog.projects, self._looking.words("", fault), now_s)
         self._looking.over("")
         return catalog
+
+    async def _take(self, catalog: Catalog, *, is_asked: bool = False) -> bool:
+        """The catalog is that one from now on; returns whether that was told."""
+        before, self.catalog = self.catalog, catalog
+        if catalog.problem and catalog.problem != before.problem:
+            _log.warning("films cannot be looked for", extra=fields(why=catalog.problem))
+        if catalog.left_out and catalog.left_out != before.left_out:
+            why = "its name is not UTF-8"
+            _log.warning("folder is left out", extra=fields(folders=", ".join(catalog.left_out), why=why))
+        await self._remember()
+        is_news = is_asked or not catalog.is_as(before)
+        if is_news:
+            for listener in self._listeners:
+                listener()
+        self.has_looked.set()
+        return is_news
 
     async def _remember(self) -> None:
         settled = self._keeper.take_newly_settled()
@@ -122,6 +155,6 @@ class Watcher:
             hint.watch(frozenset(str(folder) for folder in (raw_videos, *(raw_videos / p for p in catalog.projects))))
 
 
-def _ring_from_thread(loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
+def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
     with contextlib.suppress(RuntimeError):  # the daemon has ended meanwhile
-        loop.call_soon_threadsafe(bell.ring)
+        loop.call_soon_threadsafe(call)
