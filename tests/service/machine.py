@@ -56,7 +56,9 @@ class Machine:
     def attempt(self, *command: str, user: str = "root") -> subprocess.CompletedProcess[str]:
         as_user = () if user == "root" else ("runuser", "-u", user, "--")
         namespaces = ("--mount", "--pid", "--uts", "--ipc", "--cgroup")
-        clean = ("env", "-i", f"PATH={VENV}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8")
+        # As a login sets it; managers and buses of users are found by it.
+        runtime = () if user == "root" else (f"XDG_RUNTIME_DIR=/run/user/{_uid_in_there(user)}",)
+        clean = ("env", "-i", f"PATH={VENV}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", *runtime)
         return subprocess.run(
             ["nsenter", "--target", str(self.pid), *namespaces, "--", *clean, *as_user, *command],
             capture_output=True,
@@ -68,13 +70,6 @@ class Machine:
     def kill(self, name: str, pid: int | str) -> None:
         """The signal to the process with that pid in there."""
         self.run("sh", "-c", f"kill -{name} {pid}")
-
-    def show(self, unit: str, name: str) -> str:
-        """A property of a unit."""
-        return self.run("systemctl", "show", "--value", f"--property={name}", unit)
-
-    def journal(self, unit: str) -> str:
-        return self.run("journalctl", "--no-pager", "--output=short-iso", f"--unit={unit}")
 
 
 def make_root() -> None:
@@ -97,8 +92,9 @@ def make_root() -> None:
         made.write_text(locked, encoding="utf-8")
     shutil.rmtree(BUILD / "wheel", ignore_errors=True)
     _do(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(BUILD / "wheel"), str(REPOSITORY))
-    for left_over in (ROOT / "etc/systemd/system").rglob("framed*"):
-        shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
+    for folder in ("etc/systemd/system", "home/studio/.config"):
+        for left_over in sorted((ROOT / folder).rglob("framed*"), reverse=True):
+            shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
     inside = ROOT / "var/wheelhouse"
     shutil.rmtree(inside, ignore_errors=True)
     shutil.copytree(BUILD / "wheelhouse", inside)
@@ -132,6 +128,11 @@ def booted() -> Iterator[Machine]:
         for folder in sorted((each for each in group.rglob("*") if each.is_dir()), key=lambda each: -len(each.parts)):
             folder.rmdir()
         group.rmdir()
+
+
+def _uid_in_there(user: str) -> str:
+    lines = (ROOT / "etc/passwd").read_text(encoding="utf-8").splitlines()
+    return next(line.split(":")[2] for line in lines if line.startswith(f"{user}:"))
 
 
 def _own_cgroup() -> Path:
