@@ -64,6 +64,18 @@ def test_removed_tmux_socket_ends_no_film_and_starts_none_twice(root: Root, film
         assert len(root.attempts(project)) == 1
 
 
+def test_tmux_server_without_socket_and_sessions_is_found_again(root: Root, film: Path) -> None:
+    """No other one is started beside it: it would stay for ever, and a service's daemon may not start any."""
+    root.start(real=True)
+    drop(root, "onward", film)
+    root.wait_for("onward", COMPLETE)
+    server = server_of(root)
+    root.places.tmux_socket.unlink()
+    drop(root, "orion", film)
+    root.wait_for("orion", COMPLETE)
+    assert server_of(root) == server
+
+
 def test_stopped_tmux_holds_up_no_status_and_starts_nothing_twice(root: Root, film: Path, tmp_path: Path) -> None:
     """It stops just before it is asked for a session: the film that runs goes on, and the other has begun, once, when
     tmux is back. Status waits for neither; half of its answers at least come within 0.3 s on a busy machine, too.

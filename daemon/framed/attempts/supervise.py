@@ -148,7 +148,7 @@ class Supervisor:
                 await in_own_thread(terminate, process)
                 await _outlive(process)
             number = await in_own_thread(attempt_files.claim_number, layout)
-            host = await self._engine.prepare(self._hosts())
+            host = await self._engine.prepare()
         except OSError as failed:
             trouble = _cannot_write(failed, layout)
         except (EngineRefused, EngineUnresponsive) as failed:
@@ -245,12 +245,6 @@ class Supervisor:
         else:
             await in_own_thread(terminate, process)
             await _outlive(process)
-
-    def _hosts(self) -> frozenset[ProcessIdentity]:
-        """The servers under which attempts run."""
-        states = (job.state for job in self._ledger.open_jobs())
-        hosts = (state.attempt.host for state in states if isinstance(state, Running))
-        return frozenset(host for host in hosts if host is not None)
 
     def _is_cancelling(self, job_id: str) -> bool:
         state = self._ledger.job(job_id).state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from frame_extractor.contract import ProcessIdentity
@@ -23,10 +23,8 @@ class EngineRefused(Exception):
 class Engine(Protocol):
     """Runs one command per session. Survives the daemon; never asked for truth that the extractor's own files hold."""
 
-    async def prepare(self, hosts: Collection[ProcessIdentity] = ()) -> ProcessIdentity | None:
-        """Sessions can be made; returns the server they will live in: one of `hosts`, in which sessions live already,
-        while it lives. Raises EngineUnresponsive, EngineRefused.
-        """
+    async def prepare(self) -> ProcessIdentity | None:
+        """Sessions can be made; returns the server they will live in. Raises EngineUnresponsive, EngineRefused."""
 
     def session_name(self, project: str) -> str:
         """The name of the project's session: the same for ever, and no other project's."""

@@ -15,12 +15,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 import anyio
 import libtmux
+import psutil
 from libtmux.common import tmux_cmd
 
 from frame_extractor.contract import ProcessIdentity
@@ -36,6 +37,8 @@ SESSION_PREFIX: Final = "frame_extraction_"
 _LONGEST_PLAIN_NAME: Final = 100
 _DEADLINE_S: Final = 5.0
 _REOPENING_S: Final = 1.0
+_SERVER: Final = "tmux: server"
+"""What a tmux server calls itself."""
 _AT_ONCE: Final = 2
 
 _CONFIG: Final = """\
@@ -93,9 +96,9 @@ class TmuxEngine:
         """`frame_extraction_{project}`; what tmux could misread is replaced, and told apart by a short hash."""
         return SESSION_PREFIX + slug(project)
 
-    async def prepare(self, hosts: Collection[ProcessIdentity] = ()) -> ProcessIdentity | None:
+    async def prepare(self) -> ProcessIdentity | None:
         def prepare() -> ProcessIdentity | None:
-            self._reopen_socket(hosts)
+            self._reopen_socket()
             return self._host_of_unit() if self._unit else self.start_server()
 
         return await self._in_thread(prepare)
@@ -119,13 +122,23 @@ class TmuxEngine:
     async def close(self, session: str) -> None:
         await self._in_thread(lambda: self._ask("kill-session", "-t", _target(session)))
 
-    def _reopen_socket(self, hosts: Collection[ProcessIdentity]) -> None:
+    def _reopen_socket(self) -> None:
         """Whoever removed the socket has not parted us from the server: tmux makes it anew when sent SIGUSR1."""
-        if self._socket.exists() or not any(send(host, signal.SIGUSR1) for host in hosts):
+        if self._socket.exists() or not any(send(server, signal.SIGUSR1) for server in self._servers()):
             return
         until_s = time.monotonic() + _REOPENING_S
         while not self._socket.exists() and time.monotonic() < until_s:
             time.sleep(0.02)
+
+    def _servers(self) -> Iterator[ProcessIdentity]:
+        """Those of this user that were started on this socket, whether it is there or not."""
+        for each in psutil.process_iter(["name", "uids", "cmdline"]):
+            name, uids, words = each.info["name"], each.info["uids"], each.info["cmdline"] or ()
+            # A client was started with the same words, and would be ended by the signal.
+            if name == _SERVER and uids.effective == os.geteuid() and f"-S{self._socket}" in words:
+                server = identify(each.pid)
+                if server is not None:
+                    yield server
 
     def _host_of_unit(self) -> ProcessIdentity:
         host = self._host()
