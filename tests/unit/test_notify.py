@@ -15,6 +15,9 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
+from framed.model.job import Outcome
+from framed.policy.lifecycle import Ended, Started
+from framed.policy.retry import Again, Consequence, Done
 from framed.service.notify import command, desktop
 from framed.service.notify.events import Digest, Event, What
 from framed.service.notify.notifier import Notifier
@@ -23,7 +26,7 @@ from framed.settings.live_settings import LiveSettings
 from framed.settings.places import load_places
 from framed.state.ledger import Ledger
 from framed.state.store import Store
-from tests.fakes.jobs import job
+from tests.fakes.jobs import attempt, job, outcome
 from tests.fakes.root import until
 
 DONE = Event(event=What.COMPLETED, project="onward", frames=1598)
@@ -90,7 +93,7 @@ def test_digest_is_a_few_words_for_a_person() -> None:
     assert digest.lines[0] == "onward: complete, 1598 images"
     assert digest.lines[-1] == "and 95 more"
     assert len(digest.lines) == 7
-    assert Digest(events=(Event(event=What.DISK_LOW, reason="3 GB free"),)).title == "framed: disk low"
+    assert Digest(events=(Event(event=What.DISK_LOW, project="orion", reason="exit 75"),)).title == "framed: disk low"
 
 
 def test_name_on_the_desktop_is_no_markup_no_option_and_no_escape(tool: Path, session: dict[str, str]) -> None:
@@ -124,7 +127,9 @@ class Desk:
         self.settings = NotifySettings(**({"command": tell, "desktop": False, "at_most_every_s": 0} | changes))  # type: ignore[arg-type]
         self.store = Store(folder / "framed.db")
         live = LiveSettings(load_places(folder), Settings(notify=self.settings))
-        self.notifier = Notifier(Ledger(self.store, lambda project, _now: project), live)
+        self.store.write([job()])
+        self.ledger = Ledger(self.store, lambda project, _now: project)
+        self.notifier = Notifier(self.ledger, live)
 
     def runs(self) -> list[list[str]]:
         """The events of each run."""
@@ -135,17 +140,32 @@ class Desk:
         await anyio.to_thread.run_sync(until, lambda: len(self.runs()) >= n_runs, f"it was told {n_runs} times")
 
 
+FULL = outcome(75, reason="No space left on device")
+WELL = outcome(0)
+
+
 @pytest.mark.anyio
-async def test_disk_is_told_once_for_as_long_as_jobs_wait_for_it(tmp_path: Path) -> None:
-    """And again only after none did."""
+async def test_full_disk_is_told_once_for_as_long_as_a_job_fails_for_it(tmp_path: Path) -> None:
+    """Not at each try: the next attempt runs for a moment before it fails as well. And again after it was over."""
     desk = Desk(tmp_path)
+
+    async def attempt_ends(number: int, how: Outcome, consequence: Consequence) -> None:
+        await desk.ledger.commit({"j1": Started(attempt=attempt(number=number), films=())})
+        await desk.ledger.commit({"j1": Ended(outcome=how, consequence=consequence)})
+
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(desk.notifier.run)
-        for n_runs, words in ((1, ["1 GB free"]), (1, ["2 GB free", "1 GB free"]), (1, []), (2, ["1 GB free"])):
-            desk.notifier.disk_low(words)
-            await desk.until(n_runs)
+        again = Again(after_s=0, counted=False)
+        await attempt_ends(1, FULL, again)
+        await attempt_ends(2, FULL, again)
+        await desk.until(1)
+        await attempt_ends(3, outcome(74), again)
+        await attempt_ends(4, FULL, again)
+        await desk.until(2)
+        await attempt_ends(5, WELL, Done())
+        await desk.until(3)
         tasks.cancel_scope.cancel()
-    assert desk.runs() == [["disk_low"], ["disk_low"]]
+    assert desk.runs() == [["disk_low"], ["disk_low"], ["completed", "queue_empty"]]
 
 
 @pytest.mark.anyio

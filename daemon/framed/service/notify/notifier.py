@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection
 from typing import Final
 
 import anyio
 import msgspec
 
+from frame_extractor.contract import ExitCode
 from framed.bell import Bell
 from framed.log import fields
 from framed.model.job import Job
@@ -48,12 +48,6 @@ class Notifier:
         """The job's attempt stands still."""
         self._add(Event(event=What.STALLED, project=job.project, reason=words, log=job.log_path))
 
-    def disk_low(self, words: Collection[str]) -> None:
-        """These are the reasons for which jobs wait for room now; none when none does."""
-        if words and not self._is_disk_low:
-            self._add(Event(event=What.DISK_LOW, reason=min(words)))
-        self._is_disk_low = bool(words)
-
     async def run(self) -> None:
         """Tells for as long as the daemon lives, and at its end what is left."""
         try:
@@ -85,7 +79,9 @@ class Notifier:
         self._problems[way] = problem
 
     def _note(self) -> None:
-        still_open = {job.id for job in self._ledger.open_jobs()}
+        open_jobs = self._ledger.open_jobs()
+        self._note_room(open_jobs)
+        still_open = {job.id for job in open_jobs}
         ended = self._open - still_open
         self._open = still_open
         if not ended:
@@ -96,6 +92,15 @@ class Notifier:
                 self._add(event)
         if not still_open:
             self._add(Event(event=What.QUEUE_EMPTY))
+
+    def _note_room(self, open_jobs: list[Job]) -> None:
+        """Told when the first job fails for want of room, and again only after no job's last attempt had."""
+        lasts = [(job, job.attempts[-1].outcome) for job in open_jobs if job.attempts]
+        full = [(job, last) for job, last in lasts if last is not None and last.code == ExitCode.DISK_FULL]
+        if full and not self._is_disk_low:
+            job, last = full[0]
+            self._add(Event(event=What.DISK_LOW, project=job.project, reason=last.summary, log=job.log_path))
+        self._is_disk_low = bool(full)
 
     def _add(self, event: Event) -> None:
         self._pending.append(event)
