@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,8 @@ def logger() -> Iterator[logging.Logger]:
     before = list(logger.handlers), logger.propagate, logger.level
     yield logger
     for handler in set(logger.handlers) - set(before[0]):
-        handler.close()
+        with contextlib.suppress(OSError):  # what a full disk has not taken
+            handler.close()
     logger.handlers[:], logger.propagate, _ = before
     logger.setLevel(before[2])
 
