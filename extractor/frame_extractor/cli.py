@@ -32,7 +32,7 @@ A film that is itself called run, probe, estimate or clean: ./run
 Exit codes: 0 done, 64 usage, 65 not a film, 66 too much of it undecodable,
 70 internal fault, 73 output cannot be made, 74 reading or writing failed,
 75 disk full, 76 another extractor works there, 77 not permitted,
-78 bad specification, 130 Ctrl-C, 143 terminated.
+78 bad specification, 79 a film changed while it was read, 130 Ctrl-C, 143 terminated.
 """
 
 
@@ -222,17 +222,22 @@ def estimate(spec_path: str, as_json: bool) -> ExitCode:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("frames_dir", metavar="FRAMES_DIR", type=click.Path(path_type=Path))
+@click.option("--film", "fingerprints", multiple=True, metavar="FINGERPRINT", help="Only what was made of this film.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def clean(frames_dir: Path, dry_run: bool, as_json: bool) -> ExitCode:
+def clean(frames_dir: Path, fingerprints: tuple[str, ...], dry_run: bool, as_json: bool) -> ExitCode:
     """Delete the images listed in frames.jsonl beside FRAMES_DIR, and what goes with them. Other files stay."""
     from frame_extractor.running.clean import clean as clean_up  # noqa: PLC0415
+    from frame_extractor.running.clean import clean_films  # noqa: PLC0415
     from frame_extractor.running.failures import Refused, failure_of  # noqa: PLC0415
     from frame_extractor.words import count, size  # noqa: PLC0415
 
     layout = OutputLayout(frames_dir.absolute())
     try:
-        cleaned = clean_up(layout, dry_run=dry_run)
+        if fingerprints:
+            cleaned = clean_films(layout, fingerprints, dry_run=dry_run)
+        else:
+            cleaned = clean_up(layout, dry_run=dry_run)
     except Exception as error:
         failure = failure_of(error, output=layout.folder)
         raise Refused(failure.line, failure.code) from error

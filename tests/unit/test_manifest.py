@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, ManifestEntry, OutputLayout
-from frame_extractor.output.manifest import NewerSchema, Output, read_output
+from frame_extractor.output.manifest import NewerSchema, Output, read_output, results_config
 
 SETTINGS = ExtractionSettings()
 
@@ -54,7 +54,7 @@ def extracted(layout: OutputLayout, fingerprint: str = "aa-1", indices: tuple[in
     for each in entries:
         (layout.frames_dir / each.file).write_bytes(b"0123456789")
     output.record(film(fingerprint, len(entries)), entries)
-    output.save(SETTINGS, workers=2)
+    output.save(results_config(SETTINGS, workers=2))
     return read_output(layout)
 
 
@@ -96,7 +96,7 @@ def test_manifest_is_sorted_by_film_then_frame(layout: OutputLayout) -> None:
         output.keep_place(fingerprint)
     output.record(film("cc-3", 1, "c.mkv"), [entry("cc-3", 7, "c.mkv")])
     output.record(film("bb-2", 2, "b.mkv"), [entry("bb-2", 9, "b.mkv"), entry("bb-2", 5, "b.mkv")])
-    output.save(SETTINGS, workers=1)
+    output.save(results_config(SETTINGS, workers=1))
     lines = [json.loads(line) for line in layout.manifest.read_text().splitlines()]
     assert [(line["fingerprint"], line["frame_index"]) for line in lines] == [
         ("aa-1", 0),
@@ -173,7 +173,7 @@ def test_failure_keeps_earlier_images_and_other_films(layout: OutputLayout) -> N
     output.record_failure(
         FilmResult(name="aa.mkv", path="/aa.mkv", fingerprint="aa-1", status="failed", error="worker died")
     )
-    output.save(SETTINGS, workers=1)
+    output.save(results_config(SETTINGS, workers=1))
     again = read_output(layout)
     assert again.films["aa-1"].status == "failed"
     assert again.films["aa-1"].error == "worker died"
@@ -190,7 +190,7 @@ def test_results_of_the_earlier_tool_are_understood_and_kept(layout: OutputLayou
     layout.results.write_text(json.dumps(old))
     output = read_output(layout)
     assert output.earlier_tool_images == 4523
-    said = output.save(SETTINGS, workers=1)
+    said = output.save(results_config(SETTINGS, workers=1))
     assert len(said) == 1
     assert json.loads(layout.results.with_name("extraction_results.json.aside-1").read_text()) == old
     assert read_output(layout).earlier_tool_images == 0
@@ -205,7 +205,7 @@ def test_damaged_results_are_set_aside_not_overwritten(layout: OutputLayout, con
         layout.results.write_bytes(content)
         output = read_output(layout)
         aside = layout.results.with_name(f"extraction_results.json.aside-{number}")
-        assert [str(aside) in line for line in output.save(SETTINGS, workers=1)] == [True]
+        assert [str(aside) in line for line in output.save(results_config(SETTINGS, workers=1))] == [True]
         assert aside.read_bytes() == content
 
 
@@ -223,7 +223,7 @@ def test_good_lines_of_a_damaged_manifest_count(layout: OutputLayout) -> None:
     output = read_output(layout)
     assert len(output.images["aa-1"]) == 2
     assert not output.is_complete("aa-1", SETTINGS)
-    assert len(output.save(SETTINGS, workers=1)) == 1
+    assert len(output.save(results_config(SETTINGS, workers=1))) == 1
     assert layout.manifest.with_name("frames.jsonl.aside-1").exists()
 
 

@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from frame_extractor.cli import main
-from frame_extractor.contract import Cleaned, ExitCode, ManifestEntry, OutputLayout
+from frame_extractor.contract import Cleaned, ExitCode, ExtractionSettings, FilmResult, ManifestEntry, OutputLayout
+from frame_extractor.output.manifest import read_output, results_config
 from frame_extractor.running.attempt import sole_use
-from frame_extractor.running.clean import clean
+from frame_extractor.running.clean import clean, clean_films
 from frame_extractor.running.failures import OutputBusy
 
 
@@ -46,6 +47,39 @@ def entry(file: str) -> ManifestEntry:
 
 def left(layout: OutputLayout) -> set[str]:
     return {str(path.relative_to(layout.folder)) for path in layout.folder.rglob("*") if path.is_file()}
+
+
+def test_only_what_was_made_of_one_film_goes(layout: OutputLayout) -> None:
+    """Its images, its scores and what is said of it; all of the other film stays, and the settings in the results."""
+    other = msgspec.structs.replace(entry("bonus.mkv/c.jpg"), fingerprint="g", film="bonus.mkv")
+    entries = [entry("a.jpg"), entry("b.jpg"), other]
+    layout.manifest.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in entries))
+    layout.results.unlink()
+    output = read_output(layout)
+    config = results_config(ExtractionSettings(frames_per_scene=7), workers=3)
+    for mark in ("f", "g"):
+        output.films[mark] = FilmResult(name=mark, path=f"/{mark}.mkv", fingerprint=mark, status="complete")
+    output.save(config)
+    for mark in ("f", "g"):
+        (layout.scores / mark).mkdir(parents=True)
+        (layout.scores / mark / "film.npz").touch()
+    before = left(layout)
+    for dry_run in (True, False):
+        found = clean_films(layout, ["f", "never seen"], dry_run=dry_run)
+        assert (found.images, found.size_bytes, found.kept) == (2, 10, 3)
+        gone = set() if dry_run else {"frames/a.jpg", "frames/b.jpg", ".framed/scores/f/film.npz"}
+        assert before - left(layout) == gone
+    after = read_output(layout)
+    assert (set(after.films), set(after.images), after.config) == ({"g"}, {"g"}, config)
+
+
+def test_clean_by_hand_takes_the_film_by_its_fingerprint(
+    layout: OutputLayout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["clean", str(layout.frames_dir), "--film", "f", "--dry-run", "--json"]) == ExitCode.DONE
+    assert msgspec.json.decode(capsys.readouterr().out, type=Cleaned).images == 3
+    assert main(["clean", str(layout.frames_dir), "--film", "g", "--dry-run", "--json"]) == ExitCode.DONE
+    assert msgspec.json.decode(capsys.readouterr().out, type=Cleaned).images == 0
 
 
 def test_what_is_ours_goes_and_all_else_stays(layout: OutputLayout) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, ManifestEntry, OutputLayout
-from frame_extractor.output.manifest import read_output
+from frame_extractor.output.manifest import read_output, results_config
 from frame_extractor.output.names import image_name
 from frame_extractor.output.picture import Picture
 from frame_extractor.output.publish import JournalHeader, Publisher, claims, is_unsettled
@@ -67,7 +67,7 @@ class Attempt:
             name="onward.mkv", path="/onward.mkv", fingerprint=FINGERPRINT, status="complete", images=len(entries)
         )
         self.output.record(result, entries)
-        self.output.save(ExtractionSettings(), workers=1)
+        self.output.save(results_config(ExtractionSettings(), workers=1))
         self.publisher.forget()
         return entries
 

@@ -6,6 +6,7 @@ What that is only the extractor knows, which made it; it deletes it, in a proces
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -64,7 +65,14 @@ class Cleaning:
             does = "running" if isinstance(job.state, Running) else "queued"
             raise Refused(f"{name} is {does}; cancel it first: framectl cancel {name}")
         frames_dir = await self._disk.ask(self._frames_dir, name)
-        cleaned = await _cleaned(frames_dir, dry_run=params.dry_run)
+        films: tuple[str, ...] = ()
+        if params.replaced:
+            await self._disk.look()
+            films = tuple(self._report.replaced(name))
+        if films or not params.replaced:
+            cleaned = await _cleaned(frames_dir, films, dry_run=params.dry_run)
+        else:
+            cleaned = Cleaned(images=0, size_bytes=0, kept=0)
         reply = CleanReply(
             project=name,
             folder=str(frames_dir.parent),
@@ -74,7 +82,8 @@ class Cleaning:
             kept=cleaned.kept,
         )
         if not params.dry_run:
-            await self._supervisor.close_session(name, failed_too=True)
+            if not params.replaced:
+                await self._supervisor.close_session(name, failed_too=True)
             await self._ledger.commit({}, answer=lambda _jobs: (params.key, msgspec.json.encode(reply)))
             self._watcher.look_now()
         return reply
@@ -87,9 +96,13 @@ class Cleaning:
         return frames_dir
 
 
-async def _cleaned(frames_dir: Path, *, dry_run: bool) -> Cleaned:
-    """What was deleted, or would be. Raises Refused with the extractor's words."""
+async def _cleaned(frames_dir: Path, films: Iterable[str], *, dry_run: bool) -> Cleaned:
+    """What was deleted, or would be: of these films (fingerprints) only, or of all when none is named.
+
+    Raises Refused with the extractor's words.
+    """
     command = [*CLEANER, str(frames_dir), "--json", *(["--dry-run"] if dry_run else [])]
+    command += [f"--film={mark}" for mark in films]
     try:
         with anyio.fail_after(PATIENCE_S):
             done = await anyio.run_process(command, check=False)

@@ -136,6 +136,8 @@ class Clean(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Deletes what framed made of one project. Its films, its logs and files that other people put there stay."""
 
     project: str
+    replaced: bool = False
+    """Only images of films that others have replaced: the film of their name in the folder is another."""
     dry_run: bool = False
     """Only say what would be deleted."""
     key: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -21,7 +21,7 @@ from framed.policy.admission import Changing, Decided, Ignored, Ready, Standing,
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.watching.catalog import CatalogFilm, CatalogProject
-from framed.watching.scan import FoundResults
+from framed.watching.scan import FilmImages, FoundResults
 from framed.watching.standings import Standings
 from framed.watching.watch import Watcher
 
@@ -124,6 +124,16 @@ class Report:
             last_shots=told.last_shots,
         )
 
+    def replaced(self, name: str) -> Mapping[str, FilmImages]:
+        """Fingerprint -> images of a film that is no longer there, although one of its name is."""
+        project = self._watcher.catalog.projects.get(name)
+        results = self._results(name, project)
+        if project is None or results is None:
+            return {}
+        now = {film.name: film.fingerprint for film in project.films if film.fingerprint is not None}
+        there = frozenset(now.values())
+        return {mark: had for mark, had in results.images.items() if had.film in now and mark not in there}
+
     def unextracted(self) -> list[str]:
         """The projects with a film that is not extracted with whatever settings, by name."""
         open_to_do = (FilmState.SETTLING, FilmState.NEW, FilmState.FAILED, FilmState.CANCELLED, FilmState.GONE)
@@ -195,7 +205,8 @@ class Report:
         else:
             status = self._with_job(job, project, now, "")
         wrong = project.settings_error if project is not None else ""
-        return msgspec.structs.replace(status, reason="; ".join(part for part in (wrong, status.reason) if part))
+        replaced = _replaced_words(name, self.replaced(name).values())
+        return msgspec.structs.replace(status, reason=_joined(wrong, status.reason, replaced))
 
     def _without_job(
         self, name: str, project: CatalogProject | None, standings: Sequence[tuple[CatalogFilm, Standing]], now: Moment
@@ -393,6 +404,17 @@ def _ignored_words(project: str, standings: Sequence[tuple[CatalogFilm, Standing
     more = len(standings) - 1
     others = f" and {more} more {'are' if more else 'is'}" if more else " is"
     return f"{film.name}{others} ignored: {_standing_words(first)}; framectl submit {project} extracts it all the same"
+
+
+def _replaced_words(project: str, images: Collection[FilmImages]) -> str:
+    if not images:
+        return ""
+    number = sum(each.number for each in images)
+    films = listed(sorted({each.film for each in images}))
+    return (
+        f"frames/ still has {number:,} image{'s' * (number != 1)} of an earlier {films}; "
+        f"framectl clean {project} --replaced deletes {'them' if number != 1 else 'it'}"
+    )
 
 
 def _joined(*parts: str) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -50,6 +50,12 @@ class Scan:
     """Folders whose names are no text, as they can be shown: they are no projects until they are renamed."""
 
 
+class FilmImages(NamedTuple):
+    film: str
+    """What its file was called."""
+    number: int
+
+
 @dataclass(frozen=True)
 class FoundResults:
     """What an `extraction_results.json` says is done."""
@@ -66,6 +72,8 @@ class FoundResults:
     """Fingerprints of films that could not be extracted."""
     gone: frozenset[str]
     """Fingerprints of those of them of which images have been taken away."""
+    images: dict[str, FilmImages]
+    """By fingerprint, of the films that have any."""
     lost_s: float
     """Film time of the complete films that could not be decoded, or is missing in their files."""
     image_folders: tuple[Path, ...]
@@ -190,6 +198,7 @@ def read_results(frames_dir: Path) -> FoundResults | None:
         made_by={film.fingerprint: film.job_id for film in complete},
         failed=frozenset(film.fingerprint for film in found.films if film.status == "failed"),
         gone=frozenset(mark for mark, n in n_gone.items() if n > 0),
+        images={film.fingerprint: FilmImages(film.name, film.images) for film in found.films if film.images},
         lost_s=sum(lost.end_s - lost.start_s for film in complete for lost in film.failed_ranges),
         image_folders=tuple(folders.values()),
         by_earlier_tool=is_earlier_tools and present[""] > 0,

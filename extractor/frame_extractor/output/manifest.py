@@ -53,6 +53,8 @@ class Output:
     """Above 0: the results are those of the tool this one replaced, which says no more than their number."""
     order: dict[str, None] = field(default_factory=dict)
     """Fingerprints in the order of both files."""
+    config: ResultsConfig | None = None
+    """Settings of the last attempt."""
     unusable: list[Path] = field(default_factory=list)
     """Files that must be set aside before theirs are written: damaged, or the earlier tool's."""
 
@@ -102,6 +104,11 @@ class Output:
             failed = msgspec.structs.replace(earlier, status="failed", error=failed.error)
         self._put(failed)
 
+    def forget(self, fingerprint: str) -> None:
+        """Nothing is known of that film."""
+        self.films.pop(fingerprint, None)
+        self.images.pop(fingerprint, None)
+
     def _put(self, film: FilmResult) -> None:
         """Failures of what lay under the film's path before, a broken download say, are history then."""
         self.keep_place(film.fingerprint)
@@ -110,9 +117,7 @@ class Output:
                 del self.films[other.fingerprint]
         self.films[film.fingerprint] = film
 
-    def save(
-        self, settings: ExtractionSettings, workers: int, *, before_change: Callable[[], None] = lambda: None
-    ) -> list[str]:
+    def save(self, config: ResultsConfig, *, before_change: Callable[[], None] = lambda: None) -> list[str]:
         """Writes the manifest, then the results; both durable. Returns a line for each file it had to set aside.
 
         `before_change` is called before each of them; what it raises keeps that from happening.
@@ -132,7 +137,7 @@ class Output:
             successful_episodes=sum(film.status == "complete" for film in self.films.values()),
             total_frames=len(lines),
             output_dir=os.fspath(self.layout.frames_dir),
-            config=_config(settings, workers),
+            config=config,
             timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
             films=tuple(self.films[fingerprint] for fingerprint in self.order if fingerprint in self.films),
         )
@@ -171,6 +176,7 @@ def _read_results(output: Output, content: bytes) -> None:
     except msgspec.MsgspecError:
         output.unusable.append(output.layout.results)
         return
+    output.config = results.config
     for film in results.films:
         output.films[film.fingerprint] = film
         output.keep_place(film.fingerprint)
@@ -224,5 +230,6 @@ def _set_aside(path: Path) -> str:
     return f"{path.name} was not written by this program or is damaged; it is kept as {aside}"
 
 
-def _config(settings: ExtractionSettings, workers: int) -> ResultsConfig:
+def results_config(settings: ExtractionSettings, workers: int) -> ResultsConfig:
+    """What the results say of an attempt's settings."""
     return ResultsConfig(workers=workers, **msgspec.structs.asdict(settings))

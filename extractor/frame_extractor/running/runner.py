@@ -29,7 +29,7 @@ from frame_extractor.contract import (
 from frame_extractor.errors import TooMuchFailed, WorkerFault
 from frame_extractor.output import publish
 from frame_extractor.output.durable import sync_file_system
-from frame_extractor.output.manifest import Output, read_output
+from frame_extractor.output.manifest import Output, read_output, results_config
 from frame_extractor.output.names import picture_name
 from frame_extractor.running import attempt
 from frame_extractor.running.epoch import Epoch
@@ -384,7 +384,8 @@ class _Runner:
         )
 
     def _save(self, output: Output) -> None:
-        for line in output.save(self._spec.settings, self._spec.workers, before_change=self._before_change):
+        config = results_config(self._spec.settings, self._spec.workers)
+        for line in output.save(config, before_change=self._before_change):
             self._note(line)
 
     def _before_change(self) -> None:

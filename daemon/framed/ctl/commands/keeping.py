@@ -21,11 +21,12 @@ _CLEAN_PATIENCE_S: Final = 620.0
 
 @click.command()
 @project_argument
+@click.option("--replaced", is_flag=True, help="Only images of films whose files others have replaced.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @json_option
 @common_options
-def clean(name: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
+def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
     """Delete a project's images and what framed knows of them.
 
     Asks first. Only what frames.jsonl lists, results, records and unfinished work: films, logs, captions and other
@@ -37,7 +38,10 @@ def clean(name: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
 
     with connect(places_here()) as daemon:
         plan = daemon.call(
-            "clean", Clean(project=name, dry_run=True, key=new_key()), CleanReply, patience_s=_CLEAN_PATIENCE_S
+            "clean",
+            Clean(project=name, replaced=replaced, dry_run=True, key=new_key()),
+            CleanReply,
+            patience_s=_CLEAN_PATIENCE_S,
         )
 
         def counted(reply: CleanReply) -> str:
@@ -46,10 +50,8 @@ def clean(name: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
         stay = f"; {plan.kept:,} other file{'s' * (plan.kept != 1)} there stay{'s' * (plan.kept == 1)}"
         described = f"{counted(plan)} in {plan.folder}{stay if plan.kept else ''}"
         if not (plan.images or plan.size_bytes):
-            reply, words = (
-                msgspec.structs.replace(plan, dry_run=dry_run),
-                f"{name}: nothing of framed's lies in {plan.folder}",
-            )
+            nothing = "no images of a replaced film lie" if replaced else "nothing of framed's lies"
+            reply, words = msgspec.structs.replace(plan, dry_run=dry_run), f"{name}: {nothing} in {plan.folder}"
         elif dry_run:
             reply, words = plan, f"{name}: would delete {described}"
         else:
@@ -59,7 +61,7 @@ def clean(name: str, *, yes: bool, dry_run: bool, as_json: bool) -> int:
                 if not click.confirm(f"Delete {described}?", err=True):
                     tell("nothing was deleted")
                     return Exit.REFUSED
-            request = Clean(project=name, key=new_key())
+            request = Clean(project=name, replaced=replaced, key=new_key())
             reply = daemon.call("clean", request, CleanReply, patience_s=_CLEAN_PATIENCE_S)
             words = f"{name}: deleted {counted(reply)}"
     if as_json:
