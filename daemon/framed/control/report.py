@@ -173,6 +173,9 @@ class Report:
     def _notices(self) -> Iterator[str]:
         if self._watcher.has_looked.is_set() and (problem := self._watcher.catalog.problem):
             yield f"{problem}; until it is back nothing is started, and nothing is forgotten"
+        backlog = self._watcher.catalog.backlog
+        if backlog is not None and backlog.n_films >= _LARGE_BACKLOG:
+            yield f"looking through raw_videos: {backlog.n_read} of {backlog.n_films} films; then they are queued"
         for name in self._watcher.catalog.left_out[:_NOTICES_OF_NAMES]:
             yield f"a folder in raw_videos is left out: its name {name} is not UTF-8; rename it"
         if problem := self._settings.problem:
@@ -422,6 +425,8 @@ def _joined(*parts: str) -> str:
 
 
 _NOTICES_OF_NAMES = 3
+_LARGE_BACKLOG = 20
+"""Films from which on it is told how far looking through them is."""
 _WITH_LAST_LINES = frozenset({ProjectState.RETRYING, ProjectState.FAILED})
 _STATE_OF_VERDICT: Mapping[Verdict | None, FilmState] = {
     # Extracted once, and there are no results now.

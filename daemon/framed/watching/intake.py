@@ -55,7 +55,9 @@ class Intake:
         while True:
             await self._bell.wait(next_s)
             next_s = None
-            if self._watcher.catalog.problem or not self._settings.now.watch.auto_submit:
+            catalog = self._watcher.catalog
+            # What lay there at the start is put in order as a whole.
+            if catalog.problem or catalog.backlog is not None or not self._settings.now.watch.auto_submit:
                 continue
             began_s = time.monotonic()
             waiting = self._standings.waiting(began_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import anyio
@@ -19,7 +19,7 @@ from framed.settings.config import WatchSettings
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.state.store import StoreUnavailable
-from framed.watching.catalog import Catalog, CatalogFilm
+from framed.watching.catalog import CatalogFilm, CatalogProject
 from framed.watching.probe import PROBER, probe
 from framed.watching.standings import Standings
 from framed.watching.watch import Watcher
@@ -49,7 +49,7 @@ class Probing:
         self._command = tuple(command)
         self._line: deque[CatalogFilm] = deque()
         """Those that may need a probe, the next first."""
-        self._lined_up: tuple[Catalog, WatchSettings] | None = None
+        self._lined_up: tuple[Mapping[str, CatalogProject], WatchSettings] | None = None
         """What the line was made of."""
         self._at_work: set[str] = set()
         """Paths."""
@@ -70,9 +70,9 @@ class Probing:
                 await self._bell.wait(PROBE_AGAIN_S / 4 if self._line else None)
 
     def _next(self, now_s: float) -> CatalogFilm | None:
-        catalog, watch = self._watcher.catalog, self._settings.now.watch
-        if self._lined_up is None or self._lined_up[0] is not catalog or self._lined_up[1] is not watch:
-            self._lined_up = (catalog, watch)
+        projects, watch = self._watcher.catalog.projects, self._settings.now.watch
+        if self._lined_up is None or self._lined_up[0] is not projects or self._lined_up[1] is not watch:
+            self._lined_up = (projects, watch)
             self._line = deque(film for each in self._standings.waiting(now_s) for film, _ in each.films)
         for _ in range(len(self._line)):
             film = self._line.popleft()
