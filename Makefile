@@ -16,7 +16,7 @@ FILM ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults films bench memory service-test check fix schema build ci lock python tmux
+.PHONY: help demo test faults films bench memory service-test check fix picture schema build ci lock python tmux
 # `make -j ci` must not run the tests beside the build: they measure time.
 .NOTPARALLEL:
 
@@ -52,6 +52,11 @@ check: $(INSTALLED) ## check format, style, types and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+picture: $(INSTALLED) tmux ## draw the monitor for the README while a daemon extracts small films: docs/monitor.svg
+	mkdir -p build
+	$(BIN)/python -m pictures.monitor build/monitor.svg
+	mv build/monitor.svg docs/monitor.svg
 
 schema: $(INSTALLED) ## write docs/protocol.schema.json from the types
 	mkdir -p build

@@ -62,7 +62,7 @@ class Monitor(App[None]):
     #away { height: auto; color: $error; text-style: bold; }
     DataTable { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }
     .away DataTable, .away #machine { opacity: 50%; }
-    #detail { height: 40%; border-top: solid $primary; }
+    #detail { height: 40%; border-top: solid $primary; text-wrap: nowrap; text-overflow: ellipsis; }
     .follow DataTable { display: none; }
     .follow #detail { height: 1fr; }
     ModalScreen { align: center middle; }
@@ -318,7 +318,7 @@ class Monitor(App[None]):
             lines = log_lines(project, known, height)
         else:
             lines = detail_lines(project, known, width, height)
-        detail.update(Text("\n", no_wrap=True, overflow="ellipsis").join(lines))
+        detail.update(Text("\n").join(lines))
 
 
 _HELP: Final = {

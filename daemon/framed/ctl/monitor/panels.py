@@ -113,7 +113,7 @@ def _shots(shown: ShowReply, width: int) -> Iterator[str]:
             del starts[0]
         more = "... " if len(starts) < shown.in_work.shots else ""
         yield f"{head}; {more}{', '.join(starts)}" if starts else head
-    elif shown.results is not None:
+    elif shown.results is not None and shown.results.total_frames:
         yield _results(shown.results, shown.status)
 
 
@@ -124,19 +124,21 @@ def _results(results: ResultsFacts, status: ProjectStatus) -> str:
 
 
 def _errors(shown: ShowReply) -> list[str]:
-    """The last of them, the newest last: attempts that ended badly, and films that could not be extracted."""
-    errors = [f"film {film.name}: {film.error}" for film in shown.results.films if film.error] if shown.results else []
-    errors += [_attempt_error(each) for each in shown.job.attempts if each.code != _ENDED_WELL] if shown.job else []
-    return [error for error in errors if error][-_MOST_ERRORS:]
+    """The last of them, the newest last, but for what the project's reason says: attempts that ended badly, films."""
+    attempts = shown.job.attempts if shown.job else ()
+    films = shown.results.films if shown.results else ()
+    found = [(film.error, f"film {film.name}: {film.error}") for film in films if film.error]
+    found += [(each.reason, _attempt_error(each)) for each in attempts if each.ended_at and each.code != _ENDED_WELL]
+    lines = {words or line: line for words, line in found if not words or words not in shown.status.reason}
+    return [*lines.values()][-_MOST_ERRORS:]
 
 
 def _attempt_error(attempt: AttemptFacts) -> str:
-    if attempt.ended_at is None or attempt.ending is None:
-        return ""
+    at = f"{attempt.ended_at.astimezone():%H:%M:%S} " if attempt.ended_at is not None else ""
     code = "" if attempt.code is None else f"exit {attempt.code}"
-    words = attempt.reason or (code_words(attempt.code) if attempt.code is not None else attempt.ending.value)
-    why = ", ".join(part for part in (code, words) if part)
-    return f"{attempt.ended_at.astimezone():%H:%M:%S} attempt {attempt.number}: {why}"
+    meaning = code_words(attempt.code) if attempt.code is not None else attempt.ending.value if attempt.ending else ""
+    why = ", ".join(part for part in (code, attempt.reason or meaning) if part)
+    return f"{at}attempt {attempt.number}: {why}"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -122,7 +122,7 @@ def columns_at(width: int) -> tuple[Cells, ...]:
     if width < _WIDE:
         fixed = (state, Cells("DONE", 4), *numbers)
         return (Cells("PROJECT", max(_room(width, fixed), 8), right=False), *fixed)
-    fixed = (state, Cells("PROGRESS", _BAR_CELLS + 5), *numbers)
+    fixed = (state, Cells("PROGRESS", _BAR_CELLS + 5, right=False), *numbers)
     name = Cells("PROJECT", width // 5, right=False)
     return (name, *fixed, Cells("NOTE", _room(width, (name, *fixed)), right=False))
 
