@@ -232,7 +232,7 @@ def test_attach_key_shows_the_extractors_terminal_and_comes_back(root: Root) -> 
     root.submit("onward")
     with terminal(root) as shell:
         shell.type(f"{shell.monitor}; echo left with $?", "Enter")
-        shell.sees("1 RUNNING", "Submit")
+        shell.sees("1 RUNNING", "Submit", "scanning")
         shell.type("a")
         shell.sees("frame_ext")
         shell.sees_no("Submit")
@@ -245,6 +245,7 @@ def test_attach_key_shows_the_extractors_terminal_and_comes_back(root: Root) -> 
         shell.sees("1 RUNNING")
         gate.touch()
         shell.sees("1 COMPLETE")
+        until(lambda: not root.sessions(), "its session is gone")
         shell.type("a")
         shell.sees("onward is COMPLETE")
         shell.type("C-c")
