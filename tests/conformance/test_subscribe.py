@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from framed.control.feed import MAX_REMEMBERED_REMOVALS
 from tests.conformance.test_protocol import SCHEMA, Client, misfit
 from tests.fakes.root import QUICK, Root, roots, stop, until
 
@@ -89,6 +90,34 @@ def test_a_broken_connection_is_resumed_where_it_was(root: Root) -> None:
     assert other.event()["full"]
     after.close()
     other.close()
+
+
+def test_more_removals_than_are_remembered_are_told_by_telling_everything(root: Root) -> None:
+    """Whoever resumes from before them, or has not read since, forgets what is not among the projects of `full`."""
+    names = [f"gone-{number:04}" for number in range(MAX_REMEMBERED_REMOVALS + 1)]
+    root.film("stays")
+    for name in names:
+        root.places.films_dir(name).mkdir()
+    until(lambda: root.statuses().keys() >= {*names, "stays"}, "all are known")
+    before, staying = Subscriber(root), Subscriber(root)
+    seq = before.event()["seq"]
+    assert states(staying.event()).keys() >= set(names)
+    before.close()
+    for name in names:
+        root.places.films_dir(name).rmdir()
+    until(lambda: not root.statuses().keys() & set(names), "all are gone")
+    after = Subscriber(root, instance=before.reply["instance"], since=seq)
+    assert not after.reply["resumed"]
+    event = after.event()
+    assert event["full"]
+    assert "stays" in states(event)
+    assert not states(event).keys() & set(names)
+    known = set(names)
+    while known:
+        told = staying.event()
+        known = known & states(told).keys() if told["full"] else known - set(told["removed"])
+    after.close()
+    staying.close()
 
 
 def test_one_that_speaks_after_subscribing_is_hung_up_on(root: Root) -> None:
