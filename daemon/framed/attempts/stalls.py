@@ -1,8 +1,8 @@
 """Which running attempts stand still: nothing has moved for so long that somebody should look.
 
 It is told, and nothing is ended for it. A worker that hangs the extractor itself replaces, after 180 s and three times
-for the same piece of film; what is left is a disk that does not answer, or a process that was stopped from outside, and
-another attempt would meet the same.
+for the same piece of film, and an extractor that is stopped by a signal tmux lets go on; what is left is a disk that
+does not answer, and another attempt would meet the same.
 """
 
 from __future__ import annotations
