@@ -169,6 +169,19 @@ async def test_full_disk_is_told_once_for_as_long_as_a_job_fails_for_it(tmp_path
 
 
 @pytest.mark.anyio
+async def test_jobs_that_wait_for_room_are_told_once_until_none_does(tmp_path: Path) -> None:
+    """However often it is said that they do."""
+    desk = Desk(tmp_path)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.notifier.run)
+        for n_runs, words in ((1, ["a needs 2 GB"]), (1, ["b needs 1 GB", "a needs 2 GB"]), (1, []), (2, ["b ..."])):
+            desk.notifier.disk_low(words)
+            await desk.until(n_runs)
+        tasks.cancel_scope.cancel()
+    assert desk.runs() == [["disk_low"], ["disk_low"]]
+
+
+@pytest.mark.anyio
 async def test_flood_is_one_digest(tmp_path: Path) -> None:
     """What follows the first event waits until the time is over, and at the daemon's end is told all the same."""
     desk = Desk(tmp_path, at_most_every_s=600)

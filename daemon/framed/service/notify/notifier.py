@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Collection
 from typing import Final
 
 import anyio
@@ -41,12 +42,18 @@ class Notifier:
         self._open = {job.id for job in ledger.open_jobs()}
         self._pending: list[Event] = []
         self._problems: dict[str, str] = {}
+        self._short_of_room: tuple[str, ...] = ()
         self._is_disk_low = False
         ledger.listen(self._note)
 
     def stalled(self, job: Job, words: str) -> None:
         """The job's attempt stands still."""
         self._add(Event(event=What.STALLED, project=job.project, reason=words, log=job.log_path))
+
+    def disk_low(self, words: Collection[str]) -> None:
+        """A line for each job that waits or rests now because there is too little room."""
+        self._short_of_room = tuple(words)
+        self._note_room(self._ledger.open_jobs())
 
     async def run(self) -> None:
         """Tells for as long as the daemon lives, and at its end what is left."""
@@ -94,13 +101,13 @@ class Notifier:
             self._add(Event(event=What.QUEUE_EMPTY))
 
     def _note_room(self, open_jobs: list[Job]) -> None:
-        """Told when the first job fails for want of room, and again only after no job's last attempt had."""
-        lasts = [(job, job.attempts[-1].outcome) for job in open_jobs if job.attempts]
-        full = [(job, last) for job, last in lasts if last is not None and last.code == ExitCode.DISK_FULL]
-        if full and not self._is_disk_low:
-            job, last = full[0]
-            self._add(Event(event=What.DISK_LOW, project=job.project, reason=last.summary, log=job.log_path))
-        self._is_disk_low = bool(full)
+        """Told when the first job lacks room, and again only after none did: none waits, nor had failed for it last."""
+        lasts = [(job.project, job.attempts[-1].outcome) for job in open_jobs if job.attempts]
+        full = [(project, last) for project, last in lasts if last is not None and last.code == ExitCode.DISK_FULL]
+        words = [*self._short_of_room, *(f"{project}: {last.summary}" for project, last in full)]
+        if words and not self._is_disk_low:
+            self._add(Event(event=What.DISK_LOW, reason=words[0]))
+        self._is_disk_low = bool(words)
 
     def _add(self, event: Event) -> None:
         self._pending.append(event)
