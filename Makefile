@@ -16,7 +16,8 @@ FILM ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test faults films bench memory service-test check fix picture schema build ci lock python tmux
+.PHONY: help demo test watching faults films bench memory scanner service-test check fix picture schema build ci lock \
+	python tmux
 # `make -j ci` must not run the tests beside the build: they measure time.
 .NOTPARALLEL:
 
@@ -28,6 +29,9 @@ demo: $(INSTALLED) tmux ## render a short film, extract it under a daemon of its
 
 test: $(INSTALLED) tmux ## run the tests; choose with ARGS="-k slots"
 	$(BIN)/pytest --must-run tests/unit tests/system tests/conformance $(ARGS)
+
+watching: $(INSTALLED) tmux ## run the tests of how films come to be picked up
+	$(BIN)/pytest --must-run tests/watching $(ARGS)
 
 faults: $(INSTALLED) tmux ## run the tests that kill, stop, fill and damage: docs/reliability.md
 	$(BIN)/pytest --must-run tests/faults $(ARGS)
@@ -42,6 +46,9 @@ bench: $(INSTALLED) ## time the extractor beside ffmpeg; make bench FILM=... ARG
 memory: $(INSTALLED) ## measure memory over 5 and 60 minutes of film, and at 40 Mbit/s with 12 workers
 	@command -v ffmpeg > /dev/null || .ci/apt-install ffmpeg
 	$(BIN)/python -m benchmarks.memory $(ARGS)
+
+scanner: $(INSTALLED) ## measure what a daemon costs that looks after 10,000 films
+	$(BIN)/python -m benchmarks.scanner $(ARGS)
 
 service-test: $(INSTALLED) ## as root: boot a Debian in namespaces, and try framed there as a service of systemd
 	@command -v debootstrap > /dev/null || .ci/apt-install debootstrap
@@ -77,7 +84,7 @@ build: $(INSTALLED) ## build the wheel, install it into a new environment and as
 	$(SMOKE)/bin/framectl --version
 	$(SMOKE)/bin/frame-extractor --version
 
-ci: check test faults films build ## check, test, faults, films and build: what .ci/run runs
+ci: check test watching faults films build ## check, test, watching, faults, films and build: what .ci/run runs
 
 lock: python ## choose the newest versions that pyproject.toml allows and write them to requirements.lock
 	$(PYTHON) -m venv --clear build/lock

@@ -38,6 +38,12 @@ class Disk:
         path.write_text(content)
         return path
 
+    def extracted_by_the_earlier_tool(self, project: str, content: str = '{"total_frames": 1}') -> None:
+        frames_dir = self.places.frames_dir(project)
+        frames_dir.mkdir(parents=True)
+        (frames_dir / "scene0001.jpg").touch()
+        (frames_dir.parent / "extraction_results.json").write_text(content)
+
     def look(self, times: int = 1) -> Catalog:
         catalog = Catalog()
         for _ in range(times):
@@ -134,16 +140,21 @@ def test_nothing_is_put_together_anew_while_nothing_changes(disk: Disk) -> None:
     assert changed.projects["onward"] is before.projects["onward"]
 
 
-def test_film_overwritten_in_its_place_is_noticed_at_the_third_look_at_the_latest(disk: Disk) -> None:
-    """Its folder says nothing of it, and not every look asks every film; a film that settles is asked at each."""
+def test_film_overwritten_in_its_place_is_noticed_soon_though_not_every_look_asks_it(disk: Disk) -> None:
+    """Only where all is extracted it may take six looks, unless somebody asks; its folder says nothing of it."""
     path = disk.film()
     disk.look(3)
-    path.write_text("overwritten")
-    looks = [disk.keeper.look(disk.now_s, in_full=False).projects["onward"].settled for _ in range(3)]
-    assert looks[-1] == ()
-    path.write_text("overwritten again")
-    [film] = disk.keeper.look(disk.now_s + 9, in_full=False).projects["onward"].films
-    assert film.unchanged_since_s == disk.now_s + 9
+    path.write_text("overwritten before it was extracted")
+    assert disk.keeper.look(disk.now_s, in_full=False).projects["onward"].settling
+    disk.extracted_by_the_earlier_tool("onward")
+    assert disk.look(3).projects["onward"].is_done
+    for content in ("overwritten", "and again"):
+        path.write_text(content)
+        looks = [disk.keeper.look(disk.now_s, in_full=False).projects["onward"] for _ in range(6)]
+        assert looks[-1].settling
+        assert disk.look(3).projects["onward"].is_done
+    path.write_text("and once more")
+    assert disk.look().projects["onward"].settling
 
 
 def test_what_is_no_film_is_not_seen(disk: Disk) -> None:
@@ -250,11 +261,7 @@ def test_results_of_the_earlier_tool_count_and_damaged_ones_do_not(
     disk: Disk, content: str, *, is_extracted: bool
 ) -> None:
     disk.film()
-    results = disk.places.datasets / "onward" / "extraction_results.json"
-    results.parent.mkdir(parents=True)
-    results.write_text(content)
-    (results.parent / "frames").mkdir()
-    (results.parent / "frames" / "scene0001.jpg").touch()
+    disk.extracted_by_the_earlier_tool("onward", content)
     assert disk.look().projects["onward"].is_extracted("any") is is_extracted
 
 

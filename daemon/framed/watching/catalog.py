@@ -45,6 +45,13 @@ class CatalogProject:
     def settling(self) -> tuple[CatalogFilm, ...]:
         return tuple(film for film in self.films if film.fingerprint is None)
 
+    @cached_property
+    def is_done(self) -> bool:
+        """Whether all of its films are extracted, so that nothing is to be done but to notice when that changes."""
+        return not self.settings_error and all(
+            film.fingerprint is not None and self.is_extracted(film.fingerprint) for film in self.films
+        )
+
     def settling_words(self, now_s: float) -> str:
         """`settling: onward.ts unchanged for 4 s`; empty when all have settled."""
         if not self.settling:

@@ -22,7 +22,7 @@ from framed.watching.scan import Listing, SeenFilm, fingerprint_of, scan_raw_vid
 
 MOST_READ_AT_ONCE: Final = 32
 """Films whose fingerprint is read in one go; a backlog is spread over several, so that each ends soon."""
-_TURNS: Final = 3
+_TURNS: Final = 6
 
 
 @dataclass
@@ -64,12 +64,14 @@ class CatalogKeeper:
     def look(self, now_s: float, *, in_full: bool = True) -> Catalog:
         """The catalog after one more look at the disk; of what has settled, a first portion is read.
 
-        Unless it is `in_full`, most films that have been read are not asked for their size and time, each project's
-        only at every third look: so it is noticed a little later when one is overwritten in its place.
+        Unless it is `in_full`, most of the projects of which all films are extracted are passed over but for the names
+        and inodes of their films, each at five looks of six. So it is noticed a little later when such a film is
+        overwritten in its place, or somebody takes images away.
         """
         raw_videos = self._places.raw_videos
         before = {name: known.listing for name, known in self._known.items()}
-        scan = scan_raw_videos(raw_videos, before, () if in_full else self._quick())
+        quick = frozenset() if in_full else self._quick()
+        scan = scan_raw_videos(raw_videos, before, quick)
         problem = scan.problem
         if not scan.projects and not problem and self._has_seen_some():
             problem = f"{raw_videos} is empty, or its disk is not mounted"
@@ -81,6 +83,8 @@ class CatalogKeeper:
         self._unread.clear()
         self._known = {name: self._known.get(name) or self._new(name) for name in scan.projects}
         for name, listing in scan.projects.items():
+            if name in quick and listing is before[name]:
+                continue
             self._look_at(name, listing, now_s)
         self._catalog = Catalog(self._catalog.projects, "", now_s, left_out=scan.left_out)
         return self.read_more()
@@ -109,12 +113,12 @@ class CatalogKeeper:
         return bool(self._catalog.projects) or any(path.startswith(prefix) for path in self._fingerprints)
 
     def _quick(self) -> frozenset[str]:
-        """The projects at rest whose turn it is not."""
+        """The projects that are done and whose turn it is not."""
         self._turn = (self._turn + 1) % _TURNS
         return frozenset(
             name
             for number, (name, known) in enumerate(self._known.items())
-            if number % _TURNS != self._turn and not known.project.settling
+            if number % _TURNS != self._turn and known.project.is_done
         )
 
     def _new(self, project: str) -> _Known:

@@ -35,6 +35,9 @@ _LEAST_GAP_S: Final = 0.5
 _MOST_OF_THE_TIME: Final = 0.05
 """That may be spent on looks, by the same reason, where a look takes long."""
 
+_LEAST_TELLING_GAP_S: Final = 1.0
+"""While a backlog is read: listeners have all of it to think about each time."""
+
 
 class Watcher:
     """`catalog` is what the last look saw."""
@@ -55,6 +58,7 @@ class Watcher:
         self._bell = Bell()
         self._is_asked, self._is_hinted = True, False
         self._listeners: list[Callable[[], None]] = []
+        self._told, self._told_at_s = self.catalog, time.monotonic()
         self._looking = Faults("look for films")
         self._pointing = Faults("ask for notifications")
 
@@ -126,8 +130,10 @@ class Watcher:
             why = "its name is not UTF-8"
             _log.warning("folder is left out", extra=fields(folders=", ".join(catalog.left_out), why=why))
         await self._remember()
-        is_news = is_asked or not catalog.is_as(before)
+        is_due = not catalog.is_partial or time.monotonic() - self._told_at_s >= _LEAST_TELLING_GAP_S
+        is_news = is_asked or (is_due and not catalog.is_as(self._told))
         if is_news:
+            self._told, self._told_at_s = catalog, time.monotonic()
             for listener in self._listeners:
                 listener()
         self.has_looked.set()
