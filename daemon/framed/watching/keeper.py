@@ -30,7 +30,7 @@ class _Known:
     """What is kept of one project from look to look."""
 
     output: ProjectOutput
-    listing: Listing = field(default_factory=dict)
+    listing: Listing = field(default_factory=Listing)
     tracks: dict[str, Track] = field(default_factory=dict)
     """By the name of the film; of all in the listing."""
     project: CatalogProject = field(default_factory=lambda: CatalogProject((), "", None, ""))
@@ -64,8 +64,8 @@ class CatalogKeeper:
     def look(self, now_s: float, *, in_full: bool = True) -> Catalog:
         """The catalog after one more look at the disk; of what has settled, a first portion is read.
 
-        Unless it is `in_full`, most of the projects of which all films are extracted are passed over but for the names
-        and inodes of their films, each at five looks of six. So it is noticed a little later when such a film is
+        Unless it is `in_full`, the projects of which all films are extracted are passed over, each at five looks of
+        six, when the times of their folders have not changed. So it is noticed a little later when such a film is
         overwritten in its place, or somebody takes images away.
         """
         raw_videos = self._places.raw_videos
@@ -130,8 +130,10 @@ class CatalogKeeper:
         project, output = known.project, known.output
         films = project.films
         try:
-            if listing is not None and (listing is not known.listing or project.settling):
-                films = self._films(name, listing, now_s)
+            if listing is not None:
+                if listing.films is not known.listing.films or project.settling:
+                    films = self._films(name, listing, now_s)
+                known.listing = listing
             output.look()
             now = (films, output.frames_dir, output.results, output.settings_error)
         except Exception as fault:  # noqa: BLE001 -- logged; it must cost neither the other projects nor the service
@@ -145,7 +147,7 @@ class CatalogKeeper:
         """What one more look at the project's films has come to."""
         known, watch = self._known[name], self._settings.now.watch
         tracks, films = {}, []
-        for film_name, film in listing.items():
+        for film_name, film in listing.films.items():
             track = tracks[film_name] = observe(known.tracks.get(film_name), film.signature, now_s)
             signature, fingerprint = self._fingerprints.get(film.path, (None, None))
             if signature != film.signature:
@@ -162,7 +164,7 @@ class CatalogKeeper:
                     modified_ns=film.signature.mtime_ns,
                 )
             )
-        known.listing, known.tracks = listing, tracks
+        known.tracks = tracks
         return tuple(films)
 
     def _projects(self) -> Mapping[str, CatalogProject]:

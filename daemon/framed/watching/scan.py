@@ -9,7 +9,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,8 +36,14 @@ class SeenFilm:
         return os.path.basename(self.path)
 
 
-Listing = Mapping[str, SeenFilm]
-"""The films in one folder by their names, in order."""
+@dataclass(frozen=True)
+class Listing:
+    """The films in one folder."""
+
+    films: Mapping[str, SeenFilm] = field(default_factory=dict)
+    """By their names, in order."""
+    folder_mtime_ns: int = 0
+    """Of the folder, before it was read; it changes when a film comes, goes, or is replaced by another file."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +113,8 @@ def project_names(raw_videos: Path) -> list[str]:
 def scan_raw_videos(raw_videos: Path, before: Mapping[str, Listing], quick: Collection[str] = ()) -> Scan:
     """Every project folder and its films. An unreadable raw_videos is a problem: its disk may be away.
 
-    `before`: what an earlier scan saw; where a folder is as it was then, the listing is the same object. In `quick`
-    ones only names and inodes are looked at: a film that was overwritten there is not noticed.
+    `before`: what an earlier scan saw; films that are as they were then are the same mapping. A folder in `quick` is
+    only read when its own time has changed: that a film was overwritten there is not noticed.
     """
     try:
         folders = _folders(raw_videos)
@@ -117,7 +123,7 @@ def scan_raw_videos(raw_videos: Path, before: Mapping[str, Listing], quick: Coll
     projects: dict[str, Listing | None] = {}
     for name in filter(is_utf8, folders):
         try:
-            projects[name] = _listed(os.path.join(raw_videos, name), before.get(name, {}), quick=name in quick)
+            projects[name] = _listed(os.path.join(raw_videos, name), before.get(name, Listing()), quick=name in quick)
         except OSError:
             projects[name] = None
     left_out = tuple(os.fsencode(name).decode(errors="backslashreplace") for name in folders if not is_utf8(name))
@@ -126,7 +132,7 @@ def scan_raw_videos(raw_videos: Path, before: Mapping[str, Listing], quick: Coll
 
 def films_in(folder: Path) -> tuple[SeenFilm, ...]:
     """The films in a project's folder, by name. Raises OSError when the folder cannot be read."""
-    return tuple(_listed(str(folder), {}).values())
+    return tuple(_listed(str(folder), Listing()).films.values())
 
 
 def readable_films(folder: Path) -> tuple[SeenFilm, ...]:
@@ -213,17 +219,16 @@ def _images_in(folder: Path) -> int:
 
 
 def _listed(folder: str, before: Listing, *, quick: bool = False) -> Listing:
-    """`before` itself when it is still so. Raises OSError."""
+    """The folder's films now; `before` itself when that is not looked into. Raises OSError."""
+    mtime_ns = os.stat(folder).st_mtime_ns
+    if quick and mtime_ns == before.folder_mtime_ns:
+        return before
     found: dict[str, SeenFilm] = {}
     n_same = 0
     for entry in _entries(folder):
         name = entry.name
-        film = before.get(name)
+        film = before.films.get(name)
         if film is None and not (is_film_name(name) and is_utf8(name)):
-            continue
-        if film is not None and quick and entry.inode() == film.signature.inode:
-            found[name] = film
-            n_same += 1
             continue
         try:
             if not entry.is_file():
@@ -236,7 +241,8 @@ def _listed(folder: str, before: Listing, *, quick: bool = False) -> Listing:
         else:
             film = SeenFilm(entry.path, Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino))
         found[name] = film
-    return before if n_same == len(found) == len(before) else dict(sorted(found.items()))
+    is_as_before = n_same == len(found) == len(before.films)
+    return Listing(before.films if is_as_before else dict(sorted(found.items())), mtime_ns)
 
 
 def _is_same(seen: Signature, stat: os.stat_result) -> bool:
