@@ -10,9 +10,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
+from framed.host import inotify
 from framed.service.doctor.finding import Finding
 
 _OLDEST_PYTHON: Final = (3, 11)
@@ -85,17 +85,12 @@ def _distribution(name: str) -> importlib.metadata.Distribution | None:
 
 
 def _inotify() -> Finding:
-    folder = Path("/proc/sys/fs/inotify")
-    try:
-        watches, instances = (int((folder / f"max_user_{name}").read_text()) for name in ("watches", "instances"))
-    except (OSError, ValueError):
+    limits = inotify.read_limits()
+    if limits is None:
         return Finding(check="inotify", level="warn", found="its limits cannot be read", remedy="films are still found")
-    found = f"{watches} watches, {instances} instances"
-    if watches < _WATCHES or instances < _INSTANCES:
-        remedy = (
-            f"sudo sysctl fs.inotify.max_user_watches={_WATCHES * 8} fs.inotify.max_user_instances={_INSTANCES * 4}"
-        )
-        return Finding(check="inotify", level="warn", found=found, remedy=remedy)
+    found = f"{limits.watches} watches, {limits.instances} instances"
+    if limits.watches < _WATCHES or limits.instances < _INSTANCES:
+        return Finding(check="inotify", level="warn", found=found, remedy=inotify.RAISE)
     return Finding(check="inotify", level="ok", found=found)
 
 
