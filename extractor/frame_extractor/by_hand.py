@@ -131,11 +131,11 @@ def show_plan(request: Request) -> ExitCode:
 
 def show_probe(film: str, *, as_json: bool) -> ExitCode:
     """What the film is, on stdout. Raises Refused when it is none."""
-    from frame_extractor.engine import pipeline  # noqa: PLC0415
+    from frame_extractor.reading.film import probe_film  # noqa: PLC0415
 
     path = _checked(film)
     try:
-        found = pipeline.probe_film(path)
+        found = probe_film(path)
     except (NotAFilm, OSError) as error:
         raise _refused(error, path) from error
     say(msgspec.json.encode(found).decode() if as_json else _probe_lines(found))
@@ -219,10 +219,10 @@ def _spec(request: Request, layout: OutputLayout, films: list[Path], workers: in
 
 
 def _estimate(film: Path, settings: ExtractionSettings, workers: int) -> FilmEstimate:
-    from frame_extractor.engine import pipeline  # noqa: PLC0415
+    from frame_extractor.reading.film import probe_film  # noqa: PLC0415
 
     try:
-        return estimate_film(pipeline.probe_film(film), settings, workers)
+        return estimate_film(probe_film(film), settings, workers)
     except (NotAFilm, OSError) as error:
         reason = failure_of(error, film).line
         return FilmEstimate(film=film.name, images=0, size_bytes=0, wall_s=0.0, error=reason)

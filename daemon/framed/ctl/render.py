@@ -170,6 +170,7 @@ def _films_note(project: ProjectFacts) -> str:
     for state in FilmState:
         films = [film for film in project.films if film.state is state]
         if films and state is not FilmState.EXTRACTED:
-            why = f" ({films[0].reason})" if len({film.reason for film in films}) == 1 and films[0].reason else ""
+            [reason, *others] = {film.reason for film in films}
+            why = f": {reason}" if reason and not others else ""
             parts.append(f"{state.value}: {listed([film.name for film in films])}{why}")
     return "; ".join(parts)

@@ -15,6 +15,7 @@ from framed.errors import Exit
 from framed.settings.places import Places
 
 POLL_S: Final = 0.5
+_NOT_BEGUN: Final = (ProjectState.NEW, ProjectState.IGNORED)
 
 
 def wait_for(
@@ -55,9 +56,9 @@ class _Wait:
     def _look(self) -> None:
         seen = self._status(tuple(name for name in self._projects if name not in self._ended))
         for project in seen:
-            if project.state is ProjectState.NEW and project.name not in self._latest:
+            if project.state in _NOT_BEGUN and project.name not in self._latest:
                 why = project.reason or "nobody has submitted it"
-                self._tell(f"{project.name} is NEW ({why}); waiting all the same")
+                self._tell(f"{project.name} is {project.state.value} ({why}); waiting all the same")
             self._latest[project.name] = project
         for project in self._looked_at(tuple(each.name for each in seen if each.state.is_terminal)):
             self._latest[project.name] = project

@@ -86,13 +86,16 @@ class Probing:
         return None
 
     async def _probe(self, film: CatalogFilm) -> None:
+        before = self._standings.opening_of(film)
+
         def take(opening: Probe | NotOpened) -> None:
             self._standings.take(film, opening)
             if isinstance(opening, Probe):
                 self._unwritten[film.path] = opening
             else:
                 self._line.append(film)
-                _log.info("film cannot be opened", extra=fields(film=film.path, why=opening.reason))
+                if before is None:
+                    _log.info("film cannot be opened", extra=fields(film=film.path, why=opening.reason))
 
         try:
             await probe(film.path, take, self._command)

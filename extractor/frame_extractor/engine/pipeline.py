@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult, Probe, film_fingerprint
+from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult
 from frame_extractor.engine.film_progress import FilmProgress, Teller
 from frame_extractor.engine.kept import KeptPart, KeptScores
 from frame_extractor.engine.stitch import Scan, Stitcher
@@ -24,6 +24,7 @@ from frame_extractor.output.sinks.jpeg import measures_of
 from frame_extractor.picking.plan import Pick
 from frame_extractor.reading.demux import Chunk, read_chunks, why_whole
 from frame_extractor.reading.film import Film, open_film
+from frame_extractor.reading.film import probe_film as probe_film  # noqa: PLC0414 -- part of what an Engine has
 from frame_extractor.reading.readers.fallback import FIRST_READER, LAST_READER
 from frame_extractor.stopwatch import Stopwatch
 from frame_extractor.workers.crew import Crew
@@ -34,22 +35,6 @@ from frame_extractor.workers.tasks import Advanced, RepairDone, RepairTask, Scan
 
 SHOTS_TOLD: Final = 12
 """Of those found so far, the last; so many fit on a screen."""
-
-
-def probe_film(path: Path) -> Probe:
-    """What the container and the first picture say of a film. Raises NotAFilm, or OSError when it cannot be read."""
-    film = open_film(path)
-    return Probe(
-        path=str(path),
-        fingerprint=film_fingerprint(path),
-        container=film.container,
-        codec=film.codec,
-        width=film.width,
-        height=film.height,
-        fps=film.fps,
-        duration_s=film.duration_s,
-        source_frames=film.stated_frames or round(film.duration_s * film.fps),
-    )
 
 
 def worker_pool(crew: Crew, check: Callable[[], None]) -> WorkerPool:

@@ -20,6 +20,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.reformatter import Colorspace
 
+from frame_extractor.contract import Probe, film_fingerprint
 from frame_extractor.errors import NotAFilm
 
 Rgb = npt.NDArray[np.uint8]
@@ -167,6 +168,22 @@ def open_film(path: Path) -> Film:
             duration_s=_duration_s(container, stream),
             stated_frames=stream.frames,
         )
+
+
+def probe_film(path: Path) -> Probe:
+    """What the container and the first picture say of a film. Raises NotAFilm, or OSError when it cannot be read."""
+    film = open_film(path)
+    return Probe(
+        path=str(path),
+        fingerprint=film_fingerprint(path),
+        container=film.container,
+        codec=film.codec,
+        width=film.width,
+        height=film.height,
+        fps=film.fps,
+        duration_s=film.duration_s,
+        source_frames=film.stated_frames or round(film.duration_s * film.fps),
+    )
 
 
 def codec_name(stream: av.VideoStream) -> str:
