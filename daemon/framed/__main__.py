@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from framed.policy.shares import Budget
 
 END_TIMEOUT_S: Final = 15.0
+_STDOUT: Final = 1
 
 
 @click.group(cls=Verbs, context_settings=CONTEXT_SETTINGS)
@@ -41,6 +42,7 @@ def start(*, recover: bool) -> int:
     from framed.errors import TmuxMissing  # noqa: PLC0415
     from framed.settings.config import load_settings  # noqa: PLC0415
     from framed.settings.places import make_folders  # noqa: PLC0415
+    from framed.systemd import is_journal  # noqa: PLC0415
 
     places = places_here(fresh=True)
     settings = load_settings(places)
@@ -54,6 +56,8 @@ def start(*, recover: bool) -> int:
     from framed.app import run as run_daemon  # noqa: PLC0415
 
     def ready(budget: Budget) -> None:
+        if is_journal(_STDOUT, os.environ):
+            return  # nobody is there to press Ctrl-C, and the log has said it
         slots = "1 slot" if budget.slots == 1 else f"{budget.slots} slots"
         click.echo(
             f"framed is ready: root {places.root}, socket {places.control_socket}, {slots} for up to "

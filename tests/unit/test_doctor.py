@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -61,6 +63,25 @@ def test_films_that_are_away_fail(places: Places) -> None:
     places.raw_videos.rmdir()
     assert found(places, "films").level == "fail"
     assert "mount" in found(places, "films").remedy
+
+
+def test_disk_that_does_not_answer_is_told_and_the_rest_is_examined(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead network disk lets nobody go who asks it; here for as long as the test lasts."""
+    is_over, stat = threading.Event(), os.stat
+
+    def dead(path: str | os.PathLike[str], **how: Any) -> os.stat_result:
+        if threading.current_thread() is not threading.main_thread() and path == places.raw_videos:
+            is_over.wait()
+        return stat(path, **how)
+
+    monkeypatch.setattr(root_module, "_ANSWER_S", 0.1)
+    monkeypatch.setattr(root_module.os, "stat", dead)
+    assert found(places, "films").level == "fail"
+    assert "has not answered" in found(places, "films").found
+    assert found(places, "output").check == "output"
+    is_over.set()
 
 
 def test_socket_that_nobody_listens_on_is_told(places: Places) -> None:
