@@ -77,7 +77,7 @@ def test_disk_that_does_not_answer_is_told_and_the_rest_is_examined(
         return stat(path, **how)
 
     monkeypatch.setattr(root_module, "_ANSWER_S", 0.1)
-    monkeypatch.setattr(root_module.os, "stat", dead)
+    monkeypatch.setattr(os, "stat", dead)
     assert found(places, "films").level == "fail"
     assert "has not answered" in found(places, "films").found
     assert found(places, "output").check == "output"
