@@ -48,7 +48,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             case What.STALLED:
                 return f"{self.project}: {self.reason}"
             case What.DISK_LOW:
-                return f"disk low: {self.reason}"
+                return self.reason
             case What.QUEUE_EMPTY:
                 return "nothing is left to do"
 
