@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from frame_extractor.cores import usable_cores
 from framed.attempts.dispatch import Dispatcher
+from framed.attempts.hindrances import Hindrances
 from framed.attempts.reconcile import found_running
 from framed.attempts.recover import recover
 from framed.attempts.stalls import Stalls
@@ -170,7 +171,15 @@ async def _serve(
             standings=standings,
             supervisor=supervisor,
             budget=budget,
+            hindrances=Hindrances(
+                watcher=watcher,
+                standings=standings,
+                disks=machine.disks,
+                settings=live,
+                progress=supervisor.progress,
+            ),
             shortage=lambda: _shortage(machine.memory, live.now.budget),
+            tell_short_of_disk=notifier.disk_low,
         )
         report = Report(
             ledger=ledger,
@@ -211,9 +220,9 @@ async def _serve(
         live.listen(watcher.look_now)
         await tasks.start(live.run)
         # Slots of what still runs are taken before anything may start, and before anybody may ask for more.
+        await tasks.start(machine.run)
         await tasks.start(dispatcher.run, await found_running(ledger))
         tasks.start_soon(supervisor.tidy)
-        await tasks.start(machine.run)
         await _begin_watching(tasks, watcher)
         await tasks.start(Probing(standings, settings=live, ledger=ledger, watcher=watcher, command=prober).run)
         await tasks.start(Intake(places, settings=live, ledger=ledger, watcher=watcher, standings=standings).run)

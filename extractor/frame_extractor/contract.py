@@ -188,6 +188,10 @@ class AttemptSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     force: bool = False
     """Extract again what is already extracted, replacing its images when the new ones are complete."""
     log_path: str | None = None
+    nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
+    """How far its processes stand back from others when there are too few cores for all."""
+    io_class: Literal["idle", "best-effort"] = "best-effort"
+    """idle: they get at the disk when nobody else wants to."""
 
     @property
     def layout(self) -> OutputLayout:
@@ -250,6 +254,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Frames of the films, as their containers say or their durations promise."""
     images: int
     """Images on disk, of all films of this attempt."""
+    image_bytes: int = 0
+    """Their size."""
     shots: int = 0
     """Of the film in work, found so far to their ends; none of a film that is read whole before all of it is."""
     last_shots: tuple[ShotStart, ...] = ()

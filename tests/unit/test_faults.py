@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from framed.attempts.dispatch import Dispatcher
+from framed.attempts.hindrances import Hindrances
 from framed.attempts.stalls import Stalls
 from framed.attempts.supervise import Supervisor
 from framed.control.report import Report
@@ -104,6 +105,10 @@ async def test_fault_in_telling_one_project_is_told_with_it(
     standings = Standings(settings, ledger, watcher)
     engine = TmuxEngine(places.tmux_socket, places.tmux_config)
     supervisor = Supervisor(ledger, engine, settings, completion_log=places.completion_log)
+    machine = Machine(places.root)
+    hindrances = Hindrances(
+        watcher=watcher, standings=standings, disks=machine.disks, settings=settings, progress=supervisor.progress
+    )
     async with anyio.create_task_group() as tasks:
         dispatcher = Dispatcher(
             tasks,
@@ -113,9 +118,10 @@ async def test_fault_in_telling_one_project_is_told_with_it(
             standings=standings,
             supervisor=supervisor,
             budget=Budget(slots=1, max_active=1),
+            hindrances=hindrances,
             shortage=str,
+            tell_short_of_disk=lambda _: None,
         )
-    machine = Machine(places.root)
     report = Report(
         ledger=ledger,
         watcher=watcher,

@@ -261,7 +261,13 @@ def decision_of(
     now: Moment | None = None,
 ) -> Decision:
     return decide(
-        jobs, seats=seats or {}, line=(), gates=gates or {}, budget=limits or Budget(24, 1), now=now or moment()
+        jobs,
+        seats=seats or {},
+        line=(),
+        gates=gates or {},
+        rests={},
+        budget=limits or Budget(24, 1),
+        now=now or moment(),
     )
 
 

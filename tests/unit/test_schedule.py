@@ -30,10 +30,13 @@ def decided(
     seats: dict[str, Seat] | None = None,
     line: tuple[str, ...] = (),
     budget: Budget | None = None,
+    rests: dict[str, str] | None = None,
     closed: Closed = OPEN,
 ) -> Decision:
     limits = budget or Budget(24, 6)
-    return decide(jobs, seats=seats or {}, line=line, gates={}, budget=limits, now=moment(), closed=closed)
+    return decide(
+        jobs, seats=seats or {}, line=line, gates={}, rests=rests or {}, budget=limits, now=moment(), closed=closed
+    )
 
 
 def starts(decision: Decision) -> list[tuple[str, int]]:
@@ -96,6 +99,19 @@ def test_paused_job_gives_its_place_and_its_slots_away() -> None:
     resumed = decided([A, B], seats={"A": Seat(0), "B": Seat(4)}, budget=Budget(4, 1))
     assert resumed.waiting == {"A": "waiting for a place: 1 of 1 projects running"}
     assert starts(decided([A], seats={"A": Seat(0)}, budget=Budget(4, 1))) == [("A", 4)]
+
+
+def test_job_that_is_to_rest_gives_its_slots_to_those_that_are_not() -> None:
+    """As one that its user has paused; it is told to, and goes on by itself."""
+    low = {"A": "disk low: needs 1.4 GB, 0.9 free"}
+    seats = {"A": Seat(4), "B": Seat(4)}
+    decision = decided([A, B], seats=seats, budget=Budget(8, 2), rests=low)
+    assert (decision.shares, decision.resting) == ({"A": 0, "B": 4}, low)
+    parked = decided([A, B], seats={"A": Seat(0), "B": Seat(4)}, budget=Budget(8, 2), rests=low)
+    assert (parked.shares, starts(parked)) == ({"A": 0, "B": 8}, [])
+    assert starts(decided([A, B], seats={"A": Seat(0), "B": Seat(4)}, budget=Budget(8, 2))) == [("A", 4)]
+    paused = decided([msgspec.structs.replace(A, paused=True)], seats={"A": Seat(0)}, rests=low)
+    assert paused.resting == {}
 
 
 def test_draining_starts_nothing_and_lets_what_runs_go_on() -> None:
@@ -172,13 +188,16 @@ class ScheduleMachine(RuleBasedStateMachine):
         self.jobs: dict[str, Job] = {}
         self.extractors: dict[str, Extractor] = {}
         self.line: tuple[str, ...] = ()
+        self.rests: dict[str, str] = {}
         self.n_jobs = 0
 
     def run_pass(self) -> Decision:
         seats = {name: Seat(each.lease.n_slots, each.is_elastic) for name, each in self.extractors.items()}
         jobs = sorted(self.jobs.values(), key=lambda each: each.order)
-        decision = decide(jobs, seats=seats, line=self.line, gates={}, budget=self.budget, now=moment())
-        still_wanting = [name for name in self.line if name in self.jobs and not self.jobs[name].paused]
+        decision = decide(
+            jobs, seats=seats, line=self.line, gates={}, rests=self.rests, budget=self.budget, now=moment()
+        )
+        still_wanting = [name for name in self.line if name in self.jobs and not self.is_resting(name)]
         for start in decision.starts:
             # Whoever starts was the first of the line, if there was one.
             assert not still_wanting or still_wanting.pop(0) == start.job_id
@@ -191,7 +210,7 @@ class ScheduleMachine(RuleBasedStateMachine):
                 state = Running(since=moment().utc, attempt=attempt(workers=start.workers))
                 self.jobs[start.job_id] = msgspec.structs.replace(self.jobs[start.job_id], state=state)
         for name, extractor in self.extractors.items():
-            if self.jobs[name].paused:
+            if self.jobs[name].paused or decision.shares.get(name) == 0:
                 extractor.granted = 0
             elif name in decision.shares:
                 if decision.shares[name] > extractor.lease.n_slots:
@@ -202,6 +221,9 @@ class ScheduleMachine(RuleBasedStateMachine):
         self.line = decision.line
         assert {*self.jobs} == {*self.extractors} | {*decision.waiting}
         return decision
+
+    def is_resting(self, name: str) -> bool:
+        return self.jobs[name].paused or (name in self.rests and name in self.extractors)
 
     @rule(asked=st.one_of(st.just("auto"), st.integers(1, 9)))
     def arrive(self, asked: int | Literal["auto"]) -> None:
@@ -223,6 +245,12 @@ class ScheduleMachine(RuleBasedStateMachine):
     def pause_or_resume(self, data: st.DataObject, *, paused: bool) -> None:
         name = data.draw(st.sampled_from(sorted(self.jobs)))
         self.jobs[name] = msgspec.structs.replace(self.jobs[name], paused=paused)
+        self.run_pass()
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def rest_or_go_on(self, data: st.DataObject) -> None:
+        self.rests = dict.fromkeys(data.draw(st.sets(st.sampled_from(sorted(self.jobs)))), "disk low")
         self.run_pass()
 
     @precondition(lambda self: self.extractors)
@@ -247,10 +275,9 @@ class ScheduleMachine(RuleBasedStateMachine):
             decision = self.run_pass()
         if all(extractor.is_elastic for extractor in self.extractors.values()):
             assert decision.line == ()
-            at_work = [name for name, each in self.extractors.items() if not self.jobs[name].paused]
-            assert len(at_work) >= min(sum(not each.paused for each in self.jobs.values()), self.budget.max_active), (
-                decision
-            )
+            at_work = [name for name in self.extractors if not self.is_resting(name)]
+            able = [name for name in self.jobs if not self.is_resting(name)]
+            assert len(at_work) >= min(len(able), self.budget.max_active), decision
 
     @invariant()
     def no_more_at_work_than_there_are_slots(self) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -13,14 +12,14 @@ import anyio
 import anyio.abc
 
 from framed.attempts.grants import Grants
+from framed.attempts.hindrances import Found, Hindrances
 from framed.attempts.reconcile import Adoption
 from framed.attempts.slots import SlotPool
 from framed.attempts.supervise import POLL_S, Supervisor
 from framed.bell import Bell
 from framed.host.clock import read_clocks
-from framed.host.liveness import boot_id
 from framed.log import fields
-from framed.model.job import Ending, Job, Moment, Outcome, Running
+from framed.model.job import Ending, Job, Outcome, Running
 from framed.policy.lifecycle import FilmsGone, IllegalEvent
 from framed.policy.schedule import Closed, Decision, Start, decide
 from framed.policy.shares import Budget
@@ -49,9 +48,14 @@ class Dispatcher:
         standings: Standings,
         supervisor: Supervisor,
         budget: Budget,
+        hindrances: Hindrances,
         shortage: Callable[[], str],
+        tell_short_of_disk: Callable[[Collection[str]], None],
     ) -> None:
-        """`shortage`: says why there is too little memory to start anything; empty when there is enough."""
+        """`shortage`: says why there is too little memory to start anything; empty when there is enough.
+
+        `tell_short_of_disk` is given, at every pass, a line for each job that waits or rests for room on a disk.
+        """
         self.budget = budget
         self.pool = SlotPool(budget.slots)
         self._tasks = tasks
@@ -60,7 +64,9 @@ class Dispatcher:
         self._watcher = watcher
         self._standings = standings
         self._supervisor = supervisor
+        self._hindrances = hindrances
         self._shortage = shortage
+        self._tell_short_of_disk = tell_short_of_disk
         self._bell = Bell()
         self._grants = Grants(
             tasks, ledger=ledger, pool=self.pool, progress=supervisor.progress, changed=self._bell.ring
@@ -75,9 +81,9 @@ class Dispatcher:
         """Projects that hold slots."""
         return sum(seat.slots > 0 for seat in self._grants.seats().values())
 
-    def waiting(self) -> Mapping[str, str]:
-        """Job id -> what it waits for at this moment, one line for a person."""
-        return self._decision(self._ledger.open_jobs()).waiting
+    def outlook(self) -> Decision:
+        """What would be decided at this moment: what each job waits for, or why it rests."""
+        return self._decided(self._ledger.open_jobs())[0]
 
     def slots_of(self, job_id: str) -> int:
         """How many slots the job holds now."""
@@ -111,8 +117,9 @@ class Dispatcher:
         self._n_passes += 1
         self._grants.collect()
         jobs = self._ledger.open_jobs()
-        decision = self._decision(jobs)
+        decision, found = self._decided(jobs)
         self._line = decision.line
+        self._tell_short_of_disk(found.short_of_disk.values())
         seated = self._grants.seats()
         for job in jobs:
             if job.id in seated:
@@ -123,23 +130,27 @@ class Dispatcher:
                 self._tasks.start_soon(self._conduct, start.job_id, functools.partial(self._attempt, start))
         went_on = {start.job_id: start.workers for start in decision.starts if start.job_id in seated}
         self._grants.tell({**decision.shares, **went_on})
-        waits_s = [] if decision.next_due_s is None else [decision.next_due_s]
+        waits_s = [due_s for due_s in (decision.next_due_s, found.again_in_s) if due_s is not None]
         if not self._grants.is_settled:
             waits_s.append(POLL_S)
         if decision.waiting and self._shortage():
             waits_s.append(_MEMORY_POLL_S)
         return min(waits_s, default=None)
 
-    def _decision(self, jobs: list[Job]) -> Decision:
-        return decide(
+    def _decided(self, jobs: list[Job]) -> tuple[Decision, Found]:
+        seats = self._grants.seats()
+        found = self._hindrances.of(jobs, seats)
+        decision = decide(
             jobs,
-            seats=self._grants.seats(),
+            seats=seats,
             line=self._line,
-            gates={job.id: gate for job in jobs if (gate := self._gate(job))},
+            gates=found.gates,
+            rests=found.rests,
             budget=self.budget,
             now=read_clocks(),
             closed=Closed(_DRAINING if self._ledger.is_draining else "", self._shortage()),
         )
+        return decision, found
 
     async def _conduct(self, job_id: str, supervise: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -179,19 +190,3 @@ class Dispatcher:
             await self._ledger.record(job.id, FilmsGone(outcome=outcome))
         except IllegalEvent:
             _log.info("job was over already", extra=fields(job_id=job.id))
-
-    def _gate(self, job: Job) -> str:
-        """Why the job may not start whatever its place; empty when it may."""
-        catalog = self._watcher.catalog
-        if catalog.problem:
-            return catalog.problem
-        if job.by == "user" and _is_before(catalog.looked_at_s, job.submitted):
-            return "looking for films"
-        project = catalog.projects.get(job.project)
-        if project is None or not project.settling or (job.by == "watch" and project.settled):
-            return ""
-        return project.settling_words(time.monotonic())
-
-
-def _is_before(monotonic_s: float, moment: Moment) -> bool:
-    return moment.boot_id == boot_id() and monotonic_s < moment.monotonic_s

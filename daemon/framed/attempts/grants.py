@@ -118,7 +118,7 @@ class Grants:
                 seat.lease.shrink(min(seat.lease.n_slots, max(_granted(seat.told), progress.workers)))
 
     def tell(self, shares: Mapping[str, int]) -> None:
-        """Every running attempt is told its share, or to pause, unless it knows."""
+        """Every running attempt is told its share, or to pause (a share of 0), unless it knows."""
         for job_id, seat in self._seats.items():
             if not self._ledger.is_open(job_id):
                 continue
@@ -127,7 +127,7 @@ class Grants:
                 continue
             attempt = job.state.attempt
             before = (seat.told.workers, seat.told.paused) if seat.told else (attempt.workers, False)
-            if job.paused or not seat.lease.n_slots:
+            if job.paused or not seat.lease.n_slots or shares.get(job_id) == 0:
                 after = (before[0], True)
             elif job_id in shares:
                 if shares[job_id] > seat.lease.n_slots:

@@ -190,6 +190,7 @@ class Supervisor:
 
     async def _launch(self, job: Job, attempt: Attempt) -> Outcome | None:
         """None when the extractor was started, or may have been."""
+        budget = self._settings.now.budget
         spec = AttemptSpec(
             project=job.project,
             job_id=job.id,
@@ -200,6 +201,8 @@ class Supervisor:
             workers=attempt.workers,
             force=job.force,
             log_path=job.log_path,
+            nice=budget.nice,
+            io_class=budget.io_class,
         )
         try:
             path = await in_own_thread(attempt_files.write_spec, spec)

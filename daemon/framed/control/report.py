@@ -18,6 +18,7 @@ from framed.host.clock import read_clocks
 from framed.host.machine import Machine
 from framed.model.job import Cancelled, Complete, Failed, Job, Moment, Queued, Retrying, Running, Verdict
 from framed.policy.admission import Changing, Decided, Ignored, Ready, Standing, Unopenable, Unopened
+from framed.policy.schedule import Decision
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.watching.catalog import CatalogFilm, CatalogProject
@@ -59,7 +60,7 @@ class Report:
         """The state of these projects, in this order, and of the machine."""
         now = read_clocks()
         slots = self._dispatcher.pool.statistics()
-        waiting = self._dispatcher.waiting()
+        outlook = self._dispatcher.outlook()
         return StatusReply(
             machine=self._machine.status,
             slots=SlotsStatus(
@@ -70,7 +71,7 @@ class Report:
             ),
             draining=self._ledger.is_draining,
             notices=tuple(self._notices()),
-            projects=tuple(self._contained(name, now, waiting) for name in projects),
+            projects=tuple(self._contained(name, now, outlook) for name in projects),
         )
 
     def project(self, name: str) -> ProjectStatus:
@@ -187,26 +188,26 @@ class Report:
         if problem := self._ledger.problem:
             yield f"{problem}; until then nothing new is queued, and what has ended is not shown as ended"
 
-    def _contained(self, name: str, now: Moment, waiting: Mapping[str, str]) -> ProjectStatus:
+    def _contained(self, name: str, now: Moment, outlook: Decision) -> ProjectStatus:
         try:
-            status = self._project(name, now, waiting)
+            status = self._project(name, now, outlook)
         except Exception as fault:  # noqa: BLE001 -- logged; the others' states are told all the same
             return ProjectStatus(name=name, state=ProjectState.NEW, reason=self._faults.words(name, fault))
         self._faults.over(name)
         return status
 
-    def _project(self, name: str, now: Moment, waiting: Mapping[str, str]) -> ProjectStatus:
+    def _project(self, name: str, now: Moment, outlook: Decision) -> ProjectStatus:
         project = self._watcher.catalog.projects.get(name)
         job = self._ledger.latest(name)
         standings = [*self._standings.of(name, project, now.monotonic_s)] if project is not None else []
         has_undecided = not all(isinstance(each, Decided | Ignored) for _, each in standings)
         if job is not None and not job.is_over:
             # Its settings were fixed when it was submitted: what is wrong with them now is no matter yet.
-            return self._with_job(job, project, now, waiting.get(job.id, ""))
+            return self._with_job(job, project, now, outlook)
         if job is None or has_undecided:
             status = self._without_job(name, project, standings, now)
         else:
-            status = self._with_job(job, project, now, "")
+            status = self._with_job(job, project, now, outlook)
         wrong = project.settings_error if project is not None else ""
         replaced = _replaced_words(name, self.replaced(name).values())
         return msgspec.structs.replace(status, reason=_joined(wrong, status.reason, replaced))
@@ -235,7 +236,8 @@ class Report:
             output_dir=project.output_dir or None,
         )
 
-    def _with_job(self, job: Job, project: CatalogProject | None, now: Moment, waits_for: str) -> ProjectStatus:
+    def _with_job(self, job: Job, project: CatalogProject | None, now: Moment, outlook: Decision) -> ProjectStatus:
+        waits_for, rests = outlook.waiting.get(job.id, ""), outlook.resting.get(job.id, "")
         last = job.last_attempt
         progress = self._supervisor.progress.get(job.id)
         outcome = last.outcome if last is not None else None
@@ -271,8 +273,8 @@ class Report:
             case Cancelled(outcome=ended, asked=asked):
                 state, elapsed_s = ProjectState.CANCELLED, ended.wall_s if ended else None
                 reason = "on request" if asked else ended.reason if ended else ""
-        if job.paused and not job.is_over and not (isinstance(job.state, Running) and job.state.cancelling):
-            state, reason = ProjectState.PAUSED, self._paused_words(job)
+        if pause := self._paused_words(job, rests):
+            state, reason = ProjectState.PAUSED, pause
         if state in (ProjectState.FAILED, ProjectState.CANCELLED):
             fraction = self._done_fraction(job, project)
             frames = max(frames, self._total_frames(job.project, project, otherwise=0))
@@ -298,7 +300,12 @@ class Report:
             output_dir=job.options.frames_dir,
         )
 
-    def _paused_words(self, job: Job) -> str:
+    def _paused_words(self, job: Job, rests: str) -> str:
+        """How far a pause has come that its user asked for, else why it rests; empty when it does neither."""
+        if job.is_over or (isinstance(job.state, Running) and job.state.cancelling):
+            return ""
+        if not job.paused:
+            return rests
         if not isinstance(job.state, Running):
             return "before it began" if job.last_attempt is None else "between two attempts"
         slots = self._dispatcher.slots_of(job.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ import anyio.abc
 import psutil
 
 from framed.control.messages import MachineStatus
+from framed.host.disks import Disks
 from framed.host.memory import read_memory
 from framed.threads import in_own_thread
 
@@ -22,26 +22,24 @@ class Machine:
 
     def __init__(self, output: Path) -> None:
         """`output`: whose disk's free space is told."""
-        self._output = output
+        self.disks = Disks(str(output))
         self.memory = read_memory()
-        self.status = self._measure(self._free_bytes())
+        self.status = self._measure()
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        task_status.started()
-        while True:
-            await anyio.sleep(_INTERVAL_S)
-            self.memory = await in_own_thread(read_memory)
-            self.status = self._measure(await in_own_thread(self._free_bytes))
+        """Measures again and again; started when the disks have been measured, or do not answer."""
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self.disks.run)
+            self.status = self._measure()
+            task_status.started()
+            while True:
+                await anyio.sleep(_INTERVAL_S)
+                self.memory = await in_own_thread(read_memory)
+                self.status = self._measure()
 
-    def _free_bytes(self) -> int | None:
-        """None when the disk cannot be asked. Blocking."""
-        try:
-            return shutil.disk_usage(self._output).free
-        except OSError:
-            return None
-
-    def _measure(self, free_bytes: int | None) -> MachineStatus:
+    def _measure(self) -> MachineStatus:
         memory = self.memory
+        room = self.disks.room_on(self.disks.home)
         # Always in the same thread: psutil measures since the last time that this thread asked.
         cores_percent = tuple(psutil.cpu_percent(interval=None, percpu=True))
         return MachineStatus(
@@ -50,5 +48,5 @@ class Machine:
             cores=psutil.cpu_count() or 1,
             memory_used_bytes=memory.total_bytes - memory.available_bytes,
             memory_total_bytes=memory.total_bytes,
-            output_free_bytes=free_bytes,
+            output_free_bytes=room.free_bytes if room is not None else None,
         )

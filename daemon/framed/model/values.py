@@ -39,6 +39,8 @@ def _expected(kind: inspect.Type) -> str:
             return _one_of([str(value) for value in kind.values])
         case inspect.BoolType():
             return "true or false"
+        case inspect.Metadata(extra_json_schema={"examples": [example, *_]}):
+            return f"text like {example}"
         case inspect.StrType():
             return "text"
         case inspect.IntType():

@@ -49,7 +49,11 @@ class Decision:
     line: tuple[str, ...]
     """Ids of those that have a place and wait for slots, the first first."""
     shares: Mapping[str, int]
-    """Job id -> the slots that a job at work is to have: it parks what is more, and takes what is free of the rest."""
+    """Job id -> the slots that a job at work is to have: it parks what is more, and takes what is free of the rest. 0
+    for those that are to rest; paused ones are not in it.
+    """
+    resting: Mapping[str, str]
+    """Job id -> why a job with an extractor is to rest although its user has not paused it, one line for a person."""
     waiting: Mapping[str, str]
     """Job id -> what it waits for, one line for a person."""
     next_due_s: float | None
@@ -62,6 +66,7 @@ def decide(
     seats: Mapping[str, Seat],
     line: Sequence[str],
     gates: Mapping[str, str],
+    rests: Mapping[str, str],
     budget: Budget,
     now: Moment,
     closed: Closed = OPEN,
@@ -70,17 +75,19 @@ def decide(
 
     `jobs`: all that are not over, in queue order. `seats`: by id, those that were started and have not ended. `line`:
     that of the last decision; nobody overtakes it. `gates`: job id -> why it may not start whatever its place, for
-    instance because its film is still being copied.
+    instance because its film is still being copied. `rests`: job id -> why one that was started may not be at work.
     """
     jobs = list(jobs)
-    active = [job for job in jobs if job.id in seats and seats[job.id].slots and not job.paused]
+    resting = {job.id: rests[job.id] for job in jobs if job.id in seats and job.id in rests and not job.paused}
+    seated = [job for job in jobs if job.id in seats and not job.paused and job.id not in resting]
+    active = [job for job in seated if seats[job.id].slots]
     waiting: dict[str, str] = {}
     ready: list[Job] = []
     dues = [_due_in_s(job, now) for job in jobs if job.id not in seats and not job.paused]
     folders = {_output_folder(job): job.project for job in jobs if job.id in seats}
     for job in jobs:
         if job.id in seats:
-            if not seats[job.id].slots and not job.paused:
+            if job in seated and not seats[job.id].slots:
                 ready.append(job)
         elif why := _hindrance(job, gates, closed, now):
             waiting[job.id] = why
@@ -115,15 +122,16 @@ def decide(
         asked_for = f"{workers} worker{'s' * (workers != 1)}"
         waiting[job.id] = f"waiting for {asked_for}: {used} of {budget.slots} in use"
     free = 0 if in_line or closed.for_more_memory else max(0, budget.slots - used)
-    at_work: dict[str, int] = {}
+    is_to_have = dict.fromkeys(resting, 0)
     for job in active:
         held = seats[job.id].slots
-        at_work[job.id] = min(share_of[job.id], held + free)
-        free -= max(0, at_work[job.id] - held)
+        is_to_have[job.id] = min(share_of[job.id], held + free)
+        free -= max(0, is_to_have[job.id] - held)
     return Decision(
         starts=tuple(starts),
         line=tuple(job.id for job in in_line),
-        shares=at_work,
+        shares=is_to_have,
+        resting=resting,
         waiting=waiting,
         next_due_s=min((due_s for due_s in dues if due_s > 0), default=None),
     )

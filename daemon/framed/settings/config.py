@@ -25,6 +25,10 @@ DEFAULT: Final = "default"
 
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 
+_TIME: Final = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
+_WINDOW: Final = rf" *{_TIME} *- *({_TIME}|24:00) *"
+_WINDOWS: Final = rf"^({_WINDOW}(,{_WINDOW})*)?$"
+
 
 class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`budget:`, how much of the machine extractors may have."""
@@ -37,6 +41,14 @@ class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is reckoned to need where `slots` is auto: 0.6 were measured for 1080p, 1.0 for 4K."""
     memory_floor_gb: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | Literal["auto"] = "auto"
     """While less is available nothing is started; auto is 15 % of the memory there is, at most 8."""
+    disk_floor_gb: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | Literal["auto"] = "auto"
+    """What is to stay free on a disk that images are written to; auto is 2 % of it, at most 2."""
+    run_between: Annotated[str, msgspec.Meta(pattern=_WINDOWS, examples=["22:00-07:00"])] = ""
+    """Times of day between which films are extracted; empty: always."""
+    nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 10
+    """How far extractors stand back from other processes when there are too few cores for all."""
+    io_class: Literal["idle", "best-effort"] = "idle"
+    """idle: extractors get at the disk when nobody else wants to; best-effort: like other processes."""
 
 
 class RetrySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +102,7 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`metrics:`, for Prometheus."""
 
-    listen: Annotated[str, msgspec.Meta(pattern=r"^(\S+:[0-9]{1,5})?$")] = ""
+    listen: Annotated[str, msgspec.Meta(pattern=r"^(\S+:[0-9]{1,5})?$", examples=["127.0.0.1:9308"])] = ""
     """`host:port` that scrapes are answered on; empty: none are. Settled when the daemon starts."""
 
 

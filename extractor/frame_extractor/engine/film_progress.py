@@ -25,6 +25,7 @@ class FilmProgress:
     fraction: float
     """0 to 1, never going back."""
     images: int
+    image_bytes: int = 0
     seconds_kept: float = 0.0
     """Of `seconds_done`, film time that earlier attempts had done."""
     shots: int = 0
@@ -43,6 +44,7 @@ class Teller:
         self._fraction = 0.0
         self._stage = Stage.OPENING
         self._images = 0
+        self._image_bytes = 0
         self._repaired_from = 0
         self._to_repair = 0
         self._shots = 0
@@ -86,8 +88,9 @@ class Teller:
         self._repaired_from, self._to_repair = images, missing
         self._tell()
 
-    def published(self, images: int) -> None:
+    def published(self, images: int, image_bytes: int) -> None:
         self._images = max(self._images, images)
+        self._image_bytes = max(self._image_bytes, image_bytes)
         if self._to_repair:
             repaired = (images - self._repaired_from) / self._to_repair
             self._fraction = max(self._fraction, SCAN_SHARE + (1 - SCAN_SHARE) * min(1.0, repaired))
@@ -101,6 +104,7 @@ class Teller:
                 seconds_total=self._total_s,
                 fraction=self._fraction,
                 images=self._images,
+                image_bytes=self._image_bytes,
                 seconds_kept=SCAN_SHARE * min(self._kept_s, self._total_s),
                 shots=self._shots,
                 last_shots=self._last_shots,

@@ -108,6 +108,7 @@ class _Extraction:
         self._rejected: set[int] = set()
         """Frame indices of pictures that are too blurred to be written, picked or not."""
         self._n_images = 0
+        self._n_image_bytes = 0
         self._n_rejected = 0
         self._n_scanned = 0
         self._n_kept = 0
@@ -305,7 +306,8 @@ class _Extraction:
             return
         self._images.publish(Picture(pick, image.path, image.size_bytes, image.width, image.height))
         self._n_images += 1
-        self._tell.published(self._n_images)
+        self._n_image_bytes += image.size_bytes
+        self._tell.published(self._n_images, self._n_image_bytes)
 
     def _reject(self) -> None:
         self._n_rejected += 1

@@ -51,6 +51,9 @@ class Meter:
         self._images_found = 0
         self._images_before = 0
         self._images_in_film = 0
+        self._image_bytes_before = 0
+        """In the films before the one in work, those that were complete among them."""
+        self._image_bytes_in_film = 0
         self._shots = 0
         self._last_shots: tuple[ShotStart, ...] = ()
         self._steps = 0
@@ -63,13 +66,22 @@ class Meter:
     def images(self) -> int:
         return self._images_found + self._images_before + self._images_in_film
 
-    def expect(self, seconds_total: float, frames_total: int, images_found: int, *, seconds_found: float = 0.0) -> None:
-        """So much film there is; `seconds_found` and `images_found` are of films that are complete already."""
+    def expect(
+        self,
+        seconds_total: float,
+        frames_total: int,
+        images_found: int,
+        *,
+        image_bytes_found: int = 0,
+        seconds_found: float = 0.0,
+    ) -> None:
+        """So much film there is; what is called found is of films that are complete already."""
         with self._lock:
             self._seconds_total = seconds_total
             self._seconds_before = seconds_found
             self._frames_total = frames_total
             self._images_found = images_found
+            self._image_bytes_before = image_bytes_found
             self._extracting_since = time.monotonic()
             self._advance()
 
@@ -94,6 +106,7 @@ class Meter:
             extracted_s = self._seconds_in_film - film.seconds_kept
             self._extracted_s_in_film = max(self._extracted_s_in_film, extracted_s)
             self._images_in_film = film.images
+            self._image_bytes_in_film = film.image_bytes
             self._shots, self._last_shots = film.shots, film.last_shots
             self._advance()
 
@@ -102,6 +115,8 @@ class Meter:
         with self._lock:
             self._images_before += images
             self._images_in_film = 0
+            self._image_bytes_before += self._image_bytes_in_film if images else 0
+            self._image_bytes_in_film = 0
             self._seconds_before += self._seconds_of_film
             self._extracted_s_before += self._extracted_s_in_film
             self._seconds_of_film = self._seconds_in_film = self._extracted_s_in_film = 0.0
@@ -141,6 +156,7 @@ class Meter:
                 frames_done=self._frames_total if is_done else int(self._fraction * self._frames_total),
                 frames_total=self._frames_total,
                 images=self._images_found + new_images,
+                image_bytes=self._image_bytes_before + self._image_bytes_in_film,
                 shots=self._shots,
                 last_shots=self._last_shots,
                 workers=at_work,

@@ -35,6 +35,7 @@ from frame_extractor.running import attempt
 from frame_extractor.running.epoch import Epoch
 from frame_extractor.running.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
 from frame_extractor.running.original import Original
+from frame_extractor.running.priority import stand_back
 from frame_extractor.running.progress import Heartbeat, Meter
 from frame_extractor.signals import EndingSignals
 from frame_extractor.words import count, film_decoded, film_done, introduction, progress_line
@@ -125,6 +126,7 @@ def run_attempt(spec: AttemptSpec, *, screen: Screen, engine: Engine | None = No
     """
     with attempt.log_file(spec, log):
         with EndingSignals() as signals:
+            stand_back(spec)
             ending = _Runner(spec, engine, screen, signals).run()
             with contextlib.suppress(OSError):
                 attempt.write_exit(
@@ -204,7 +206,7 @@ class _Runner:
         Workers are being started when there is something to extract.
         """
         todos: list[_ToDo] = []
-        images_found, seconds_found, frames_found = 0, 0.0, 0
+        images_found, image_bytes_found, seconds_found, frames_found = 0, 0, 0.0, 0
         for number, path in enumerate(self._spec.films, 1):
             film = Path(path)
             fingerprint = ""
@@ -215,6 +217,7 @@ class _Runner:
                 if self._is_complete(output, fingerprint):
                     images = len(output.images[fingerprint])
                     images_found += images
+                    image_bytes_found += sum(image.size_bytes for image in output.images[fingerprint])
                     seconds_found += output.films[fingerprint].duration_s
                     frames_found += output.films[fingerprint].source_frames
                     self._n_skipped += 1
@@ -231,6 +234,7 @@ class _Runner:
             seconds_found + sum(todo.probe.duration_s for todo in todos),
             frames_found + sum(todo.probe.source_frames for todo in todos),
             images_found,
+            image_bytes_found=image_bytes_found,
             seconds_found=seconds_found,
         )
         return todos

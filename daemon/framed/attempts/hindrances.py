@@ -1,0 +1,143 @@
+"""Why a job may not start, or may not be at work, whatever its place: its films, the hours, its disk."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from frame_extractor.contract import Progress
+from frame_extractor.estimate import estimate_film
+from framed.host.clock import read_clocks
+from framed.host.disks import INTERVAL_S, Disks, Room
+from framed.host.liveness import boot_id
+from framed.model.job import Job, Moment
+from framed.policy.disk import enough_bytes, floor_bytes, is_low, shortage, still_needed_bytes
+from framed.policy.hours import changes_in_s, outside, windows_of
+from framed.settings.live_settings import LiveSettings
+from framed.watching.standings import Standings
+from framed.watching.watch import Watcher
+
+_CLOCK_S: Final = 60.0
+"""The clock on the wall is read at least so often: it may have been set."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands in the way, by job id: one line for a person each."""
+
+    gates: Mapping[str, str]
+    """Of starting."""
+    rests: Mapping[str, str]
+    """Of going on, for those that were started."""
+    short_of_disk: Mapping[str, str]
+    """Those of both that are about room on a disk."""
+    again_in_s: float | None
+    """When it may be otherwise, though nobody tells; None when somebody will."""
+
+
+class Hindrances:
+    """Reads what others hold; of its own it knows only which disks are low."""
+
+    def __init__(
+        self,
+        *,
+        watcher: Watcher,
+        standings: Standings,
+        disks: Disks,
+        settings: LiveSettings,
+        progress: Mapping[str, Progress],
+    ) -> None:
+        """`progress`: what the running attempts say, by job id."""
+        self._watcher = watcher
+        self._standings = standings
+        self._disks = disks
+        self._settings = settings
+        self._progress = progress
+        self._low: set[int] = set()
+        """Disks on which nothing may be at work."""
+
+    def of(self, jobs: Collection[Job], seated: Collection[str]) -> Found:
+        """At this moment. `jobs`: all that are not over. `seated`: ids of those that were started."""
+        self._disks.watch(_output(job) for job in jobs)
+        windows = windows_of(self._settings.now.budget.run_between)
+        local = read_clocks().utc.astimezone()
+        closed = outside(windows, local)
+        promised: Counter[int] = Counter()
+        for job in jobs:
+            if job.id in seated and (room := self._room(job)) is not None:
+                promised[room.disk] += self._still_needed_bytes(job)
+        gates: dict[str, str] = {}
+        rests: dict[str, str] = {}
+        short: dict[str, str] = {}
+        for job in jobs:
+            is_seated = job.id in seated
+            why = closed if is_seated else self._films(job) or closed
+            if not why and (room := self._room(job)) is not None:
+                why = self._low_words(room) if is_seated else self._lack_for(job, room, promised[room.disk])
+                if why:
+                    short[job.id] = why
+            if why:
+                (rests if is_seated else gates)[job.id] = why
+        again_s = [INTERVAL_S] if short or seated else []
+        if (change_s := changes_in_s(windows, local)) is not None:
+            again_s.append(min(change_s, _CLOCK_S))
+        return Found(gates, rests, short, min(again_s, default=None))
+
+    def _films(self, job: Job) -> str:
+        catalog = self._watcher.catalog
+        if catalog.problem:
+            return catalog.problem
+        if job.by == "user" and _is_before(catalog.looked_at_s, job.submitted):
+            return "looking for films"
+        project = catalog.projects.get(job.project)
+        if project is None or not project.settling or (job.by == "watch" and project.settled):
+            return ""
+        return project.settling_words(time.monotonic())
+
+    def _low_words(self, room: Room) -> str:
+        """What whatever writes on the disk waits for; empty when there is room enough."""
+        floor = self._floor_bytes(room)
+        if not is_low(room.free_bytes, floor, was_low=room.disk in self._low):
+            self._low.discard(room.disk)
+            return ""
+        self._low.add(room.disk)
+        return shortage(room.free_bytes, enough_bytes(floor))
+
+    def _lack_for(self, job: Job, room: Room, promised: int) -> str:
+        """What a job that was not started waits for: room for its images, beside what others will still write."""
+        last = job.last_attempt
+        done = last.outcome.fraction if last is not None and last.outcome is not None else 0.0
+        needed = self._floor_bytes(room) + round(self._estimate_bytes(job) * (1 - done))
+        return self._low_words(room) or shortage(room.free_bytes - promised, needed)
+
+    def _still_needed_bytes(self, job: Job) -> int:
+        progress = self._progress.get(job.id)
+        written, fraction = (progress.image_bytes, progress.fraction) if progress is not None else (0, 0.0)
+        return still_needed_bytes(self._estimate_bytes(job), written, fraction)
+
+    def _estimate_bytes(self, job: Job) -> int:
+        """Of the images that it is to make; a film that nobody has opened yet counts for nothing."""
+        project = self._watcher.catalog.projects.get(job.project)
+        films = job.films or (self._standings.films_for(job, project) if project is not None else ())
+        settings = job.options.extraction
+        results = project.results if project is not None and not job.force else None
+        wanted = (film.fingerprint for film in films if results is None or not results.has(film.fingerprint, settings))
+        probes = map(self._standings.probe_of, wanted)
+        return sum(estimate_film(probe, settings, workers=1).size_bytes for probe in probes if probe is not None)
+
+    def _floor_bytes(self, room: Room) -> int:
+        return floor_bytes(room.total_bytes, self._settings.now.budget.disk_floor_gb)
+
+    def _room(self, job: Job) -> Room | None:
+        return self._disks.room_on(_output(job))
+
+
+def _output(job: Job) -> str:
+    return job.options.frames_dir
+
+
+def _is_before(monotonic_s: float, moment: Moment) -> bool:
+    return moment.boot_id == boot_id() and monotonic_s < moment.monotonic_s

@@ -1,0 +1,48 @@
+"""When a disk has too little room to begin a film, or to go on with one. Pure."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+GB: Final = 1_000_000_000
+_MB: Final = 1_000_000
+_LARGEST_FLOOR_BYTES: Final = 2 * GB
+_FLOOR_SHARE: Final = 0.02
+_MARGIN: Final = 1.25
+"""A disk that was low is so until this much of the floor is free: else what it makes rest would go on and off."""
+_BELIEVED_FROM: Final = 0.1
+"""The part of a film from which on its own images say more than any estimate."""
+
+
+def floor_bytes(total_bytes: int, setting_gb: float | Literal["auto"]) -> int:
+    """What is to stay free on a disk of that size; 0 for no such rule."""
+    if setting_gb == "auto":
+        return min(_LARGEST_FLOOR_BYTES, round(total_bytes * _FLOOR_SHARE))
+    return round(setting_gb * GB)
+
+
+def enough_bytes(floor: int) -> int:
+    """What must be free again on a disk that was low."""
+    return round(floor * _MARGIN)
+
+
+def is_low(free_bytes: int, floor: int, *, was_low: bool) -> bool:
+    """Whether what writes there is to rest."""
+    return free_bytes < (enough_bytes(floor) if was_low else floor)
+
+
+def still_needed_bytes(estimate: int, written: int, fraction: float) -> int:
+    """What an attempt will probably still write: `estimate` for all of it, `written` bytes of images so far."""
+    if written and fraction >= _BELIEVED_FROM:
+        estimate = round(written / fraction)
+    return max(0, estimate - written)
+
+
+def shortage(free: int, needed: int) -> str:
+    """What a job waits for while less than that is free, one line for a person; empty when there is enough."""
+    if free >= needed:
+        return ""
+    unit, name = (GB // 10, "GB") if needed >= GB else (_MB, "MB")
+    scale = 10 if unit == GB // 10 else 1
+    # Rounded away from each other, so that nobody reads "needs 3.5, 3.5 free".
+    return f"disk low: needs {-(-needed // unit) / scale:g} {name}, {max(0, free) // unit / scale:g} free"

@@ -1,0 +1,57 @@
+"""When framed may have films extracted: windows of the day, by the clock on the wall. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+_DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True)
+class Window:
+    """From one time of day up to another, in seconds after midnight; through midnight when it ends before it begins."""
+
+    begins_s: int
+    ends_s: int
+
+    def holds(self, second_of_day: float) -> bool:
+        """Whether that second lies in it. One that ends when it begins is the whole day."""
+        return (second_of_day - self.begins_s) % _DAY_S < ((self.ends_s - self.begins_s) % _DAY_S or _DAY_S)
+
+
+def windows_of(text: str) -> tuple[Window, ...]:
+    """The windows of `22:00-07:00, 12:00-13:30`, which has that form; none of an empty text: then all is allowed."""
+    spans = (span.strip().split("-") for span in text.split(",") if span.strip())
+    return tuple(Window(_second(begins), _second(ends)) for begins, ends in spans)
+
+
+def outside(windows: Sequence[Window], local: datetime) -> str:
+    """What a job waits for at that local time, one line for a person; empty within a window, and without any."""
+    if not windows or _is_open(windows, _second_of(local)):
+        return ""
+    opens_s = min(windows, key=lambda window: (window.begins_s - _second_of(local)) % _DAY_S).begins_s
+    minutes = -(-int((opens_s - _second_of(local)) % _DAY_S) // 60)
+    wait = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    return f"outside its hours: goes on at {opens_s // 3600:02}:{opens_s % 3600 // 60:02}, in {wait}"
+
+
+def changes_in_s(windows: Sequence[Window], local: datetime) -> float | None:
+    """Seconds until the next beginning or end of a window, by a clock that runs evenly; None without any."""
+    edges = {edge for window in windows for edge in (window.begins_s, window.ends_s)}
+    return min(((edge - _second_of(local)) % _DAY_S or _DAY_S for edge in edges), default=None)
+
+
+def _is_open(windows: Sequence[Window], second_of_day: float) -> bool:
+    return any(window.holds(second_of_day) for window in windows)
+
+
+def _second(text: str) -> int:
+    hours, _, minutes = text.strip().partition(":")
+    return (int(hours) * 60 + int(minutes)) * 60 % _DAY_S
+
+
+def _second_of(local: datetime) -> float:
+    return (local.hour * 60 + local.minute) * 60 + local.second + local.microsecond / 1e6
