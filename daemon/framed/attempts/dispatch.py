@@ -119,7 +119,9 @@ class Dispatcher:
         jobs = self._ledger.open_jobs()
         decision, found = self._decided(jobs)
         self._line = decision.line
-        self._tell_short_of_disk(found.short_of_disk.values())
+        if found.needs_a_look:
+            self._watcher.look_now()
+        self._tell_short_of_disk([f"{project}: {lack}" for project, lack in found.short_of_disk.items()])
         seated = self._grants.seats()
         for job in jobs:
             if job.id in seated:

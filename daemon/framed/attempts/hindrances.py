@@ -20,6 +20,7 @@ from framed.settings.live_settings import LiveSettings
 from framed.watching.standings import Standings
 from framed.watching.watch import Watcher
 
+_LOOKING: Final = "looking for films"
 _CLOCK_S: Final = 60.0
 """The clock on the wall is read at least so often: it may have been set."""
 
@@ -33,7 +34,9 @@ class Found:
     rests: Mapping[str, str]
     """Of going on, for those that were started."""
     short_of_disk: Mapping[str, str]
-    """Those of both that are about room on a disk."""
+    """Those of both that are about room on a disk, by project."""
+    needs_a_look: bool
+    """Whether somebody waits for the next look at the films."""
     again_in_s: float | None
     """When it may be otherwise, though nobody tells; None when somebody will."""
 
@@ -78,20 +81,21 @@ class Hindrances:
             if not why and (room := self._room(job)) is not None:
                 why = self._low_words(room) if is_seated else self._lack_for(job, room, promised[room.disk])
                 if why:
-                    short[job.id] = why
+                    short[job.project] = why
             if why:
                 (rests if is_seated else gates)[job.id] = why
         again_s = [INTERVAL_S] if short or seated else []
         if (change_s := changes_in_s(windows, local)) is not None:
             again_s.append(min(change_s, _CLOCK_S))
-        return Found(gates, rests, short, min(again_s, default=None))
+        needs_a_look = _LOOKING in gates.values()
+        return Found(gates, rests, short, needs_a_look=needs_a_look, again_in_s=min(again_s, default=None))
 
     def _films(self, job: Job) -> str:
         catalog = self._watcher.catalog
         if catalog.problem:
             return catalog.problem
         if job.by == "user" and _is_before(catalog.looked_at_s, job.submitted):
-            return "looking for films"
+            return _LOOKING
         project = catalog.projects.get(job.project)
         if project is None or not project.settling or (job.by == "watch" and project.settled):
             return ""

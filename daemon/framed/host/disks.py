@@ -57,7 +57,7 @@ class Disks:
         return time.monotonic() - self._asked[folder] if folder in self._asked else 0.0
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Measures again and again; started when every disk was asked once, and those that do not hang have answered."""
+        """Measures again and again; started when every disk was asked once, and those that do not hang answered."""
         async with anyio.create_task_group() as tasks:
             await self._ask(tasks)
             task_status.started()
