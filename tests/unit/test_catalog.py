@@ -14,7 +14,6 @@ from framed.settings.config import Settings, WatchSettings
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places, load_places
 from framed.watching.catalog import Backlog, Catalog
-from framed.watching.hint import notifies
 from framed.watching.keeper import MOST_READ_AT_ONCE, CatalogKeeper
 from framed.watching.scan import SeenFilm, fingerprint_of
 
@@ -312,8 +311,3 @@ def test_changed_results_are_seen(disk: Disk) -> None:
     assert found.total_frames == 7
     results.unlink()
     assert disk.look().projects["onward"].results is None
-
-
-def test_notifications_are_not_trusted_where_they_do_not_come() -> None:
-    """/proc is no place for films, but its type is known; a temporary folder has them."""
-    assert notifies(Path("/tmp"))

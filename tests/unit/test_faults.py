@@ -159,7 +159,7 @@ async def test_fault_of_a_whole_look_does_not_end_the_looking(
         raise ZeroDivisionError("another fault")
 
     monkeypatch.setattr(keeper_module, "scan_raw_videos", faulty)
-    monkeypatch.setattr(watch_module, "notifies", faulty_pointing)
+    monkeypatch.setattr(watch_module, "notified", faulty_pointing)
     store = Store(places.root / "framed.db")
     settings = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1))
     watcher = Watcher(places, LiveSettings(places, settings), Ledger(store, lambda project, _now: project))

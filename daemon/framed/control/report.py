@@ -177,6 +177,8 @@ class Report:
         backlog = self._watcher.catalog.backlog
         if backlog is not None and backlog.n_films >= _LARGE_BACKLOG:
             yield f"looking through raw_videos: {backlog.n_read} of {backlog.n_films} films; then they are queued"
+        if problem := self._watcher.hint_problem:
+            yield f"films are found by looking only, a little later than they come: {problem}"
         for name in self._watcher.catalog.left_out[:_NOTICES_OF_NAMES]:
             yield f"a folder in raw_videos is left out: its name {name} is not UTF-8; rename it"
         if problem := self._settings.problem:

@@ -1,26 +1,41 @@
-"""How many folders may be watched by this user's programs, and the command that raises it."""
+"""The kernel's limits on its notifications of changed files, and how they are raised. Changes nothing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
-
-RAISE: Final = "sudo sysctl fs.inotify.max_user_watches=65536 fs.inotify.max_user_instances=512"
-"""Until the next boot; docs/operations.md says how for ever."""
+from typing import Final
 
 _FOLDER: Final = Path("/proc/sys/fs/inotify")
+_FEW_WATCHES: Final = 8_192
+_FEW_INSTANCES: Final = 128
 
 
-class Limits(NamedTuple):
-    """Of all programs of one user together."""
+@dataclass(frozen=True)
+class InotifyLimits:
+    """Of all processes of one user together."""
 
     watches: int
+    """Folders that are watched."""
     instances: int
+    """Programs that watch, more or less."""
+
+    @property
+    def are_low(self) -> bool:
+        """Whether an editor or two may use them up."""
+        return self.watches < _FEW_WATCHES or self.instances < _FEW_INSTANCES
+
+    @property
+    def remedy(self) -> str:
+        """The command that raises both, until the machine starts again."""
+        watches, instances = max(8 * _FEW_WATCHES, 2 * self.watches), max(4 * _FEW_INSTANCES, 2 * self.instances)
+        return f"sudo sysctl fs.inotify.max_user_watches={watches} fs.inotify.max_user_instances={instances}"
 
 
-def read_limits() -> Limits | None:
-    """None where the kernel does not say."""
+def read_limits() -> InotifyLimits | None:
+    """None when they cannot be read."""
     try:
-        return Limits(*(int((_FOLDER / f"max_user_{name}").read_text(encoding="ascii")) for name in Limits._fields))
+        watches, instances = (int((_FOLDER / f"max_user_{name}").read_text()) for name in ("watches", "instances"))
     except (OSError, ValueError):
         return None
+    return InotifyLimits(watches, instances)

@@ -6,6 +6,7 @@ daemon and every command come to the same answer without asking each other. Only
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -219,15 +220,22 @@ def mount_of(path: Path, mountinfo: str) -> Mount:
     """Where the file system that `path` lies or would lie on is mounted. `mountinfo`: see `mounts`."""
     real = os.path.realpath(path)
     found = Mount("", "")
+    for mount in _table(mountinfo):
+        if (real == mount.point or real.startswith(mount.point + "/")) and len(mount.point) >= len(found.point):
+            found = mount
+    return found
+
+
+@functools.lru_cache(maxsize=2)
+def _table(mountinfo: str) -> tuple[Mount, ...]:
+    """One root may have a thousand projects, and each is asked for."""
+    found = []
     for line in mountinfo.splitlines():
         mount, _, source = line.partition(" - ")
-        fields, kind = mount.split(" "), source.split(" ", 1)[0]
-        if len(fields) < 5:
-            continue
-        point = _unescaped(fields[4]).rstrip("/")
-        if (real == point or real.startswith(point + "/")) and (len(point) >= len(found.point)):
-            found = Mount(point, kind)
-    return found
+        fields = mount.split(" ")
+        if len(fields) >= 5:
+            found.append(Mount(_unescaped(fields[4]).rstrip("/"), source.split(" ", 1)[0]))
+    return tuple(found)
 
 
 def _paths_of(root: Path, environ: Mapping[str, str]) -> dict[str, Path]:

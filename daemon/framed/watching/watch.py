@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import time
 from collections.abc import Callable
 from typing import Final
@@ -20,12 +21,12 @@ from framed.bell import Bell
 from framed.faults import Faults
 from framed.log import fields
 from framed.settings.live_settings import LiveSettings
-from framed.settings.places import Places
+from framed.settings.places import Places, mounts
 from framed.state.ledger import Ledger
 from framed.state.store import StoreUnavailable
 from framed.threads import in_own_thread
 from framed.watching.catalog import Catalog
-from framed.watching.hint import Hint, notifies
+from framed.watching.hint import Hint, notified
 from framed.watching.keeper import CatalogKeeper
 
 _log: Final = logging.getLogger(__name__)
@@ -57,10 +58,19 @@ class Watcher:
         self._keeper = CatalogKeeper(places, settings, ledger.remembered_films())
         self._bell = Bell()
         self._is_asked, self._is_hinted = True, False
+        self._hint = Hint(self._hinted_from_thread)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pointed_at: tuple[str, tuple[str, ...]] | None = None
+        """The table of mounts and the projects that the hint was last given."""
         self._listeners: list[Callable[[], None]] = []
         self._told, self._told_at_s = self.catalog, time.monotonic()
         self._looking = Faults("look for films")
         self._pointing = Faults("ask for notifications")
+
+    @property
+    def hint_problem(self) -> str:
+        """Why nobody tells of new films at once, and what helps; empty when somebody does or nobody could."""
+        return self._hint.problem
 
     def look_now(self) -> None:
         """The next look comes at once, and is told whatever it sees."""
@@ -77,7 +87,7 @@ class Watcher:
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Looks again and again."""
         task_status.started()
-        hint = Hint(functools.partial(_call_in, asyncio.get_running_loop(), self._take_hint))
+        self._loop = asyncio.get_running_loop()
         try:
             while True:
                 began_s = time.monotonic()
@@ -85,14 +95,14 @@ class Watcher:
                 catalog = await self._at_disk(functools.partial(self._keeper.look, began_s, in_full=is_asked), began_s)
                 self.look_took_s = self.looked_at_s - began_s
                 if await self._take(catalog, is_asked=is_asked):
-                    await in_own_thread(self._point, hint, catalog)
+                    await in_own_thread(self._point, catalog)
                 while (wait_s := self._due_s(began_s) - time.monotonic()) > 0:
                     if self.catalog.is_partial:
                         await self._take(await self._at_disk(self._keeper.read_more, began_s))
                     else:
                         await self._bell.wait(wait_s)
         finally:
-            hint.stop()
+            self._hint.stop()
 
     def _due_s(self, began_s: float) -> float:
         """When the next look is due, after one that began then."""
@@ -102,6 +112,11 @@ class Watcher:
         if self._is_asked:
             wait_s = min(wait_s, _LEAST_GAP_S)
         return began_s + wait_s
+
+    def _hinted_from_thread(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the daemon has ended meanwhile
+                self._loop.call_soon_threadsafe(self._take_hint)
 
     def _take_hint(self) -> None:
         self._is_hinted = True
@@ -147,20 +162,22 @@ class Watcher:
             except StoreUnavailable as unavailable:
                 _log.warning("settled films are not remembered", extra=fields(why=unavailable.why))
 
-    def _point(self, hint: Hint, catalog: Catalog) -> None:
+    def _point(self, catalog: Catalog) -> None:
         try:
-            self._watch(hint, catalog)
+            self._watch(catalog)
         except Exception as fault:  # noqa: BLE001 -- logged; it is only a hint
             self._pointing.words("", fault)
 
-    def _watch(self, hint: Hint, catalog: Catalog) -> None:
-        if catalog.problem or self._settings.now.watch.force_polling or not notifies(self._places.raw_videos):
-            hint.watch(frozenset())
-        else:
-            raw_videos = self._places.raw_videos
-            hint.watch(frozenset(str(folder) for folder in (raw_videos, *(raw_videos / p for p in catalog.projects))))
-
-
-def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    with contextlib.suppress(RuntimeError):  # the daemon has ended meanwhile
-        loop.call_soon_threadsafe(call)
+    def _watch(self, catalog: Catalog) -> None:
+        """Where a change is told of by the kernel, it is by then."""
+        is_wanted = not catalog.problem and not self._settings.now.watch.force_polling
+        about = (mounts(), tuple(catalog.projects)) if is_wanted else None
+        if about == self._pointed_at:
+            return
+        folders: frozenset[str] = frozenset()
+        if about is not None:
+            table, projects = about
+            raw_videos = str(self._places.raw_videos)
+            folders = notified([raw_videos, *(os.path.join(raw_videos, name) for name in projects)], table)
+        self._hint.watch(folders)
+        self._pointed_at = about

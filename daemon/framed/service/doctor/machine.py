@@ -12,13 +12,11 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from framed.host import inotify
+from framed.host.inotify import read_limits
 from framed.service.doctor.finding import Finding
 
 _OLDEST_PYTHON: Final = (3, 11)
 _OLDEST_TMUX: Final = (3, 2)
-_WATCHES: Final = 8_192
-_INSTANCES: Final = 128
 _IMPORT_S: Final = 60.0
 
 
@@ -85,12 +83,12 @@ def _distribution(name: str) -> importlib.metadata.Distribution | None:
 
 
 def _inotify() -> Finding:
-    limits = inotify.read_limits()
+    limits = read_limits()
     if limits is None:
         return Finding(check="inotify", level="warn", found="its limits cannot be read", remedy="films are still found")
     found = f"{limits.watches} watches, {limits.instances} instances"
-    if limits.watches < _WATCHES or limits.instances < _INSTANCES:
-        return Finding(check="inotify", level="warn", found=found, remedy=inotify.RAISE)
+    if limits.are_low:
+        return Finding(check="inotify", level="warn", found=found, remedy=limits.remedy)
     return Finding(check="inotify", level="ok", found=found)
 
 
