@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -67,12 +68,17 @@ def test_attempt_that_stands_still_is_told_once_and_shown_for_as_long(hall: Hall
     assert hall.stalls.n_stalled == 1
 
 
-def test_attempt_that_went_on_is_told_again_when_it_stands_again(hall: Hall) -> None:
-    hall.pass_by(AFTER_S)
-    hall.goes(steps=1)
-    assert hall.pass_by(5) == ""
-    hall.pass_by(AFTER_S)
+def test_attempt_that_went_on_is_told_again_when_it_stands_again(hall: Hall, caplog: pytest.LogCaptureFixture) -> None:
+    """The log has all of it."""
+    with caplog.at_level(logging.INFO, logger="framed"):
+        hall.pass_by(AFTER_S)
+        hall.goes(steps=1)
+        assert hall.pass_by(5) == ""
+        hall.pass_by(AFTER_S)
     assert len(hall.told) == 2
+    assert [record.message for record in caplog.records] == [
+        "attempt stands still", "attempt goes on", "attempt stands still",
+    ]  # fmt: skip
 
 
 def test_attempt_that_has_never_said_anything_stands_still_too(hall: Hall) -> None:

@@ -7,6 +7,7 @@ does not answer, and another attempt would meet the same.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,9 +15,12 @@ from typing import Final
 import anyio
 
 from frame_extractor.contract import Progress
+from framed.log import fields
 from framed.model.job import Job, Running
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
+
+_log: Final = logging.getLogger(__name__)
 
 _LOOK_S: Final = 5.0
 _LOOKS: Final = 5
@@ -76,17 +80,27 @@ class Stalls:
             stand = before.get(job.id)
             if stand is None or stand.mark != mark:
                 self._stands[job.id] = _Stand(mark)
+                if stand is not None and stand.is_told:
+                    _log.info("attempt goes on", extra=_log_fields(job, stand))
                 continue
             self._stands[job.id] = stand
             stand.still_s += since_s
             if stand.still_s >= self._settings.now.notify.stalled_after_s and not stand.is_told:
                 stand.is_told = True
+                _log.warning("attempt stands still", extra=_log_fields(job, stand))
                 for listener in self._listeners:
                     listener(job, self.words(job.id))
 
     def _rests(self, job: Job, state: Running) -> bool:
         progress = self._progress.get(job.id)
         return job.paused or state.cancelling or (progress is not None and progress.paused)
+
+
+def _log_fields(job: Job, stand: _Stand) -> dict[str, object]:
+    attempt = job.last_attempt
+    return fields(
+        project=job.project, job_id=job.id, attempt=attempt.number if attempt else None, still_s=round(stand.still_s)
+    )
 
 
 def _mark(progress: Progress | None) -> tuple[object, ...]:
