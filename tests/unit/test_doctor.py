@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from framed.service.doctor import Finding, examine_machine, examine_root
-from framed.service.doctor import root as root_module
+from framed.service.doctor import disks as disks_module
 from framed.service.install import render, unit_values
 from framed.settings import places as places_module
 from framed.settings.places import Places, load_places
@@ -76,7 +76,7 @@ def test_disk_that_does_not_answer_is_told_and_the_rest_is_examined(
             is_over.wait()
         return stat(path, **how)
 
-    monkeypatch.setattr(root_module, "_ANSWER_S", 0.1)
+    monkeypatch.setattr(disks_module, "_ANSWER_S", 0.1)
     monkeypatch.setattr(os, "stat", dead)
     assert found(places, "films").level == "fail"
     assert "has not answered" in found(places, "films").found
@@ -106,7 +106,7 @@ def test_every_disk_that_projects_lie_on_is_told_with_how_changes_there_are_noti
 ) -> None:
     """Of the one that raw_videos lies on only how many, of others which."""
     (places.raw_videos / "orion").mkdir()
-    for module in (root_module, places_module):
+    for module in (disks_module, places_module):
         monkeypatch.setattr(module, "mounts", lambda: MOUNTS.format(places.root))
     home, nas = (each for each in examine_root(places) if each.check == "films")
     assert home.found.startswith(f"{places.raw_videos} (9p), ")
@@ -119,10 +119,25 @@ def test_every_disk_that_projects_lie_on_is_told_with_how_changes_there_are_noti
 def test_images_on_a_disk_of_windows_are_warned_of(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     """One large file may be written quickly there, thousands of small ones are not."""
     monkeypatch.setattr(
-        root_module, "mounts", lambda: MOUNTS.format(places.root).replace("raw_videos rw", "datasets rw")
+        disks_module, "mounts", lambda: MOUNTS.format(places.root).replace("raw_videos rw", "datasets rw")
     )
     assert found(places, "output").level == "warn"
     assert "paths.datasets" in found(places, "output").remedy
+
+
+def test_every_disk_that_images_go_to_is_tried_once(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of projects that are sent elsewhere too; a folder that is not there yet is tried where it will be."""
+    away = places.root / "away"
+    away.mkdir()
+    for name in ("luca", "orion"):
+        (places.raw_videos / name).mkdir()
+        places.project_file(name).write_text(f"paths: {{frames: {away}/{name}/frames}}")
+    mounts = f"20 1 8:1 / / rw - ext4 x rw\n30 20 8:2 / {away} rw - xfs y rw\n"
+    monkeypatch.setattr(disks_module, "mounts", lambda: mounts)
+    first, second = (each for each in examine_root(places) if each.check == "output")
+    assert first.found.startswith(f"{places.datasets} (ext4), ")
+    assert second.found.startswith(f"{away} (xfs), ")
+    assert list(away.iterdir()) == []
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from framed.errors import FramedError, SettingsError
+from framed.service.doctor.disks import films, outputs
 from framed.service.doctor.finding import Finding
 from framed.service.doctor.machine import examine_machine
-from framed.service.doctor.root import budget_of_machine, desktop_of, films, output, projects, state, whose
+from framed.service.doctor.root import budget_of_machine, desktop_of, projects, state, whose
 from framed.service.doctor.service import sockets, units
 from framed.settings.config import Settings, load_settings
 from framed.settings.places import Places
@@ -42,7 +43,7 @@ def examine_root(places: Places) -> Iterator[Finding]:
     yield budget_of_machine(settings)
     yield from films(places, settings)
     yield state(places)
-    yield from output(places)
+    yield from outputs(places, settings)
     yield desktop_of(settings)
     yield from sockets(places)
     yield from units(places, settings)

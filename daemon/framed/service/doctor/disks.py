@@ -1,0 +1,168 @@
+"""The disks of one root: where its films lie, and where its images go."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from framed.errors import SettingsError, listed
+from framed.model.project import Overrides
+from framed.service.doctor.finding import Finding, Level
+from framed.settings.config import Settings, resolve
+from framed.settings.places import Mount, Places, mount_of, mounts
+from framed.watching.hint import notifies
+from framed.watching.scan import project_names
+
+_PROBE_BYTES: Final = 32 * 1024 * 1024
+_SLOW_MB_PER_S: Final = 20.0
+_LITTLE_BYTES: Final = 10 * 10**9
+_TOO_LITTLE_BYTES: Final = 10**9
+_SKEW_S: Final = 2.0
+_ANSWER_S: Final = 10.0
+_OF_WINDOWS: Final = frozenset({"9p", "drvfs"})
+_REMEDIES: Final = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room, or have the quota raised",
+    errno.EACCES: "ask as the user that runs framed, or give it the folder",
+    errno.EROFS: "mount it to be written: mount -o remount,rw",
+}
+
+
+def films(places: Places, settings: Settings) -> Iterator[Finding]:
+    """Every disk that projects lie on, and how changes there are noticed."""
+    if not _answers(places.raw_videos):
+        yield _silent("films", places.raw_videos)
+        return
+    try:
+        names = project_names(places.raw_videos)
+    except OSError as failed:
+        found = f"{places.raw_videos} cannot be read: {failed.strerror}"
+        yield Finding(check="films", level="fail", found=found, remedy="mount its disk, or see paths.raw_videos")
+        return
+    table = mounts()
+    home = mount_of(places.raw_videos, table)
+    projects_on: dict[Mount, list[str]] = {home: []}
+    for name in names:
+        folder = places.films_dir(name)
+        if _answers(folder):
+            projects_on.setdefault(mount_of(folder, table), []).append(name)
+        else:
+            yield _silent("films", folder)
+    for mount, there in projects_on.items():
+        folder = places.raw_videos if mount == home else places.films_dir(there[0])
+        where, names_shown = (folder, str(len(there))) if mount == home else (mount.point, listed(there))
+        found = f"{where} ({mount.kind or 'unknown'}), {_how(folder, settings)}; projects: {names_shown}"
+        yield Finding(check="films", level="ok", found=found)
+
+
+def _how(folder: Path, settings: Settings) -> str:
+    every = f"looked at every {settings.watch.scan_interval_s:g} s"
+    if settings.watch.force_polling:
+        return f"{every} (watch.force_polling)"
+    return "told of changes" if notifies(folder) else f"{every}, for it tells nobody of changes"
+
+
+def outputs(places: Places, settings: Settings) -> Iterator[Finding]:
+    """Every disk that images go to: room and speed; of the first the clock as well."""
+    table = mounts()
+    seen: set[Mount] = set()
+    for folder in dict.fromkeys((places.datasets, *_elsewhere(places, settings))):
+        if not _answers(folder):
+            yield _silent("output", folder)
+        elif (mount := mount_of(folder, table)) not in seen:
+            seen.add(mount)
+            yield from _output(places, folder)
+
+
+def _elsewhere(places: Places, settings: Settings) -> Iterator[Path]:
+    """The folders that projects' own files send their images to; of one that is still to be made, where it will be."""
+    try:
+        names = project_names(places.raw_videos)
+    except OSError:
+        return  # told by `films`
+    for name in names:
+        with contextlib.suppress(SettingsError):  # told by `projects`
+            folder = resolve(settings, places, name, Overrides()).frames_dir.parent
+            yield folder if not _answers(folder) or folder.is_dir() or not folder.parent.is_dir() else folder.parent
+
+
+def _output(places: Places, folder: Path) -> Iterator[Finding]:
+    """Writes a file there, and takes it away."""
+    if not folder.is_dir():
+        remedy = "framed start makes it" if folder.parent.is_dir() else "mount its disk, or see paths.datasets"
+        level: Level = "warn" if folder.parent.is_dir() else "fail"
+        yield Finding(check="output", level=level, found=f"{folder} is not there", remedy=remedy)
+        return
+    probe = folder / f".framed-doctor-{os.getpid()}"
+    try:
+        began_s = time.monotonic()
+        with probe.open("wb") as file:
+            file.write(os.urandom(1024) * (_PROBE_BYTES // 1024))
+            file.flush()
+            os.fsync(file.fileno())
+        mb_per_s = _PROBE_BYTES / 1e6 / max(time.monotonic() - began_s, 1e-6)
+        probe.touch()
+        skew_s = probe.stat().st_mtime - time.time()
+        free_bytes = shutil.disk_usage(folder).free
+    except OSError as failed:
+        remedy = _REMEDIES.get(failed.errno or 0, "see its mount")
+        yield Finding(
+            check="output", level="fail", found=f"{folder} cannot be written: {failed.strerror}", remedy=remedy
+        )
+        return
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+    found = f"{folder} ({kind_of(folder)}), {in_gb(free_bytes)} GB free, writes {mb_per_s:.0f} MB/s"
+    if free_bytes < _LITTLE_BYTES:
+        level = "fail" if free_bytes < _TOO_LITTLE_BYTES else "warn"
+        yield Finding(check="output", level=level, found=found, remedy="make room: a film of 90 minutes takes some GB")
+    elif mb_per_s < _SLOW_MB_PER_S or kind_of(folder) in _OF_WINDOWS:
+        yield Finding(check="output", level="warn", found=found, remedy="write images to a local disk: paths.datasets")
+    else:
+        yield Finding(check="output", level="ok", found=found)
+    if folder == places.datasets:
+        yield _clock(skew_s)
+
+
+def _clock(skew_s: float) -> Finding:
+    clock = f"{time.strftime('%Y-%m-%d %H:%M:%S %Z')}; that of the output's disk differs by {abs(skew_s):.1f} s"
+    if abs(skew_s) > _SKEW_S:
+        return Finding(check="clock", level="warn", found=clock, remedy="set both by NTP: timedatectl set-ntp true")
+    return Finding(check="clock", level="ok", found=clock)
+
+
+def _answers(folder: Path) -> bool:
+    """Whether its disk says anything at all, if only that the folder is not there."""
+
+    def ask() -> None:
+        with contextlib.suppress(OSError):
+            os.stat(folder)
+
+    # A thread that may be left behind: a dead network disk answers nobody, and lets nobody go.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(_ANSWER_S)
+    return not asking.is_alive()
+
+
+def _silent(check: str, folder: Path) -> Finding:
+    found = f"{folder} has not answered for {_ANSWER_S:g} s"
+    return Finding(check=check, level="fail", found=found, remedy="see its server and the network, or unmount it")
+
+
+def kind_of(folder: Path) -> str:
+    """The type of its file system."""
+    return mount_of(folder, mounts()).kind or "unknown"
+
+
+def in_gb(n_bytes: int) -> str:
+    """As people read it."""
+    return f"{n_bytes / 1e9:.1f}"
