@@ -97,6 +97,7 @@ STEADY = RetrySettings(base_s=30, factor=2, max_s=600, jitter=0.2)
         (outcome(ExitCode.TERMINATED), 0, Again(after_s=30, counted=True)),
         (outcome(ExitCode.DISK_FULL), 3, Again(after_s=30, counted=False)),
         (outcome(ExitCode.SUPERSEDED), 3, Again(after_s=30, counted=False)),
+        (outcome(ExitCode.FILM_CHANGED), 3, Again(after_s=30, counted=False)),
         (outcome(ExitCode.DISK_FULL, Ending.NOT_STARTED), 3, Again(after_s=30, counted=False)),
         (outcome(ExitCode.NOT_PERMITTED, Ending.NOT_STARTED), 3, GiveUp()),
         (outcome(None, Ending.NOT_STARTED), 3, Again(after_s=30, counted=False)),

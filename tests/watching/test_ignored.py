@@ -50,6 +50,24 @@ def test_sample_beside_its_film_is_left_out_until_the_project_is_named(root: Roo
     until(lambda: films(root, "onward")["Onward-SAMPLE.mkv"] == (FilmState.EXTRACTED, ""), "the sample is extracted")
 
 
+def test_cancelling_a_job_is_no_word_about_the_films_that_it_left_out(root: Root) -> None:
+    """What was cancelled is not submitted again by itself, and `--all` submits it; the sample is ignored as before."""
+    gate = root.places.root / "gate"
+    root.film("busy", f"wait {gate}")
+    root.places.settings_file.write_text(QUICK.replace("max_active: 4", "max_active: 1"))
+    root.start()
+    root.wait_for("busy", ProjectState.RUNNING)
+    root.film("onward", name="onward.mkv")
+    root.film("onward", name="onward-sample.mkv")
+    root.wait_for("onward", ProjectState.QUEUED)
+    root.cancel("onward")
+    assert {name: state for name, (state, _) in films(root, "onward").items()} == {
+        "onward.mkv": FilmState.CANCELLED,
+        "onward-sample.mkv": FilmState.IGNORED,
+    }
+    gate.touch()
+
+
 def test_short_film_is_left_out_and_said_so(new_root: Callable[..., Root]) -> None:
     """A project of which nothing is extracted is IGNORED, with what to type; other settings are heeded when read."""
     root = new_root(watching("min_duration_s: 30"))

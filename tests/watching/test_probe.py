@@ -45,6 +45,22 @@ def test_film_that_never_opens_fails_in_time_with_the_extractors_reason(new_root
     assert len(root.attempts("broken")) == 1
 
 
+def test_job_whose_film_has_changed_waits_until_that_is_whole(new_root: Callable[..., Root]) -> None:
+    """Though there is another film in the project, long since extracted; no attempt is charged, and it is one job."""
+    root = new_root(QUICK.replace("base_s: 0.2", "base_s: 1"))
+    root.film("series", name="e1.mkv")
+    root.start()
+    root.wait_for("series", COMPLETE)
+    film = root.film("series", "exit 79 2", name="e2.mkv")
+    job_id = root.wait_for("series", ProjectState.RETRYING).job_id
+    film.write_text("unopenable")
+    until(lambda: "e2.mkv cannot be opened yet" in (root.statuses()["series"].reason), "it waits for the film")
+    assert len(root.attempts("series")) == 2
+    film.write_text("whole")
+    status = root.wait_for("series", COMPLETE)
+    assert (status.job_id, status.attempt, len(root.attempts("series"))) == (job_id, 1, 3)
+
+
 def test_submit_waits_for_no_probe(root: Root) -> None:
     """Whoever submits a broken film wants to hear of it now."""
     root.film("broken", "unopenable exit 65")

@@ -75,6 +75,7 @@ class Dispatcher:
         self._n_passes, self._n_passes_seen = 0, -1
         ledger.listen(self._bell.ring)
         watcher.listen(self._bell.ring)
+        standings.listen(self._bell.ring)
 
     @property
     def n_running(self) -> int:

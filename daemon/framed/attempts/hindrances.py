@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -97,9 +96,7 @@ class Hindrances:
         if job.by == "user" and _is_before(catalog.looked_at_s, job.submitted):
             return _LOOKING
         project = catalog.projects.get(job.project)
-        if project is None or not project.settling or (job.by == "watch" and project.settled):
-            return ""
-        return project.settling_words(time.monotonic())
+        return self._standings.hindrance(job, project) if project is not None else ""
 
     def _low_words(self, room: Room) -> str:
         """What whatever writes on the disk waits for; empty when there is room enough."""

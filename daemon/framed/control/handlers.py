@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, TypeVar
@@ -15,6 +15,7 @@ from framed.attempts.supervise import Supervisor
 from framed.control.again import Found, Step, refused, retried, submitted
 from framed.control.changes import answered, named, tried_again
 from framed.control.disk import Disk
+from framed.control.inspection import FilmState
 from framed.control.messages import (
     PROTOCOL,
     Cancel,
@@ -205,9 +206,14 @@ class Handlers:
         return reply, list(jobs.values())
 
     async def _fingerprints(self, name: str, job: Job) -> Iterable[str]:
-        """Of every film in the project's folder, settled or not; as far as they are known when its disk is away."""
+        """Of the films in the folder that the job may be for; as far as they are known when its disk is away.
+
+        Ignored films that it is not for have been given up by nobody.
+        """
+        ignored = {film.name for film in self._report.films(name) if film.state is FilmState.IGNORED}
+        but_not = frozenset() if job.with_ignored else frozenset(ignored)
         try:
-            return await self._disk.ask(_fingerprints_now, self._places.films_dir(name))
+            return await self._disk.ask(_fingerprints_now, self._places.films_dir(name), but_not)
         except Refused:
             project = self._watcher.catalog.projects.get(name)
             return {film.fingerprint for film in (*job.films, *(project.settled if project is not None else ()))}
@@ -229,9 +235,9 @@ class Handlers:
         return Found(project=name, options=options, is_extracted=is_extracted)
 
 
-def _fingerprints_now(folder: Path) -> tuple[str, ...]:
-    """Of every film in the folder, settled or not. Raises Refused when it cannot be read. Blocking."""
-    return tuple(fingerprint_of(film) for film in readable_films(folder))
+def _fingerprints_now(folder: Path, but_not: Container[str]) -> tuple[str, ...]:
+    """Of the films in the folder, settled or not. Raises Refused when it cannot be read. Blocking."""
+    return tuple(fingerprint_of(film) for film in readable_films(folder) if film.name not in but_not)
 
 
 def _server_name() -> str:

@@ -23,7 +23,7 @@ from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.watching.catalog import CatalogFilm, CatalogProject
 from framed.watching.scan import FilmImages, FoundResults
-from framed.watching.standings import Standings
+from framed.watching.standings import Standings, settling_words, standing_words
 from framed.watching.watch import Watcher
 
 
@@ -106,7 +106,7 @@ class Report:
                 state=self._film_state(name, film.fingerprint, standing, results),
                 size_bytes=film.size_bytes,
                 fingerprint=film.fingerprint,
-                reason=_standing_words(standing),
+                reason=standing_words(standing),
             )
             for film, standing in self._standings.of(name, project, time.monotonic())
         )
@@ -220,7 +220,7 @@ class Report:
         if project is None:
             return ProjectStatus(name=name, state=ProjectState.NEW)
         state, reason = ProjectState.NEW, _joined(*(_doubt_words(film.name, each) for film, each in standings))
-        if settling := _settling_words(standings, now.monotonic_s):
+        if settling := settling_words(standings, now.monotonic_s):
             state, reason = ProjectState.SETTLING, settling
         elif not project.films:
             reason = "no film in it"
@@ -380,42 +380,15 @@ def _gone_words(films: Sequence[str]) -> str:
     return f"images are gone of {listed(films)}; `submit` extracts them again" if films else ""
 
 
-def _standing_words(standing: Standing) -> str:
-    match standing:
-        case Ignored(reason=reason):
-            return reason
-        case Unopenable(reason=reason, left_s=left_s):
-            return f"cannot be opened yet ({reason}); given up in {left_s:.0f} s"
-        case Ready(doubt=doubt) if doubt:
-            return f"cannot be opened ({doubt})"
-    return ""
-
-
 def _doubt_words(film: str, standing: Standing) -> str:
-    return f"{film} {_standing_words(standing)}" if isinstance(standing, Ready) and standing.doubt else ""
-
-
-def _settling_words(standings: Sequence[tuple[CatalogFilm, Standing]], now_s: float) -> str:
-    """`settling: onward.ts unchanged for 4 s`; empty when nothing does."""
-    parts = []
-    if changing := [film for film, each in standings if isinstance(each, Changing)]:
-        latest = max(changing, key=lambda film: film.unchanged_since_s)
-        parts.append(f"{latest.name} unchanged for {now_s - latest.unchanged_since_s:.0f} s")
-    for film, each in standings:
-        if isinstance(each, Unopenable):
-            parts.append(f"{film.name} {_standing_words(each)}")
-            break
-    unopened = [film.name for film, each in standings if isinstance(each, Unopened)]
-    if unopened and not parts:
-        parts.append(f"{listed(unopened)} {'are' if len(unopened) != 1 else 'is'} about to be opened")
-    return f"settling: {'; '.join(parts)}" if parts else ""
+    return f"{film} {standing_words(standing)}" if isinstance(standing, Ready) and standing.doubt else ""
 
 
 def _ignored_words(project: str, standings: Sequence[tuple[CatalogFilm, Standing]]) -> str:
     film, first = standings[0]
     more = len(standings) - 1
     others = f" and {more} more {'are' if more else 'is'}" if more else " is"
-    return f"{film.name}{others} ignored: {_standing_words(first)}; framectl submit {project} extracts it all the same"
+    return f"{film.name}{others} ignored: {standing_words(first)}; framectl submit {project} extracts it all the same"
 
 
 def _replaced_words(project: str, images: Collection[FilmImages]) -> str:

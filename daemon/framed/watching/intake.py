@@ -16,7 +16,7 @@ from framed.faults import Faults
 from framed.log import fields
 from framed.model.job import Options
 from framed.model.project import Overrides
-from framed.policy.admission import Ready, Unopenable, Unopened
+from framed.policy.admission import Ready, Unopened
 from framed.settings.config import JobSettings, resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places
@@ -51,10 +51,8 @@ class Intake:
         """Submits what can be, now and whenever something has changed."""
         task_status.started()
         self._bell.ring()
-        next_s: float | None = None
         while True:
-            await self._bell.wait(next_s)
-            next_s = None
+            await self._bell.wait()
             catalog = self._watcher.catalog
             # What lay there at the start is put in order as a whole.
             if catalog.problem or catalog.backlog is not None or not self._settings.now.watch.auto_submit:
@@ -62,7 +60,6 @@ class Intake:
             began_s = time.monotonic()
             waiting = self._standings.waiting(began_s)
             wanted = [each.name for each in _due(waiting) if self._may_be_submitted(each)]
-            next_s = _next_given_up_s(waiting)
             took_s = time.monotonic() - began_s
             if wanted:
                 await self._submit(wanted)
@@ -104,12 +101,6 @@ def _due(waiting: Iterable[Waiting]) -> Iterator[Waiting]:
         # Films that are still written, or cannot be opened yet, hold up nothing: they make the next job.
         if any(isinstance(each, Ready) for each in standings):
             yield project
-
-
-def _next_given_up_s(waiting: Iterable[Waiting]) -> float | None:
-    """How long until the next film is given up."""
-    lefts = (each.left_s for project in waiting for _, each in project.films if isinstance(each, Unopenable))
-    return min(lefts, default=None)
 
 
 def options_of(settings: JobSettings) -> Options:

@@ -28,6 +28,8 @@ _log: Final = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 2
 """One that hangs leaves the others a way."""
+_LOOK_S: Final = 0.5
+"""How often films are looked through that could not be opened: whose turn it is, and what is given up."""
 
 
 class Probing:
@@ -67,7 +69,7 @@ class Probing:
                 while len(self._at_work) < _AT_ONCE and (film := self._next(time.monotonic())) is not None:
                     self._at_work.add(film.path)
                     tasks.start_soon(self._probe, film)
-                await self._bell.wait(PROBE_AGAIN_S / 4 if self._line else None)
+                await self._bell.wait(_LOOK_S if self._line else None)
 
     def _next(self, now_s: float) -> CatalogFilm | None:
         projects, watch = self._watcher.catalog.projects, self._settings.now.watch
@@ -78,6 +80,8 @@ class Probing:
             film = self._line.popleft()
             opening = self._standings.opening_of(film)
             is_given_up = opening is not None and now_s - film.unchanged_since_s >= watch.give_up_s
+            if is_given_up:
+                self._standings.tell()
             if film.fingerprint is None or isinstance(opening, Probe) or is_given_up:
                 continue
             if film.path not in self._at_work and (opening is None or now_s - opening.at_s >= PROBE_AGAIN_S):

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from frame_extractor.contract import Probe
+from framed.errors import listed
 from framed.model.job import Job, JobFilm
-from framed.policy.admission import Decided, Ignored, NotOpened, Ready, Standing, ignored_by_name, standing
+from framed.policy.admission import (
+    Changing,
+    Decided,
+    Ignored,
+    NotOpened,
+    Ready,
+    Standing,
+    Unopenable,
+    Unopened,
+    ignored_by_name,
+    standing,
+)
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.watching.catalog import CatalogFilm, CatalogProject
@@ -41,7 +53,7 @@ class Standings:
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """`listener` is called after every probe. It must be quick and must not raise."""
+        """`listener` is called after every probe, and when a film is given up. It must be quick and must not raise."""
         self._listeners.append(listener)
 
     def probe_of(self, fingerprint: str) -> Probe | None:
@@ -55,6 +67,11 @@ class Standings:
         since_s, failure = self._failures.get(film.path, (0.0, None))
         return self._probes.get(film.fingerprint) or (failure if since_s == film.unchanged_since_s else None)
 
+    def tell(self) -> None:
+        """Something has changed in how films stand."""
+        for listener in self._listeners:
+            listener()
+
     def take(self, film: CatalogFilm, opening: Probe | NotOpened) -> None:
         """A probe of the film, as it was when that was begun, has come to this."""
         if isinstance(opening, Probe) and opening.fingerprint != film.fingerprint:
@@ -64,8 +81,7 @@ class Standings:
             self._failures.pop(film.path, None)
         else:
             self._failures[film.path] = (film.unchanged_since_s, opening)
-        for listener in self._listeners:
-            listener()
+        self.tell()
 
     def of(self, name: str, project: CatalogProject, now_s: float) -> Iterator[tuple[CatalogFilm, Standing]]:
         """Each film of the project, by name."""
@@ -84,21 +100,30 @@ class Standings:
                 ),
             )
 
+    def hindrance(self, job: Job, project: CatalogProject) -> str:
+        """What of the project's films a job has to wait for; empty when it may have an attempt.
+
+        What a user asks for is meant for whole files, all of them; what was submitted by itself begins with what is
+        ready, and waits only where nothing is, as when its film was replaced while it was read.
+        """
+        now_s = time.monotonic()
+        if job.by == "user":
+            return project.settling_words(now_s)
+        standings = [*self.of(job.project, project, now_s)]
+        is_ready = any(isinstance(each, Ready) for _, each in standings)
+        return "" if is_ready else settling_words(standings, now_s)
+
     def films_for(self, job: Job, project: CatalogProject) -> tuple[JobFilm, ...]:
         """What an attempt of the job is given.
 
-        All films of a project that a user has named; else those that are to be extracted, or, when nothing is any more,
-        those that are not ignored: somebody has extracted them meanwhile, which the extractor finds out.
+        All films of a project that a user has named, but for those that are still written; else those that are ready.
+        When nothing is any more, because somebody has extracted them meanwhile, that is for the extractor to find out.
         """
-        if job.with_ignored:
-            return project.settled
-        standings = [(film, each) for film, each in self.of(job.project, project, time.monotonic())]
-        ready = [film for film, each in standings if isinstance(each, Ready)]
-        others = [film for film, each in standings if not isinstance(each, Ignored)]
-        chosen = ready if job.by == "watch" and ready else others
-        return tuple(
-            JobFilm(path=film.path, fingerprint=film.fingerprint) for film in chosen if film.fingerprint is not None
-        )
+        standings = [*self.of(job.project, project, time.monotonic())]
+        kept = [film for film, each in standings if job.with_ignored or not isinstance(each, Ignored)]
+        ready = [film for film, each in standings if job.by == "watch" and isinstance(each, Ready)]
+        chosen = ready or kept or project.films
+        return tuple(JobFilm(path=film.path, fingerprint=film.fingerprint) for film in chosen if film.fingerprint)
 
     def waiting(self, now_s: float) -> list[Waiting]:
         """The projects with films that are undecided and not ignored, in the order in which they are submitted."""
@@ -124,3 +149,31 @@ class Standings:
             names = [film.name for film in project.films]
             known = self._ignored[name] = (project, ignore, ignored_by_name(names, ignore))
         return known[2]
+
+
+def standing_words(standing: Standing) -> str:
+    """Why a film is ignored or cannot be opened; empty for any other."""
+    match standing:
+        case Ignored(reason=reason):
+            return reason
+        case Unopenable(reason=reason, left_s=left_s):
+            return f"cannot be opened yet ({reason}); given up in {left_s:.0f} s"
+        case Ready(doubt=doubt) if doubt:
+            return f"cannot be opened ({doubt})"
+    return ""
+
+
+def settling_words(standings: Sequence[tuple[CatalogFilm, Standing]], now_s: float) -> str:
+    """`settling: onward.ts unchanged for 4 s`; empty when nothing does."""
+    parts = []
+    if changing := [film for film, each in standings if isinstance(each, Changing)]:
+        latest = max(changing, key=lambda film: film.unchanged_since_s)
+        parts.append(f"{latest.name} unchanged for {now_s - latest.unchanged_since_s:.0f} s")
+    for film, each in standings:
+        if isinstance(each, Unopenable):
+            parts.append(f"{film.name} {standing_words(each)}")
+            break
+    unopened = [film.name for film, each in standings if isinstance(each, Unopened)]
+    if unopened and not parts:
+        parts.append(f"{listed(unopened)} {'are' if len(unopened) != 1 else 'is'} about to be opened")
+    return f"settling: {'; '.join(parts)}" if parts else ""
