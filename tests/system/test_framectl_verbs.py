@@ -9,12 +9,13 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -126,7 +127,7 @@ def test_submit_wait_exits_with_what_became_of_the_job(shared: Site) -> None:
     good = shared.ctl("submit", "good", "--wait")
     assert good.returncode == 0
     assert good.stdout.splitlines()[0] == "good: queued"
-    assert good.stdout.splitlines()[1].startswith("good COMPLETE, 1 frames in ")
+    assert good.stdout.splitlines()[1].startswith("good COMPLETE, 1 frame in ")
     again = shared.ctl("submit", "good", "--wait")
     assert (again.returncode, again.stdout.count("\n")) == (0, 1)
     assert shared.ctl("submit", "bad", "good", "--wait").returncode == 1
@@ -449,11 +450,36 @@ def test_clean_of_a_running_project_is_refused(shared: Site) -> None:
     shared.ctl("cancel", "inuse")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_a_script_that_asks_framectl(shared: Site, shell: str) -> None:
-    ended = shared.ctl("completion", shell)
-    assert ended.returncode == 0
-    assert "_FRAMECTL_COMPLETE" in ended.stdout
+_COMPLETED: Final = {
+    "bash": """eval "$(framectl completion bash)"; COMP_WORDS=(framectl logs loaded,load); COMP_CWORD=2
+        $(complete -p framectl | sed 's/.*-F \\([^ ]*\\).*/\\1/') framectl; echo "${COMPREPLY[@]}" """,
+    "zsh": """autoload -Uz compinit; compinit -u; eval "$(framectl completion zsh)"
+        compadd() { print -rl -- $completions }; words=(framectl logs loaded,load); CURRENT=3; $_comps[framectl]""",
+    "fish": """framectl completion fish | source; complete --do-complete "framectl logs loaded,load" """,
+}
+"""What has the shell itself complete a second project behind a comma, and print it."""
+
+
+@pytest.mark.parametrize("shell", _COMPLETED)
+def test_completion_is_loaded_by_the_shell_itself(shared: Site, shell: str) -> None:
+    """And completes what stands behind a comma."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here")
+    shared.film("loaded")
+    shared.film("loadable")
+    until(lambda: shared.ctl("status", "loaded", "loadable").returncode == 0)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    no_settings = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
+    ended = subprocess.run(
+        [shell, *no_settings, "-c", _COMPLETED[shell]],
+        cwd=shared.root,
+        env=shared.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "loaded,loadable" in ended.stdout, ended.stderr
 
 
 def test_tab_completes_projects_also_behind_a_comma(shared: Site) -> None:

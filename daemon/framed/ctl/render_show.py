@@ -43,7 +43,7 @@ def show_lines(reply: ShowReply, terminal: Terminal) -> list[str]:
 def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
     status = reply.status
     parts = [f"{int(status.progress * 100)}%"] if status.job_id else []
-    parts += [f"{status.frames:,} frames"] if status.frames else []
+    parts += [f"{status.frames:,} frame{'s' * (status.frames != 1)}"] if status.frames else []
     parts += [_workers(status.workers)] if status.workers else []
     parts += [f"elapsed {duration(status.elapsed_s)}"] if status.elapsed_s is not None else []
     parts += [f"ETA {duration(status.eta_s)}"] if status.eta_s is not None else []

@@ -87,7 +87,9 @@ def completion(shell: str) -> int:
     kind = get_completion_class(shell)
     assert kind is not None
     command = click.get_current_context().find_root().command
-    click.echo(kind(command, {}, "framectl", "_FRAMECTL_COMPLETE").source())
+    script = kind(command, {}, "framectl", "_FRAMECTL_COMPLETE").source()
+    # Click's script for fish takes the comma of `onward,orion` for the end of the word.
+    click.echo(script.replace('string split ","', 'string split --max 1 ","'))
     return Exit.OK
 
 
