@@ -116,6 +116,16 @@ def test_details_tell_the_shots_so_far_and_what_went_wrong_before_the_log() -> N
     assert lines[-1] == "line 49"
 
 
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("name", NAMES)
+def test_state_is_seen_however_long_the_name(name: str, width: int) -> None:
+    """Below it, where it is too long for a line."""
+    lines = detail_lines(ProjectStatus(name=name, state=ProjectState.FAILED, reason="disk"), None, width, 9)
+    shown = [line.plain[:width] for line in lines]
+    assert any("FAILED" in line for line in shown[:2])
+    assert "disk" in shown
+
+
 def test_details_are_there_before_they_were_asked_for() -> None:
     """What the events tell is shown at once; the reason of a failure is whole."""
     failed = ProjectStatus(
@@ -131,4 +141,4 @@ def test_no_panel_is_higher_than_it_may_be(height: int) -> None:
     """Whatever there is to tell."""
     log = tuple(f"line {number}" for number in range(50))
     assert len(detail_lines(RUNNING, details(log), 80, height)) <= height
-    assert len(log_lines(RUNNING, details(log), height)) <= height
+    assert len(log_lines(RUNNING, details(log), 80, height)) <= height

@@ -46,7 +46,8 @@ from framed.ctl.monitor.view import SORTS, View, columns_at
 from framed.errors import Exit, FramedError
 from framed.settings.places import Places
 
-_DETAILS_EVERY_S: Final = 1.0
+_DRAWN_EVERY_S: Final = 1.0
+"""As often as extractors tell of their progress. To draw a long table costs more than all else here."""
 
 
 def monitor_projects(places: Places, projects: tuple[str, ...]) -> Exit:
@@ -102,6 +103,8 @@ class Monitor(App[None]):
         self._details: tuple[ProjectStatus, Details] | None = None
         """What was asked for last, and how the project was then."""
         self._is_asking = False
+        self._is_stale = False
+        """Whether more was told than is shown."""
         self._away_since = ""
 
     def compose(self) -> ComposeResult:
@@ -113,7 +116,7 @@ class Monitor(App[None]):
 
     def on_mount(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
-        self.set_interval(_DETAILS_EVERY_S, self._ask_details)
+        self.set_interval(_DRAWN_EVERY_S, self._draw_what_is_new)
 
     def on_resize(self) -> None:
         self._draw()
@@ -249,8 +252,14 @@ class Monitor(App[None]):
             away.update(Text(f"daemon away since {self._away_since}; what is below was so then. {told}"))
             return
         self._away_since = ""
-        self._view.take(told, time.monotonic())
-        self._draw()
+        self._is_stale = True
+        if self._view.take(told, time.monotonic()):
+            self._draw()
+
+    def _draw_what_is_new(self) -> None:
+        if self._is_stale:
+            self._draw()
+        self._ask_details()
 
     def _ask_details(self) -> None:
         """Of the selected project, unless it is as it was when they were asked for last."""
@@ -277,6 +286,7 @@ class Monitor(App[None]):
     def _draw(self) -> None:
         if self._view.event is None:
             return
+        self._is_stale = False
         screen, width = self.screen_stack[0], self.size.width
         machine = machine_lines(self._view.event, self._view.projects.values(), width)
         screen.query_one("#machine", Static).update(Text("\n").join(machine))
@@ -315,7 +325,7 @@ class Monitor(App[None]):
         known = self._details[1] if self._details is not None and self._details[0].name == project.name else None
         width, height = max(detail.content_size.width, 20), max(detail.content_size.height, 1)
         if screen.has_class("follow"):
-            lines = log_lines(project, known, height)
+            lines = log_lines(project, known, width, height)
         else:
             lines = detail_lines(project, known, width, height)
         detail.update(Text("\n").join(lines))

@@ -72,7 +72,7 @@ def _cores(machine: MachineStatus, width: int) -> Text:
 def detail_lines(project: ProjectStatus, details: Details | None, width: int, height: int) -> list[Text]:
     """The selected one: state and why, its shots, its last errors, and as much of the end of its log as fits."""
     shown = details.shown if details is not None else None
-    lines = [_head(project, shown.in_work if shown else None)]
+    lines = _head(project, shown.in_work if shown else None, width)
     if project.reason:
         style = COLOURS[project.state] if project.state in (ProjectState.FAILED, ProjectState.RETRYING) else ""
         lines += [Text(line, style=style) for line in wrapped(printable(project.reason), width)[:_MOST_REASON_LINES]]
@@ -87,21 +87,26 @@ def detail_lines(project: ProjectStatus, details: Details | None, width: int, he
     return lines[:height]
 
 
-def log_lines(project: ProjectStatus, details: Details | None, height: int) -> list[Text]:
-    """The end of its log, below one line that says whose it is."""
+def log_lines(project: ProjectStatus, details: Details | None, width: int, height: int) -> list[Text]:
+    """The end of its log, below whose it is."""
+    head = _head(project, None, width)
     log = details.log if details is not None and details.log else project.last_lines
-    room = height - 1
-    return [_head(project, None), *(Text(printable(line)) for line in log[-room:] if room > 0)]
+    room = height - len(head)
+    tail = [Text(printable(line)) for line in log[-room:] if room > 0]
+    return [*head, *(tail or [Text("nothing in its log" if project.log else "no log yet", style=_DIM)])][:height]
 
 
-def _head(project: ProjectStatus, film: FilmInWork | None) -> Text:
+def _head(project: ProjectStatus, film: FilmInWork | None, width: int) -> list[Text]:
+    """Its name, state and attempt; on two lines where the name is too long for one."""
     parts = [f"{printable(film.name)}, film {film.number} of {film.n_films}"] if film else []
     parts += [project.stage] if project.stage else []
     parts += [f"attempt {project.attempt} of {project.max_attempts}"] if project.attempt else []
     parts += [f"elapsed {duration(project.elapsed_s)}"] if project.elapsed_s is not None else []
-    head = Text(printable(project.name), style="bold")
-    head.append(_GAP).append(project.state.value, style=COLOURS[project.state])
-    return head.append("".join(_GAP + part for part in parts), style="not bold")
+    name = Text(printable(project.name), style="bold")
+    state = Text(project.state.value, style=f"bold {COLOURS[project.state]}")
+    state.append("".join(_GAP + part for part in parts), style="not bold default")
+    joined = Text(_GAP).join((name, state))
+    return [joined] if name.cell_len + len(_GAP) + len(project.state.value) <= width else [name, state]
 
 
 def _shots(shown: ShowReply, width: int) -> Iterator[str]:

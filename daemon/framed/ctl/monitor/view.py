@@ -46,8 +46,12 @@ class View:
         self.event: Event | None = None
         self._counts: dict[str, deque[tuple[float, int]]] = {}
 
-    def take(self, event: Event, now_s: float) -> None:
-        """`now_s`: when it was read, monotonic."""
+    def take(self, event: Event, now_s: float) -> bool:
+        """Whether a state is another one now, or there are other projects: progress can wait, that is shown at once.
+
+        `now_s`: when it was read, monotonic.
+        """
+        before = self._states()
         self.event = event
         if event.full:
             self.projects = {}
@@ -63,6 +67,11 @@ class View:
                 counts.popleft()
         for name in self._counts.keys() - self.projects:
             del self._counts[name]
+        return self._states() != before
+
+    def _states(self) -> tuple[object, ...]:
+        draining = self.event is not None and self.event.draining
+        return draining, {name: project.state for name, project in self.projects.items()}
 
     def images_per_s(self, name: str) -> float | None:
         """Over the last seconds; None when it does not run, or not long enough to tell."""
