@@ -55,6 +55,23 @@ def test_attempt_that_stands_still_is_told_with_its_log_and_shown(site: Site) ->
     assert site.ctl("cancel", "onward").returncode == 0
 
 
+def test_jobs_that_wait_for_room_are_told_with_what_they_wait_for(site: Site) -> None:
+    """One message for both of them."""
+    settings = site.root / "configs" / "framed.yaml"
+    settings.write_text(settings.read_text().replace("budget: {", "budget: {disk_floor_gb: 900000, "))
+    for project in ("onward", "orion"):
+        site.film(project)
+    site.start()
+    assert site.ctl("submit", "onward,orion").returncode == 0
+    until(lambda: bool(told(site)))
+    assert [each["event"] for each in told(site)] == ["disk_low"]
+    assert "disk low: needs" in told(site)[0]["reason"]
+    settings.write_text(settings.read_text().replace("disk_floor_gb: 900000", "disk_floor_gb: 0"))
+    assert site.ctl("reload").returncode == 0
+    until(lambda: any(event["event"] == "queue_empty" for event in told(site)))
+    assert [each["event"] for each in told(site)].count("disk_low") == 1
+
+
 def test_command_that_cannot_be_run_costs_a_line_in_the_log(site: Site) -> None:
     """Not the daemon, nor a job."""
     settings = site.root / "configs" / "framed.yaml"

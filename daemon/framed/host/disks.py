@@ -49,8 +49,13 @@ class Disks:
         self._folders = frozenset({self.home, *folders})
 
     def room_on(self, folder: str) -> Room | None:
-        """What the folder's disk has; None while nobody knows."""
-        return self._rooms.get(self._device_of.get(folder, -1))
+        """What the folder's disk has; None while nobody knows.
+
+        A new one below `home`, not asked for yet, is taken to lie on home's disk: a film may begin the moment it comes.
+        """
+        is_at_home = folder.startswith(f"{self.home}{os.sep}")
+        unasked = self._device_of.get(self.home, -1) if is_at_home else -1
+        return self._rooms.get(self._device_of.get(folder, unasked))
 
     def silent_s(self, folder: str) -> float:
         """For how long the folder's disk has not answered; 0 when it has."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from framed.errors import SettingsError, listed
 from framed.model.project import Overrides
+from framed.policy.disk import floor_bytes
 from framed.service.doctor.finding import Finding, Level
 from framed.settings.config import Settings, resolve
 from framed.settings.places import Mount, Places, mount_of, mounts
@@ -22,8 +23,7 @@ from framed.watching.scan import project_names
 
 _PROBE_BYTES: Final = 32 * 1024 * 1024
 _SLOW_MB_PER_S: Final = 20.0
-_LITTLE_BYTES: Final = 10 * 10**9
-_TOO_LITTLE_BYTES: Final = 10**9
+_FOR_A_FILM_BYTES: Final = 8 * 10**9
 _SKEW_S: Final = 2.0
 _ANSWER_S: Final = 10.0
 _OF_WINDOWS: Final = frozenset({"9p", "drvfs"})
@@ -78,7 +78,7 @@ def outputs(places: Places, settings: Settings) -> Iterator[Finding]:
             yield _silent("output", folder)
         elif (mount := mount_of(folder, table)) not in seen:
             seen.add(mount)
-            yield from _output(places, folder)
+            yield from _output(places, folder, settings)
 
 
 def _elsewhere(places: Places, settings: Settings) -> Iterator[Path]:
@@ -93,7 +93,7 @@ def _elsewhere(places: Places, settings: Settings) -> Iterator[Path]:
             yield folder if not _answers(folder) or folder.is_dir() or not folder.parent.is_dir() else folder.parent
 
 
-def _output(places: Places, folder: Path) -> Iterator[Finding]:
+def _output(places: Places, folder: Path, settings: Settings) -> Iterator[Finding]:
     """Writes a file there, and takes it away."""
     if not folder.is_dir():
         remedy = "framed start makes it" if folder.parent.is_dir() else "mount its disk, or see paths.datasets"
@@ -110,7 +110,7 @@ def _output(places: Places, folder: Path) -> Iterator[Finding]:
         mb_per_s = _PROBE_BYTES / 1e6 / max(time.monotonic() - began_s, 1e-6)
         probe.touch()
         skew_s = probe.stat().st_mtime - time.time()
-        free_bytes = shutil.disk_usage(folder).free
+        room = shutil.disk_usage(folder)
     except OSError as failed:
         remedy = _REMEDIES.get(failed.errno or 0, "see its mount")
         yield Finding(
@@ -120,10 +120,13 @@ def _output(places: Places, folder: Path) -> Iterator[Finding]:
     finally:
         with contextlib.suppress(OSError):
             probe.unlink()
-    found = f"{folder} ({kind_of(folder)}), {in_gb(free_bytes)} GB free, writes {mb_per_s:.0f} MB/s"
-    if free_bytes < _LITTLE_BYTES:
-        level = "fail" if free_bytes < _TOO_LITTLE_BYTES else "warn"
-        yield Finding(check="output", level=level, found=found, remedy="make room: a film of 90 minutes takes some GB")
+    found = f"{folder} ({kind_of(folder)}), {in_gb(room.free)} GB free, writes {mb_per_s:.0f} MB/s"
+    floor = floor_bytes(room.total, settings.budget.disk_floor_gb)
+    if room.free < floor:
+        remedy = f"make room: nothing is extracted below {in_gb(floor)} GB (budget.disk_floor_gb)"
+        yield Finding(check="output", level="fail", found=found, remedy=remedy)
+    elif room.free < floor + _FOR_A_FILM_BYTES:
+        yield Finding(check="output", level="warn", found=found, remedy="make room: a film of 90 minutes takes some GB")
     elif mb_per_s < _SLOW_MB_PER_S or kind_of(folder) in _OF_WINDOWS:
         yield Finding(check="output", level="warn", found=found, remedy="write images to a local disk: paths.datasets")
     else:
