@@ -161,6 +161,59 @@ def test_a_thousand_connections_leave_room_for_who_asks(root: Root) -> None:
     assert root.reply().slots.total == 4
 
 
+def test_subscribers_that_take_every_place_leave_one_for_who_asks(root: Root) -> None:
+    """The one that has been silent longest gives way, though none of them ever reads."""
+    subscribe = b'{"jsonrpc":"2.0","id":1,"method":"subscribe"}\n'
+    clients = [connected(root) for _ in range(MAX_CONNECTIONS + 10)]
+    for client in clients:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            client.sendall(HELLO + subscribe, socket.MSG_NOSIGNAL)
+    for _ in range(20):
+        assert root.reply().slots.total == 4
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.usefixtures("others_are_served")
+def test_who_hangs_up_or_only_stops_writing_is_no_trouble(root: Root) -> None:
+    """Half closed, it is answered all it has asked; hung up in the middle of anything, it is forgotten."""
+    status = b'{"jsonrpc":"2.0","id":1,"method":"status"}\n'
+    with contextlib.closing(connected(root)) as client:
+        client.sendall(HELLO + status)
+        client.shutdown(socket.SHUT_WR)
+        answers = b""
+        while more := client.recv(1 << 16):
+            answers += more
+        assert answers.count(b'"result"') == 2
+    for sent in (b"", HELLO[:20], HELLO, HELLO + status[:20], HELLO + status * 100):
+        client = connected(root)
+        client.sendall(sent)
+        client.close()
+
+
+@pytest.mark.usefixtures("others_are_served")
+def test_files_that_are_passed_along_are_not_taken(root: Root) -> None:
+    """A socket of this kind can carry open files, of which the daemon would run out."""
+    daemon = psutil.Process(json.loads(root.places.lock_file.read_text(encoding="utf-8"))["pid"])
+    with contextlib.closing(connected(root)) as client, open(os.devnull, "rb") as passed:
+        client.sendall(HELLO)
+        assert b"result" in heard(client)
+        before = daemon.num_fds()
+        for _ in range(20):
+            socket.send_fds(client, [HELLO], [passed.fileno()] * 100)
+            assert b"result" in heard(client)
+        assert daemon.num_fds() <= before + 8
+
+
+@pytest.mark.usefixtures("others_are_served")
+def test_many_requests_in_one_are_refused(root: Root) -> None:
+    """There are no batches, which would be answered without a bound."""
+    with contextlib.closing(connected(root)) as client:
+        client.sendall(b"[" + b",".join([HELLO.strip()] * 1000) + b"]\n")
+        assert b"-32600" in heard(client)
+        assert is_hung_up(client)
+
+
 _AS_SOMEBODY_ELSE = """
 import os, socket, sys
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
