@@ -33,8 +33,8 @@ def typed(document: Path) -> Iterator[list[str]]:
 def test_commands_in_the_documents_are_understood(document: Path) -> None:
     """Verb, options and arguments; what they would do is for other tests."""
     for program, *typed_words in typed(document):
-        words = typed_words[2:] if typed_words[0] == "--root" else typed_words
-        if words[0].startswith("-"):
+        words = typed_words[2:] if typed_words[:1] == ["--root"] else typed_words
+        if not words or words[0].startswith("-"):
             continue
         group = PROGRAMS[program]
         try:
