@@ -133,7 +133,8 @@ def unit_values(places: Places, written: tuple[Path, ...], owner: str, *, is_use
         "ROOT": _word(places.root).replace("$", "$$"),
         "USER": owner,
         "TARGET": "default.target" if is_users else "multi-user.target",
-        "MOUNTS": " ".join(map(_word, dict.fromkeys((places.root, places.state)))),
+        # Not that of the films: framed waits for it while it runs.
+        "MOUNTS": " ".join(map(_word, dict.fromkeys((places.root, places.state, places.datasets)))),
         "WRITES": " ".join(_word(f"-{folder}") for folder in (*written, runtime)),
         "ENVIRONMENT": " ".join(_word(f"{name}={value}") for name, value in environment.items()),
     }
