@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-size=$(stat -c %s "$film")
+size=$(stat -Lc %s "$film")
 hash=$( (printf %s "$size"; cat "$film") | b2sum -l 128 | cut -d ' ' -f 1)
 printf '{"path": "", "fingerprint": "%x-%s", "container": "mp4", "codec": "h264", "width": 1920, "height": 1080, ' \
     "$size" "$hash"
