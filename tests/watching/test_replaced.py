@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -107,17 +108,18 @@ def test_films_that_were_renamed_or_deleted_are_no_replaced_ones(root: Root, con
     assert (status.reason, status.job_id) == ("", job_id)
 
 
+@pytest.mark.parametrize("how", [put, Path.write_bytes])
 def test_film_replaced_while_it_runs_leaves_no_image_and_the_new_one_is_extracted(
-    root: Root, tmp_path: Path, contents: tuple[bytes, bytes]
+    root: Root, tmp_path: Path, contents: tuple[bytes, bytes], how: Callable[[Path, bytes], object]
 ) -> None:
-    """Once, without charging the attempt that was in vain."""
+    """By another file or overwritten in its place: once, without charging the attempt that was in vain."""
     film = root.places.films_dir("reel") / "reel.mp4"
     put(film, write_film(tmp_path / "long.mp4", FilmPlan(n_frames=480)).read_bytes())
     root.start(real=True)
     until(lambda: there(root), "images appear")
     extractor = root.extractor("reel")
     os.kill(extractor.pid, signal.SIGSTOP)
-    put(film, contents[1])
+    how(film, contents[1])
     os.kill(extractor.pid, signal.SIGCONT)
     status = root.wait_for("reel", COMPLETE)
     new = film_fingerprint(film)
