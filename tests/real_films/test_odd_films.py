@@ -14,7 +14,7 @@ from framed.control.messages import ProjectState, ProjectStatus
 from tests.fakes.root import Root, roots
 
 SETTINGS = """\
-watch: {scan_interval_s: 0.5, settle_s: 1, settle_scans: 2}
+watch: {scan_interval_s: 0.5, settle_s: 1, settle_scans: 2, give_up_s: 0}
 budget: {slots: 2, max_active: 2}
 """
 FORMATS = ("avi", "flv", "m2ts", "mkv", "mov", "mp4", "ts", "wmv")

@@ -380,6 +380,20 @@ def test_pictures_of_a_replaced_film_are_not_taken_for_those_of_its_successor(pr
     assert len(project.images()) == 4
 
 
+def test_pictures_of_a_film_that_was_written_to_since_are_not_taken_for_it(project: Project) -> None:
+    """Where its fingerprint does not look, as a download does that had stood still; between two attempts."""
+    project.films[0].write_bytes(bytes(2 << 20))
+    project.engine.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
+    assert project.attempt().code is ExitCode.DISK_FULL
+    before = film_fingerprint(project.films[0])
+    _rewrite(project.films[0])
+    assert film_fingerprint(project.films[0]) == before
+    project.engine.before_picture = lambda _number: None
+    assert project.attempt().code is ExitCode.DONE
+    assert project.engine.on_hand == []
+    assert len(project.images()) == 4
+
+
 @pytest.mark.parametrize("fate", ["renamed", "deleted"])
 def test_film_whose_name_goes_while_it_is_read_is_complete(project: Project, fate: str) -> None:
     """It is the same film still."""

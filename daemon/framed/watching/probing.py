@@ -72,6 +72,8 @@ class Probing:
                 await self._bell.wait(_LOOK_S if self._line else None)
 
     def _next(self, now_s: float) -> CatalogFilm | None:
+        if self._watcher.catalog.problem:
+            return None
         projects, watch = self._watcher.catalog.projects, self._settings.now.watch
         if self._lined_up is None or self._lined_up[0] is not projects or self._lined_up[1] is not watch:
             self._lined_up = (projects, watch)

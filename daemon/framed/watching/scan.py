@@ -79,7 +79,7 @@ class FoundResults:
     gone: frozenset[str]
     """Fingerprints of those of them of which images have been taken away."""
     images: dict[str, FilmImages]
-    """By fingerprint, of the films that have any."""
+    """By fingerprint, of the films of which some are there."""
     lost_s: float
     """Film time of the complete films that could not be decoded, or is missing in their files."""
     image_folders: tuple[Path, ...]
@@ -204,7 +204,11 @@ def read_results(frames_dir: Path) -> FoundResults | None:
         made_by={film.fingerprint: film.job_id for film in complete},
         failed=frozenset(film.fingerprint for film in found.films if film.status == "failed"),
         gone=frozenset(mark for mark, n in n_gone.items() if n > 0),
-        images={film.fingerprint: FilmImages(film.name, film.images) for film in found.films if film.images},
+        images={
+            film.fingerprint: FilmImages(film.name, number)
+            for film in found.films
+            if (number := film.images - max(0, n_gone.get(film.fingerprint, 0))) > 0
+        },
         lost_s=sum(lost.end_s - lost.start_s for film in complete for lost in film.failed_ranges),
         image_folders=tuple(folders.values()),
         by_earlier_tool=is_earlier_tools and present[""] > 0,

@@ -40,6 +40,8 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True):
     """Of the job whose attempt wrote it."""
     first_frame: int
     n_frames: int
+    film_modified_ns: int = 0
+    """Of the file, when it was read."""
     breaks: tuple[int, ...]
     failed: tuple[FailedRange, ...]
     end_s: float
@@ -76,19 +78,24 @@ class KeptScores:
         *,
         job_id: str,
         anew: bool,
+        film_modified_ns: int = 0,
         before_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """`anew`: only what attempts of this same job have found out counts. `before_change` is called before anything
-        is written or removed; what it raises keeps that from happening.
+        """`anew`: only what attempts of this same job have found out counts. `film_modified_ns`: when the file was
+        changed last; spans of a film that has been written to since count for nothing, though its fingerprint may be
+        the same. `before_change` is called before anything is written or removed; what it raises keeps that from
+        happening.
         """
         self._before_change = before_change
         self.fingerprint = fingerprint
         self._folder = layout.scores / fingerprint / f"{settings.sampling.value}-v{SCORE_VERSION}"
         self._image_key = settings.image_key
         self._job_id = job_id
+        self._film_modified_ns = film_modified_ns
         self._anew = anew
         found = {int(match[1]): path for path in self._files() if (match := _SPAN_FILE.fullmatch(path.name))}
-        self._spans = {number: kept for number, path in found.items() if (kept := self._read(path)) is not None}
+        spans = {number: kept for number, path in found.items() if (kept := self._read(path)) is not None}
+        self._spans = {n: kept for n, kept in spans.items() if kept[0].film_modified_ns == film_modified_ns}
         whole = self._read(self._folder / _FILM_FILE)
         self.film = None if whole is None else whole[1]
         """The whole film, if it was ever scanned to its end."""
@@ -173,6 +180,7 @@ class KeptScores:
             job_id=self._job_id,
             first_frame=first_frame,
             n_frames=part.n_frames,
+            film_modified_ns=self._film_modified_ns,
             breaks=part.breaks,
             failed=part.failed,
             end_s=part.end_s,

@@ -39,6 +39,8 @@ class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
     film: str
     """Its path."""
     folder: str
+    film_modified_ns: int = 0
+    """Of the file, when it was read."""
     image_key: str
     """What the images were made with: `ExtractionSettings.image_key`."""
     job_id: str

@@ -28,6 +28,11 @@ class Original:
         self.fingerprint = film_fingerprint(path)
         self._descriptor = -1
 
+    @property
+    def modified_ns(self) -> int:
+        """When the file was changed last, by the wall clock."""
+        return self._found.st_mtime_ns
+
     def __enter__(self) -> Self:
         """Raises FilmChanged, and OSError when it cannot be read."""
         self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)

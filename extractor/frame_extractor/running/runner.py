@@ -251,7 +251,7 @@ class _Runner:
         """The film's images and its entry are on the disk, or its failure is recorded."""
         self._signals.check()
         self._meter.begin(todo.film.name, todo.number, todo.probe.duration_s)
-        kept = _kept_scores(self._spec, todo.fingerprint, self._epoch)
+        kept = _kept_scores(self._spec, todo.original, self._epoch)
         publisher: publish.Publisher | None = None
         try:
             self._tell_kept(todo, kept)
@@ -298,6 +298,7 @@ class _Runner:
         header = publish.JournalHeader(
             film=str(todo.film),
             folder=output.folder_for(todo.film.name, todo.fingerprint, publish.claims(layout)),
+            film_modified_ns=todo.original.modified_ns,
             image_key=spec.settings.image_key,
             job_id=spec.job_id,
         )
@@ -308,7 +309,8 @@ class _Runner:
             header=header,
             listed=output.images.get(todo.fingerprint, ()),
             is_usable=lambda section: (
-                section.image_key == header.image_key and (not spec.force or section.job_id == header.job_id)
+                (section.image_key, section.film_modified_ns) == (header.image_key, header.film_modified_ns)
+                and (not spec.force or section.job_id == header.job_id)
             ),
             listed_is_usable=earlier is not None and not spec.force and earlier.image_key == header.image_key,
             taken_over=pictures,
@@ -428,16 +430,17 @@ class _Runner:
         self._screen.failure(failure.line)
 
 
-def _kept_scores(spec: AttemptSpec, fingerprint: str, epoch: Epoch) -> KeptScores:
+def _kept_scores(spec: AttemptSpec, film: Original, epoch: Epoch) -> KeptScores:
     """What earlier attempts have kept of the film. Imported when it is needed, as the pipeline is."""
     from frame_extractor.engine.kept import KeptScores  # noqa: PLC0415
 
     return KeptScores(
         spec.layout,
-        fingerprint,
+        film.fingerprint,
         spec.settings,
         job_id=spec.job_id,
         anew=spec.force,
+        film_modified_ns=film.modified_ns,
         before_change=epoch.require,
     )
 
