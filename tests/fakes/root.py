@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -77,16 +77,24 @@ class Root:
         return path
 
     def start(
-        self, *options: str, real: bool = False, environment: dict[str, str] | None = None
+        self,
+        *options: str,
+        real: bool = False,
+        environment: dict[str, str] | None = None,
+        within: Sequence[str] = (),
     ) -> subprocess.Popen[bytes]:
-        """A daemon that answers; with the real extractor when asked."""
-        daemon = self.launch(*options, real=real, environment=environment)
+        """A daemon that answers; with the real extractor when asked, and begun by the command `within`."""
+        daemon = self.launch(*options, real=real, environment=environment, within=within)
         until(lambda: daemon.poll() is not None or self.answers(), "the daemon answers")
         assert daemon.poll() is None, f"the daemon ended with {daemon.returncode}"
         return daemon
 
     def launch(
-        self, *options: str, real: bool = False, environment: dict[str, str] | None = None
+        self,
+        *options: str,
+        real: bool = False,
+        environment: dict[str, str] | None = None,
+        within: Sequence[str] = (),
     ) -> subprocess.Popen[bytes]:
         """A daemon process, just begun."""
         root = str(self.places.root)
@@ -95,7 +103,7 @@ class Root:
         log = self.places.root / f"daemon-{len(self._daemons)}.log"
         with log.open("wb") as stderr:
             daemon = subprocess.Popen(
-                [*(real_one if real else fake_one), *options],
+                [*within, *(real_one if real else fake_one), *options],
                 stderr=stderr,
                 stdout=stderr,
                 env={**os.environ, **(environment or {})},

@@ -89,6 +89,33 @@ def test_project_that_is_renamed_is_a_new_one_and_the_old_one_keeps_its_images(r
     assert n_jobs(root) == {"onward": 1, "forward": 1, "marker": 1, "another-marker": 1}
 
 
+def test_folder_that_may_not_be_read_is_said_so_and_forgets_nothing(root: Root) -> None:
+    """Neither a new project nor one that is extracted; the others are looked for as ever."""
+    old = root.film("old").parent
+    # Root may read everything, unless it is made to do without that.
+    as_anybody = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all")
+    root.start(within=as_anybody if os.getuid() == 0 else ())
+    before = root.wait_for("old", COMPLETE)
+    new = root.film("new", name="film.part").parent
+    folders = (old, new)
+    try:
+        for folder in folders:
+            folder.chmod(0)
+        for folder in folders:
+            words = f"{folder} cannot be read: Permission denied"
+            until(lambda: (now := root.status(folder.name)) and now.reason == words, words)  # noqa: B023 -- called at once
+        has_looked(root, "marker")
+        status = root.wait_for("old", COMPLETE)
+        assert (status.job_id, status.frames, status.films) == (before.job_id, before.frames, 1)
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+    (new / "film.part").rename(new / "film.mkv")
+    root.wait_for("new", COMPLETE)
+    until(lambda: (now := root.status("old")) and not now.reason, "nothing is said of it")
+    assert n_jobs(root) == {"old": 1, "new": 1, "marker": 1}
+
+
 @pytest.mark.parametrize("how", ["gone", "empty"])
 def test_root_that_goes_away_freezes_everything_and_comes_back_as_it_was(
     new_root: Callable[..., Root], how: str

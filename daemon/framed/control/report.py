@@ -223,7 +223,7 @@ class Report:
         if settling := settling_words(standings, now.monotonic_s):
             state, reason = ProjectState.SETTLING, settling
         elif not project.films:
-            reason = "no film in it"
+            reason = "" if project.settings_error else "no film in it"
         elif all(isinstance(each, Ignored) for _, each in standings):
             state, reason = ProjectState.IGNORED, _ignored_words(name, standings)
         elif not any(isinstance(each, Ready) for _, each in standings):

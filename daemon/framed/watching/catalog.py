@@ -33,7 +33,7 @@ class CatalogProject:
     """Its `frames/`; empty when its settings file is wrong."""
     results: FoundResults | None
     settings_error: str
-    """What is wrong with the project's settings file, or what of framed fails at the project; empty when nothing."""
+    """What is wrong with the project's settings file or its folder, or fails of framed itself; empty when nothing."""
 
     @cached_property
     def settled(self) -> tuple[JobFilm, ...]:

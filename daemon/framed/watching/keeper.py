@@ -124,18 +124,19 @@ class CatalogKeeper:
     def _new(self, project: str) -> _Known:
         return _Known(ProjectOutput(self._places, self._settings, project))
 
-    def _look_at(self, name: str, listing: Listing | None, now_s: float) -> None:
-        """`listing`: None when it cannot be read; then the films are what they were."""
+    def _look_at(self, name: str, listing: Listing | str, now_s: float) -> None:
+        """`listing`: why it cannot be read, when it cannot; then the films are what they were."""
         known = self._known[name]
         project, output = known.project, known.output
         films = project.films
         try:
-            if listing is not None:
+            if isinstance(listing, Listing):
                 if listing.films is not known.listing.films or project.settling:
                     films = self._films(name, listing, now_s)
                 known.listing = listing
             output.look()
-            now = (films, output.frames_dir, output.results, output.settings_error)
+            wrong = listing if isinstance(listing, str) else output.settings_error
+            now = (films, output.frames_dir, output.results, wrong)
         except Exception as fault:  # noqa: BLE001 -- logged; it must cost neither the other projects nor the service
             now = (films, "", None, self._faults.words(name, fault))
         else:

@@ -48,8 +48,8 @@ class Listing:
 
 @dataclass(frozen=True)
 class Scan:
-    projects: dict[str, Listing | None]
-    """None where the folder could not be read just now."""
+    projects: dict[str, Listing | str]
+    """Where the folder could not be read just now, why."""
     problem: str
     """Why nothing can be concluded from this scan; empty when all is well."""
     left_out: tuple[str, ...] = ()
@@ -120,12 +120,12 @@ def scan_raw_videos(raw_videos: Path, before: Mapping[str, Listing], quick: Coll
         folders = _folders(raw_videos)
     except OSError as failed:
         return Scan({}, f"{raw_videos} cannot be read: {failed.strerror}")
-    projects: dict[str, Listing | None] = {}
+    projects: dict[str, Listing | str] = {}
     for name in filter(is_utf8, folders):
         try:
             projects[name] = _listed(os.path.join(raw_videos, name), before.get(name, Listing()), quick=name in quick)
-        except OSError:
-            projects[name] = None
+        except OSError as failed:
+            projects[name] = f"{raw_videos / name} cannot be read: {failed.strerror}"
     left_out = tuple(os.fsencode(name).decode(errors="backslashreplace") for name in folders if not is_utf8(name))
     return Scan(projects, "", left_out)
 
