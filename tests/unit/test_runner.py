@@ -272,6 +272,22 @@ def test_progress_never_goes_back(project: Project) -> None:
     assert max(seen) < 1
 
 
+def test_steps_grow_with_everything_that_is_done(project: Project) -> None:
+    """With each film looked at, also those that are complete, and with each image that is moved at the end."""
+
+    def steps() -> int:
+        n_steps: int = json.loads(project.layout.progress.read_text())["steps"]
+        return n_steps
+
+    for force in (False, True):
+        project.attempt(force=force)
+        assert steps() >= 2 * len(project.images()), "each was made, and each was moved"
+    project.add("Ep2.mkv")
+    project.attempt()
+    project.attempt()
+    assert steps() >= 2, "nothing but two films looked at"
+
+
 def test_killed_attempts_leave_no_temp_behind(project: Project) -> None:
     """What a killed one left is cleared by the next, and nothing that is not ours."""
     left = project.layout.temp / "framed-0007" / "pictures"

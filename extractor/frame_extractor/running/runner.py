@@ -210,6 +210,7 @@ class _Runner:
         for number, path in enumerate(self._spec.films, 1):
             film = Path(path)
             fingerprint = ""
+            self._meter.step()
             try:
                 original = Original(film)
                 fingerprint = original.fingerprint
