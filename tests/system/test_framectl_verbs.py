@@ -156,6 +156,9 @@ def test_submit_monitor_goes_on_into_the_monitor_and_without_a_terminal_into_lin
     screen.type(b"q")
     assert screen.code() == 0
     assert shared.state_of("filmed") == "RUNNING"
+    mistyped = Screen(shared, "monitor", "fimled")
+    assert mistyped.code() == 4
+    assert b"did you mean 'filmed'?" in mistyped.seen
     command = [sys.executable, "-m", "framed.ctl", "monitor", "--projects", "filmed", "--interval", "0.1"]
     with subprocess.Popen(
         command, cwd=shared.root, env=shared.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True

@@ -33,6 +33,8 @@ from framed.control.messages import (
     ResumeReply,
     Retry,
     RetryReply,
+    Status,
+    StatusReply,
     Submit,
     SubmitReply,
     Undrain,
@@ -43,7 +45,8 @@ from framed.ctl.monitor.dialogs import Ask, Confirm, Help
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
 from framed.ctl.monitor.stream import details, events
 from framed.ctl.monitor.view import SORTS, View, columns_at
-from framed.errors import Exit, FramedError
+from framed.ctl.terminal import printable
+from framed.errors import DaemonUnreachable, Exit, FramedError
 from framed.settings.places import Places
 
 _DRAWN_EVERY_S: Final = 1.0
@@ -51,8 +54,12 @@ _DRAWN_EVERY_S: Final = 1.0
 
 
 def monitor_projects(places: Places, projects: tuple[str, ...]) -> Exit:
-    """Shows these projects, or all, until it is left. Raises FramedError when the daemon is not there to begin with."""
-    connect(places).close()
+    """Shows these projects, or all, until it is left.
+
+    Raises FramedError when the daemon is not there to begin with, or knows no such project.
+    """
+    with connect(places) as daemon:
+        daemon.call("status", Status(projects=projects), StatusReply)
     Monitor(places, projects).run()
     return Exit.OK
 
@@ -249,7 +256,8 @@ class Monitor(App[None]):
         away.display = is_away
         if isinstance(told, FramedError):
             self._away_since = self._away_since or f"{datetime.now():%H:%M:%S}"  # noqa: DTZ005 -- as the wall's clock
-            away.update(Text(f"daemon away since {self._away_since}; what is below was so then. {told}"))
+            what = "daemon away" if isinstance(told, DaemonUnreachable) else "the daemon tells nothing"
+            away.update(Text(f"{what} since {self._away_since}; what is shown was so then. {printable(str(told))}"))
             return
         self._away_since = ""
         self._is_stale = True
