@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from textual.widgets import Label
 
 from frame_extractor.contract import ShotStart
 from framed.control.inspection import AttemptFacts, FilmInWork, JobFacts, ShowReply
 from framed.control.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus
 from framed.control.subscription import Event
+from framed.ctl.monitor.app import Monitor
+from framed.ctl.monitor.dialogs import Confirm
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
 from framed.ctl.monitor.view import URGENCY, View, columns_at
 from framed.model.job import Ending
+from framed.settings.places import load_places
 
 NAMES = ("onward", "千と千尋の神隠し 完全版 デジタルリマスター", "x" * 300, "two\nlines \x1b[31m", "Café Zoë 🎬")
 RUNNING = ProjectStatus(
@@ -124,6 +130,24 @@ def test_state_is_seen_however_long_the_name(name: str, width: int) -> None:
     shown = [line.plain[:width] for line in lines]
     assert any("FAILED" in line for line in shown[:2])
     assert "disk" in shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_question_is_read_to_its_end_however_long_the_name(name: str, tmp_path: Path) -> None:
+    """On a small screen too: what y and n do is on it."""
+
+    async def asked() -> None:
+        monitor = Monitor(load_places(tmp_path))
+        async with monitor.run_test(size=(80, 24)) as pilot:
+            await monitor.push_screen(Confirm(f"Cancel {name}? Images already written stay."))
+            await pilot.pause()
+            labels = [*monitor.screen.query(Label)]
+            assert all(monitor.screen.region.contains_region(label.region) for label in labels)
+            shown = "".join(strip.text for label in labels for strip in label.render_lines(label.size.region))
+            assert "stay." in shown
+            assert "y: yes" in shown
+
+    asyncio.run(asked())
 
 
 def test_details_are_there_before_they_were_asked_for() -> None:

@@ -75,7 +75,7 @@ class Monitor(App[None]):
     .follow #detail { height: 1fr; }
     ModalScreen { align: center middle; }
     ModalScreen > Vertical { width: auto; max-width: 90%; height: auto; border: thick $primary; padding: 0 1; }
-    ModalScreen Label { width: auto; }
+    ModalScreen Label { width: auto; max-width: 80vw; }
     ModalScreen Input { width: 60; max-width: 100%; }
     """
     ENABLE_COMMAND_PALETTE = False

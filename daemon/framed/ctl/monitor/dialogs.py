@@ -11,6 +11,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
+from framed.ctl.terminal import printable
+
 
 class Confirm(ModalScreen[bool]):
     """Is answered with y or n."""
@@ -26,7 +28,8 @@ class Confirm(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Label(Text(f"{self._question}  y / n"))
+            yield Label(Text(printable(self._question)))
+            yield Label("y: yes   n: no")
 
 
 class Ask(ModalScreen[str | None]):
