@@ -197,6 +197,20 @@ async def test_flood_is_one_digest(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
+async def test_fault_in_telling_ends_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What is in no text cannot be told; the next can."""
+    desk = Desk(tmp_path)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.notifier.run)
+        desk.notifier.stalled(job(log_path="/logs/\udcff.log"), "no progress for 15 min")
+        await anyio.to_thread.run_sync(until, lambda: bool(caplog.records), "the fault is logged")
+        desk.notifier.stalled(job(), "no progress for 15 min")
+        await desk.until(1)
+        tasks.cancel_scope.cancel()
+    assert "framed itself failed" in caplog.text
+
+
+@pytest.mark.anyio
 async def test_problem_that_lasts_is_one_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk(tmp_path, command=("/no/such/program",))
     with caplog.at_level(logging.WARNING, logger="framed"):

@@ -16,6 +16,7 @@ import msgspec
 
 from frame_extractor.contract import ExitCode
 from framed.bell import Bell
+from framed.faults import Faults
 from framed.log import fields
 from framed.model.job import Job
 from framed.service.notify import command, desktop
@@ -42,6 +43,7 @@ class Notifier:
         self._open = {job.id for job in ledger.open_jobs()}
         self._pending: list[Event] = []
         self._problems: dict[str, str] = {}
+        self._faults = Faults("tell what has happened")
         self._short_of_room: tuple[str, ...] = ()
         self._is_disk_low = False
         ledger.listen(self._note)
@@ -69,6 +71,14 @@ class Notifier:
                 await self._tell()
 
     async def _tell(self) -> None:
+        try:
+            await self._tell_pending()
+        except Exception as fault:  # noqa: BLE001 -- logged; the films matter more
+            self._faults.words("", fault)
+        else:
+            self._faults.over("")
+
+    async def _tell_pending(self) -> None:
         events, self._pending = tuple(self._pending), []
         if not events:
             return
