@@ -108,6 +108,10 @@ def test_root_that_cannot_be_one_is_named_with_where_it_was_given(
     file.touch()
     with pytest.raises(RootMissing, match=r"from FRAMED_ROOT\): is no folder"):
         find_root(None, environ | {"FRAMED_ROOT": str(file)}, fresh=fresh)
+    unspeakable = tmp_path / "\udcff"
+    unspeakable.mkdir()
+    with pytest.raises(RootMissing, match=r"from --root\): its path is not UTF-8"):
+        find_root(str(unspeakable), environ, fresh=fresh)
 
 
 def test_removed_current_folder_is_an_error_not_a_crash(

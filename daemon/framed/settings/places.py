@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from framed.errors import PlaceNotUsable, RootAmbiguous, RootMissing, RootNotFound
+from framed.errors import PlaceNotUsable, RootAmbiguous, RootMissing, RootNotFound, is_utf8
 
 LONGEST_SOCKET_PATH_BYTES: Final = 107
 """Linux gives a Unix socket's path 108 bytes, one of them for the closing NUL."""
@@ -119,7 +119,7 @@ def find_root(explicit: str | None, environ: Mapping[str, str], *, fresh: bool =
     except FileNotFoundError:
         raise RootMissing(Path(environ.get("PWD", ".")), "it was removed; cd elsewhere", "the current folder") from None
     if fresh or (current / "raw_videos").is_dir() or settings_file(current).is_file():
-        return current.resolve()
+        return _existing(current, "the current folder", fresh=fresh)
     from framed.running import running_roots  # noqa: PLC0415 -- rarely needed, and it imports json
 
     roots = running_roots(environ)
@@ -250,6 +250,8 @@ def _paths_of(root: Path, environ: Mapping[str, str]) -> dict[str, Path]:
 
 
 def _existing(root: Path, source: str, *, fresh: bool) -> Path:
+    if not is_utf8(os.path.realpath(root)):
+        raise RootMissing(root, "its path is not UTF-8; rename the folder", source)
     try:
         is_folder = stat.S_ISDIR(root.stat().st_mode)
     except FileNotFoundError:
