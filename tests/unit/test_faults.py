@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
+from frame_extractor.contract import Probe, film_fingerprint
 from framed.attempts.dispatch import Dispatcher
 from framed.attempts.hindrances import Hindrances
 from framed.attempts.stalls import Stalls
@@ -17,7 +19,7 @@ from framed.attempts.supervise import Supervisor
 from framed.control.report import Report
 from framed.engines.tmux import TmuxEngine
 from framed.host.machine import Machine
-from framed.policy.admission import Standing
+from framed.policy.admission import NotOpened, Standing
 from framed.policy.shares import Budget
 from framed.settings.config import Settings, WatchSettings, resolve
 from framed.settings.live_settings import LiveSettings
@@ -26,12 +28,15 @@ from framed.state.ledger import Ledger
 from framed.state.store import Store
 from framed.watching import keeper as keeper_module
 from framed.watching import outputs as outputs_module
+from framed.watching import probing as probing_module
 from framed.watching import watch as watch_module
 from framed.watching.catalog import CatalogFilm, CatalogProject
 from framed.watching.keeper import CatalogKeeper
+from framed.watching.probing import Probing
 from framed.watching.scan import scan_raw_videos
 from framed.watching.standings import Standings
 from framed.watching.watch import Watcher
+from tests.stores.make import PROBE
 
 SETTINGS = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1, force_polling=True))
 WORDS = "framed itself failed to look for its films (ZeroDivisionError); its log says why"
@@ -139,6 +144,47 @@ async def test_fault_in_telling_one_project_is_told_with_it(
         assert good.reason.startswith("settling: film.mkv")
     assert len(errors.records) == 1
     store.close()
+
+
+@pytest.mark.anyio
+async def test_fault_in_opening_one_film_is_told_with_it(
+    places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other is opened; and it is waited for like any film that cannot be."""
+
+    async def faulty(film: str, tell: Callable[[Probe | NotOpened], None], _command: object) -> None:
+        if film.startswith(str(places.films_dir("bad"))):
+            raise ZeroDivisionError("a fault")
+        tell(msgspec.structs.replace(PROBE, fingerprint=film_fingerprint(film)))
+
+    monkeypatch.setattr(probing_module, "probe", faulty)
+    store = Store(places.root / "framed.db")
+    ledger, settings = Ledger(store, lambda project, _now: project), LiveSettings(places, SETTINGS)
+    watcher = Watcher(places, settings, ledger)
+    keeper = CatalogKeeper(places, settings, {})
+    watcher.catalog = keeper.look(100.0)
+    standings = Standings(settings, ledger, watcher)
+    opened = anyio.Event()
+    openings: list[object] = []
+
+    def listen() -> None:
+        projects = watcher.catalog.projects
+        openings[:] = [standings.opening_of(projects[name].films[0]) for name in ("bad", "good")]
+        if all(openings):
+            opened.set()
+
+    standings.listen(listen)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(Probing(standings, settings=settings, ledger=ledger, watcher=watcher).run)
+            await opened.wait()
+            tasks.cancel_scope.cancel()
+    store.close()
+    bad, good = openings
+    assert isinstance(bad, NotOpened)
+    assert bad.reason == "framed itself failed to open a film (ZeroDivisionError); its log says why"
+    assert isinstance(good, Probe)
+    assert len(errors.records) == 1
 
 
 @pytest.mark.anyio

@@ -108,6 +108,21 @@ def test_films_that_were_renamed_or_deleted_are_no_replaced_ones(root: Root, con
     assert (status.reason, status.job_id) == ("", job_id)
 
 
+def test_film_that_is_renamed_while_it_runs_is_extracted_once(root: Root, tmp_path: Path) -> None:
+    """The attempt goes on to its end, and under its new name it is no new film."""
+    film = root.places.films_dir("reel") / "reel.mp4"
+    put(film, write_film(tmp_path / "long.mp4", FilmPlan(n_frames=480)).read_bytes())
+    root.start(real=True)
+    until(lambda: there(root), "images appear")
+    film.rename(film.with_name("Reel (2020).mp4"))
+    job_id = root.wait_for("reel", COMPLETE).job_id
+    root.film("marker").unlink()
+    put(root.places.films_dir("marker") / "marker.mp4", film.with_name("Reel (2020).mp4").read_bytes())
+    root.wait_for("marker", COMPLETE)
+    status = root.wait_for("reel", COMPLETE)
+    assert (status.job_id, status.reason, len(root.attempts("reel"))) == (job_id, "", 1)
+
+
 @pytest.mark.parametrize("how", [put, Path.write_bytes])
 def test_film_replaced_while_it_runs_leaves_no_image_and_the_new_one_is_extracted(
     root: Root, tmp_path: Path, contents: tuple[bytes, bytes], how: Callable[[Path, bytes], object]

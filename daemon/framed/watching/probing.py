@@ -13,6 +13,7 @@ import anyio.abc
 
 from frame_extractor.contract import Probe
 from framed.bell import Bell
+from framed.faults import Faults
 from framed.log import fields
 from framed.policy.admission import PROBE_AGAIN_S, NotOpened
 from framed.settings.config import WatchSettings
@@ -57,6 +58,7 @@ class Probing:
         """Paths."""
         self._unwritten: dict[str, Probe] = {}
         """By path."""
+        self._faults = Faults("open a film")
         self._bell = Bell()
         watcher.listen(self._bell.ring)
         settings.listen(self._bell.ring)
@@ -94,18 +96,23 @@ class Probing:
     async def _probe(self, film: CatalogFilm) -> None:
         before = self._standings.opening_of(film)
 
-        def take(opening: Probe | NotOpened) -> None:
-            self._standings.take(film, opening)
+        def take(told: Probe | NotOpened) -> None:
+            self._standings.take(film, told)
+            opening = self._standings.opening_of(film)
             if isinstance(opening, Probe):
                 self._unwritten[film.path] = opening
-            else:
-                self._line.append(film)
-                if before is None:
-                    _log.info("film cannot be opened", extra=fields(film=film.path, why=opening.reason))
+                return
+            self._line.append(film)
+            if opening is not None and before is None:
+                _log.info("film cannot be opened", extra=fields(film=film.path, why=opening.reason))
 
         try:
             await probe(film.path, take, self._command)
             await self._remember()
+        except Exception as fault:  # noqa: BLE001 -- logged; it is one film's, and it is tried again
+            take(NotOpened(self._faults.words(film.path, fault), time.monotonic()))
+        else:
+            self._faults.over(film.path)
         finally:
             self._at_work.discard(film.path)
             self._bell.ring()
