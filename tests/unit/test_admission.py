@@ -70,6 +70,12 @@ def test_project_of_nothing_but_trailers_keeps_them_by_itself() -> None:
     assert ignored_by_name(["trailer.mkv", "onward.mkv"], "auto") == {"trailer.mkv": "its name has the word trailer"}
 
 
+def test_sample_is_left_out_also_when_its_film_has_been_extracted_and_deleted() -> None:
+    """To make room, say; and a trailer that was extracted makes no film of another."""
+    assert set(ignored_by_name(["sample.mkv"], "auto", ["onward.mkv"])) == {"sample.mkv"}
+    assert ignored_by_name(["trailer 2.mkv"], "auto", ["trailer 1.mkv"]) == {}
+
+
 @pytest.mark.parametrize(
     ("is_decided", "ignored_for", "unchanged_s", "opening", "expected"),
     [

@@ -46,6 +46,9 @@ def test_sample_beside_its_film_is_left_out_until_the_project_is_named(root: Roo
     assert root.wait_for("onward", COMPLETE).reason == ""
     assert films(root, "onward") == {"onward.mkv": (FilmState.EXTRACTED, ""), "Onward-SAMPLE.mkv": ignored}
     assert submit_all(root) == []
+    (root.places.films_dir("onward") / "onward.mkv").unlink()
+    until(lambda: len(films(root, "onward")) == 1, "the film is deleted, to make room")
+    assert films(root, "onward") == {"Onward-SAMPLE.mkv": ignored}
     root.submit("onward")
     until(lambda: films(root, "onward")["Onward-SAMPLE.mkv"] == (FilmState.EXTRACTED, ""), "the sample is extracted")
 

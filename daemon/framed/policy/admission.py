@@ -101,17 +101,27 @@ def standing(
             return Unopenable(reason, settings.give_up_s - unchanged_s)
 
 
-def ignored_by_name(names: Iterable[str], ignore: Literal["auto"] | tuple[str, ...]) -> Mapping[str, str]:
+def ignored_by_name(
+    names: Iterable[str], ignore: Literal["auto"] | tuple[str, ...], extracted: Iterable[str] = ()
+) -> Mapping[str, str]:
     """Of a project's films those that are ignored for their names -> what of the name says so.
 
     A word is matched where it stands by itself between characters that are no letters, in the name without its
     extension; what has *, ? or [ is a glob over the whole name. Upper and lower case are the same. With `auto` a
-    project of nothing but samples and trailers keeps them: they are what its owner made it for.
+    project of nothing but samples and trailers keeps them: they are what its owner made it for. `extracted` are names
+    of films that may have been deleted since, and were in the project all the same.
     """
-    names = list(names)
     patterns = AUTO_WORDS if ignore == "auto" else ignore
-    found = {name: why for name in names if (why := _why_ignored(name, patterns))}
-    return {} if ignore == "auto" and len(found) == len(names) else found
+    ignored: dict[str, str] = {}
+    has_others = False
+    for name in names:
+        if why := _why_ignored(name, patterns):
+            ignored[name] = why
+        else:
+            has_others = True
+    if ignore == "auto" and not has_others and all(_why_ignored(name, patterns) for name in extracted):
+        return {}
+    return ignored
 
 
 def _why_ignored(name: str, patterns: Iterable[str]) -> str:

@@ -147,7 +147,8 @@ class Standings:
         known = self._ignored.get(name)
         if known is None or known[0] is not project or known[1] != ignore:
             names = [film.name for film in project.films]
-            known = self._ignored[name] = (project, ignore, ignored_by_name(names, ignore))
+            extracted = [each.film for each in project.results.images.values()] if project.results is not None else []
+            known = self._ignored[name] = (project, ignore, ignored_by_name(names, ignore, extracted))
         return known[2]
 
 
