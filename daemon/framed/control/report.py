@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -12,7 +12,15 @@ from framed.attempts.stalls import Stalls
 from framed.attempts.supervise import Supervisor
 from framed.control.inspection import FilmFacts, FilmInWork, FilmState, ProjectFacts, ProjectsReply
 from framed.control.messages import ProjectState, ProjectStatus, SlotsStatus, StatusReply
-from framed.errors import listed
+from framed.control.notes import (
+    doubt_words,
+    failed_words,
+    gone_words,
+    ignored_words,
+    joined,
+    lost_words,
+    replaced_words,
+)
 from framed.faults import Faults
 from framed.host.clock import read_clocks
 from framed.host.machine import Machine
@@ -211,21 +219,21 @@ class Report:
         else:
             status = self._with_job(job, project, now, outlook)
         wrong = project.settings_error if project is not None else ""
-        replaced = _replaced_words(name, self.replaced(name).values())
-        return msgspec.structs.replace(status, reason=_joined(wrong, status.reason, replaced))
+        replaced = replaced_words(name, self.replaced(name).values())
+        return msgspec.structs.replace(status, reason=joined(wrong, status.reason, replaced))
 
     def _without_job(
         self, name: str, project: CatalogProject | None, standings: Sequence[tuple[CatalogFilm, Standing]], now: Moment
     ) -> ProjectStatus:
         if project is None:
             return ProjectStatus(name=name, state=ProjectState.NEW)
-        state, reason = ProjectState.NEW, _joined(*(_doubt_words(film.name, each) for film, each in standings))
+        state, reason = ProjectState.NEW, joined(*(doubt_words(film.name, each) for film, each in standings))
         if settling := settling_words(standings, now.monotonic_s):
             state, reason = ProjectState.SETTLING, settling
         elif not project.films:
             reason = "" if project.settings_error else "no film in it"
         elif all(isinstance(each, Ignored) for _, each in standings):
-            state, reason = ProjectState.IGNORED, _ignored_words(name, standings)
+            state, reason = ProjectState.IGNORED, ignored_words(name, standings)
         elif not any(isinstance(each, Ready) for _, each in standings):
             state = ProjectState.COMPLETE
         return ProjectStatus(
@@ -261,17 +269,17 @@ class Report:
             case Complete(outcome=done):
                 state, fraction, elapsed_s = ProjectState.COMPLETE, 1.0, done.wall_s
                 frames = self._total_frames(job.project, project, otherwise=done.images)
-                gone = _gone_words(self._gone_films(job.project, project))
+                gone = gone_words(self._gone_films(job.project, project))
                 if self._are_results_gone(job, project):
                     frames, gone = 0, "its results are gone; `submit` extracts it again"
                 newest = self._results(job.project, project)
-                lost = _lost_words(newest.lost_s if newest else 0.0)
-                reason = _joined(_failed_words(self._failed_films(job.project, project)), gone, lost)
+                lost = lost_words(newest.lost_s if newest else 0.0)
+                reason = joined(failed_words(self._failed_films(job.project, project)), gone, lost)
             case Failed(outcome=bad):
                 state, reason, elapsed_s = ProjectState.FAILED, bad.summary, bad.wall_s
                 failed = self._failed_films(job.project, project)
                 if project and len(project.films) > 1 and not (len(failed) == 1 and failed[0] in reason):
-                    reason = _joined(reason, _failed_words(failed))
+                    reason = joined(reason, failed_words(failed))
             case Cancelled(outcome=ended, asked=asked):
                 state, elapsed_s = ProjectState.CANCELLED, ended.wall_s if ended else None
                 reason = "on request" if asked else ended.reason if ended else ""
@@ -364,46 +372,6 @@ def _got_to(job: Job) -> tuple[float, int]:
         if attempt.outcome is not None and attempt.outcome.film_left_s is not None:
             return attempt.outcome.fraction, attempt.outcome.images
     return 0.0, 0
-
-
-def _failed_words(films: Sequence[str]) -> str:
-    if not films:
-        return ""
-    return f"{len(films)} film{'s' * (len(films) != 1)} of the project failed: {listed(films)}"
-
-
-def _lost_words(seconds: float) -> str:
-    return f"{seconds:.1f} s of film are damaged or missing, see failed_ranges in its results" if seconds else ""
-
-
-def _gone_words(films: Sequence[str]) -> str:
-    return f"images are gone of {listed(films)}; `submit` extracts them again" if films else ""
-
-
-def _doubt_words(film: str, standing: Standing) -> str:
-    return f"{film} {standing_words(standing)}" if isinstance(standing, Ready) and standing.doubt else ""
-
-
-def _ignored_words(project: str, standings: Sequence[tuple[CatalogFilm, Standing]]) -> str:
-    film, first = standings[0]
-    more = len(standings) - 1
-    others = f" and {more} more {'are' if more else 'is'}" if more else " is"
-    return f"{film.name}{others} ignored: {standing_words(first)}; framectl submit {project} extracts it all the same"
-
-
-def _replaced_words(project: str, images: Collection[FilmImages]) -> str:
-    if not images:
-        return ""
-    number = sum(each.number for each in images)
-    films = listed(sorted({each.film for each in images}))
-    return (
-        f"frames/ still has {number:,} image{'s' * (number != 1)} of an earlier {films}; "
-        f"framectl clean {project} --replaced deletes {'them' if number != 1 else 'it'}"
-    )
-
-
-def _joined(*parts: str) -> str:
-    return "; ".join(part for part in parts if part)
 
 
 _NOTICES_OF_NAMES = 3
