@@ -228,7 +228,7 @@ async def _serve(
         await tasks.start(Intake(places, settings=live, ledger=ledger, watcher=watcher, standings=standings).run)
         feed = Feed(ledger=ledger, report=report, disk=disk)
         await tasks.start(feed.run)
-        steering = Steering(ledger=ledger, settings=live, disk=disk)
+        steering = Steering(ledger=ledger, dispatcher=dispatcher, settings=live, disk=disk)
         await tasks.start(Server(places.control_socket, handlers, questions, cleaning, steering, feed).run, tasks)
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -19,6 +21,7 @@ from tests.fakes.held_film import drop, hold
 from tests.fakes.root import QUICK, Root, stop, until
 
 COMPLETE, RUNNING, QUEUED = ProjectState.COMPLETE, ProjectState.RUNNING, ProjectState.QUEUED
+PAUSED = ProjectState.PAUSED
 
 
 def truncated(whole: bytes) -> bytes:
@@ -57,35 +60,49 @@ def test_damaged_store_is_set_aside_and_named(root: Root, damage: Callable[[byte
 
 
 class SmallDisk:
-    """A file system of its own, of two megabytes."""
+    """A file system of its own."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._ballast = folder / "ballast"
 
-    def fill(self) -> None:
-        """Not one byte is left."""
+    def fill(self, but_bytes: int = 0) -> None:
+        """No more is left than this; not one byte of nothing."""
         with contextlib.suppress(OSError), self._ballast.open("ab", buffering=0) as file:
-            while True:
+            while shutil.disk_usage(self._folder).free > but_bytes or not but_bytes:
                 file.write(bytes(512))
 
     def clear(self) -> None:
         self._ballast.unlink()
 
 
-@pytest.fixture
-def small_state(root: Root) -> Iterator[SmallDisk]:
-    """The root's state lies on it; the test is skipped for users who may not mount one."""
-    state = root.places.state
-    state.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(state)]
+@contextlib.contextmanager
+def small_disk(root: Root, folder: Path, size: str) -> Iterator[SmallDisk]:
+    """The folder is one of that size; the test is skipped for users who may not mount it."""
+    folder.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(folder)]
     if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("this user may not mount a file system to fill; tests/unit/test_ledger.py fakes the full disk")
+        pytest.skip("this user may not mount a file system to fill; tests/unit fakes the full disk")
     try:
-        yield SmallDisk(state)
+        yield SmallDisk(folder)
     finally:
         root.end()
         # A tmux server that was told to end still has its socket there for a moment.
-        until(lambda: subprocess.run(["umount", str(state)], check=False).returncode == 0, "the disk is let go of")
+        until(lambda: subprocess.run(["umount", str(folder)], check=False).returncode == 0, "the disk is let go of")
+
+
+@pytest.fixture
+def small_state(root: Root) -> Iterator[SmallDisk]:
+    """The root's state lies on two megabytes."""
+    with small_disk(root, root.places.state, "2m") as disk:
+        yield disk
+
+
+@pytest.fixture
+def small_output(root: Root) -> Iterator[SmallDisk]:
+    """The root's images go to ten megabytes, of which 0.2 are to stay free."""
+    with small_disk(root, root.places.datasets, "10m") as disk:
+        yield disk
 
 
 def test_full_state_disk_refuses_submits_and_heals_by_itself(root: Root, small_state: SmallDisk) -> None:
@@ -161,3 +178,68 @@ def test_log_on_a_full_disk_or_deleted_costs_no_film(new_root: Callable[..., Roo
         done = root.wait_for(project, COMPLETE)
         assert (done.attempt, len(root.attempts(project))) == (1, 1)
         assert done.frames > 0
+
+
+NEEDS_7_MB = "length 6"
+"""Words of a film that is reckoned to give sixteen images of 1080p, 6.3 MB; the fake extractor's are empty."""
+
+
+def test_film_waits_for_room_and_begins_by_itself_when_there_is(root: Root, small_output: SmallDisk) -> None:
+    """Nothing is tried that would only end at a full disk: its one attempt is its first."""
+    small_output.fill(but_bytes=5_500_000)
+    root.start()
+    root.film("onward", NEEDS_7_MB)
+    root.film("ident", "length 1")
+    waits = "disk low: needs 7 MB, 5 free"
+    until(lambda: root.wait_for("onward", QUEUED).reason == waits, "it waits for room, and says so")
+    assert root.wait_for("ident", COMPLETE).attempt == 1
+    assert root.wait_for("onward", QUEUED).reason == waits
+    assert root.attempts("onward") == []
+    small_output.clear()
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+    assert len(root.attempts("onward")) == 1
+
+
+def test_two_films_that_do_not_fit_together_are_extracted_one_after_the_other(
+    new_root: Callable[..., Root],
+) -> None:
+    """Asked for in the same moment: what the first will write is not promised to the second as well."""
+    root = new_root(QUICK.replace("watch: {", "watch: {auto_submit: false, "))
+    with small_disk(root, root.places.datasets, "10m"):
+        gate = root.places.root / "gate"
+        root.start()
+        projects = {"luca", "onward"}
+        for project in projects:
+            root.film(project, f"{NEEDS_7_MB} wait {gate}")
+            root.wait_for(project, ProjectState.NEW)
+        root.submit(*projects)
+        runs = until(lambda: {each for each in projects if root.attempts(each)}, "one of them has begun").pop()
+        [waits] = projects - {runs}
+        lack = "disk low: needs 7 MB, 4 free"
+        until(lambda: root.wait_for(waits, QUEUED).reason == lack, "the other waits for what the first leaves")
+        assert root.attempts(waits) == []
+        gate.touch()
+        for project in projects:
+            assert root.wait_for(project, COMPLETE).attempt == 1
+
+
+def test_film_rests_while_its_disk_is_low_and_goes_on_by_itself(root: Root, small_output: SmallDisk) -> None:
+    """Others filled the disk. It is not its user who has paused it; and its attempt is the same all the time."""
+    gate = root.places.root / "gate"
+    daemon = root.start()
+    root.film("onward", f"{NEEDS_7_MB} wait {gate}")
+    root.wait_for("onward", RUNNING)
+    process = root.extractor("onward")
+    small_output.fill(but_bytes=120_000)
+    rests = re.compile(r"disk low: needs 1 MB, 0 free")
+    until(lambda: rests.fullmatch(root.wait_for("onward", PAUSED).reason), "it rests, and says why")
+    until(lambda: root.wait_for("onward", PAUSED).workers == 0, "its worker is parked")
+    stop(daemon, signal.SIGKILL)
+    root.start()
+    until(lambda: rests.fullmatch(root.wait_for("onward", PAUSED).reason), "it rests under the next daemon too")
+    small_output.clear()
+    root.wait_for("onward", RUNNING)
+    assert root.extractor("onward") == process
+    gate.touch()
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+    assert len(root.attempts("onward")) == 1

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from frame_extractor.contract import Results
@@ -19,6 +21,7 @@ from tests.fakes.root import QUICK, Root, until
 
 COMPLETE, FAILED, RUNNING = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.RUNNING
 PAUSED = ProjectState.PAUSED
+IDLE = psutil.IOPRIO_CLASS_IDLE
 
 pytestmark = pytest.mark.shared_films
 
@@ -71,6 +74,11 @@ def test_film_that_was_paused_gives_the_same_bytes(new_root: Callable[..., Root]
     until(lambda: root.wait_for("paused", PAUSED).workers == 0, "its workers have parked")
     drop(root, "undisturbed", films_dir / "formats" / "reel30.mkv")
     until(lambda: (status := root.status("undisturbed")) is not None and status.workers == 2, "the other has both")
+    extractor = psutil.Process(root.extractor("undisturbed").pid)
+    workers = until(lambda: each if len(each := extractor.children(recursive=True)) >= 2 else None, "its workers")
+    for thread in threads_of(extractor, *workers):
+        # All stand back, as the settings have it where they say nothing.
+        assert (os.getpriority(os.PRIO_PROCESS, thread), psutil.Process(thread).ionice().ioclass) == (10, IDLE), thread
     root.wait_for("undisturbed", COMPLETE)
     assert root.wait_for("paused", PAUSED).progress < 1
     with connect(root.places) as daemon:
@@ -79,6 +87,13 @@ def test_film_that_was_paused_gives_the_same_bytes(new_root: Callable[..., Root]
     paused, undisturbed = (images_of(root.layout(name).frames_dir) for name in ("paused", "undisturbed"))
     assert paused == undisturbed
     assert len(paused) > 50
+
+
+def threads_of(*processes: psutil.Process) -> Iterator[int]:
+    """Niceness and class belong to threads; one that has ended meanwhile is left out."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield from (thread.id for thread in process.threads())
 
 
 def images_of(frames_dir: Path) -> dict[str, bytes]:

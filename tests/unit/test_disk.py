@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +67,14 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+async def come_true(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await anyio.sleep(0.01)
+    pytest.fail("not within ten seconds")
+
+
 @pytest.mark.anyio
 async def test_disk_of_a_folder_that_is_not_there_yet_is_that_of_the_one_above(tmp_path: Path) -> None:
     """Images are written into folders that their extractor makes."""
@@ -105,9 +115,64 @@ async def test_disk_that_hangs_holds_up_no_other(tmp_path: Path, monkeypatch: py
         assert n_asked == 1
         assert disks.silent_s(dead) > 0.1
         answers.set()
-        for _ in range(1000):
-            await anyio.sleep(0.01)
-            if disks.room_on(dead) is not None:
-                break
+        await come_true(lambda: disks.room_on(dead) is not None)
         tasks.cancel_scope.cancel()
-    assert disks.room_on(dead) is not None
+
+
+@pytest.mark.anyio
+async def test_answer_of_a_new_folder_is_awaited_and_that_of_a_dead_disk_not_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a film would begin before anybody knows what room there is, or never. Of the dead one few are asked for."""
+    answers, asked = threading.Event(), []
+
+    def measured(folder: str) -> disks_module.Room:
+        asked.append(folder)
+        if "dead" in folder:
+            answers.wait(30)
+        return disks_module.Room(disk=1, free_bytes=7, total_bytes=9)
+
+    monkeypatch.setattr(disks_module, "_measured", measured)
+    monkeypatch.setattr(disks_module, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(disks_module, "_NEW_S", 0.3)
+    disks = Disks(str(tmp_path))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(disks.run)
+        dead = [f"/dead/{number}" for number in range(30)]
+        disks.watch(["/alive", *dead])
+        assert disks.is_awaited("/alive")
+        assert disks.is_awaited(dead[0])
+        await come_true(lambda: not disks.is_awaited("/alive") and not disks.is_awaited(dead[0]))
+        assert disks.room_on("/alive") is not None
+        assert disks.room_on(dead[0]) is None
+        assert sum("dead" in folder for folder in asked) <= 8
+        answers.set()
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.anyio
+async def test_folder_that_comes_to_lie_on_another_disk_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk was mounted there, beside folders that stay where they are: each is asked for in its turn."""
+    moved: set[str] = set()
+
+    def measured(folder: str) -> disks_module.Room:
+        return disks_module.Room(disk=2 if folder in moved else 1, free_bytes=7, total_bytes=9)
+
+    monkeypatch.setattr(disks_module, "_measured", measured)
+    monkeypatch.setattr(disks_module, "INTERVAL_S", 0.01)
+
+    def lies_on_the_other(folder: str) -> bool:
+        room = disks.room_on(folder)
+        return room is not None and room.disk == 2
+
+    disks = Disks(str(tmp_path))
+    folders = [f"/projects/{number}" for number in range(5)]
+    disks.watch(folders)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(disks.run)
+        for folder in folders:
+            moved.add(folder)
+            await come_true(functools.partial(lies_on_the_other, folder))
+        tasks.cancel_scope.cancel()

@@ -127,11 +127,16 @@ class Dispatcher:
         for job in jobs:
             if job.id in seated:
                 self._supervisor.look_again(job.id)
-        for start in decision.starts:
-            self._grants.take(start.job_id, start.workers)
-            if start.job_id not in seated:
-                self._tasks.start_soon(self._conduct, start.job_id, functools.partial(self._attempt, start))
         went_on = {start.job_id: start.workers for start in decision.starts if start.job_id in seated}
+        # Of those that are new one at a time: what it will write is promised when the next is looked at.
+        newcomers = [start for start in decision.starts if start.job_id not in seated]
+        for job_id, workers in went_on.items():
+            self._grants.take(job_id, workers)
+        for start in newcomers[:1]:
+            self._grants.take(start.job_id, start.workers)
+            self._tasks.start_soon(self._conduct, start.job_id, functools.partial(self._attempt, start))
+        if newcomers[1:]:
+            self._bell.ring()
         self._grants.tell({**decision.shares, **went_on})
         waits_s = [due_s for due_s in (decision.next_due_s, found.again_in_s) if due_s is not None]
         if not self._grants.is_settled:

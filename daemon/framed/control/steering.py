@@ -7,6 +7,7 @@ from collections.abc import Callable
 import anyio
 import msgspec
 
+from framed.attempts.dispatch import Dispatcher
 from framed.control.changes import answered, named, tried_again
 from framed.control.disk import Disk
 from framed.control.messages import (
@@ -30,8 +31,9 @@ from framed.state.ledger import Ledger
 class Steering:
     """One method for each verb, named for it. Each is durable before it is answered."""
 
-    def __init__(self, *, ledger: Ledger, settings: LiveSettings, disk: Disk) -> None:
+    def __init__(self, *, ledger: Ledger, dispatcher: Dispatcher, settings: LiveSettings, disk: Disk) -> None:
         self._ledger = ledger
+        self._dispatcher = dispatcher
         self._settings = settings
         self._disk = disk
         self._changing = anyio.Lock()
@@ -74,7 +76,8 @@ class Steering:
         """What became of each, once it is on the disk."""
         kind = PauseReply if isinstance(event, PauseAsked) else ResumeReply
         latest = [(name, self._ledger.latest(name)) for name in names]
-        outcomes = tuple(_outcome(name, job, event) for name, job in latest)
+        resting = self._dispatcher.outlook().resting
+        outcomes = tuple(_outcome(name, job, event, resting.get(job.id, "") if job else "") for name, job in latest)
         events: dict[str, Event] = {job.id: event for _, job in latest if job is not None and _heeds(job, event)}
         encoded = msgspec.json.encode(kind(outcomes=outcomes))
         await self._ledger.commit(events, answer=lambda _jobs: (key, encoded))
@@ -104,14 +107,16 @@ def _is_ending(job: Job) -> bool:
     return isinstance(job.state, Running) and job.state.cancelling
 
 
-def _outcome(name: str, job: Job | None, event: PauseAsked | ResumeAsked) -> PauseOutcome:
+def _outcome(name: str, job: Job | None, event: PauseAsked | ResumeAsked, rests_for: str) -> PauseOutcome:
+    """`rests_for`: why it rests though nobody has paused it; empty when it does not."""
     pausing = isinstance(event, PauseAsked)
     if job is None or job.is_over:
         return PauseOutcome(project=name, paused=False, message="nothing of it is queued or running")
     if _is_ending(job):
         return PauseOutcome(project=name, paused=False, message="is being cancelled")
     if job.paused == pausing:
-        return PauseOutcome(project=name, paused=pausing, message="already paused" if pausing else "is not paused")
+        by_itself = f"rests by itself and cannot be resumed: {rests_for}" if rests_for else "is not paused"
+        return PauseOutcome(project=name, paused=pausing, message="already paused" if pausing else by_itself)
     if not pausing:
         message = "goes on" if isinstance(job.state, Running) else "queued again"
     elif isinstance(job.state, Running):

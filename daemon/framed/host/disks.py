@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -11,11 +12,18 @@ from typing import Final
 import anyio
 import anyio.abc
 
+from framed.bell import Bell
 from framed.threads import in_own_thread
 
 INTERVAL_S: Final = 2.0
 _PATIENCE_S: Final = 1.0
 """A disk that has not answered for so long is waited for no longer; its answer is taken when it comes."""
+_NEW_S: Final = 3.0
+"""For so long a folder's first answer is awaited."""
+_MOST_UNKNOWN: Final = 8
+"""Folders of which it is not known on which disk they lie that are asked for at once: it may be one that hangs,"""
+_MOST_SILENT: Final = 64
+"""and then so many threads hang at most."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +43,31 @@ class Disks:
     def __init__(self, home: str) -> None:
         """`home`: a folder that is always among them."""
         self.home = home
-        self._folders = frozenset({home})
+        self._folders: dict[str, float] = {home: time.monotonic()}
+        """With the monotonic time since when each is wanted."""
         self._device_of: dict[str, int] = {}
         """By folder."""
         self._rooms: dict[int, Room] = {}
         """By device."""
         self._asked: dict[str, float] = {}
         """Folders whose disk has not answered yet, with the monotonic time when it was asked."""
+        self._failed: set[str] = set()
+        """Folders that cannot be asked for."""
         self._all_have_answered = anyio.Event()
+        self._n_rounds = 0
+        self._bell = Bell()
 
     def watch(self, folders: Iterable[str]) -> None:
-        """From the next measurement on it is these, and no others. They need not exist yet."""
-        self._folders = frozenset({self.home, *folders})
+        """It is these from now on, and no others; new ones are asked for at once. They need not exist yet."""
+        now_s, before = time.monotonic(), self._folders
+        self._folders = {folder: before.get(folder, now_s) for folder in (self.home, *folders)}
+        if self._folders.keys() - before.keys():
+            self._bell.ring()
+
+    def is_awaited(self, folder: str) -> bool:
+        """Whether it will be known in a moment what the folder's disk has; it is not for long, should that hang."""
+        is_new = time.monotonic() - self._folders.get(folder, 0.0) < _NEW_S
+        return is_new and folder not in self._device_of and folder not in self._failed
 
     def room_on(self, folder: str) -> Room | None:
         """What the folder's disk has; None while nobody knows.
@@ -59,7 +80,10 @@ class Disks:
 
     def silent_s(self, folder: str) -> float:
         """For how long the folder's disk has not answered; 0 when it has."""
-        return time.monotonic() - self._asked[folder] if folder in self._asked else 0.0
+        device = self._device_of.get(folder)
+        same = (self._asked[each] for each in self._asked if each == folder or self._device_of.get(each, -1) == device)
+        asked_s = min(same, default=None)
+        return time.monotonic() - asked_s if asked_s is not None else 0.0
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Measures again and again; started when every disk was asked once, and those that do not hang answered."""
@@ -67,7 +91,7 @@ class Disks:
             await self._ask(tasks)
             task_status.started()
             while True:
-                await anyio.sleep(INTERVAL_S)
+                await self._bell.wait(INTERVAL_S)
                 await self._ask(tasks)
 
     async def _ask(self, tasks: anyio.abc.TaskGroup) -> None:
@@ -77,20 +101,43 @@ class Disks:
             tasks.start_soon(self._measure, folder)
         with anyio.move_on_after(_PATIENCE_S):
             await self._all_have_answered.wait()
+            if self._folders.keys() - self._device_of.keys() - self._failed:
+                # There were too many to ask for all at once.
+                self._bell.ring()
 
     def _to_ask(self) -> list[str]:
-        """One folder for each disk, and those of which it is not known on which one they lie."""
+        """One folder for each disk, another each time, and some of those of which it is not known where they lie."""
         self._device_of = {folder: device for folder, device in self._device_of.items() if folder in self._folders}
-        one_of_each = {device: folder for folder, device in sorted(self._device_of.items(), reverse=True)}
-        unknown = self._folders - self._device_of.keys()
-        return [folder for folder in (*one_of_each.values(), *sorted(unknown)) if folder not in self._asked]
+        self._failed &= self._folders.keys()
+        self._n_rounds += 1
+        on_each: defaultdict[int, list[str]] = defaultdict(list)
+        for folder, device in sorted(self._device_of.items()):
+            on_each[device].append(folder)
+        # A folder may come to lie on another disk, when that is mounted or taken away: so all are asked for in turn.
+        known = [
+            folders[self._n_rounds % len(folders)]
+            for folders in on_each.values()
+            if not any(folder in self._asked for folder in folders)
+        ]
+        unknown = [folder for folder in self._folders if folder not in self._device_of and folder not in self._asked]
+        unknown.sort(key=self._is_failed)
+        silent_s = [
+            time.monotonic() - asked_s for folder, asked_s in self._asked.items() if folder not in self._device_of
+        ]
+        n_more = min(_MOST_UNKNOWN - sum(each < _PATIENCE_S for each in silent_s), _MOST_SILENT - len(silent_s))
+        return [*known, *unknown[: max(0, n_more)]]
+
+    def _is_failed(self, folder: str) -> bool:
+        return folder in self._failed
 
     async def _measure(self, folder: str) -> None:
         try:
             room = await in_own_thread(_measured, folder)
         except OSError:
             self._device_of.pop(folder, None)
+            self._failed.add(folder)
         else:
+            self._failed.discard(folder)
             self._device_of[folder] = room.disk
             self._rooms[room.disk] = room
         finally:

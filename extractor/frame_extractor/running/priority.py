@@ -13,13 +13,15 @@ log = logging.getLogger("frame_extractor")
 
 
 def stand_back(spec: AttemptSpec) -> None:
-    """This thread, and every thread and process begun by it from now on, is as nice as the specification says.
+    """Every thread of this process, and what they begin from now on, is as nice as the specification says.
 
-    Never less nice than it was. What the system does not allow is logged, and not done.
+    On Linux these belong to threads, and the screen has one by now. Never less nice than it was. What the system does
+    not allow is logged, and not done.
     """
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, max(spec.nice, os.getpriority(os.PRIO_PROCESS, 0)))
-        if spec.io_class == "idle":
-            psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
+        for thread in (int(name) for name in os.listdir("/proc/self/task")):
+            os.setpriority(os.PRIO_PROCESS, thread, max(spec.nice, os.getpriority(os.PRIO_PROCESS, thread)))
+            if spec.io_class == "idle":
+                psutil.Process(thread).ionice(psutil.IOPRIO_CLASS_IDLE)
     except (OSError, psutil.Error) as failed:
         log.warning("priority stays as it is: %s", failed)
