@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -21,19 +19,16 @@ import msgspec
 from frame_extractor.contract import (
     AttemptSpec,
     ExitCode,
-    ExtractionSettings,
     FilmResult,
-    Probe,
     Progress,
 )
 from frame_extractor.errors import TooMuchFailed, WorkerFault
 from frame_extractor.output import publish
-from frame_extractor.output.durable import sync_file_system
 from frame_extractor.output.manifest import Output, read_output, results_config
-from frame_extractor.output.names import picture_name
 from frame_extractor.running import attempt
 from frame_extractor.running.epoch import Epoch
 from frame_extractor.running.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
+from frame_extractor.running.film_extraction import Engine, FilmExtraction, ToDo
 from frame_extractor.running.original import Original
 from frame_extractor.running.priority import stand_back
 from frame_extractor.running.progress import Heartbeat, Meter
@@ -43,8 +38,6 @@ from frame_extractor.workers.crew import Crew
 
 if TYPE_CHECKING:
     from frame_extractor.engine.film_progress import FilmProgress
-    from frame_extractor.engine.kept import KeptScores
-    from frame_extractor.output.picture import Images
     from frame_extractor.workers.pool import WorkerPool
 
 log = logging.getLogger("frame_extractor")
@@ -52,26 +45,6 @@ log = logging.getLogger("frame_extractor")
 LOG_PROGRESS_EVERY_S: Final = 30.0
 LOOK_AT_FILM_EVERY_S: Final = 2.0
 """Whether it is still the same: one that is not is not read to its end for nothing."""
-
-
-class Engine(Protocol):
-    """The pipeline, as seen from here: the module `frame_extractor.engine.pipeline` is one."""
-
-    def probe_film(self, film: Path) -> Probe: ...
-
-    def worker_pool(self, crew: Crew, check: Callable[[], None]) -> WorkerPool: ...
-
-    def extract_film(
-        self,
-        film: Path,
-        *,
-        settings: ExtractionSettings,
-        pool: WorkerPool,
-        temp: Path,
-        images: Images,
-        kept: KeptScores,
-        report: Callable[[FilmProgress], None],
-    ) -> FilmResult: ...
 
 
 class Screen(Protocol):
@@ -104,18 +77,6 @@ class Ending:
     images: int = 0
     """In `frames/`, of all films of this attempt."""
     wall_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class _ToDo:
-    film: Path
-    number: int
-    original: Original
-    probe: Probe
-
-    @property
-    def fingerprint(self) -> str:
-        return self.original.fingerprint
 
 
 def run_attempt(spec: AttemptSpec, *, screen: Screen, engine: Engine | None = None) -> Ending:
@@ -200,12 +161,12 @@ class _Runner:
         if not self._failures:
             self._meter.finish()
 
-    def _open_films(self, output: Output, engine: Engine, pool: WorkerPool) -> list[_ToDo]:
+    def _open_films(self, output: Output, engine: Engine, pool: WorkerPool) -> list[ToDo]:
         """The films that are to be extracted; those already complete are skipped, those that are none have failed.
 
         Workers are being started when there is something to extract.
         """
-        todos: list[_ToDo] = []
+        todos: list[ToDo] = []
         images_found, image_bytes_found, seconds_found, frames_found = 0, 0, 0.0, 0
         for number, path in enumerate(self._spec.films, 1):
             film = Path(path)
@@ -228,7 +189,7 @@ class _Runner:
                     self._note(f"{film.name}: the same film as one before it; extracted once")
                 else:
                     pool.warm_up()
-                    todos.append(_ToDo(film, number, original, engine.probe_film(film)))
+                    todos.append(ToDo(film, number, original, engine.probe_film(film)))
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
         self._meter.expect(
@@ -248,114 +209,28 @@ class _Runner:
             and (not self._spec.force or output.films[fingerprint].job_id == self._spec.job_id)
         )
 
-    def _extract(self, todo: _ToDo, output: Output, engine: Engine, *, temp: Path, pool: WorkerPool) -> None:
+    def _extract(self, todo: ToDo, output: Output, engine: Engine, *, temp: Path, pool: WorkerPool) -> None:
         """The film's images and its entry are on the disk, or its failure is recorded."""
         self._signals.check()
         self._meter.begin(todo.film.name, todo.number, todo.probe.duration_s)
-        kept = _kept_scores(self._spec, todo.original, self._epoch)
-        publisher: publish.Publisher | None = None
+        extraction = FilmExtraction(todo, self._spec, output, temp, before_change=self._before_change)
         try:
-            self._tell_kept(todo, kept)
-            self._epoch.require()
             with todo.original:
-                place = Path(todo.fingerprint, self._spec.settings.image_key)
-                pictures = attempt.take_over(temp, place, {picture_name(frame) for frame in kept.written})
-                publisher = self._publisher(todo, output, pictures)
-                result = self._extract_into(publisher, todo, output, engine, pool, pictures=pictures, kept=kept)
+                found = extraction.run(engine, pool, functools.partial(self._report, todo.original))
+                with self._signals.deferred():
+                    result = extraction.conclude(found, save=functools.partial(self._save, output))
         except Exception as error:  # noqa: BLE001 - a bad film does not stop the others; failure_of sorts them
             failure = self._film_failed(todo.film, todo.fingerprint, error, output)
-            is_for_good = failure.code not in RETRYABLE or isinstance(error, FilmChanged)
-            if publisher is not None:
-                publisher.give_up(for_good=is_for_good)
-            if is_for_good:
-                self._forget_work(todo, kept, temp)
-            if isinstance(error, FilmChanged):
-                kept.forget()
+            extraction.give_up(for_good=failure.code not in RETRYABLE, has_changed=isinstance(error, FilmChanged))
             self._meter.end_film(images=0)
         else:
-            self._forget_work(todo, kept, temp)
+            extraction.forget_work()
             self._extracted.append(result)
             self._meter.end_film(result.images)
             log.info("%s", film_decoded(result))
             self._result(film_done(result, self._spec.layout))
         finally:
-            if publisher is not None:
-                publisher.close()
-
-    def _forget_work(self, todo: _ToDo, kept: KeptScores, temp: Path) -> None:
-        """No other attempt will go on from here."""
-        kept.forget_spans()
-        shutil.rmtree(temp / todo.fingerprint, ignore_errors=True)
-
-    def _tell_kept(self, todo: _ToDo, kept: KeptScores) -> None:
-        line = kept.describe()
-        if line:
-            log.info("%s: %s", todo.film.name, line)
-
-    def _publisher(self, todo: _ToDo, output: Output, pictures: Path) -> publish.Publisher:
-        spec, layout = self._spec, self._spec.layout
-        if todo.fingerprint not in output.images:
-            publish.inherit(layout, todo.film, todo.fingerprint, but_not_from=output.images)
-        header = publish.JournalHeader(
-            film=str(todo.film),
-            folder=output.folder_for(todo.film.name, todo.fingerprint, publish.claims(layout)),
-            film_modified_ns=todo.original.modified_ns,
-            image_key=spec.settings.image_key,
-            job_id=spec.job_id,
-        )
-        earlier = output.films.get(todo.fingerprint)
-        return publish.Publisher(
-            layout,
-            fingerprint=todo.fingerprint,
-            header=header,
-            listed=output.images.get(todo.fingerprint, ()),
-            is_usable=lambda section: (
-                (section.image_key, section.film_modified_ns) == (header.image_key, header.film_modified_ns)
-                and (not spec.force or section.job_id == header.job_id)
-            ),
-            listed_is_usable=earlier is not None and not spec.force and earlier.image_key == header.image_key,
-            taken_over=pictures,
-            before_change=self._before_change,
-        )
-
-    def _extract_into(
-        self,
-        publisher: publish.Publisher,
-        todo: _ToDo,
-        output: Output,
-        engine: Engine,
-        pool: WorkerPool,
-        *,
-        pictures: Path,
-        kept: KeptScores,
-    ) -> FilmResult:
-        spec = self._spec
-        started = time.monotonic()
-        found = engine.extract_film(
-            todo.film,
-            settings=spec.settings,
-            pool=pool,
-            temp=pictures,
-            images=publisher,
-            kept=kept,
-            report=functools.partial(self._report, todo.original),
-        )
-        todo.original.require()
-        with self._signals.deferred():
-            entries = publisher.complete()
-            result = msgspec.structs.replace(
-                found,
-                folder=publisher.folder,
-                job_id=spec.job_id,
-                images=len(entries),
-                wall_s=round(time.monotonic() - started, 3),
-                extracted_at=attempt.now(),
-            )
-            output.record(result, entries)
-            sync_file_system(spec.layout.frames_dir)
-            self._save(output)
-            publisher.forget()
-        return result
+            extraction.close()
 
     def _film_failed(self, film: Path, fingerprint: str, error: Exception, output: Output) -> Failure:
         """The failure is told and recorded in the results. Raises `error` again when it ends the whole attempt."""
@@ -429,21 +304,6 @@ class _Runner:
         if isinstance(error, WorkerFault):
             log.error("in the worker:\n%s", error.trace)
         self._screen.failure(failure.line)
-
-
-def _kept_scores(spec: AttemptSpec, film: Original, epoch: Epoch) -> KeptScores:
-    """What earlier attempts have kept of the film. Imported when it is needed, as the pipeline is."""
-    from frame_extractor.engine.kept import KeptScores  # noqa: PLC0415
-
-    return KeptScores(
-        spec.layout,
-        film.fingerprint,
-        spec.settings,
-        job_id=spec.job_id,
-        anew=spec.force,
-        film_modified_ns=film.modified_ns,
-        before_change=epoch.require,
-    )
 
 
 def _pipeline() -> Engine:

@@ -1,0 +1,176 @@
+"""One film of an attempt: from what earlier attempts have kept of it to its images and its entry in the results."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from frame_extractor.contract import AttemptSpec, ExtractionSettings, FilmResult, Probe
+from frame_extractor.output import publish
+from frame_extractor.output.durable import sync_file_system
+from frame_extractor.output.manifest import Output
+from frame_extractor.output.names import picture_name
+from frame_extractor.running import attempt
+from frame_extractor.running.original import Original
+
+if TYPE_CHECKING:
+    from frame_extractor.engine.film_progress import FilmProgress
+    from frame_extractor.engine.kept import KeptScores
+    from frame_extractor.output.picture import Images
+    from frame_extractor.workers.crew import Crew
+    from frame_extractor.workers.pool import WorkerPool
+
+log = logging.getLogger("frame_extractor")
+
+
+class Engine(Protocol):
+    """The pipeline, as seen from here: the module `frame_extractor.engine.pipeline` is one."""
+
+    def probe_film(self, film: Path) -> Probe: ...
+
+    def worker_pool(self, crew: Crew, check: Callable[[], None]) -> WorkerPool: ...
+
+    def extract_film(
+        self,
+        film: Path,
+        *,
+        settings: ExtractionSettings,
+        pool: WorkerPool,
+        temp: Path,
+        images: Images,
+        kept: KeptScores,
+        report: Callable[[FilmProgress], None],
+    ) -> FilmResult: ...
+
+
+@dataclass(frozen=True)
+class ToDo:
+    """A film that is to be extracted."""
+
+    film: Path
+    number: int
+    """1-based, among the films of the attempt."""
+    original: Original
+    probe: Probe
+
+    @property
+    def fingerprint(self) -> str:
+        return self.original.fingerprint
+
+
+class FilmExtraction:
+    """`run`, `conclude`, `forget_work`; `give_up` when one of the first two raised; `close` in the end."""
+
+    def __init__(
+        self, todo: ToDo, spec: AttemptSpec, output: Output, temp: Path, *, before_change: Callable[[], None]
+    ) -> None:
+        """`before_change` is called before anything outside `temp` is changed, and may raise."""
+        # Imported when it is needed, as the pipeline is.
+        from frame_extractor.engine.kept import KeptScores  # noqa: PLC0415
+
+        self._todo = todo
+        self._spec = spec
+        self._output = output
+        self._temp = temp
+        self._before_change = before_change
+        self._began_s = time.monotonic()
+        self._publisher: publish.Publisher | None = None
+        self._kept: KeptScores = KeptScores(
+            spec.layout,
+            todo.fingerprint,
+            spec.settings,
+            job_id=spec.job_id,
+            anew=spec.force,
+            film_modified_ns=todo.original.modified_ns,
+            before_change=before_change,
+        )
+
+    def run(self, engine: Engine, pool: WorkerPool, report: Callable[[FilmProgress], None]) -> FilmResult:
+        """All its images are in `frames/`; returns what there is to say of the film. Raises whatever goes wrong."""
+        if line := self._kept.describe():
+            log.info("%s: %s", self._todo.film.name, line)
+        self._before_change()
+        place = Path(self._todo.fingerprint, self._spec.settings.image_key)
+        pictures = attempt.take_over(self._temp, place, {picture_name(frame) for frame in self._kept.written})
+        self._publisher = self._opened_publisher(pictures)
+        found = engine.extract_film(
+            self._todo.film,
+            settings=self._spec.settings,
+            pool=pool,
+            temp=pictures,
+            images=self._publisher,
+            kept=self._kept,
+            report=report,
+        )
+        self._todo.original.require()
+        return found
+
+    def conclude(self, found: FilmResult, *, save: Callable[[], None]) -> FilmResult:
+        """The film's entry is in the results, which `save` writes. Not to be interrupted."""
+        assert self._publisher is not None, "run before"
+        entries = self._publisher.complete()
+        result = msgspec.structs.replace(
+            found,
+            folder=self._publisher.folder,
+            job_id=self._spec.job_id,
+            images=len(entries),
+            wall_s=round(time.monotonic() - self._began_s, 3),
+            extracted_at=attempt.now(),
+        )
+        self._output.record(result, entries)
+        sync_file_system(self._spec.layout.frames_dir)
+        save()
+        self._publisher.forget()
+        return result
+
+    def give_up(self, *, for_good: bool, has_changed: bool) -> None:
+        """Another attempt may go on from here, unless it is given up for good or the file has changed."""
+        is_over = for_good or has_changed
+        if self._publisher is not None:
+            self._publisher.give_up(for_good=is_over)
+        if is_over:
+            self.forget_work()
+        if has_changed:
+            self._kept.forget()
+
+    def close(self) -> None:
+        if self._publisher is not None:
+            self._publisher.close()
+
+    def forget_work(self) -> None:
+        """No other attempt will go on from here."""
+        self._kept.forget_spans()
+        shutil.rmtree(self._temp / self._todo.fingerprint, ignore_errors=True)
+
+    def _opened_publisher(self, pictures: Path) -> publish.Publisher:
+        todo, spec, output = self._todo, self._spec, self._output
+        if todo.fingerprint not in output.images:
+            publish.inherit(spec.layout, todo.film, todo.fingerprint, but_not_from=output.images)
+        header = publish.JournalHeader(
+            film=str(todo.film),
+            folder=output.folder_for(todo.film.name, todo.fingerprint, publish.claims(spec.layout)),
+            film_modified_ns=todo.original.modified_ns,
+            image_key=spec.settings.image_key,
+            job_id=spec.job_id,
+        )
+        earlier = output.films.get(todo.fingerprint)
+        return publish.Publisher(
+            spec.layout,
+            fingerprint=todo.fingerprint,
+            header=header,
+            listed=output.images.get(todo.fingerprint, ()),
+            is_usable=lambda section: (
+                (section.image_key, section.film_modified_ns) == (header.image_key, header.film_modified_ns)
+                and (not spec.force or section.job_id == header.job_id)
+            ),
+            listed_is_usable=earlier is not None and not spec.force and earlier.image_key == header.image_key,
+            taken_over=pictures,
+            before_change=self._before_change,
+        )
