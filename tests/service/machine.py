@@ -74,9 +74,10 @@ class Machine:
 
 def make_root() -> None:
     """The Debian is there, with this repository's framed and what it depends on."""
-    made, locked = BUILD / "made", (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
-    if not made.exists() or made.read_text(encoding="utf-8") != locked:
-        if not (ROOT / "usr/bin/tmux").exists():
+    made, wanted = BUILD / "made", f"{_PACKAGES}\n{(REPOSITORY / 'requirements.lock').read_text(encoding='utf-8')}"
+    before = made.read_text(encoding="utf-8") if made.exists() else ""
+    if before != wanted:
+        if before.partition("\n")[0] != _PACKAGES:
             shutil.rmtree(ROOT, ignore_errors=True)
             _do("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(ROOT))
         for unit in _MASKED:
@@ -89,7 +90,7 @@ def make_root() -> None:
         _do(sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(BUILD / "wheelhouse"),
             "--constraint", str(REPOSITORY / "requirements.lock"), *_requirements())  # fmt: skip
         _in_root("python3", "-m", "venv", VENV)
-        made.write_text(locked, encoding="utf-8")
+        made.write_text(wanted, encoding="utf-8")
     shutil.rmtree(BUILD / "wheel", ignore_errors=True)
     _do(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(BUILD / "wheel"), str(REPOSITORY))
     for folder in ("etc/systemd/system", "home/studio/.config"):
