@@ -123,6 +123,9 @@ def test_full_state_disk_refuses_submits_and_heals_by_itself(root: Root, small_s
     projects = [f"film{number}" for number in range(20)]
     for project in projects:
         root.film(project)
+    for project in projects:
+        # What is found out of a film on the way is little, and might still be written, as if there were room.
+        root.wait_for(project, ProjectState.NEW)
     small_state.fill()
     answered: list[str] = []
     # The journal may have a little room within itself.

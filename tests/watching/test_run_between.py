@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from framed.control.messages import ProjectState, Reload, ReloadReply, Resume, ResumeReply
+from framed.control.messages import Pause, PauseReply, ProjectState, Reload, ReloadReply, Resume, ResumeReply
 from framed.ctl.client import connect
 from tests.fakes.root import QUICK, Root, until
 
@@ -39,6 +39,11 @@ def resume(root: Root, project: str) -> str:
     return reply.outcomes[0].message
 
 
+def pause(root: Root, project: str) -> None:
+    with connect(root.places) as daemon:
+        daemon.call("pause", Pause(projects=(project,), key=uuid.uuid4().hex), PauseReply)
+
+
 def test_film_rests_when_its_hours_are_over_and_goes_on_when_they_begin(new_root: Callable[..., Root]) -> None:
     """By the clock on the wall, which is put forward by two hours and back. Its attempt is one and the same."""
     root = new_root(between(-1, 1))
@@ -52,6 +57,9 @@ def test_film_rests_when_its_hours_are_over_and_goes_on_when_they_begin(new_root
     until(lambda: root.wait_for("onward", PAUSED).workers == 0, "it rests")
     assert root.wait_for("onward", PAUSED).reason.startswith(words)
     assert resume(root, "onward").startswith(f"rests by itself and cannot be resumed: {words}")
+    pause(root, "onward")
+    assert root.wait_for("onward", PAUSED).reason == "its slots are free for others"
+    assert resume(root, "onward").startswith(f"no longer paused, but rests by itself: {words}")
     root.film("luca")
     until(lambda: root.wait_for("luca", QUEUED).reason.startswith(words), "what comes now waits")
     root.submit("luca")

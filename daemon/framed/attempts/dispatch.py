@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -85,6 +85,10 @@ class Dispatcher:
     def outlook(self) -> Decision:
         """What would be decided at this moment: what each job waits for, or why it rests."""
         return self._decided(self._ledger.open_jobs())[0]
+
+    def rests(self) -> Mapping[str, str]:
+        """Job id -> why none of its workers may be at work for now, be it paused or not; of jobs with an extractor."""
+        return self._hindrances.of(self._ledger.open_jobs(), self._grants.seats()).rests
 
     def slots_of(self, job_id: str) -> int:
         """How many slots the job holds now."""

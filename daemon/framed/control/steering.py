@@ -76,8 +76,8 @@ class Steering:
         """What became of each, once it is on the disk."""
         kind = PauseReply if isinstance(event, PauseAsked) else ResumeReply
         latest = [(name, self._ledger.latest(name)) for name in names]
-        resting = self._dispatcher.outlook().resting
-        outcomes = tuple(_outcome(name, job, event, resting.get(job.id, "") if job else "") for name, job in latest)
+        rests = self._dispatcher.rests()
+        outcomes = tuple(_outcome(name, job, event, rests.get(job.id, "") if job else "") for name, job in latest)
         events: dict[str, Event] = {job.id: event for _, job in latest if job is not None and _heeds(job, event)}
         encoded = msgspec.json.encode(kind(outcomes=outcomes))
         await self._ledger.commit(events, answer=lambda _jobs: (key, encoded))
@@ -108,7 +108,7 @@ def _is_ending(job: Job) -> bool:
 
 
 def _outcome(name: str, job: Job | None, event: PauseAsked | ResumeAsked, rests_for: str) -> PauseOutcome:
-    """`rests_for`: why it rests though nobody has paused it; empty when it does not."""
+    """`rests_for`: why it may not be at work whether it is paused or not; empty when it may."""
     pausing = isinstance(event, PauseAsked)
     if job is None or job.is_over:
         return PauseOutcome(project=name, paused=False, message="nothing of it is queued or running")
@@ -117,7 +117,9 @@ def _outcome(name: str, job: Job | None, event: PauseAsked | ResumeAsked, rests_
     if job.paused == pausing:
         by_itself = f"rests by itself and cannot be resumed: {rests_for}" if rests_for else "is not paused"
         return PauseOutcome(project=name, paused=pausing, message="already paused" if pausing else by_itself)
-    if not pausing:
+    if not pausing and rests_for:
+        message = f"no longer paused, but rests by itself: {rests_for}"
+    elif not pausing:
         message = "goes on" if isinstance(job.state, Running) else "queued again"
     elif isinstance(job.state, Running):
         message = "paused; its workers stop when they have done their chunks"
