@@ -28,18 +28,14 @@ class ProjectOutput:
         """Empty when the settings file is wrong."""
         self.settings_error = ""
         self.results: FoundResults | None = None
+        self.identity: tuple[object, ...] = ()
+        """Changes when another folder takes the place of one of its own."""
         self._places = places
         self._settings = settings
         self._project = project
         self._watched: tuple[str, ...] = (str(places.project_file(project)),)
         self._states: tuple[_State, ...] = ()
         """Of what was watched at the last look."""
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """Changes when another folder takes the place of one of its own."""
-        folders = (state[:2] if state is not None else None for state in self._states[1:3])
-        return (self.frames_dir, *folders)
 
     def look(self) -> None:
         """All is as the disk says now; nothing is read of what is as it was."""
@@ -55,6 +51,7 @@ class ProjectOutput:
             folders = map(str, self.results.image_folders if self.results is not None else ())
             self._watched = (*self._watched[:_N_FIXED], *folders)
         self._states = states
+        self.identity = (self.frames_dir, *(state and state[:2] for state in states[1:3]))
 
     def _resolve(self) -> None:
         try:
