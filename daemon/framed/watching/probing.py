@@ -51,7 +51,7 @@ class Probing:
         self._watcher = watcher
         self._command = tuple(command)
         self._line: deque[CatalogFilm] = deque()
-        """Those that may need a probe, the next first."""
+        """Those that may need a probe, the next first; also those at work, each as the catalog has it now."""
         self._lined_up: tuple[Mapping[str, CatalogProject], WatchSettings] | None = None
         """What the line was made of."""
         self._at_work: set[str] = set()
@@ -88,9 +88,9 @@ class Probing:
                 self._standings.tell()
             if film.fingerprint is None or isinstance(opening, Probe) or is_given_up:
                 continue
+            self._line.append(film)
             if film.path not in self._at_work and (opening is None or now_s - opening.at_s >= PROBE_AGAIN_S):
                 return film
-            self._line.append(film)
         return None
 
     async def _probe(self, film: CatalogFilm) -> None:
@@ -101,9 +101,7 @@ class Probing:
             opening = self._standings.opening_of(film)
             if isinstance(opening, Probe):
                 self._unwritten[film.path] = opening
-                return
-            self._line.append(film)
-            if opening is not None and before is None:
+            elif opening is not None and before is None:
                 _log.info("film cannot be opened", extra=fields(film=film.path, why=opening.reason))
 
         try:
