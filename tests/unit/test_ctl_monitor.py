@@ -150,6 +150,19 @@ def test_question_is_read_to_its_end_however_long_the_name(name: str, tmp_path: 
     asyncio.run(asked())
 
 
+@pytest.mark.parametrize(("paused", "asked_for"), [(False, "pause"), (True, "resume")])
+def test_film_that_rests_by_itself_can_be_paused(
+    paused: bool, asked_for: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are shown as PAUSED; only what a user has paused is there to be resumed."""
+    resting = ProjectStatus(name="onward", state=ProjectState.PAUSED, paused=paused, reason="outside its hours")
+    called: list[str] = []
+    monkeypatch.setattr(Monitor, "selected", resting)
+    monkeypatch.setattr(Monitor, "_call", lambda _self, method, *_: called.append(method))
+    Monitor(load_places(tmp_path)).action_pause()
+    assert called == [asked_for]
+
+
 def test_details_are_there_before_they_were_asked_for() -> None:
     """What the events tell is shown at once; the reason of a failure is whole."""
     failed = ProjectStatus(

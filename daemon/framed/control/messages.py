@@ -247,7 +247,7 @@ class ProjectState(enum.Enum):
     RETRYING = "RETRYING"
     """Waiting out the backoff after a failed attempt."""
     PAUSED = "PAUSED"
-    """By the user, while it was running or waiting."""
+    """By its user, while it was running or waiting; or it rests by itself, outside its hours or for room on a disk."""
     COMPLETE = "COMPLETE"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
@@ -278,6 +278,8 @@ class SlotsStatus(msgspec.Struct, frozen=True, kw_only=True):
 class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: ProjectState
+    paused: bool = False
+    """Whether its user has paused it, so that `resume` makes a difference; PAUSED without it rests by itself."""
     job_id: str | None = None
     attempt: int = 0
     """Of the running or last attempt of the job; 0 before the first."""

@@ -291,6 +291,7 @@ class Report:
         return ProjectStatus(
             name=job.project,
             state=state,
+            paused=job.paused and not job.is_over,
             job_id=job.id,
             attempt=last.ordinal if last else 0,
             max_attempts=job.options.retry + 1,

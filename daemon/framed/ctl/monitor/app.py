@@ -27,7 +27,6 @@ from framed.control.messages import (
     DrainReply,
     Pause,
     PauseReply,
-    ProjectState,
     ProjectStatus,
     Resume,
     ResumeReply,
@@ -157,10 +156,10 @@ class Monitor(App[None]):
             self._call("retry", Retry(projects=(project.name,), key=_key()), RetryReply)
 
     def action_pause(self) -> None:
-        """Or resume, when it is paused."""
+        """Or resume, when it is paused by somebody; what rests by itself can be paused as well."""
         if (project := self.selected) is None:
             return
-        if project.state is ProjectState.PAUSED:
+        if project.paused:
             self._call("resume", Resume(projects=(project.name,), key=_key()), ResumeReply)
         else:
             self._call("pause", Pause(projects=(project.name,), key=_key()), PauseReply)
