@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +35,10 @@ class Machine:
             task_status.started()
             while True:
                 await anyio.sleep(_INTERVAL_S)
-                self.memory = await in_own_thread(read_memory)
-                self.status = self._measure()
+                # Where /proc cannot be read, as without a free file descriptor, the last measurement holds.
+                with contextlib.suppress(OSError):
+                    self.memory = await in_own_thread(read_memory)
+                    self.status = self._measure()
 
     def _measure(self) -> MachineStatus:
         memory = self.memory
