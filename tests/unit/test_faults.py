@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
+import anyio.abc
 import msgspec
 import pytest
 
@@ -88,33 +90,31 @@ def test_fault_in_one_project_is_shown_with_it_and_logged_once(
     assert (mended.settings_error, len(mended.settled)) == ("", 1)
 
 
-@pytest.mark.anyio
-async def test_fault_in_telling_one_project_is_told_with_it(
-    places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The states of the others are told as ever."""
-    of = Standings.of
+@dataclass(frozen=True)
+class Parts:
+    """Of a daemon: whoever decides, and whoever tells."""
 
-    def faulty(
-        standings: Standings, name: str, project: CatalogProject, now_s: float
-    ) -> Iterator[tuple[CatalogFilm, Standing]]:
-        if name == "bad":
-            raise ZeroDivisionError("a fault")
-        return of(standings, name, project, now_s)
+    dispatcher: Dispatcher
+    report: Report
 
+
+@pytest.fixture
+def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
+    """Made in a task group, after one look."""
     store = Store(places.root / "framed.db")
-    ledger = Ledger(store, lambda project, _now: project)
-    settings = LiveSettings(places, Settings())
-    watcher = Watcher(places, settings, ledger)
-    watcher.catalog = CatalogKeeper(places, settings, {}).look(100.0)
-    standings = Standings(settings, ledger, watcher)
-    engine = TmuxEngine(places.tmux_socket, places.tmux_config)
-    supervisor = Supervisor(ledger, engine, settings, completion_log=places.completion_log)
-    machine = Machine(places.root)
-    hindrances = Hindrances(
-        watcher=watcher, standings=standings, disks=machine.disks, settings=settings, progress=supervisor.progress
-    )
-    async with anyio.create_task_group() as tasks:
+
+    def joined(tasks: anyio.abc.TaskGroup) -> Parts:
+        ledger = Ledger(store, lambda project, _now: project)
+        settings = LiveSettings(places, Settings())
+        watcher = Watcher(places, settings, ledger)
+        watcher.catalog = CatalogKeeper(places, settings, {}).look(100.0)
+        standings = Standings(settings, ledger, watcher)
+        engine = TmuxEngine(places.tmux_socket, places.tmux_config)
+        supervisor = Supervisor(ledger, engine, settings, completion_log=places.completion_log)
+        machine = Machine(places.root)
+        hindrances = Hindrances(
+            watcher=watcher, standings=standings, disks=machine.disks, settings=settings, progress=supervisor.progress
+        )
         dispatcher = Dispatcher(
             tasks,
             raw_videos=places.raw_videos,
@@ -127,23 +127,67 @@ async def test_fault_in_telling_one_project_is_told_with_it(
             shortage=str,
             tell_short_of_disk=lambda _: None,
         )
-    report = Report(
-        ledger=ledger,
-        watcher=watcher,
-        standings=standings,
-        dispatcher=dispatcher,
-        supervisor=supervisor,
-        stalls=Stalls(ledger, supervisor.progress, settings),
-        machine=machine,
-        settings=settings,
-    )
+        report = Report(
+            ledger=ledger,
+            watcher=watcher,
+            standings=standings,
+            dispatcher=dispatcher,
+            supervisor=supervisor,
+            stalls=Stalls(ledger, supervisor.progress, settings),
+            machine=machine,
+            settings=settings,
+        )
+        return Parts(dispatcher, report)
+
+    yield joined
+    store.close()
+
+
+@pytest.mark.anyio
+async def test_fault_in_telling_one_project_is_told_with_it(
+    parts: Callable[[anyio.abc.TaskGroup], Parts], errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The states of the others are told as ever."""
+    of = Standings.of
+
+    def faulty(
+        standings: Standings, name: str, project: CatalogProject, now_s: float
+    ) -> Iterator[tuple[CatalogFilm, Standing]]:
+        if name == "bad":
+            raise ZeroDivisionError("a fault")
+        return of(standings, name, project, now_s)
+
+    async with anyio.create_task_group() as tasks:
+        report = parts(tasks).report
     monkeypatch.setattr(Standings, "of", faulty)
     for _ in range(2):
         bad, good = report.status(["bad", "good"]).projects
         assert bad.reason == "framed itself failed to tell its state (ZeroDivisionError); its log says why"
         assert good.reason.startswith("settling: film.mkv")
     assert len(errors.records) == 1
-    store.close()
+
+
+@pytest.mark.anyio
+async def test_fault_in_deciding_costs_no_more_than_that_pass(
+    parts: Callable[[anyio.abc.TaskGroup], Parts], errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs goes on, and the next pass decides again."""
+
+    def faulty(*_arguments: object) -> NoReturn:
+        raise ZeroDivisionError("a fault")
+
+    async with anyio.create_task_group() as tasks:
+        dispatcher = parts(tasks).dispatcher
+        with monkeypatch.context() as broken:
+            broken.setattr(Hindrances, "of", faulty)
+            await tasks.start(dispatcher.run, ())
+            for _ in range(3):
+                await anyio.wait_all_tasks_blocked()
+                assert dispatcher.has_passed()
+        await anyio.wait_all_tasks_blocked()
+        assert dispatcher.has_passed()
+        tasks.cancel_scope.cancel()
+    assert [record.message for record in errors.records] == ["framed itself failed"]
 
 
 @pytest.mark.anyio

@@ -17,6 +17,7 @@ from framed.attempts.reconcile import Adoption
 from framed.attempts.slots import SlotPool
 from framed.attempts.supervise import POLL_S, Supervisor
 from framed.bell import Bell
+from framed.faults import Faults
 from framed.host.clock import read_clocks
 from framed.log import fields
 from framed.model.job import Ending, Job, Outcome, Running
@@ -71,6 +72,7 @@ class Dispatcher:
         self._grants = Grants(
             tasks, ledger=ledger, pool=self.pool, progress=supervisor.progress, changed=self._bell.ring
         )
+        self._faults = Faults("decide what may start")
         self._line: tuple[str, ...] = ()
         self._n_passes, self._n_passes_seen = 0, -1
         ledger.listen(self._bell.ring)
@@ -115,7 +117,14 @@ class Dispatcher:
             self._tasks.start_soon(self._conduct, adoption.job_id, resume)
         task_status.started()
         while True:
-            await self._bell.wait(self._pass())
+            try:
+                wait_s = self._pass()
+            except Exception as fault:  # noqa: BLE001 -- logged; what runs goes on, and the next pass may succeed
+                self._faults.words("", fault)
+                wait_s = _FAULT_PAUSE_S
+            else:
+                self._faults.over("")
+            await self._bell.wait(wait_s)
 
     def _pass(self) -> float | None:
         """Returns how long until there is something to decide again, whatever happens."""
