@@ -14,11 +14,12 @@ import anyio.abc
 from framed.errors import FramedError
 from framed.log import fields
 from framed.settings.config import Settings, described, load_settings
-from framed.settings.places import PathSettings, Places, load_places
+from framed.settings.places import Places, load_places
 from framed.threads import in_own_thread
 
 _log: Final = logging.getLogger(__name__)
 
+_AT_START: Final = ("paths.", "metrics.")
 _MENDED_POLL_S: Final = 2.0
 """How often a file with an error in it is read again."""
 
@@ -29,7 +30,7 @@ class Reloaded:
 
     changed: tuple[str, ...]
     need_restart: tuple[str, ...]
-    """Keys of `paths`: where things are is settled when the daemon starts."""
+    """Keys of `paths` and `metrics`: where things are is settled when the daemon starts."""
 
 
 class LiveSettings:
@@ -42,6 +43,7 @@ class LiveSettings:
         self.need_restart: tuple[str, ...] = ()
         """Keys that have changed in the file, and wait for a restart."""
         self._places = places
+        self._at_start = _values(settings, places)
         self._listeners: list[Callable[[], None]] = []
         self._reading = anyio.Lock()
 
@@ -68,12 +70,12 @@ class LiveSettings:
                     _log.warning("settings are not reloaded", extra=fields(why=wrong))
                 self.problem = str(wrong)
                 raise
-            before, after = _values(self.now, self._places), _values(settings, self._places)
-            changed = tuple(key for key, value in after.items() if value != before[key])
+            before, after = _values(self.now, self._places), _values(settings, places)
+            changed = tuple(
+                key for key, value in after.items() if value != before[key] and not key.startswith(_AT_START)
+            )
             self.need_restart = tuple(
-                f"paths.{key}"
-                for key in PathSettings.__struct_fields__
-                if getattr(places, key) != getattr(self._places, key)
+                key for key, value in after.items() if value != self._at_start[key] and key.startswith(_AT_START)
             )
             self.now, self.problem = settings, ""
             _log.info("settings reloaded", extra=fields(changed=", ".join(changed) or None))
