@@ -173,10 +173,21 @@ class Terminal:
 
     def sees(self, *words: str) -> None:
         """All of them are on the screen, sooner or later."""
-        until(lambda: all(each in (screen := self.screen()) and screen for each in words), f"{words} on the screen")
+        try:
+            until(lambda: all(each in (screen := self.screen()) and screen for each in words), f"{words} on the screen")
+        except AssertionError as late:
+            raise AssertionError(f"{late}; there is:\n{self.screen()}") from None
 
     def sees_no(self, words: str) -> None:
         until(lambda: words not in self.screen(), f"no {words} on the screen")
+
+    def leave(self, session: str) -> None:
+        """Ctrl-B D, and again when nothing comes of it, as people do."""
+        for _ in range(3):
+            self.type("C-b", "d")
+            with contextlib.suppress(AssertionError):
+                until(lambda: session not in self.screen(), "the session is left", 5)
+                return
 
     def screen(self) -> str:
         return self._tmux("capture-pane", "-p", "-t", "seen")
@@ -238,7 +249,7 @@ def test_attach_key_shows_the_extractors_terminal_and_comes_back(root: Root) -> 
         shell.sees_no("Submit")
         shell.type("C-c")
         stop(daemon)
-        shell.type("C-b", "d")
+        shell.leave("frame_ext")
         shell.sees("daemon away since", "Submit", "RUNNING")
         root.start()
         shell.sees_no("daemon away")
