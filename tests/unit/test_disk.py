@@ -15,7 +15,8 @@ import pytest
 
 from framed.host import disks as disks_module
 from framed.host.disks import Disks
-from framed.policy.disk import GB, enough_bytes, floor_bytes, is_low, shortage, still_needed_bytes
+from framed.policy.disk import enough_bytes, floor_bytes, is_low, shortage, still_needed_bytes
+from framed.policy.memory import GB
 
 MB = 1_000_000
 

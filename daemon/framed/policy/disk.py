@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-GB: Final = 1_000_000_000
+from framed.policy.memory import GB
+
 _MB: Final = 1_000_000
 _LARGEST_FLOOR_BYTES: Final = 2 * GB
 _FLOOR_SHARE: Final = 0.02

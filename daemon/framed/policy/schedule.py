@@ -79,15 +79,15 @@ def decide(
     """
     jobs = list(jobs)
     resting = {job.id: rests[job.id] for job in jobs if job.id in seats and job.id in rests and not job.paused}
-    seated = [job for job in jobs if job.id in seats and not job.paused and job.id not in resting]
-    active = [job for job in seated if seats[job.id].slots]
+    able = {job.id for job in jobs if job.id in seats and not job.paused and job.id not in resting}
+    active = [job for job in jobs if job.id in able and seats[job.id].slots]
     waiting: dict[str, str] = {}
     ready: list[Job] = []
     dues = [_due_in_s(job, now) for job in jobs if job.id not in seats and not job.paused]
     folders = {_output_folder(job): job.project for job in jobs if job.id in seats}
     for job in jobs:
         if job.id in seats:
-            if job in seated and not seats[job.id].slots:
+            if job.id in able and not seats[job.id].slots:
                 ready.append(job)
         elif why := _hindrance(job, gates, closed, now):
             waiting[job.id] = why
