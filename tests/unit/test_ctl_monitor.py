@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
-from textual.widgets import Label
+from textual.widgets import Label, Static
 
 from frame_extractor.contract import ShotStart
 from framed.control.inspection import AttemptFacts, FilmInWork, JobFacts, ShowReply
 from framed.control.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus
 from framed.control.subscription import Event
-from framed.ctl.monitor.app import Monitor
+from framed.ctl.monitor.app import Monitor, ProjectTable
 from framed.ctl.monitor.dialogs import Confirm
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
 from framed.ctl.monitor.view import URGENCY, View, columns_at
@@ -61,7 +61,7 @@ def details(log: tuple[str, ...] = (), *, n_shots: int = 40) -> Details:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_fits_the_screen_whatever_the_name(name: str, width: int) -> None:
     """Wide characters count as two; nothing steers the terminal; at 80 columns a name keeps at least 18."""
-    columns = columns_at(width)
+    columns = columns_at(width, cell_len(name))
     cells = View().row(ProjectStatus(name=name, state=ProjectState.RETRYING, reason=name * 3), columns)
     assert len(cells) == len(columns)
     for cell, column in zip(cells, columns, strict=True):
@@ -69,7 +69,71 @@ def test_a_row_fits_the_screen_whatever_the_name(name: str, width: int) -> None:
         assert cell.plain.isprintable()
     if width >= 80:
         assert sum(column.width + 2 for column in columns) < width
-        assert columns[0].width >= 18
+        assert columns[0].width >= min(18, cell_len(name))
+
+
+def test_note_has_the_width_that_no_name_needs() -> None:
+    """A long name gets its share of it back; where NOTE would be too narrow to read, the name has it all."""
+    widths = {longest: {each.title: each.width for each in columns_at(160, longest)} for longest in (6, 300)}
+    assert widths[6]["PROJECT"] == 8
+    assert widths[300]["PROJECT"] == 160 // 5
+    assert widths[6]["NOTE"] - widths[300]["NOTE"] == 160 // 5 - 8
+    assert "NOTE" in {each.title for each in columns_at(110, 6)}
+    assert "NOTE" not in {each.title for each in columns_at(80, 6)}
+
+
+def test_reason_of_the_selected_project_is_shown_complete() -> None:
+    """However many lines it takes, as long as the panel has them."""
+    words = [f"word{number}" for number in range(60)]
+    failed = ProjectStatus(name="onward", state=ProjectState.FAILED, reason=" ".join(words))
+    shown = " ".join(line.plain for line in detail_lines(failed, None, 80, 12))
+    assert all(word in shown.split() for word in words)
+
+
+@pytest.mark.parametrize("state", [ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED])
+def test_what_has_ended_is_not_asked_to_be_cancelled(state: ProjectState, tmp_path: Path) -> None:
+    """The message says why; it stands in lines of its own, where it covers nothing of the table."""
+
+    async def pressed() -> None:
+        monitor = Monitor(load_places(tmp_path))
+        async with monitor.run_test(size=(80, 24)) as pilot:
+            monitor._take(event(ProjectStatus(name="onward", state=state)))
+            await pilot.pause()
+            await pilot.press("c")
+            await pilot.pause()
+            message = monitor.query_one("#message", Static)
+            assert str(message.content) == f"onward is {state.value}: there is nothing to cancel"
+            assert len(monitor.screen_stack) == 1
+            table = monitor.query_one(ProjectTable)
+            assert not message.region.overlaps(table.region)
+            assert table.size.height >= 2
+
+    asyncio.run(pressed())
+
+
+def test_filter_is_shown_and_escape_clears_it(tmp_path: Path) -> None:
+    """And j, k, Home and End move among the rows."""
+
+    async def pressed() -> None:
+        monitor = Monitor(load_places(tmp_path))
+        async with monitor.run_test(size=(80, 24)) as pilot:
+            monitor._take(event(*(ProjectStatus(name=f"p{n}", state=ProjectState.QUEUED) for n in range(5))))
+            line = monitor.query_one("#filter", Static)
+            table = monitor.query_one(ProjectTable)
+            assert not line.display
+            await pilot.press("slash", "3", "enter")
+            await pilot.pause()
+            assert line.display
+            assert str(line.content) == "filter: 3  1 of 5 projects; Esc clears it"
+            assert table.row_count == 1
+            await pilot.press("escape")
+            await pilot.pause()
+            assert (line.display, table.row_count) == (False, 5)
+            for key, row in (("end", 4), ("home", 0), ("j", 1), ("j", 2), ("k", 1)):
+                await pilot.press(key)
+                assert table.cursor_row == row
+
+    asyncio.run(pressed())
 
 
 def test_what_runs_and_what_failed_stands_above_what_waits() -> None:

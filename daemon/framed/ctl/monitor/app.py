@@ -12,11 +12,13 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 import msgspec
+from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
+from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Static
 
 from framed.control.inspection import Attach, AttachReply
@@ -27,6 +29,7 @@ from framed.control.messages import (
     DrainReply,
     Pause,
     PauseReply,
+    ProjectState,
     ProjectStatus,
     Resume,
     ResumeReply,
@@ -43,13 +46,17 @@ from framed.ctl.client import connect
 from framed.ctl.monitor.dialogs import Ask, Confirm, Help
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
 from framed.ctl.monitor.stream import details, events
-from framed.ctl.monitor.view import SORTS, View, columns_at
+from framed.ctl.monitor.view import SORTS, Cells, View, columns_at
 from framed.ctl.terminal import printable
 from framed.errors import DaemonUnreachable, Exit, FramedError
 from framed.settings.places import Places
 
 _DRAWN_EVERY_S: Final = 1.0
 """As often as extractors tell of their progress. To draw a long table costs more than all else here."""
+_MESSAGE_SHOWN_S: Final = 8.0
+_NOTHING_TO_CANCEL: Final = frozenset(
+    {ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED, ProjectState.NEW, ProjectState.IGNORED}
+)
 
 
 def monitor_projects(places: Places, projects: tuple[str, ...]) -> Exit:
@@ -63,10 +70,24 @@ def monitor_projects(places: Places, projects: tuple[str, ...]) -> Exit:
     return Exit.OK
 
 
+class ProjectTable(DataTable[Text]):
+    """Its keys are those of lists: a table's Home and End would go to its first and last column."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", show=False),
+        Binding("k", "cursor_up", show=False),
+        Binding("home", "scroll_top", show=False),
+        Binding("end", "scroll_bottom", show=False),
+    ]
+
+
 class Monitor(App[None]):
     CSS = """
     #machine { height: auto; max-height: 40%; background: $boost; }
     #away { height: auto; color: $error; text-style: bold; }
+    #filter { height: 1; color: $warning; display: none; }
+    #message { height: auto; max-height: 30%; display: none; background: $boost; }
+    #message.error { color: $error; }
     DataTable { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }
     .away DataTable, .away #machine { opacity: 50%; }
     #detail { height: 40%; border-top: solid $primary; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -91,6 +112,7 @@ class Monitor(App[None]):
         Binding("f", "follow", "Log"),
         Binding("slash", "filter", "Filter"),
         Binding("o", "sort", "Order"),  # last: at 80 columns there is no room for it
+        Binding("escape", "clear_filter", show=False),
     ]
 
     def __init__(self, places: Places, projects: tuple[str, ...] = ()) -> None:
@@ -102,8 +124,8 @@ class Monitor(App[None]):
         """Of the rows, from above."""
         self._rows: list[tuple[Text, ...]] = []
         """What is in them."""
-        self._width = 0
-        """Of the screen that the columns were made for."""
+        self._columns: tuple[Cells, ...] = ()
+        """That the table has."""
         self._sort = SORTS[0]
         self._needle = ""
         self._details: tuple[ProjectStatus, Details] | None = None
@@ -111,13 +133,16 @@ class Monitor(App[None]):
         self._is_asking = False
         self._is_stale = False
         """Whether more was told than is shown."""
+        self._message_timer: Timer | None = None
         self._away_since = ""
 
     def compose(self) -> ComposeResult:
         yield Static(id="machine")
         yield Static(id="away")
-        yield DataTable[Text](cursor_type="row")
+        yield Static(id="filter")
+        yield ProjectTable(cursor_type="row")
         yield Static(id="detail")
+        yield Static(id="message")
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
@@ -133,7 +158,7 @@ class Monitor(App[None]):
 
     @property
     def selected(self) -> ProjectStatus | None:
-        row = self.screen_stack[0].query_one(DataTable).cursor_row
+        row = self.screen_stack[0].query_one(ProjectTable).cursor_row
         return self._view.projects.get(self._names[row]) if 0 <= row < len(self._names) else None
 
     def action_submit(self) -> None:
@@ -146,10 +171,14 @@ class Monitor(App[None]):
         self.call_later(self.push_screen, Ask("Submit which project?", suggested), answered)
 
     def action_cancel(self) -> None:
-        if (project := self.selected) is not None:
-            request = Cancel(projects=(project.name,), key=_key())
-            question = f"Cancel {project.name}? Images already written stay."
-            self._confirmed(question, lambda: self._call("cancel", request, CancelReply))
+        if (project := self.selected) is None:
+            return
+        if project.state in _NOTHING_TO_CANCEL:
+            self._say(f"{project.name} is {project.state.value}: there is nothing to cancel")
+            return
+        request = Cancel(projects=(project.name,), key=_key())
+        question = f"Cancel {project.name}? Images already written stay."
+        self._confirmed(question, lambda: self._call("cancel", request, CancelReply))
 
     def action_retry(self) -> None:
         if (project := self.selected) is not None:
@@ -208,10 +237,16 @@ class Monitor(App[None]):
     def action_filter(self) -> None:
         def answered(needle: str | None) -> None:
             if needle is not None:
-                self._needle = needle.strip()
-                self._draw()
+                self._set_filter(needle.strip())
 
         self.call_later(self.push_screen, Ask("Show only names with, or projects that are", self._needle), answered)
+
+    def action_clear_filter(self) -> None:
+        self._set_filter("")
+
+    def _set_filter(self, needle: str) -> None:
+        self._needle = needle
+        self._draw()
 
     def action_help(self) -> None:
         keys = [f"{self.get_key_display(each):>2}  {_HELP[each.action]}" for each in self._bindings_of_own()]
@@ -239,7 +274,20 @@ class Monitor(App[None]):
         self.call_from_thread(self._say, "\n".join(outcomes) or getattr(reply, "message", method))
 
     def _say(self, message: str, *, is_error: bool = False) -> None:
-        self.notify(message, severity="error" if is_error else "information", markup=False)
+        """Shows it in lines of its own for a while: a notification would cover the table."""
+        if self._message_timer is not None:
+            self._message_timer.stop()
+        line = self._message_line()
+        line.update(Text("\n".join(map(printable, message.splitlines()))))
+        line.set_class(is_error, "error")
+        line.display = True
+        self._message_timer = self.set_timer(_MESSAGE_SHOWN_S, self._hide_message)
+
+    def _hide_message(self) -> None:
+        self._message_line().display = False
+
+    def _message_line(self) -> Static:
+        return self.screen_stack[0].query_one("#message", Static)
 
     def _listen(self) -> None:
         with contextlib.suppress(RuntimeError):  # the app has ended
@@ -297,16 +345,23 @@ class Monitor(App[None]):
         screen, width = self.screen_stack[0], self.size.width
         machine = machine_lines(self._view.event, self._view.projects.values(), width)
         screen.query_one("#machine", Static).update(Text("\n").join(machine))
-        self._draw_table(screen.query_one(DataTable), width)
+        shown = self._view.shown(self._sort, self._needle)
+        self._draw_filter(screen.query_one("#filter", Static), len(shown))
+        self._draw_table(screen.query_one(ProjectTable), shown, width)
         self._draw_detail()
 
-    def _draw_table(self, table: DataTable[Text], width: int) -> None:
-        """Only what is otherwise than it was."""
-        columns = columns_at(width)
-        shown = self._view.shown(self._sort, self._needle)
+    def _draw_filter(self, line: Static, n_shown: int) -> None:
+        line.display = bool(self._needle)
+        line.update(
+            Text(f"filter: {printable(self._needle)}  {n_shown} of {len(self._view.projects)} projects; Esc clears it")
+        )
+
+    def _draw_table(self, table: ProjectTable, shown: list[ProjectStatus], width: int) -> None:
+        """Only what has changed."""
+        columns = columns_at(width, max((cell_len(printable(project.name)) for project in shown), default=0))
         names = [project.name for project in shown]
         rows = [self._view.row(project, columns) for project in shown]
-        if names == self._names and width == self._width:
+        if names == self._names and columns == self._columns:
             for number, (row, before) in enumerate(zip(rows, self._rows, strict=True)):
                 for column, (cell, old) in enumerate(zip(row, before, strict=True)):
                     if cell != old or cell.style != old.style:
@@ -321,7 +376,7 @@ class Monitor(App[None]):
                 # As far down as it was, but for the selected one, which is to be seen.
                 table.scroll_to(y=offset, animate=False)
                 table.move_cursor(row=names.index(selected.name))
-        self._names, self._rows, self._width = names, rows, width
+        self._names, self._rows, self._columns = names, rows, columns
 
     def _draw_detail(self) -> None:
         screen = self.screen_stack[0]
@@ -347,7 +402,7 @@ _HELP: Final = {
     "attach": "see its terminal; Ctrl-B D comes back",
     "follow": "only its log; again: back",
     "sort": "order by state, name, progress, ETA",
-    "filter": "show only some; an empty line: all again",
+    "filter": "show only some; Esc: all again",
     "help": "this",
     "quit": "leave; everything goes on",
 }

@@ -23,7 +23,6 @@ _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _NARROWEST_BAR: Final = 4
 _WIDEST_BAR: Final = 20
 _GAP: Final = "  "
-_MOST_REASON_LINES: Final = 3
 _MOST_ERRORS: Final = 3
 _ENDED_WELL: Final = 0
 _DIM: Final = "dim"
@@ -70,12 +69,12 @@ def _cores(machine: MachineStatus, width: int) -> Text:
 
 
 def detail_lines(project: ProjectStatus, details: Details | None, width: int, height: int) -> list[Text]:
-    """The selected one: state and why, its shots, its last errors, and as much of the end of its log as fits."""
+    """The selected one: its state, its complete reason, shots, last errors, and what fits of the end of its log."""
     shown = details.shown if details is not None else None
     lines = _head(project, shown.in_work if shown else None, width)
     if project.reason:
         style = COLOURS[project.state] if project.state in (ProjectState.FAILED, ProjectState.RETRYING) else ""
-        lines += [Text(line, style=style) for line in wrapped(printable(project.reason), width)[:_MOST_REASON_LINES]]
+        lines += [Text(line, style=style) for line in wrapped(printable(project.reason), width)]
     if shown is not None:
         lines += [Text(line) for line in _shots(shown, width)]
         lines += [Text(printable(error), style="red") for error in _errors(shown)]

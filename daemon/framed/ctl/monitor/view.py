@@ -23,7 +23,9 @@ URGENCY: Final = (
 )  # fmt: skip
 """From what is looked at first to what is done with."""
 _WIDE: Final = 120
-"""Columns from which there is room for bars and notes."""
+"""Columns of the screen from which there is room for bars."""
+_NARROWEST_NAME: Final = 8
+_NARROWEST_NOTE: Final = 20
 _BAR_CELLS: Final = 12
 _PADDING: Final = 2
 """Of each column, both sides together; and of the scroll bar."""
@@ -117,9 +119,17 @@ class View:
         )
 
 
-def columns_at(width: int) -> tuple[Cells, ...]:
-    """Those that fit on a screen of that many columns: together with their padding and a scroll bar just so many."""
-    numbers = (
+def columns_at(width: int, longest_name: int) -> tuple[Cells, ...]:
+    """Those that fit on a screen `width` cells wide, with their padding and a scroll bar.
+
+    `longest_name`: in cells, of the projects shown. What PROJECT does not need of its share is NOTE's; without enough
+    room for NOTE, PROJECT has it all.
+    """
+    is_wide = width >= _WIDE
+    progress = Cells("PROGRESS", _BAR_CELLS + 5, right=False) if is_wide else Cells("DONE", 4)
+    fixed = (
+        Cells("STATE", 9, right=False),
+        progress,
         Cells("IMAGES", 7),
         Cells("IMG/S", 5),
         Cells("xREAL", 5),
@@ -127,13 +137,12 @@ def columns_at(width: int) -> tuple[Cells, ...]:
         Cells("W", 2),
         Cells("ATT", 3),
     )
-    state = Cells("STATE", 9, right=False)
-    if width < _WIDE:
-        fixed = (state, Cells("DONE", 4), *numbers)
-        return (Cells("PROJECT", max(_room(width, fixed), 8), right=False), *fixed)
-    fixed = (state, Cells("PROGRESS", _BAR_CELLS + 5, right=False), *numbers)
-    name = Cells("PROJECT", width // 5, right=False)
-    return (name, *fixed, Cells("NOTE", _room(width, (name, *fixed)), right=False))
+    room = _room(width, fixed)
+    name_width = min(max(longest_name, _NARROWEST_NAME), width // 5 if is_wide else room)
+    note_width = room - name_width - _PADDING
+    if note_width < _NARROWEST_NOTE:
+        return (Cells("PROJECT", max(room, _NARROWEST_NAME), right=False), *fixed)
+    return (Cells("PROJECT", name_width, right=False), *fixed, Cells("NOTE", note_width, right=False))
 
 
 def bar(fraction: float, cells: int) -> str:
