@@ -25,6 +25,7 @@ from framed.control.cleaning import Cleaning
 from framed.control.disk import Disk
 from framed.control.feed import Feed
 from framed.control.handlers import Handlers
+from framed.control.once import Once
 from framed.control.questions import Questions
 from framed.control.report import Report
 from framed.control.server import Server
@@ -228,8 +229,14 @@ async def _serve(
         await tasks.start(Intake(places, settings=live, ledger=ledger, watcher=watcher, standings=standings).run)
         feed = Feed(ledger=ledger, report=report, disk=disk)
         await tasks.start(feed.run)
-        steering = Steering(ledger=ledger, dispatcher=dispatcher, settings=live, disk=disk)
-        await tasks.start(Server(places.control_socket, handlers, questions, cleaning, steering, feed).run, tasks)
+        verbs = (
+            handlers,
+            questions,
+            cleaning,
+            Steering(ledger=ledger, dispatcher=dispatcher, settings=live, disk=disk),
+            feed,
+        )
+        await tasks.start(Server(places.control_socket, Once(ledger), *verbs).run, tasks)
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:
             ready(budget)

@@ -9,6 +9,7 @@ import msgspec
 
 from frame_extractor.contract import ExtractionSettings, ProcessIdentity
 from framed.model.job import Attempt, Ending, Job, Moment, Options, Outcome, Queued
+from framed.state.replies import KeptReply
 
 BOOT: Final = "this-boot"
 _BEGINNING: Final = datetime(2025, 11, 15, 14, 30, tzinfo=UTC)
@@ -52,6 +53,10 @@ def attempt(**changes: Any) -> Attempt:
 
 def outcome(code: int | None = None, ending: Ending = Ending.EXITED, **changes: Any) -> Outcome:
     return Outcome(ending=ending, code=code, ended_at=moment().utc, **changes)
+
+
+def kept_reply(key: str, reply: bytes = b"{}", *, verb: str | None = "submit", second: float = 0.0) -> KeptReply:
+    return KeptReply(key=key, verb=verb, reply=reply, answered_at=moment(second).utc)
 
 
 def process(pid: int, *, ticks: int = 5) -> ProcessIdentity:

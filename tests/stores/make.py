@@ -30,7 +30,7 @@ from framed.model.job import (
 from framed.policy.settle import Signature
 from framed.state.schema import SCHEMA_VERSION
 from framed.state.store import Store
-from tests.fakes.jobs import BOOT, attempt, job, moment, options, outcome
+from tests.fakes.jobs import BOOT, attempt, job, kept_reply, moment, options, outcome
 
 PROBE = Probe(
     path="/raw/onward/\u00e9 \u4f60.ts", fingerprint="f-complete", container="mpegts", codec="h264",
@@ -50,7 +50,7 @@ def main() -> int:
         )
         for each in Verdict
     ]
-    store.write(list(_jobs()), verdicts, ("key", b'{"outcomes":[]}'), {"draining": True})
+    store.write(list(_jobs()), verdicts, kept_reply("key", b'{"outcomes":[]}'), {"draining": True})
     store.remember_films({"/raw/onward/\u00e9 \u4f60.ts": (Signature(1, 2, 2**63 + 5), "f-complete")})
     store.remember_probes({"/raw/onward/\u00e9 \u4f60.ts": PROBE})
     store.close()

@@ -14,7 +14,7 @@ from framed.policy.retry import Stop
 from framed.state import ledger as ledger_module
 from framed.state.ledger import Ledger, NewJob, ProjectBusy
 from framed.state.store import Store, StoreUnavailable
-from tests.fakes.jobs import attempt, options, outcome
+from tests.fakes.jobs import attempt, kept_reply, options, outcome
 from tests.fakes.store import BrittleStore
 
 pytestmark = pytest.mark.anyio
@@ -155,7 +155,7 @@ async def test_old_jobs_leave_the_memory(store: BrittleStore) -> None:
 
 async def test_answer_is_durable_with_its_jobs(store: BrittleStore) -> None:
     ledger = open_ledger(store)
-    await ledger.commit({}, [new_job()], answer=lambda jobs: ("key", jobs["onward"].id.encode()))
+    await ledger.commit({}, [new_job()], answer=lambda jobs: kept_reply("key", jobs["onward"].id.encode()))
     found = open_ledger(store).latest("onward")
     assert found is not None
-    assert await ledger.reply("key") == found.id.encode()
+    assert await ledger.reply("key") == kept_reply("key", found.id.encode())

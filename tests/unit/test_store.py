@@ -13,11 +13,13 @@ import pytest
 from framed.errors import Exit, StoreDamaged, StoreNotUnderstood
 from framed.model.job import Complete, FilmVerdict, Queued, Retrying, Running, Verdict
 from framed.policy.settle import Signature
+from framed.state import replies
 from framed.state import store as store_module
 from framed.state.ledger import Ledger
+from framed.state.replies import KEPT_REPLIES, KEPT_S
 from framed.state.schema import LADDER, SCHEMA_VERSION, climb
-from framed.state.store import KEPT_REPLIES, Store, StoreUnavailable, make_store
-from tests.fakes.jobs import job, moment, outcome
+from framed.state.store import Store, StoreUnavailable, make_store
+from tests.fakes.jobs import job, kept_reply, moment, outcome
 from tests.stores.make import PROBE
 
 OVER = Complete(since=moment().utc, outcome=outcome(0))
@@ -41,13 +43,13 @@ def verdict(fingerprint: str, word: Verdict) -> FilmVerdict:
 
 def test_everything_reads_back_in_another_store(path: Path, store: Store) -> None:
     written = job()
-    store.write([written], [verdict("f1", Verdict.FAILED)], ("key", b"answer"))
+    store.write([written], [verdict("f1", Verdict.FAILED)], kept_reply("key", b"answer"))
     film = (Signature(1, 2, 2**63 + 5), "f1")
     store.remember_films({"/raw/onward/é 你.ts": film})
     other = Store(path)
     assert other.latest_jobs() == [written]
     assert other.verdicts() == {("onward", "f1"): Verdict.FAILED}
-    assert (other.reply("key"), other.reply("another")) == (b"answer", None)
+    assert (other.reply("key"), other.reply("another")) == (kept_reply("key", b"answer"), None)
     assert other.films() == {"/raw/onward/é 你.ts": film}
     assert other.last_order() == 1
     other.close()
@@ -79,23 +81,73 @@ def test_later_verdict_replaces_the_earlier(store: Store) -> None:
 
 def test_write_that_fails_leaves_nothing_of_it(store: Store) -> None:
     """The second key collides, and with it the job goes."""
-    store.write([], reply=("key", b"first"))
+    store.write([], reply=kept_reply("key", b"first"))
     with pytest.raises(StoreUnavailable):
-        store.write([job()], [verdict("f1", Verdict.FAILED)], ("key", b"second"))
+        store.write([job()], [verdict("f1", Verdict.FAILED)], kept_reply("key", b"second"))
     assert store.latest_jobs() == []
     assert store.verdicts() == {}
-    assert store.reply("key") == b"first"
+    assert store.reply("key") == kept_reply("key", b"first")
 
 
 def test_answers_are_remembered_in_bounds(store: Store) -> None:
+    now_s = int(moment().utc.timestamp())
     with sqlite3.connect(store._path) as db:
-        rows = ((number, f"k{number}", b"") for number in range(1, KEPT_REPLIES + 5))
-        db.executemany("INSERT INTO replies VALUES (?, ?, ?)", rows)
+        rows = ((number, f"k{number}", b"", now_s) for number in range(1, KEPT_REPLIES + 5))
+        db.executemany("INSERT INTO replies (number, key, reply, answered_at_s) VALUES (?, ?, ?, ?)", rows)
     db.close()
-    store.write(reply=("new", b"answer"))
+    store.write(reply=kept_reply("new", b"answer"))
     assert store.reply("k5") is None
-    assert store.reply("new") == b"answer"
+    assert store.reply("new") == kept_reply("new", b"answer")
     assert len(store._rows("SELECT 1 FROM replies")) == KEPT_REPLIES
+
+
+def test_answers_together_have_a_bound_and_the_newest_is_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest give way; one that alone is longer than all may be is kept all the same."""
+    monkeypatch.setattr(replies, "KEPT_REPLIES_BYTES", 100)
+    for number in range(5):
+        store.write(reply=kept_reply(f"k{number}", b"x" * 40))
+    assert [store.reply(f"k{number}") is not None for number in range(5)] == [False, False, False, True, True]
+    store.write(reply=kept_reply("large", b"x" * 101))
+    assert store._rows("SELECT key FROM replies") == [("large",)]
+
+
+def test_of_an_answer_that_is_too_long_only_the_fact_is_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replies, "LONGEST_REPLY_BYTES", 100)
+    store.write(reply=kept_reply("long", b"x" * 101))
+    found = store.reply("long")
+    assert found is not None
+    assert (found.verb, found.reply) == ("submit", None)
+
+
+def test_old_answers_go_but_for_the_newest(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which stay whatever the wall clock says: it may have jumped."""
+    monkeypatch.setattr(replies, "KEPT_AT_ANY_AGE", 3)
+    for number in range(5):
+        store.write(reply=kept_reply(f"k{number}"))
+    store.write(reply=kept_reply("new", second=KEPT_S + 1))
+    assert [key for (key,) in store._rows("SELECT key FROM replies ORDER BY number")] == ["k3", "k4", "new"]
+
+
+def test_answers_of_an_earlier_version_lose_what_is_out_of_bounds(path: Path) -> None:
+    """Keys of a megabyte too: the file is small again after the first start."""
+    shutil.copy(Path(__file__).parents[1] / "stores" / "schema-2.db", path)
+    with sqlite3.connect(path) as db:
+        db.executemany(
+            "INSERT INTO replies (key, reply) VALUES (?, ?)",
+            [*((f"{number}{'k' * 500_000}", b"{}") for number in range(20)), ("", b"{}"), ("long", b"x" * (5 << 20))],
+        )
+    db.close()
+    store = Store(path)
+    assert [key for (key,) in store._rows("SELECT key FROM replies ORDER BY number")] == ["key", "long"]
+    known, long = store.reply("key"), store.reply("long")
+    assert known is not None
+    assert (known.verb, known.reply) == (None, b'{"outcomes":[]}')
+    assert long is not None
+    assert long.reply is None
+    store.write(reply=kept_reply("next"))
+    assert store.reply("key") is not None
+    store.close()
+    assert path.stat().st_size < 1 << 20
 
 
 def test_every_write_reaches_the_disk(store: Store) -> None:
@@ -262,7 +314,9 @@ def test_store_of_every_released_version_loads(path: Path, version: int) -> None
     assert states == {"queued": Queued, "running": Running, "retrying": Retrying, "replaced": Running}
     assert {each.id for each in store.latest_jobs()} - states.keys() == {"complete", "failed", "cancelled"}
     assert store.verdicts() == {("onward", f"f-{each.value}"): each for each in Verdict}
-    assert store.reply("key") == b'{"outcomes":[]}'
+    kept = store.reply("key")
+    assert kept is not None
+    assert (kept.verb, kept.reply) == (None if version < 3 else "submit", b'{"outcomes":[]}')
     assert store.films() == {"/raw/onward/\u00e9 \u4f60.ts": (Signature(1, 2, 2**63 + 5), "f-complete")}
     assert store.probes() == ({} if version == 1 else {"f-complete": PROBE})
     assert store.marks() == {"draining"}

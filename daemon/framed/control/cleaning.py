@@ -5,6 +5,7 @@ What that is only the extractor knows, which made it; it deletes it, in a proces
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,18 +16,22 @@ import msgspec
 
 from frame_extractor.contract import Cleaned
 from framed.attempts.supervise import Supervisor
-from framed.control.changes import answered
 from framed.control.disk import Disk
 from framed.control.messages import Clean, CleanReply
+from framed.control.once import Keep
 from framed.control.report import Report
 from framed.errors import Refused
+from framed.log import fields
 from framed.model.job import Running
 from framed.model.project import Overrides
 from framed.settings.config import Outputs, resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places
 from framed.state.ledger import Ledger
+from framed.state.store import StoreUnavailable
 from framed.watching.watch import Watcher
+
+_log: Final = logging.getLogger(__name__)
 
 CLEANER: Final = (sys.executable, "-m", "frame_extractor", "clean")
 PATIENCE_S: Final = 600.0
@@ -55,10 +60,11 @@ class Cleaning:
         self._report = report
         self._disk = disk
 
-    async def clean(self, params: Clean) -> CleanReply:
-        """Answered when it is done. An extractor that begins meanwhile finds the folder locked, and waits."""
-        if (earlier := await answered(self._ledger, params.key, CleanReply)) is not None:
-            return earlier
+    async def clean(self, params: Clean, keep: Keep) -> CleanReply:
+        """Answered when it is done. An extractor that begins meanwhile finds the folder locked, and waits.
+
+        A dry run changes nothing, and uses up no key.
+        """
         (name,) = await self._disk.known((params.project,))
         job = self._ledger.latest(name)
         if job is not None and not job.is_over:
@@ -84,7 +90,11 @@ class Cleaning:
         if not params.dry_run:
             if not params.replaced:
                 await self._supervisor.close_session(name, failed_too=True)
-            await self._ledger.commit({}, answer=lambda _jobs: (params.key, msgspec.json.encode(reply)))
+            try:
+                await self._ledger.commit({}, answer=lambda _jobs: keep(reply))
+            except StoreUnavailable as unavailable:
+                # What is deleted is deleted, and cleaning again deletes nothing more.
+                _log.warning("answer not kept", extra=fields(project=name, why=unavailable.why))
             self._watcher.look_now()
         return reply
 

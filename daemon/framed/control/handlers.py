@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import anyio
-import msgspec
 
 from framed.attempts.supervise import Supervisor
 from framed.control.again import Found, Step, refused, retried, submitted
-from framed.control.changes import answered, named, tried_again
+from framed.control.changes import named
 from framed.control.disk import Disk
 from framed.control.inspection import FilmState
 from framed.control.messages import (
@@ -32,6 +31,7 @@ from framed.control.messages import (
     Submit,
     SubmitReply,
 )
+from framed.control.once import Keep
 from framed.control.report import Report
 from framed.errors import FramedError, Refused
 from framed.model.job import Job, Running, Verdict
@@ -39,12 +39,12 @@ from framed.policy.lifecycle import CancelAsked, Event
 from framed.settings.config import Outputs, resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places
-from framed.state.ledger import Ledger
+from framed.state.ledger import Change, Ledger
+from framed.state.replies import KeptReply
 from framed.watching.intake import options_of
 from framed.watching.scan import films_of, fingerprint_of, read_results, readable_films
 from framed.watching.watch import Watcher
 
-T = TypeVar("T")
 Reply = TypeVar("Reply", SubmitReply, RetryReply)
 
 CANCEL_PATIENCE_S: Final = 8.0
@@ -81,7 +81,6 @@ class Handlers:
         self._report = report
         self._disk = disk
         self._shut_down = shut_down
-        self._changing = anyio.Lock()
 
     async def hello(self, params: Hello) -> HelloReply:
         if params.protocol.partition(".")[0] != PROTOCOL.partition(".")[0]:
@@ -94,43 +93,43 @@ class Handlers:
             await self._disk.look()
         return self._report.status(names or sorted(self._report.project_names()))
 
-    async def submit(self, params: Submit) -> SubmitReply:
+    async def submit(self, params: Submit, keep: Keep) -> SubmitReply:
         """All projects are queued, or none: the first that cannot be is the error. With `all` it is an outcome."""
-        async with self._changing:
-            if (earlier := await answered(self._ledger, params.key, SubmitReply)) is not None:
-                return earlier
-            if params.every:
-                await self._disk.look()
-            known = self._report.project_names()
-            names = named(params, self._report.unextracted)
-            outputs = await self._disk.ask(Outputs, self._settings.now, self._places, {*known, *names})
-            found: list[Found | Step] = []
-            for name in names:
-                try:
-                    found.append(await self._disk.ask(self._find, name, params, known, outputs))
-                except FramedError as wrong:
-                    if not params.every:
-                        raise
-                    found.append(refused(name, wrong))
-            return await tried_again(lambda: self._submit(params, found))
+        if params.every:
+            await self._disk.look()
+        known = self._report.project_names()
+        names = named(params, self._report.unextracted)
+        outputs = await self._disk.ask(Outputs, self._settings.now, self._places, {*known, *names})
+        found: list[Found | Step] = []
+        for name in names:
+            try:
+                found.append(await self._disk.ask(self._find, name, params, known, outputs))
+            except FramedError as wrong:
+                if not params.every:
+                    raise
+                found.append(refused(name, wrong))
+        return await self._taken(lambda: [self._submitted(each, params) for each in found], SubmitReply, keep)
 
-    async def retry(self, params: Retry) -> RetryReply:
+    async def retry(self, params: Retry, keep: Keep) -> RetryReply:
         """As `submit`, with the settings that the projects' last jobs had."""
-        async with self._changing:
-            if (earlier := await answered(self._ledger, params.key, RetryReply)) is not None:
-                return earlier
-            names = await self._disk.known(named(params, self._report.failed))
-            for name in names:
-                await self._disk.ask(films_of, name, self._places.raw_videos, self._report.project_names)
-            return await tried_again(lambda: self._retry(params, names))
+        names = await self._disk.known(named(params, self._report.failed))
+        for name in names:
+            await self._disk.ask(films_of, name, self._places.raw_videos, self._report.project_names)
+        return await self._taken(lambda: self._retried(names), RetryReply, keep)
 
-    async def cancel(self, params: Cancel) -> CancelReply:
+    async def cancel(self, params: Cancel, keep: Keep) -> CancelReply:
         """Answered when the extractors are gone, or after a while when they take their time."""
-        async with self._changing:
-            if (earlier := await answered(self._ledger, params.key, CancelReply)) is not None:
-                return earlier
-            names = await self._disk.known(named(params, lambda: [job.project for job in self._ledger.open_jobs()]))
-            reply, jobs = await tried_again(lambda: self._cancel(params, names))
+        names = await self._disk.known(named(params, lambda: [job.project for job in self._ledger.open_jobs()]))
+        latest = [(name, self._ledger.latest(name)) for name in names]
+        films = {name: await self._fingerprints(name, job) for name, job in latest if job is not None and _waits(job)}
+        reply = CancelReply(outcomes=())
+
+        def decision() -> Change:
+            nonlocal reply
+            reply, change = self._cancelled(names, films, keep)
+            return change
+
+        jobs = (await self._ledger.decide(decision)).values()
         for job in jobs:
             if job.is_over and job.attempts:
                 await self._supervisor.close_session(job.project)
@@ -143,10 +142,6 @@ class Handlers:
         self._shut_down()
         return ShutdownReply(running=tuple(running))
 
-    async def _submit(self, params: Submit, found: Iterable[Found | Step]) -> SubmitReply:
-        steps = [self._submitted(each, params) for each in found]
-        return await self._taken(params.key, steps, SubmitReply)
-
     def _submitted(self, found: Found | Step, params: Submit) -> Step:
         if isinstance(found, Step):
             return found
@@ -157,33 +152,40 @@ class Handlers:
                 raise
             return refused(found.project, why)
 
-    async def _retry(self, params: Retry, names: Iterable[str]) -> RetryReply:
+    def _retried(self, names: Iterable[str]) -> list[Step]:
         failed = self._report.failed()
-        steps = [retried(name, self._ledger.latest(name), has_failed=name in failed) for name in names]
-        return await self._taken(params.key, steps, RetryReply)
+        return [retried(name, self._ledger.latest(name), has_failed=name in failed) for name in names]
 
-    async def _taken(self, key: str, steps: Iterable[Step], kind: type[Reply]) -> Reply:
+    async def _taken(self, decided: Callable[[], list[Step]], kind: type[Reply], keep: Keep) -> Reply:
         """The reply, with the ids of the new jobs, once all of it is on the disk, and the reply too, under its key.
 
-        Raises Refused when there is something new to begin while framed drains.
+        `decided`: what is to be done for each project, by how its job is doing at that moment. Raises Refused when
+        there is something new to begin while framed drains, and what `decided` raises.
         """
-        steps = list(steps)
-        events = {step.job_id: step.event for step in steps if step.event is not None}
-        new_jobs = [step.new_job for step in steps if step.new_job is not None]
-        if self._ledger.is_draining and (new_jobs or events):
-            raise Refused("framed is draining and takes nothing new; framectl undrain ends that")
         reply = kind(outcomes=())
 
-        def answer(jobs: Mapping[str, Job]) -> tuple[str, bytes]:
-            nonlocal reply
-            reply = kind(outcomes=tuple(step.outcome(jobs) for step in steps))
-            return key, msgspec.json.encode(reply)
+        def decision() -> Change:
+            steps = decided()
+            events = {step.job_id: step.event for step in steps if step.event is not None}
+            new_jobs = [step.new_job for step in steps if step.new_job is not None]
+            if self._ledger.is_draining and (new_jobs or events):
+                raise Refused("framed is draining and takes nothing new; framectl undrain ends that")
 
-        await self._ledger.commit(events, new_jobs, answer=answer)
+            def answer(jobs: Mapping[str, Job]) -> KeptReply:
+                nonlocal reply
+                reply = kind(outcomes=tuple(step.outcome(jobs) for step in steps))
+                return keep(reply)
+
+            return Change(events=events, new_jobs=new_jobs, answer=answer)
+
+        await self._ledger.decide(decision)
         self._watcher.look_now()
         return reply
 
-    async def _cancel(self, params: Cancel, names: Iterable[str]) -> tuple[CancelReply, list[Job]]:
+    def _cancelled(
+        self, names: Iterable[str], films: Mapping[str, Iterable[str]], keep: Keep
+    ) -> tuple[CancelReply, Change]:
+        """`films`: fingerprints that the jobs of projects are for, as far as these were waiting."""
         outcomes = []
         events: dict[str, Event] = {}
         verdicts: dict[str, Mapping[str, Verdict]] = {}
@@ -195,15 +197,12 @@ class Handlers:
                 events[job.id] = CancelAsked()
                 message = "cancelled"
                 if not isinstance(job.state, Running):
-                    marks = await self._fingerprints(name, job)
+                    marks = films.get(name, self._known_fingerprints(name, job))
                     undecided = [mark for mark in marks if self._ledger.verdict(name, mark) is None]
                     verdicts[job.id] = dict.fromkeys(undecided, Verdict.CANCELLED)
             outcomes.append(CancelOutcome(project=name, cancelled=message == "cancelled", message=message))
         reply = CancelReply(outcomes=tuple(outcomes))
-        jobs = await self._ledger.commit(
-            events, verdicts=verdicts, answer=lambda _jobs: (params.key, msgspec.json.encode(reply))
-        )
-        return reply, list(jobs.values())
+        return reply, Change(events=events, verdicts=verdicts, answer=lambda _jobs: keep(reply))
 
     async def _fingerprints(self, name: str, job: Job) -> Iterable[str]:
         """Of the films in the folder that the job may be for; as far as they are known when its disk is away.
@@ -215,8 +214,11 @@ class Handlers:
         try:
             return await self._disk.ask(_fingerprints_now, self._places.films_dir(name), but_not)
         except Refused:
-            project = self._watcher.catalog.projects.get(name)
-            return {film.fingerprint for film in (*job.films, *(project.settled if project is not None else ()))}
+            return self._known_fingerprints(name, job)
+
+    def _known_fingerprints(self, name: str, job: Job) -> Iterable[str]:
+        project = self._watcher.catalog.projects.get(name)
+        return {film.fingerprint for film in (*job.films, *(project.settled if project is not None else ()))}
 
     async def _ended(self, jobs: Iterable[Job]) -> None:
         with anyio.move_on_after(CANCEL_PATIENCE_S):
@@ -233,6 +235,10 @@ class Handlers:
             results.has(fingerprint_of(film), options.extraction) for film in films
         )
         return Found(project=name, options=options, is_extracted=is_extracted)
+
+
+def _waits(job: Job) -> bool:
+    return not job.is_over and not isinstance(job.state, Running)
 
 
 def _fingerprints_now(folder: Path, but_not: Container[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ words.
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -57,7 +57,18 @@ class HelloReply(msgspec.Struct, frozen=True, kw_only=True):
     root: str
 
 
-class Submit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+LONGEST_KEY: Final = 128
+"""Characters of an idempotency key."""
+
+
+class Keyed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every request that changes something says; see `once`."""
+
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_KEY)]
+    """Idempotency key: the same key again gives the same answer, and nothing happens a second time."""
+
+
+class Submit(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     projects: tuple[str, ...] = ()
     every: bool = msgspec.field(name="all", default=False)
     """Instead of `projects`: every one with a film that is not extracted. One that cannot be is an outcome then."""
@@ -65,8 +76,6 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     force: bool = False
     replace: bool = False
     """End what runs with other settings, and begin again with these."""
-    key: str
-    """Idempotency key: the same key again gives the same answer and no second job."""
 
     @property
     def names_projects(self) -> bool:
@@ -99,13 +108,12 @@ class SubmitReply(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[SubmitOutcome, ...]
 
 
-class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Retry(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Extracts again what failed or was cancelled, with the settings it was submitted with."""
 
     projects: tuple[str, ...] = ()
     every: bool = msgspec.field(name="all", default=False)
     """Instead of `projects`: every one whose last job failed, or waits for its next attempt."""
-    key: str
 
 
 class RetryReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,11 +121,10 @@ class RetryReply(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[SubmitOutcome, ...]
 
 
-class Cancel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Cancel(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     projects: tuple[str, ...] = ()
     every: bool = msgspec.field(name="all", default=False)
     """Instead of `projects`: every one that is queued or running."""
-    key: str
 
 
 class CancelOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +139,7 @@ class CancelReply(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[CancelOutcome, ...]
 
 
-class Clean(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Clean(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Deletes what framed made of one project. Its films, its logs and files that other people put there stay."""
 
     project: str
@@ -140,7 +147,6 @@ class Clean(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Only images of films that others have replaced: the film of their name in the folder is another."""
     dry_run: bool = False
     """Only say what would be deleted."""
-    key: str
 
 
 class CleanReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,22 +163,20 @@ class CleanReply(msgspec.Struct, frozen=True, kw_only=True):
     """Files in the folder that are not framed's, and stay."""
 
 
-class Pause(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Pause(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Lets projects rest: workers park after their chunks, slots and place go to others; what waits does not start."""
 
     projects: tuple[str, ...] = ()
     every: bool = msgspec.field(name="all", default=False)
     """Instead of `projects`: every one that is queued or running."""
-    key: str
 
 
-class Resume(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Resume(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Lets paused projects go on, when there is a place for them."""
 
     projects: tuple[str, ...] = ()
     every: bool = msgspec.field(name="all", default=False)
     """Instead of `projects`: every one that is paused."""
-    key: str
 
 
 class PauseOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,14 +198,12 @@ class ResumeReply(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[PauseOutcome, ...]
 
 
-class Drain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Drain(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Finishes what runs, and starts nothing, also after a restart of the daemon, until `undrain`."""
 
-    key: str
 
-
-class Undrain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    key: str
+class Undrain(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ends what `drain` began."""
 
 
 class DrainReply(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from framed.control.changes import ProjectsNotSaid
 from framed.control.feed import Subscription
 from framed.control.handlers import ProtocolMismatch
 from framed.control.messages import ErrorCode
+from framed.control.once import Once
 from framed.control.verbs import VERBS
 from framed.errors import FramedError, NoFilm, NoSuchProject, PlaceNotUsable, Refused, SettingsError
 from framed.log import fields
@@ -68,13 +69,14 @@ class _Connection:
 class Server:
     """Listens on a path that nobody else listens on: the caller holds the lock that says so."""
 
-    def __init__(self, path: Path, *handlers: object) -> None:
-        """Every verb is a method, of its own name, of one of the handlers."""
+    def __init__(self, path: Path, once: Once, *handlers: object) -> None:
+        """Every verb is a method, of its own name, of one of the handlers; `once` stands before those with a key."""
         self._path = path
-        self._verbs: Mapping[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Any]]]] = {
-            name: (verb.params, getattr(next(each for each in handlers if hasattr(each, name)), name))
-            for name, verb in VERBS.items()
-        }
+        self._verbs: dict[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Any]]]] = {}
+        for name, verb in VERBS.items():
+            method = getattr(next(each for each in handlers if hasattr(each, name)), name)
+            answering = once.answering(name, verb.reply, method) if verb.is_keyed else method
+            self._verbs[name] = (verb.params, answering)
         self._connections: set[_Connection] = set()
 
     async def run(self, tasks: anyio.abc.TaskGroup, *, task_status: anyio.abc.TaskStatus[None]) -> None:

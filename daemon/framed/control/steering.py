@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import anyio
-import msgspec
+from typing import TypeVar
 
 from framed.attempts.dispatch import Dispatcher
-from framed.control.changes import answered, named, tried_again
+from framed.control.changes import named
 from framed.control.disk import Disk
 from framed.control.messages import (
     Drain,
@@ -22,10 +20,13 @@ from framed.control.messages import (
     ResumeReply,
     Undrain,
 )
+from framed.control.once import Keep
 from framed.model.job import Job, Running
 from framed.policy.lifecycle import Event, PauseAsked, ResumeAsked
 from framed.settings.live_settings import LiveSettings
-from framed.state.ledger import Ledger
+from framed.state.ledger import Change, Ledger
+
+Reply = TypeVar("Reply", PauseReply, ResumeReply)
 
 
 class Steering:
@@ -36,29 +37,22 @@ class Steering:
         self._dispatcher = dispatcher
         self._settings = settings
         self._disk = disk
-        self._changing = anyio.Lock()
 
-    async def pause(self, params: Pause) -> PauseReply:
+    async def pause(self, params: Pause, keep: Keep) -> PauseReply:
         """Answered before the workers have parked."""
-        async with self._changing:
-            if (earlier := await answered(self._ledger, params.key, PauseReply)) is not None:
-                return earlier
-            names = await self._meant(params, lambda _job: True)
-            return PauseReply(outcomes=await tried_again(lambda: self._change(names, PauseAsked(), params.key)))
+        names = await self._meant(params, lambda _job: True)
+        return await self._changed(names, PauseAsked(), PauseReply, keep)
 
-    async def resume(self, params: Resume) -> ResumeReply:
+    async def resume(self, params: Resume, keep: Keep) -> ResumeReply:
         """Answered before they are at work again, which may take until there is a place."""
-        async with self._changing:
-            if (earlier := await answered(self._ledger, params.key, ResumeReply)) is not None:
-                return earlier
-            names = await self._meant(params, lambda job: job.paused)
-            return ResumeReply(outcomes=await tried_again(lambda: self._change(names, ResumeAsked(), params.key)))
+        names = await self._meant(params, lambda job: job.paused)
+        return await self._changed(names, ResumeAsked(), ResumeReply, keep)
 
-    async def drain(self, params: Drain) -> DrainReply:
-        return await self._set_draining(params.key, draining=True)
+    async def drain(self, params: Drain, keep: Keep) -> DrainReply:  # noqa: ARG002 -- every verb takes its params
+        return await self._set_draining(keep, draining=True)
 
-    async def undrain(self, params: Undrain) -> DrainReply:
-        return await self._set_draining(params.key, draining=False)
+    async def undrain(self, params: Undrain, keep: Keep) -> DrainReply:  # noqa: ARG002 -- every verb takes its params
+        return await self._set_draining(keep, draining=False)
 
     async def reload(self, params: Reload) -> ReloadReply:  # noqa: ARG002 -- every verb takes its params
         """Raises SettingsError; what held before holds on then, and `status` tells of it."""
@@ -70,23 +64,30 @@ class Steering:
             named(params, lambda: [job.project for job in self._ledger.open_jobs() if is_meant(job)])
         )
 
-    async def _change(
-        self, names: tuple[str, ...], event: PauseAsked | ResumeAsked, key: str
-    ) -> tuple[PauseOutcome, ...]:
+    async def _changed(
+        self, names: tuple[str, ...], event: PauseAsked | ResumeAsked, kind: type[Reply], keep: Keep
+    ) -> Reply:
         """What became of each, once it is on the disk."""
-        kind = PauseReply if isinstance(event, PauseAsked) else ResumeReply
-        latest = [(name, self._ledger.latest(name)) for name in names]
         rests = self._dispatcher.rests()
-        outcomes = tuple(_outcome(name, job, event, rests.get(job.id, "") if job else "") for name, job in latest)
-        events: dict[str, Event] = {job.id: event for _, job in latest if job is not None and _heeds(job, event)}
-        encoded = msgspec.json.encode(kind(outcomes=outcomes))
-        await self._ledger.commit(events, answer=lambda _jobs: (key, encoded))
-        return outcomes
+        reply = kind(outcomes=())
 
-    async def _set_draining(self, key: str, *, draining: bool) -> DrainReply:
-        async with self._changing:
-            if (earlier := await answered(self._ledger, key, DrainReply)) is not None:
-                return earlier
+        def decision() -> Change:
+            nonlocal reply
+            latest = [(name, self._ledger.latest(name)) for name in names]
+            reply = kind(
+                outcomes=tuple(_outcome(name, job, event, rests.get(job.id, "") if job else "") for name, job in latest)
+            )
+            events: dict[str, Event] = {job.id: event for _, job in latest if job is not None and _heeds(job, event)}
+            return Change(events=events, answer=lambda _jobs: keep(reply))
+
+        await self._ledger.decide(decision)
+        return reply
+
+    async def _set_draining(self, keep: Keep, *, draining: bool) -> DrainReply:
+        reply = DrainReply(draining=draining, running=(), waiting=(), message="")
+
+        def decision() -> Change:
+            nonlocal reply
             jobs = self._ledger.open_jobs()
             reply = DrainReply(
                 draining=draining,
@@ -94,8 +95,10 @@ class Steering:
                 waiting=tuple(job.project for job in jobs if not isinstance(job.state, Running)),
                 message=_draining_words(was=self._ledger.is_draining, draining=draining),
             )
-            await self._ledger.set_draining(draining=draining, reply=(key, msgspec.json.encode(reply)))
-            return reply
+            return Change(draining=draining, answer=lambda _jobs: keep(reply))
+
+        await self._ledger.decide(decision)
+        return reply
 
 
 def _heeds(job: Job, event: PauseAsked | ResumeAsked) -> bool:

@@ -28,6 +28,7 @@ from framed.control.messages import (
     DrainReply,
     Hello,
     HelloReply,
+    Keyed,
     Pause,
     PauseReply,
     Reload,
@@ -52,6 +53,11 @@ class Verb(NamedTuple):
     reply: type[msgspec.Struct]
     event: type[msgspec.Struct] | None = None
     """What is sent again and again after the reply, for as long as the connection lasts."""
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether it changes something, and is carried out once for each idempotency key."""
+        return issubclass(self.params, Keyed)
 
 
 VERBS: Final[Mapping[str, Verb]] = {

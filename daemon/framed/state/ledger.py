@@ -10,7 +10,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVarTuple, Unpack
 
 import anyio
@@ -22,6 +22,7 @@ from framed.log import fields
 from framed.model.job import FilmVerdict, Job, Moment, Options, Queued, Verdict
 from framed.policy.lifecycle import Event, advance, successor_of
 from framed.policy.settle import Signature
+from framed.state.replies import KeptReply
 from framed.state.store import Store, StoreUnavailable
 
 Arguments = TypeVarTuple("Arguments")
@@ -44,6 +45,24 @@ class NewJob:
     with_ignored: bool = False
     id: str = ""
     """Where it was promised already; else it is given a new one."""
+
+
+Answer = Callable[[Mapping[str, Job]], KeptReply]
+"""Makes what is kept under a request's key from the jobs that have changed or are new, by project."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What is to become of jobs and of the daemon: all of it or nothing."""
+
+    events: Mapping[str, Event] = field(default_factory=dict)
+    """By job id."""
+    new_jobs: Iterable[NewJob] = ()
+    verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
+    """By job id; fingerprint -> verdict."""
+    draining: bool | None = None
+    """Whether the daemon drains from then on; None: as before."""
+    answer: Answer | None = None
 
 
 class ProjectBusy(Exception):
@@ -104,7 +123,7 @@ class Ledger:
     def verdict(self, project: str, fingerprint: str) -> Verdict | None:
         return self._verdicts.get((project, fingerprint))
 
-    async def reply(self, key: str) -> bytes | None:
+    async def reply(self, key: str) -> KeptReply | None:
         """What was answered under this idempotency key. Raises StoreUnavailable."""
         async with self._writing:
             return await anyio.to_thread.run_sync(self._store.reply, key)
@@ -133,43 +152,41 @@ class Ledger:
         new_jobs: Iterable[NewJob] = (),
         *,
         verdicts: Mapping[str, Mapping[str, Verdict]] | None = None,
-        answer: Callable[[Mapping[str, Job]], tuple[str, bytes]] | None = None,
+        answer: Answer | None = None,
     ) -> Mapping[str, Job]:
-        """Events applied to jobs, new jobs in the queue, verdicts and an answer under its key: all of it or nothing.
+        """As `decide`, with what was decided before. Raises ProjectBusy, and IllegalEvent for what came too late."""
+        change = Change(events=events, new_jobs=new_jobs, verdicts=verdicts or {}, answer=answer)
+        return await self.decide(lambda: change)
 
-        A job that ends and has a successor brings it into the queue. `events` and `verdicts` (fingerprint -> verdict)
-        are by job id; `answer` makes key and reply from the jobs by project, which are also returned, the later of two.
-        Raises StoreUnavailable; IllegalEvent or ProjectBusy for what came too late.
+    async def decide(self, decision: Callable[[], Change]) -> Mapping[str, Job]:
+        """The change that `decision` makes of the jobs as they are: nothing comes between it and its being written.
+
+        A job that ends and has a successor brings it into the queue. Returns the jobs by project, the later of two.
+        Raises StoreUnavailable, and whatever `decision` raises.
         """
-        jobs = await self._commit(events, new_jobs, verdicts=verdicts or {}, answer=answer)
-        return {job.project: job for job in jobs}
+        return {job.project: job for job in await self._commit(decision)}
 
     async def record(self, job_id: str, event: Event, verdicts: Mapping[str, Verdict] | None = None) -> Job:
         """The job after what has already happened in the world: tried until the disk takes it. Raises IllegalEvent."""
         warned = False
+        change = Change(events={job_id: event}, verdicts={job_id: verdicts or {}})
         while True:
             try:
-                return (await self._commit({job_id: event}, (), verdicts={job_id: verdicts or {}}, answer=None))[0]
+                return (await self._commit(lambda: change))[0]
             except StoreUnavailable as unavailable:
                 if not warned:
                     warned = True
                     _log.error("state cannot be written", extra=fields(job_id=job_id, why=unavailable.why))
                 await anyio.sleep(_RETRY_S)
 
-    async def _commit(
-        self,
-        events: Mapping[str, Event],
-        new_jobs: Iterable[NewJob],
-        *,
-        verdicts: Mapping[str, Mapping[str, Verdict]],
-        answer: Callable[[Mapping[str, Job]], tuple[str, bytes]] | None,
-    ) -> list[Job]:
+    async def _commit(self, decision: Callable[[], Change]) -> list[Job]:
         """Those changed, in the order of `events`, then those that are new."""
         async with self._writing:
+            change = decision()
             now = read_clocks()
-            jobs = [advance(self._jobs[job_id], event, now) for job_id, event in events.items()]
+            jobs = [advance(self._jobs[job_id], event, now) for job_id, event in change.events.items()]
             arriving = [new for job in jobs if (new := _successor(self._jobs[job.id], job)) is not None]
-            for new in new_jobs:
+            for new in change.new_jobs:
                 latest = self.latest(new.project)
                 if latest is not None and not latest.is_over:
                     raise ProjectBusy(new.project)
@@ -180,23 +197,18 @@ class Ledger:
                     project=self._jobs[job_id].project, fingerprint=fingerprint, verdict=verdict,
                     job_id=job_id, decided_at=now.utc,
                 )
-                for job_id, films in verdicts.items()
+                for job_id, films in change.verdicts.items()
                 for fingerprint, verdict in films.items()
             ]  # fmt: skip
-            reply = answer({job.project: job for job in jobs}) if answer else None
-            await self._written(self._store.write, jobs, decided, reply)
+            reply = change.answer({job.project: job for job in jobs}) if change.answer else None
+            marks = {} if change.draining is None else {_DRAINING: change.draining}
+            await self._written(self._store.write, jobs, decided, reply, marks)
             self._verdicts |= {(each.project, each.fingerprint): each.verdict for each in decided}
+            if change.draining is not None and change.draining != self.is_draining:
+                self.is_draining = change.draining
+                _log.info("draining" if change.draining else "no longer draining")
             self._publish(jobs)
         return jobs
-
-    async def set_draining(self, *, draining: bool, reply: tuple[str, bytes]) -> None:
-        """It is so, also after a restart, and answered under this key. Raises StoreUnavailable."""
-        async with self._writing:
-            await self._written(self._store.write, (), (), reply, {_DRAINING: draining})
-            if draining != self.is_draining:
-                self.is_draining = draining
-                _log.info("draining" if draining else "no longer draining")
-                self._tell()
 
     async def mend(self) -> None:
         """Runs for ever: while the state cannot be written it tries to, so that all goes on as soon as it can."""

@@ -64,7 +64,16 @@ def _add_probes(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE films ADD COLUMN probe BLOB")
 
 
-LADDER: Final[Sequence[Step]] = (_create, _add_probes)
+def _bound_replies(db: sqlite3.Connection) -> None:
+    """To version 3: answers have a verb and an age; those under keys that are no longer accepted, or too long, go."""
+    db.execute("ALTER TABLE replies ADD COLUMN verb TEXT")
+    db.execute("ALTER TABLE replies ADD COLUMN answered_at_s INTEGER NOT NULL DEFAULT 0")
+    db.execute("DELETE FROM replies WHERE length(key) NOT BETWEEN 1 AND 128")
+    db.execute("UPDATE replies SET reply = x'' WHERE length(reply) > 4194304")
+    db.execute("UPDATE replies SET answered_at_s = CAST(strftime('%s', 'now') AS INTEGER)")
+
+
+LADDER: Final[Sequence[Step]] = (_create, _add_probes, _bound_replies)
 """Step n, counted from 0, leads from version n to n + 1."""
 
 SCHEMA_VERSION: Final = len(LADDER)

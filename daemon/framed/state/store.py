@@ -20,13 +20,15 @@ from framed.errors import FramedError, Refused, StoreDamaged, StoreNotUnderstood
 from framed.log import fields
 from framed.model.job import FilmVerdict, Job, Verdict
 from framed.policy.settle import Signature
+from framed.state import replies
+from framed.state.replies import KeptReply
 from framed.state.schema import APPLICATION_ID, SCHEMA_VERSION, climb
 
 _log: Final = logging.getLogger(__name__)
 
 _ASIDE: Final = ".damaged-"
-KEPT_REPLIES: Final = 10_000
-"""Answers remembered by idempotency key; older ones are forgotten."""
+_WORTH_COMPACTING_BYTES: Final = 8 << 20
+"""Of unused pages, after a database of an earlier version has been brought up to date."""
 
 
 class StoreUnavailable(FramedError):
@@ -70,7 +72,7 @@ class Store:
         self,
         jobs: Iterable[Job] = (),
         verdicts: Iterable[FilmVerdict] = (),
-        reply: tuple[str, bytes] | None = None,
+        reply: KeptReply | None = None,
         marks: Mapping[str, bool] | None = None,
     ) -> None:
         """All of it is on the disk, or none: jobs, verdicts, an answer under its idempotency key, marks set or not."""
@@ -86,9 +88,7 @@ class Store:
                 [(v.project, v.fingerprint, v.verdict.value, v.job_id, v.decided_at.isoformat()) for v in verdicts],
             )
             if reply is not None:
-                db.execute("INSERT INTO replies (key, reply) VALUES (?, ?)", reply)
-                forgotten = "DELETE FROM replies WHERE number <= (SELECT max(number) FROM replies) - ?"
-                db.execute(forgotten, (KEPT_REPLIES,))
+                replies.keep(db, reply)
             for name, is_set in (marks or {}).items():
                 change = "INSERT OR IGNORE INTO marks VALUES (?)" if is_set else "DELETE FROM marks WHERE name = ?"
                 db.execute(change, (name,))
@@ -148,10 +148,10 @@ class Store:
         with self._understood("verdicts"):
             return {(str(project), str(fingerprint)): Verdict(verdict) for project, fingerprint, verdict in rows}
 
-    def reply(self, key: str) -> bytes | None:
+    def reply(self, key: str) -> KeptReply | None:
         """The answer given under this idempotency key, if any."""
-        rows = self._rows("SELECT reply FROM replies WHERE key = ?", key)
-        return bytes(rows[0][0]) if rows else None
+        with self._available():
+            return replies.kept_under(self._db, key)
 
     def films(self) -> dict[str, tuple[Signature, str]]:
         """Path -> signature and fingerprint, as remembered. Raises StoreNotUnderstood."""
@@ -183,6 +183,7 @@ class Store:
         if version < SCHEMA_VERSION:
             climb(db, version)
             _log.info("state database upgraded", extra=fields(store=self._path, schema=SCHEMA_VERSION, was=version))
+            _compact(db)
 
     @contextlib.contextmanager
     def _understood(self, what: str) -> Iterator[None]:
@@ -193,7 +194,7 @@ class Store:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
+        with self._available():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -203,14 +204,31 @@ class Store:
                 with contextlib.suppress(sqlite3.OperationalError):
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _rows(self, query: str, *arguments: str) -> list[Any]:
+        with self._available():
+            return self._db.execute(query, arguments).fetchall()
+
+    @contextlib.contextmanager
+    def _available(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.Error as failed:
             raise StoreUnavailable(self._path, str(failed)) from None
 
-    def _rows(self, query: str, *arguments: str) -> list[Any]:
+
+def _compact(db: sqlite3.Connection) -> None:
+    """The file is no larger than what is in it, where that makes a difference and the disk has room to do it."""
+    ((unused,),) = db.execute("PRAGMA freelist_count").fetchall()
+    ((page_bytes,),) = db.execute("PRAGMA page_size").fetchall()
+    if unused * page_bytes >= _WORTH_COMPACTING_BYTES:
         try:
-            return self._db.execute(query, arguments).fetchall()
-        except sqlite3.Error as failed:
-            raise StoreUnavailable(self._path, str(failed)) from None
+            db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as failed:
+            if _is_damage(failed):
+                raise
+            _log.warning("state database not compacted", extra=fields(unused_bytes=unused * page_bytes, why=failed))
 
 
 def _is_damage(failed: sqlite3.OperationalError) -> bool:
