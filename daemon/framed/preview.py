@@ -68,7 +68,7 @@ def _lines(project: _Project, places: Places, machine: Budget, workers: int, *, 
     lines += [f"  {name:<20} {values[name]!s:<10} {job.origins[name]}" for name in FrameExtraction.__struct_fields__]
     lines += [
         f"  workers granted: {workers} ({_why(job, machine, n_projects)})",
-        f"  frames go to {job.frames_dir} ({job.origins['frames_dir']})",
+        f"  images go to {job.frames_dir} ({job.origins['frames_dir']})",
         f"  films in {places.films_dir(project.name)}:",
     ]
     width = max(cell_len(film.name) for film in project.films)
@@ -101,7 +101,7 @@ def _forecast(film: SeenFilm, project: _Project, estimates: dict[str, FilmEstima
 def _about(estimates: list[FilmEstimate]) -> str:
     images, n_bytes = sum(each.images for each in estimates), sum(each.size_bytes for each in estimates)
     wall_s = max(1, round(sum(each.wall_s for each in estimates)))
-    return f"about {images:,} frames, {size(n_bytes)}, {f'{wall_s} s' if wall_s < 60 else duration(wall_s)}"
+    return f"about {images:,} images, {size(n_bytes)}, {f'{wall_s} s' if wall_s < 60 else duration(wall_s)}"
 
 
 def _estimates(project: _Project, workers: int) -> dict[str, FilmEstimate]:

@@ -80,7 +80,7 @@ class _Workers(click.ParamType[int | None]):
     "--mode",
     type=click.Choice(Mode, case_sensitive=False),
     default=DEFAULTS.mode.value,
-    help="Frames of every shot, one every so many seconds, or both.",
+    help="Images of every shot, one every so many seconds, or both.",
 )
 @click.option(
     "--scene-threshold",
@@ -95,7 +95,7 @@ class _Workers(click.ParamType[int | None]):
     metavar="N",
     type=_bounds("frames_per_scene"),
     default=DEFAULTS.frames_per_scene,
-    help="Frames taken of each shot, evenly spread.",
+    help="Images of each shot, evenly spread.",
 )
 @click.option(
     "--min-scene-length",
@@ -110,7 +110,7 @@ class _Workers(click.ParamType[int | None]):
     type=_bounds("interval_seconds"),
     callback=_finite,
     default=DEFAULTS.interval_seconds,
-    help="Seconds between frames of the interval and hybrid modes.",
+    help="Seconds between images in the interval and hybrid modes.",
 )
 @click.option(
     "--sampling",
@@ -130,7 +130,7 @@ class _Workers(click.ParamType[int | None]):
     type=_bounds("blur_threshold"),
     callback=_finite,
     default=DEFAULTS.blur_threshold,
-    help="Leave out frames whose variance of the Laplacian is below this; 0 keeps all.",
+    help="Leave out images whose variance of the Laplacian is below this; 0 keeps all.",
 )
 @click.option(
     "--max-failed-fraction",

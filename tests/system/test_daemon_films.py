@@ -28,7 +28,7 @@ def test_film_dropped_in_is_picked_up_and_completes(root: Root) -> None:
     root.film("onward")
     status = root.wait_for("onward", COMPLETE)
     assert (status.attempt, status.max_attempts, status.frames, status.progress) == (1, 4, 1, 1.0)
-    assert "onward: COMPLETE, 1 frame" in root.places.completion_log.read_text(encoding="utf-8")
+    assert "onward: COMPLETE, 1 image" in root.places.completion_log.read_text(encoding="utf-8")
     until(lambda: not root.sessions(), "the session is gone")
 
 
@@ -183,7 +183,7 @@ def test_complete_project_has_at_once_as_many_frames_as_its_results_say(new_root
     root.submit("other")
     until(lambda: (now := root.status("series")) and now.job_id != first.job_id, "a second job")
     assert (first.frames, root.wait_for("series", COMPLETE).frames) == (1, 2)
-    assert "series: COMPLETE, 2 frames" in root.places.completion_log.read_text(encoding="utf-8")
+    assert "series: COMPLETE, 2 images" in root.places.completion_log.read_text(encoding="utf-8")
 
 
 def test_failed_film_is_named_when_a_later_one_of_its_project_completes(root: Root) -> None:

@@ -283,7 +283,7 @@ def test_wait_sees_the_film_that_was_copied_the_moment_before(site: Site) -> Non
     site.start()
     assert site.ctl("wait", "series").returncode == 0
     site.film("series", name="e02.mkv")
-    assert "series COMPLETE, 2 frames" in site.ctl("wait", "series").stdout
+    assert "series COMPLETE, 2 images" in site.ctl("wait", "series").stdout
 
 
 def test_wait_survives_a_restart_of_the_daemon(running: Site) -> None:
@@ -433,7 +433,7 @@ def test_dry_run_shows_settings_films_and_grant_and_changes_nothing(site: Site) 
     assert ["mode", "scene", "--mode"] in lines
     assert ["quality", "low", "configs/projects/onward.yaml"] in lines
     assert ["retry", "3", "default"] in lines
-    assert f"frames go to {site.root}/out/frames (configs/projects/onward.yaml)" in onward
+    assert f"images go to {site.root}/out/frames (configs/projects/onward.yaml)" in onward
     assert "    not a film.mkv      22 B  would fail: a text file" in onward
     assert "workers granted: 2 (asked for all; 4 slots for 2 projects at once, when nothing else runs)" in orion
     assert last == "dry run: nothing was started\n"
@@ -459,6 +459,6 @@ def test_dry_run_estimates_real_films(site: Site, films_dir: Path) -> None:
     for name in ("reel30.mkv", "reel30.mp4"):
         (site.root / "raw_videos" / "reel" / name).symlink_to(films_dir / "formats" / name)
     ended = site.ctl("submit", "reel", "--dry-run")
-    estimate = re.compile(r"about [\d,]+ frames, [\d.]+ [kM]B, \d+ s$")
+    estimate = re.compile(r"about [\d,]+ images, [\d.]+ [kM]B, \d+ s$")
     assert len([line for line in ended.stdout.splitlines() if estimate.search(line)]) == 3
     assert "    together: about" in ended.stdout

@@ -127,7 +127,7 @@ def test_submit_wait_exits_with_what_became_of_the_job(shared: Site) -> None:
     good = shared.ctl("submit", "good", "--wait")
     assert good.returncode == 0
     assert good.stdout.splitlines()[0] == "good: queued"
-    assert good.stdout.splitlines()[1].startswith("good COMPLETE, 1 frame in ")
+    assert good.stdout.splitlines()[1].startswith("good COMPLETE, 1 image in ")
     again = shared.ctl("submit", "good", "--wait")
     assert (again.returncode, again.stdout.count("\n")) == (0, 1)
     assert shared.ctl("submit", "bad", "good", "--wait").returncode == 1
@@ -220,7 +220,7 @@ def test_projects_lists_films_and_what_became_of_them(running: Site) -> None:
         "STATE",
         "FILMS",
         "SIZE",
-        "FRAMES",
+        "IMAGES",
         "OUTPUT,",
         "AND",
         "FILMS",

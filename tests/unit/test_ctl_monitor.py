@@ -17,7 +17,8 @@ from framed.control.subscription import Event
 from framed.ctl.monitor.app import Monitor, ProjectTable
 from framed.ctl.monitor.dialogs import Confirm
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
-from framed.ctl.monitor.view import URGENCY, View, columns_at
+from framed.ctl.monitor.view import View, columns_at
+from framed.ctl.render import URGENCY
 from framed.model.job import Ending
 from framed.settings.places import load_places
 

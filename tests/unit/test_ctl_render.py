@@ -64,7 +64,7 @@ def test_pipe_gets_every_word_on_one_line_and_no_colour() -> None:
     assert lines_at(None, *PROJECTS) == [
         f"{MACHINE}   running 2 of at most 6 projects   812 GB free for output",
         "",
-        "PROJECT           STATE     PROGRESS  FRAMES  WORKERS  ELAPSED   ETA  ATTEMPT  NOTE",
+        "PROJECT           STATE     PROGRESS  IMAGES  WORKERS  ELAPSED   ETA  ATTEMPT  NOTE",
         "onward            RUNNING        45%   4,523       12     5:32  6:41      1/4  scanning, 12.3x realtime",
         f"千と千尋の神隠し  QUEUED          0%       -        -        -     -        -  {PLACE}",
         f"broken            FAILED          0%       -        -        -     -      1/4  {REASON}",
@@ -87,7 +87,7 @@ def test_at_80_columns_notes_go_below() -> None:
         MACHINE,
         "running 2 of at most 6 projects   812 GB free for output",
         "",
-        "PROJECT         STATE     PROGRESS       FRAMES  WORKERS  ELAPSED   ETA  ATTEMPT",
+        "PROJECT         STATE     PROGRESS       IMAGES  WORKERS  ELAPSED   ETA  ATTEMPT",
         "onward          RUNNING   ━━━╸────  45%   4,523       12     5:32  6:41      1/4",
         "    scanning, 12.3x realtime",
     ]

@@ -377,8 +377,8 @@ def _log_for_the_extractor(job: Job, outcome: Outcome) -> None:
 
 def _note_completion(log: Path, job: Job, outcome: Outcome) -> None:
     at = outcome.ended_at.astimezone().isoformat(sep=" ", timespec="seconds")
-    frames = "1 frame" if outcome.images == 1 else f"{outcome.images} frames"
-    line = f"{at} {shown(job.project)}: COMPLETE, {frames} in {job.options.frames_dir} after {outcome.wall_s:.0f} s\n"
+    images = "1 image" if outcome.images == 1 else f"{outcome.images} images"
+    line = f"{at} {shown(job.project)}: COMPLETE, {images} in {job.options.frames_dir} after {outcome.wall_s:.0f} s\n"
     try:
         with log.open("a", encoding="utf-8") as file:
             file.write(line)

@@ -77,4 +77,4 @@ def _words(project: ProjectStatus) -> str:
     if project.state is not ProjectState.RUNNING:
         return f"{project.state.value}  {project.reason}".rstrip()
     left = f"{duration(project.eta_s)} left" if project.eta_s is not None else project.reason or project.stage
-    return f"{project.frames:,} frames  {left}"
+    return f"{project.frames:,} images  {left}"

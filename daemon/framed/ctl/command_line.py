@@ -42,9 +42,28 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         for program, verbs in VERBS.items():
-            if program != self.name and args[0] in verbs:
+            if program != self.name and args[0] in verbs and args[0] not in self.commands and not ctx.resilient_parsing:
                 raise click.UsageError(f"that is: {program} {args[0]}", ctx)
         return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as unknown:
+            verb = self._verb_with(unknown.option_name, typed)
+            if verb is None or ctx.resilient_parsing:
+                raise
+            example = f"{self.name} {verb} {unknown.option_name}"
+            raise click.UsageError(f"{unknown.option_name} goes after a command, as in: {example}", ctx) from None
+
+    def _verb_with(self, option: str, typed: list[str]) -> str | None:
+        """The verb that is typed after the option; without one the first that has such an option."""
+        named = [word for word in typed if word in self.commands]
+        for verb in named or VERBS[str(self.name)]:
+            if any(option in param.opts for param in self.commands[verb].params if isinstance(param, click.Option)):
+                return verb
+        return None
 
 
 def root_option(command: F) -> F:
@@ -52,6 +71,7 @@ def root_option(command: F) -> F:
     return click.option(
         "--root",
         metavar="DIR",
+        is_eager=True,  # names of projects are explained by it
         expose_value=False,
         callback=_keep_root,
         help="The folder that holds raw_videos/ and datasets/ [$FRAMED_ROOT, else the current folder].",

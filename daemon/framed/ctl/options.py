@@ -9,20 +9,22 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
+from framed.control.messages import ProjectState
+from framed.errors import nearest
 from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import check_value
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _HELP: Final = {
-    "mode": "Frames of every shot, one every few seconds, or both.",
+    "mode": "Images of every shot, one every few seconds, or both.",
     "scene_threshold": "Content score (0-255) from which a new shot begins; lower finds more.",
-    "frames_per_scene": "Frames of every shot.",
+    "frames_per_scene": "Images of every shot.",
     "min_scene_length": "Shortest shot, in frames of the film.",
-    "interval_seconds": "Seconds between frames in interval and hybrid mode.",
+    "interval_seconds": "Seconds between images in interval and hybrid mode.",
     "sampling": "Which pictures are looked at: those that others are made from (faster), or every one.",
     "quality": "JPEG quality: 85, 90 or 95.",
-    "blur_threshold": "Leave out frames less sharp than this; 0 keeps all.",
+    "blur_threshold": "Leave out images less sharp than this; 0 keeps all.",
     "max_failed_fraction": "Share of a film that may be undecodable before the film fails.",
     "workers_per_project": "Worker processes asked for; the budget may grant fewer.",
     "retry": "How often a failed attempt is tried again.",
@@ -41,6 +43,28 @@ class Checked(click.ParamType[Any]):
             return check_value(self._kind, _as_number(value))
         except ValueError as wrong:
             self.fail(str(wrong), param, ctx)
+
+
+class States(click.ParamType[tuple[ProjectState, ...]]):
+    """`failed,running`: states of projects, in any case, each once."""
+
+    name = "STATE[,STATE]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[ProjectState, ...]:
+        if not isinstance(value, str):
+            return tuple(value)
+        found: dict[ProjectState, None] = {}
+        for word in filter(None, (each.strip() for each in value.split(","))):
+            try:
+                found[ProjectState(word.upper())] = None
+            except ValueError:
+                states = [state.value for state in ProjectState]
+                near = nearest(word, states)
+                meant = f"; did you mean {near}?" if near else ""
+                self.fail(f"there is no state {word!r}{meant} There are: {', '.join(states)}", param, ctx)
+        if not found:
+            self.fail("name at least one state", param, ctx)
+        return tuple(found)
 
 
 def extraction_options(command: F) -> F:

@@ -26,22 +26,36 @@ COLOURS: Final = {
     ProjectState.FAILED: "bright_red",
     ProjectState.CANCELLED: "magenta",
 }
+URGENCY: Final = (
+    ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED, ProjectState.PAUSED, ProjectState.QUEUED,
+    ProjectState.SETTLING, ProjectState.NEW, ProjectState.CANCELLED, ProjectState.COMPLETE, ProjectState.IGNORED,
+)  # fmt: skip
+"""The order of a list of projects: what needs attention first, what is done with last."""
 _NARROW: Final = 100
 """Columns of a terminal below which the bars are shorter."""
 
 
-def status_lines(reply: StatusReply, terminal: Terminal, raw_videos: Path, *, with_logs: bool = False) -> list[str]:
+def status_lines(
+    reply: StatusReply,
+    terminal: Terminal,
+    raw_videos: Path,
+    *,
+    sought: Sequence[ProjectState] = (),
+    with_logs: bool = False,
+) -> list[str]:
     """The machine, notices, then a line for each project; a note that finds no room in it goes on below, to its last
-    word. `with_logs`: then the ends of the logs of those that failed.
+    word. `sought`: the states that no project is in. `with_logs`: then the ends of the logs of those that failed.
     """
     lines = [*fitted(_machine_parts(reply), terminal.width), *_notice_lines(reply.notices, terminal)]
+    if sought:
+        return [*lines, "", f"no project is {' or '.join(state.value for state in sought)}"]
     if not reply.projects:
         return [*lines, "", *_no_projects(str(raw_videos), terminal)]
     columns = [
         Column[ProjectStatus]("PROJECT", lambda project: project.name),
         Column[ProjectStatus]("STATE", lambda project: project.state.value),
         Column[ProjectStatus]("PROGRESS", lambda project: _progress(project, terminal), right=terminal.width is None),
-        Column[ProjectStatus]("FRAMES", lambda project: f"{project.frames:,}" if project.frames else "-", right=True),
+        Column[ProjectStatus]("IMAGES", lambda project: f"{project.frames:,}" if project.frames else "-", right=True),
         Column[ProjectStatus]("WORKERS", lambda project: str(project.workers or "-"), right=True),
         Column[ProjectStatus]("ELAPSED", lambda project: duration(project.elapsed_s), right=True),
         Column[ProjectStatus]("ETA", lambda project: duration(project.eta_s), right=True),
@@ -63,7 +77,7 @@ def projects_lines(reply: ProjectsReply, terminal: Terminal) -> list[str]:
         Column[ProjectFacts]("STATE", lambda project: project.state.value),
         Column[ProjectFacts]("FILMS", _films_done, right=True),
         Column[ProjectFacts]("SIZE", _films_size, right=True),
-        Column[ProjectFacts]("FRAMES", lambda project: f"{project.frames:,}" if project.frames else "-", right=True),
+        Column[ProjectFacts]("IMAGES", lambda project: f"{project.frames:,}" if project.frames else "-", right=True),
     ]
     rows = table(
         reply.projects,

@@ -43,7 +43,7 @@ def show_lines(reply: ShowReply, terminal: Terminal) -> list[str]:
 def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
     status = reply.status
     parts = [f"{int(status.progress * 100)}%"] if status.job_id else []
-    parts += [f"{status.frames:,} frame{'s' * (status.frames != 1)}"] if status.frames else []
+    parts += [f"{status.frames:,} image{'s' * (status.frames != 1)}"] if status.frames else []
     parts += [_workers(status.workers)] if status.workers else []
     parts += [f"elapsed {duration(status.elapsed_s)}"] if status.elapsed_s is not None else []
     parts += [f"ETA {duration(status.eta_s)}"] if status.eta_s is not None else []
@@ -79,8 +79,8 @@ def _film_words(film: FilmResultFacts | None) -> str:
         return ""
     if film.error:
         return film.error
-    words = f"{film.images:,} images, {film.shots:,} shot{'s' * (film.shots != 1)}, {duration(film.duration_s)} long"
-    return f"{words}, extracted in {duration(film.wall_s)}"
+    made = f"{film.images:,} image{'s' * (film.images != 1)}, {film.shots:,} shot{'s' * (film.shots != 1)}"
+    return f"{made}, {duration(film.duration_s)} long, extracted in {duration(film.wall_s)}"
 
 
 def _job_title(job: JobFacts | None) -> str:
@@ -118,7 +118,7 @@ def _workers(number: int) -> str:
 
 
 def _files(reply: ShowReply) -> list[list[str]]:
-    rows = [["frames", reply.status.output_dir or ""], ["log", reply.status.log or ""]]
+    rows = [["images", reply.status.output_dir or ""], ["log", reply.status.log or ""]]
     if reply.results is not None:
         rows += [["results", reply.results.path], ["manifest", reply.results.manifest]]
     if reply.status.session:

@@ -106,9 +106,9 @@ class _Wait:
 
 def _end(project: ProjectStatus) -> str:
     where = f" in {project.output_dir}" if project.output_dir and project.state is ProjectState.COMPLETE else ""
-    frames = f", {project.frames:,} frame{'s' * (project.frames != 1)}{where}" if project.frames else ""
+    images = f", {project.frames:,} image{'s' * (project.frames != 1)}{where}" if project.frames else ""
     why = f"{'; ' if where else ': '}{project.reason}" if project.reason else ""
-    return f"{project.name} {project.state.value}{frames}{why}"
+    return f"{project.name} {project.state.value}{images}{why}"
 
 
 def _worst(states: set[ProjectState]) -> Exit:

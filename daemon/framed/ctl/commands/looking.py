@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 import click
 import msgspec
 
-from framed.control.messages import Status, StatusReply
+from framed.control.messages import ProjectState, Status, StatusReply
 from framed.ctl.command_line import common_options, places_here
 from framed.ctl.commands.naming import chosen_projects, project_argument, projects_arguments
-from framed.ctl.options import Checked, json_option
+from framed.ctl.options import Checked, States, json_option
 from framed.ctl.output import document, record, screen, show, tell
 from framed.errors import Exit
 
@@ -36,15 +36,33 @@ def _interval_option(words: str) -> Callable[[F], F]:
 
 @click.command()
 @projects_arguments(needed=False)
+@click.option(
+    "--state",
+    "states",
+    type=States(),
+    default=(),
+    metavar="STATE[,STATE]",
+    help="Only projects in one of these states: " + ", ".join(state.value for state in ProjectState) + ".",
+)
 @click.option("--once", is_flag=True, help="Print and end, which is what happens anyway.")
 @click.option("--watch", is_flag=True, help="Print again and again; with --json a line of JSON each time.")
 @_interval_option("Seconds between two looks of --watch [2].")
 @json_option
 @common_options
 def status(
-    names: tuple[str, ...], listed: str | None, *, once: bool, watch: bool, interval_s: float, as_json: bool
+    names: tuple[str, ...],
+    listed: str | None,
+    *,
+    states: tuple[ProjectState, ...],
+    once: bool,
+    watch: bool,
+    interval_s: float,
+    as_json: bool,
 ) -> int:
-    """How the machine and the projects are doing."""
+    """How the machine and the projects are doing.
+
+    What runs and what failed stands first.
+    """
     from framed.ctl.client import connect  # noqa: PLC0415
 
     if once and watch:
@@ -58,11 +76,11 @@ def status(
         while True:
             seen = asker.ask("status", request, StatusReply)
             if seen is not None and as_json:
-                record(seen)
+                record(_only(seen, states))
             elif seen is not None:
                 if sys.stdout.isatty():
                     click.echo(_HOME_AND_CLEAR, nl=False)
-                _print_status(seen, places.raw_videos, with_logs=bool(request.projects))
+                _print_status(seen, places.raw_videos, states, with_logs=bool(request.projects))
                 if not sys.stdout.isatty():
                     click.echo()
             sys.stdout.flush()
@@ -70,9 +88,9 @@ def status(
     with connect(places) as daemon:
         reply = daemon.call("status", request, StatusReply)
     if as_json:
-        document(reply)
+        document(_only(reply, states))
     else:
-        _print_status(reply, places.raw_videos, with_logs=bool(request.projects))
+        _print_status(reply, places.raw_videos, states, with_logs=bool(request.projects))
     return Exit.OK
 
 
@@ -89,7 +107,14 @@ def monitor(names: tuple[str, ...], listed: str | None, *, once: bool, interval_
     context = click.get_current_context()
     if once or not (sys.stdin.isatty() and sys.stdout.isatty()):
         code: int = context.invoke(
-            status, names=names, listed=listed, once=once, watch=not once, interval_s=interval_s, as_json=False
+            status,
+            names=names,
+            listed=listed,
+            states=(),
+            once=once,
+            watch=not once,
+            interval_s=interval_s,
+            as_json=False,
         )
         return code
     from framed.ctl.monitor.app import monitor_projects  # noqa: PLC0415 -- Textual is slow to import
@@ -194,10 +219,21 @@ def _become(argv: tuple[str, ...]) -> NoReturn:
     os.execvp(argv[0], argv)  # noqa: S606 -- no shell is what is wanted
 
 
-def _print_status(reply: StatusReply, raw_videos: Path, *, with_logs: bool) -> None:
-    from framed.ctl.render import status_lines  # noqa: PLC0415
+def _only(reply: StatusReply, states: tuple[ProjectState, ...]) -> StatusReply:
+    """The answer without the projects that are in none of these states; as it is, when none is given."""
+    if not states:
+        return reply
+    return msgspec.structs.replace(reply, projects=tuple(each for each in reply.projects if each.state in states))
 
-    show(status_lines(reply, screen(), raw_videos, with_logs=with_logs))
+
+def _print_status(reply: StatusReply, raw_videos: Path, states: tuple[ProjectState, ...], *, with_logs: bool) -> None:
+    from framed.ctl.render import URGENCY, status_lines  # noqa: PLC0415
+
+    shown = _only(reply, states)
+    sought = states if reply.projects and not shown.projects else ()
+    by_urgency = sorted(shown.projects, key=lambda project: URGENCY.index(project.state))
+    shown = msgspec.structs.replace(shown, projects=tuple(by_urgency))
+    show(status_lines(shown, screen(), raw_videos, sought=sought, with_logs=with_logs))
 
 
 VERBS: Final = (status, monitor, projects, show_project, logs, attach)

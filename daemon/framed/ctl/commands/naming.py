@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -44,10 +45,11 @@ def chosen_projects(
     """The projects that were named, each once: `a b`, `a,b`, and a folder that has a comma in its own name."""
     found: dict[str, None] = {}
     for text in (*names, *([listed] if listed is not None else [])):
-        is_folder = "," in text and os.path.isdir(places.raw_videos / text)
+        folder = _below_raw_videos(text, lambda: places)
+        is_folder = "," in text and len(folder) == 1 and os.path.isdir(places.raw_videos / folder[0])
         for name in [text] if is_folder else text.split(","):
             if name.strip():
-                found[_utf8(name.strip())] = None
+                found[_utf8(project_of(name.strip(), lambda: places))] = None
     if needed and not found:
         raise click.UsageError("say which project")
     return tuple(found)
@@ -61,6 +63,37 @@ def chosen_or_all(names: tuple[str, ...], listed: str | None, places: Places, *,
     if not every and not projects:
         raise click.UsageError("say which project, or --all")
     return projects
+
+
+def project_of(typed: str, places: Callable[[], Places]) -> str:
+    """The project that is meant: its name, or the path of its folder as Tab makes it (`onward/`, `raw_videos/onward`).
+
+    Any other path stays as it was typed. `places` is asked for only when there is a path to explain. Raises UsageError
+    for the path of what lies in a project's folder.
+    """
+    project, *inner = _below_raw_videos(typed, places) or [typed]
+    if inner:
+        raise click.UsageError(f"{typed} lies in the folder of a project; name the project: {project}")
+    return project
+
+
+def _below_raw_videos(typed: str, places: Callable[[], Places]) -> list[str]:
+    """The names of the folders on the way from raw_videos to it; a name alone is a folder there. Empty for elsewhere.
+
+    A path counts from the current folder, else from the root.
+    """
+    alone = typed.rstrip("/")
+    if alone and "/" not in alone and alone not in (".", ".."):
+        return [alone]
+    if "/" not in typed:
+        return [typed]
+    raw_videos = places().raw_videos
+    for folder in (raw_videos, Path(os.path.realpath(raw_videos))):
+        for base in (Path.cwd(), places().root):
+            path = Path(os.path.normpath(base / typed))
+            if path != folder and path.is_relative_to(folder):
+                return [*path.relative_to(folder).parts]
+    return []
 
 
 def complete_name(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -94,10 +127,12 @@ def _known_names(context: click.Context) -> list[str]:
     return [name for name in names if name.isprintable() and not name.startswith(".")]
 
 
-def _checked_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+def _checked_name(context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if not value.strip():
         raise click.UsageError("say which project")
-    return _utf8(value.strip())
+    if context.resilient_parsing:
+        return value
+    return _utf8(project_of(value.strip(), lambda: places_of(given_root(context))))
 
 
 def _utf8(name: str) -> str:

@@ -14,8 +14,8 @@ from framed.control.inspection import AttemptFacts, FilmInWork, ResultsFacts, Sh
 from framed.control.messages import MachineStatus, ProjectState, ProjectStatus
 from framed.control.subscription import Event
 from framed.ctl.layout import wrapped
-from framed.ctl.monitor.view import URGENCY, bar
-from framed.ctl.render import COLOURS, clock, duration, size
+from framed.ctl.monitor.view import bar
+from framed.ctl.render import COLOURS, URGENCY, clock, duration, size
 from framed.ctl.terminal import printable
 from framed.model.job import code_words
 

@@ -11,17 +11,12 @@ from rich.text import Text
 from framed.control.messages import ProjectState, ProjectStatus
 from framed.control.subscription import Event
 from framed.ctl.layout import shortened
-from framed.ctl.render import COLOURS, duration
+from framed.ctl.render import COLOURS, URGENCY, duration
 from framed.ctl.terminal import printable
 
 SORTS: Final = ("state", "name", "progress", "eta")
 RATE_WINDOW_S: Final = 30.0
 """Over which images a second are told: they come in bursts, as spans of the film are finished."""
-URGENCY: Final = (
-    ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED, ProjectState.PAUSED, ProjectState.QUEUED,
-    ProjectState.SETTLING, ProjectState.NEW, ProjectState.CANCELLED, ProjectState.COMPLETE, ProjectState.IGNORED,
-)  # fmt: skip
-"""From what is looked at first to what is done with."""
 _WIDE: Final = 120
 """Columns of the screen from which there is room for bars."""
 _NARROWEST_NAME: Final = 8
