@@ -39,11 +39,12 @@ def start_of_last_lines(path: Path, n_lines: int) -> int:
 
 
 def read_on(path: Path, offset: int, most_bytes: int) -> tuple[bytes, int]:
-    """What follows `offset`, and the size of the file. Raises OSError."""
+    """What follows `offset`, and the size of the file: nothing beyond its end. Raises OSError."""
     try:
         with path.open("rb") as file:
             size_bytes = file.seek(0, os.SEEK_END)
-            file.seek(offset)
+            # Beyond what the file system can address, seeking itself fails.
+            file.seek(min(offset, size_bytes))
             return file.read(most_bytes), size_bytes
     except FileNotFoundError:
         return b"", 0

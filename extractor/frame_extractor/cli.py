@@ -11,7 +11,15 @@ from typing import Any, Final
 import click
 import msgspec
 
-from frame_extractor.contract import ExitCode, ExtractionSettings, Mode, OutputLayout, Quality, Sampling
+from frame_extractor.contract import (
+    ExitCode,
+    ExtractionSettings,
+    Mode,
+    OutputLayout,
+    Quality,
+    RequestedSettings,
+    Sampling,
+)
 
 PROGRAM: Final = "frame-extractor"
 DEFAULTS: Final = ExtractionSettings()
@@ -36,21 +44,24 @@ Exit codes: 0 done, 64 usage, 65 not a film, 66 too much of it undecodable,
 """
 
 
+class _FiniteRange(click.FloatRange):
+    """Neither `nan` nor `inf`, which no comparison keeps out."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not math.isfinite(number := click.FLOAT.convert(value, param, ctx)):
+            self.fail(f"{number} is not in the range {self.min}<=x<={self.max}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def _bounds(field: str) -> click.IntRange | click.FloatRange:
-    """The bounds that `ExtractionSettings` gives its field."""
-    fields = msgspec.inspect.type_info(ExtractionSettings)
+    """The bounds that `RequestedSettings` gives its field."""
+    fields = msgspec.inspect.type_info(RequestedSettings)
     assert isinstance(fields, msgspec.inspect.StructType)
     kind = next(each.type for each in fields.fields if each.name == field)
     if isinstance(kind, msgspec.inspect.IntType):
         return click.IntRange(min=kind.ge, max=kind.le)
     assert isinstance(kind, msgspec.inspect.FloatType)
-    return click.FloatRange(min=kind.ge if kind.gt is None else kind.gt, max=kind.le, min_open=kind.gt is not None)
-
-
-def _finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
-    if not math.isfinite(value):
-        raise click.BadParameter(f"{value} is not a number to count with.", ctx, param)
-    return value
+    return _FiniteRange(min=kind.ge, max=kind.le)
 
 
 class _Workers(click.ParamType[int | None]):
@@ -86,7 +97,6 @@ class _Workers(click.ParamType[int | None]):
     "--scene-threshold",
     metavar="SCORE",
     type=_bounds("scene_threshold"),
-    callback=_finite,
     default=DEFAULTS.scene_threshold,
     help="How different a frame must be to begin a new shot; lower finds more cuts.",
 )
@@ -108,7 +118,6 @@ class _Workers(click.ParamType[int | None]):
     "--interval-seconds",
     metavar="SECONDS",
     type=_bounds("interval_seconds"),
-    callback=_finite,
     default=DEFAULTS.interval_seconds,
     help="Seconds between images in the interval and hybrid modes.",
 )
@@ -128,7 +137,6 @@ class _Workers(click.ParamType[int | None]):
     "--blur-threshold",
     metavar="VARIANCE",
     type=_bounds("blur_threshold"),
-    callback=_finite,
     default=DEFAULTS.blur_threshold,
     help="Leave out images whose variance of the Laplacian is below this; 0 keeps all.",
 )
@@ -136,7 +144,6 @@ class _Workers(click.ParamType[int | None]):
     "--max-failed-fraction",
     metavar="SHARE",
     type=_bounds("max_failed_fraction"),
-    callback=_finite,
     default=DEFAULTS.max_failed_fraction,
     help="Share of a film's time that may be undecodable before the film counts as failed.",
 )

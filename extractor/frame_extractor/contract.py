@@ -91,7 +91,11 @@ class Quality(enum.Enum):
 
 
 class ExtractionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a film's frames depend on. Two runs with equal settings give equal bytes."""
+    """What a film's frames depend on. Two runs with equal settings give equal bytes.
+
+    The bounds are those of values in files that are there already, which must stay readable; what may be asked for now
+    is `RequestedSettings`.
+    """
 
     mode: Mode = Mode.HYBRID
     scene_threshold: Annotated[float, msgspec.Meta(gt=0, le=255)] = 30.0
@@ -111,6 +115,14 @@ class ExtractionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     def image_key(self) -> str:
         """What the JPEG of a given frame depends on; also whether there is one."""
         return f"{self.quality.value}-blur{self.blur_threshold:g}-v{IMAGE_VERSION}"
+
+
+class RequestedSettings(ExtractionSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same, with the bounds of values that may be asked for: every number has a least and a greatest one."""
+
+    scene_threshold: Annotated[float, msgspec.Meta(ge=0.01, le=255)] = 30.0
+    interval_seconds: Annotated[float, msgspec.Meta(ge=0.001, le=86_400)] = 2.0
+    blur_threshold: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
 
 
 @dataclass(frozen=True)

@@ -270,8 +270,8 @@ def test_merge_keys_are_followed(root: Path) -> None:
         ("frame_extraction:\n  mode:", ":2: frame_extraction.mode: has no value"),
         ("frame_extraction:\n  frames_per_scene: ten", "must be a whole number from 1 to 1000, not 'ten'"),
         ("frame_extraction:\n  frames_per_scene: true", "must be a whole number from 1 to 1000, not true"),
-        ("frame_extraction:\n  scene_threshold: 300", "must be a number above 0 and at most 255, not 300"),
-        ("frame_extraction:\n  interval_seconds: .nan", "must be a number above 0 and at most 86400, not nan"),
+        ("frame_extraction:\n  scene_threshold: 300", "must be a number from 0.01 to 255, not 300"),
+        ("frame_extraction:\n  interval_seconds: .nan", "must be a number from 0.001 to 86400, not nan"),
         ("frame_extraction:\n  retry: -1", "must be a whole number from 0 to 100, not -1"),
         ("frame_extraction:\n  workers: many", "must be a whole number from 1 to 1024 or auto, not 'many'"),
         (
@@ -284,7 +284,10 @@ def test_merge_keys_are_followed(root: Path) -> None:
         ),
         ("frame_extraction: fast", ":1: frame_extraction: must be a section with keys"),
         ("frame_extraction:\n  mode: scene\n  mode: hybrid", ":3: frame_extraction.mode: given twice, first in line 2"),
-        ("quality:\n  blur_threshold: sharp", ":2: quality.blur_threshold: must be a number from 0 up, not 'sharp'"),
+        (
+            "quality:\n  blur_threshold: sharp",
+            ":2: quality.blur_threshold: must be a number from 0 to 1000000, not 'sharp'",
+        ),
         ("frame_extraction:\n\tmode: scene", ":2: is no valid YAML: a tab stands where only spaces may"),
         ("frame_extraction: [", ":1: is no valid YAML"),
         ("a: 1\n---\nb: 2", "is no valid YAML: expected a single document"),
@@ -323,7 +326,7 @@ def test_nothing_unknown_passes_in_framed_yaml(root: Path, text: str, message: s
 
 def test_value_of_an_option_is_checked_like_one_in_a_file(root: Path) -> None:
     """Whoever talks to the socket without framectl gets the same answer."""
-    with pytest.raises(SettingsError, match="--scene-threshold: must be a number above 0 and at most 255, not -3"):
+    with pytest.raises(SettingsError, match=r"--scene-threshold: must be a number from 0\.01 to 255, not -3"):
         resolved(root, "", "", Overrides(scene_threshold=-3.0))
 
 

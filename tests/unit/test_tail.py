@@ -28,4 +28,5 @@ def test_reading_on_gives_what_was_added_in_pieces(tmp_path: Path) -> None:
     path.write_bytes(b"abcdef")
     assert read_on(path, 0, 4) == (b"abcd", 6)
     assert read_on(path, 4, 4) == (b"ef", 6)
-    assert read_on(path, 60, 4) == (b"", 6)
+    for beyond in (60, 1 << 53, (1 << 63) - 1):
+        assert read_on(path, beyond, 4) == (b"", 6)

@@ -14,6 +14,8 @@ from framed.model.job import Ending
 
 MOST_LOG_BYTES: Final = 1 << 18
 """Of a log, in one answer."""
+MOST_LOG_OFFSET: Final = 1 << 53
+"""More than any log has bytes, and a number that every JSON library reads as it is."""
 
 
 class Projects(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -196,7 +198,7 @@ class Logs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     project: str
     lines: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
     """Ignored with `offset`."""
-    offset: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    offset: Annotated[int, msgspec.Meta(ge=0, le=MOST_LOG_OFFSET)] | None = None
     """Where to read on: `next_offset` of the answer before, for the same `job_id`."""
 
 

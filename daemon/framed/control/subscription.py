@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from framed.control.messages import REPLY_SCHEMA, MachineStatus, ProjectStatus, SlotsStatus
@@ -12,7 +14,7 @@ class Subscribe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Empty for all, also those that come later."""
     instance: str = ""
     """Of the daemon whose `seq` is in `since`."""
-    since: int | None = None
+    since: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] | None = None
     """The `seq` of the last event that was read; None to begin with everything."""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
+from frame_extractor.contract import ExtractionSettings, Mode, Quality, RequestedSettings, Sampling
 
 FILM_SUFFIXES: Final = frozenset(
     {".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".vob", ".webm", ".wmv"}
@@ -24,7 +24,7 @@ def is_film_name(name: str) -> bool:
     return bool(stem) and not name.startswith((".", "~")) and f"{dot}{suffix}".lower() in FILM_SUFFIXES
 
 
-class FrameExtraction(ExtractionSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FrameExtraction(RequestedSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that may be set about extracting one project: what decides the frames, and how it is run."""
 
     workers_per_project: Annotated[int, msgspec.Meta(ge=1, le=1024)] | Literal["auto"] = 12

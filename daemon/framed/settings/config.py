@@ -23,10 +23,11 @@ from framed.settings.settings_file import Section, check, expanded, read_section
 
 DEFAULT: Final = "default"
 
-_Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=86_400)]
 
 _TIME: Final = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 _WINDOW: Final = rf" *{_TIME} *- *({_TIME}|24:00) *"
+_PORT: Final = r"(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
 _WINDOWS: Final = rf"^({_WINDOW}(,{_WINDOW})*)?$"
 
 
@@ -37,7 +38,7 @@ class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Worker processes of all projects together; auto is 75 % of the cores this process may use."""
     max_active: Annotated[int, msgspec.Meta(ge=1, le=4096)] | Literal["auto"] = "auto"
     """Projects that run at once; auto is a quarter of the slots, at least 1."""
-    memory_per_worker_gb: Annotated[float, msgspec.Meta(gt=0, le=1024)] = 1.0
+    memory_per_worker_gb: Annotated[float, msgspec.Meta(ge=0.01, le=1024)] = 1.0
     """What a worker is reckoned to need where `slots` is auto: 0.6 were measured for 1080p, 1.0 for 4K."""
     memory_floor_gb: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | Literal["auto"] = "auto"
     """While less is available nothing is started; auto is 15 % of the memory there is, at most 8."""
@@ -57,7 +58,7 @@ class RetrySettings(msgspec.Struct, frozen=True, kw_only=True):
     base_s: _Seconds = 30.0
     factor: Annotated[float, msgspec.Meta(ge=1, le=100)] = 2.0
     max_s: _Seconds = 600.0
-    jitter: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.2
+    jitter: Annotated[float, msgspec.Meta(ge=0, le=0.99)] = 0.2
     """Share by which a wait is longer or shorter at random."""
 
 
@@ -102,14 +103,14 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
 class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`metrics:`, for Prometheus."""
 
-    listen: Annotated[str, msgspec.Meta(pattern=r"^(\S+:[0-9]{1,5})?$", examples=["127.0.0.1:9308"])] = ""
+    listen: Annotated[str, msgspec.Meta(pattern=rf"^(\S+:{_PORT})?$", examples=["127.0.0.1:9308"])] = ""
     """`host:port` that scrapes are answered on; empty: none are. Settled when the daemon starts."""
 
 
 class QualitySettings(msgspec.Struct, frozen=True, kw_only=True):
     """`quality:`, of which framed knows one key."""
 
-    blur_threshold: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    blur_threshold: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

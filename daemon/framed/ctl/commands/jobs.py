@@ -25,7 +25,7 @@ from framed.ctl.output import document, say, show_outcomes, tell
 from framed.errors import Exit
 from framed.settings.places import Places
 
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+_Timeout = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
 
 
 @click.command()
@@ -113,7 +113,7 @@ def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: boo
 
 @click.command()
 @projects_arguments()
-@click.option("--timeout", "timeout_s", type=Checked("S", Seconds), metavar="S", help="Give up after S seconds.")
+@click.option("--timeout", "timeout_s", type=Checked("S", _Timeout), metavar="S", help="Give up after S seconds.")
 @json_option
 @common_options
 def wait(names: tuple[str, ...], listed: str | None, *, timeout_s: float | None, as_json: bool) -> int:
