@@ -55,10 +55,8 @@ class Screen:
             os.execve(sys.executable, [sys.executable, "-m", "framed.ctl", *arguments], environ)  # noqa: S606
 
     def type(self, keys: bytes) -> None:
-        """One after the other, as fingers do: tmux takes what comes at once for a paste, and obeys none of it."""
-        for key in keys:
-            os.write(self._terminal, bytes([key]))
-            time.sleep(0.05)
+        """All at once, as when a slow line or a busy machine delivers in one piece what was typed key by key."""
+        os.write(self._terminal, keys)
 
     def shows(self, words: bytes) -> bool:
         """Whether the words have been on the screen by now."""
@@ -338,8 +336,7 @@ def test_attach_shows_the_session_and_lets_no_ctrl_c_through(shared: Site) -> No
     running_project(shared, "watched")
     screen = Screen(shared, "attach", "watched")
     until(lambda: screen.shows(b"extractor"))
-    screen.type(b"\x03")
-    screen.type(b"\x02d")
+    screen.type(b"\x03\x02d")
     assert screen.code() == 0
     assert b"detached" in screen.seen
     assert shared.state_of("watched") == "RUNNING"

@@ -51,6 +51,8 @@ set -g update-environment ""
 set -g history-limit 5000
 set -g allow-rename off
 set -g automatic-rename off
+# Keys that a slow line delivers in one piece were typed all the same; tmux would take them for a paste and obey none.
+set -g assume-paste-time 0
 set -g status-right ""
 """
 
