@@ -163,6 +163,7 @@ class Terminal:
     """A shell in a real terminal, into which is typed and which is read, as people do."""
 
     def __init__(self, root: Root, columns: int = 80, lines: int = 24) -> None:
+        self._root = root
         self._socket = f"-S{root.places.root / 'terminal.sock'}"
         self.monitor = f"{sys.executable} -m framed.ctl monitor --root {root.places.root}"
         self._tmux("-f/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(lines), "-s", "seen", "sh")
@@ -181,13 +182,21 @@ class Terminal:
     def sees_no(self, words: str) -> None:
         until(lambda: words not in self.screen(), f"no {words} on the screen")
 
-    def leave(self, session: str) -> None:
-        """Ctrl-B D, and again when nothing comes of it, as people do."""
-        for _ in range(3):
-            self.type("C-b", "d")
-            with contextlib.suppress(AssertionError):
-                until(lambda: session not in self.screen(), "the session is left", 5)
-                return
+    def sees_terminal_of_a_film(self) -> None:
+        """A client of the root's own tmux server is attached: what is typed reaches it and nobody else."""
+        until(lambda: self._clients("key_table") == ["root"], "a client is attached")
+        self.sees("[frame_ext")
+
+    def leave_it(self) -> None:
+        """By Ctrl-B D."""
+        self.type("C-b")
+        until(lambda: self._clients("key_table") == ["prefix"], "Ctrl-B has arrived")
+        self.type("d")
+        # Not seen by words on the screen: the monitor itself shows the log's path, with the session's name in it.
+        until(lambda: not self._clients("name"), "no client is attached")
+
+    def _clients(self, what: str) -> list[str]:
+        return self._root.tmux("list-clients", "-F", f"#{{client_{what}}}").stdout.split()
 
     def screen(self) -> str:
         return self._tmux("capture-pane", "-p", "-t", "seen")
@@ -245,11 +254,10 @@ def test_attach_key_shows_the_extractors_terminal_and_comes_back(root: Root) -> 
         shell.type(f"{shell.monitor}; echo left with $?", "Enter")
         shell.sees("1 RUNNING", "Submit", "scanning")
         shell.type("a")
-        shell.sees("frame_ext")
-        shell.sees_no("Submit")
+        shell.sees_terminal_of_a_film()
         shell.type("C-c")
         stop(daemon)
-        shell.leave("frame_ext")
+        shell.leave_it()
         shell.sees("daemon away since", "Submit", "RUNNING")
         root.start()
         shell.sees_no("daemon away")
