@@ -29,6 +29,9 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if hasattr(session.config, "workerinput"):
+        # One of several processes that share the tests; the one that started them counts for all.
+        return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     assert reporter is not None
     if session.config.getoption("--must-run") and exitstatus == pytest.ExitCode.OK and not reporter.stats.get("passed"):

@@ -37,7 +37,7 @@ from framed.settings.places import Places, load_places
 
 T = TypeVar("T")
 
-DEADLINE_S: Final = 30.0
+DEADLINE_S: Final = 60.0
 
 QUICK: Final = """\
 budget: {slots: 4, max_active: 4, memory_floor_gb: 0}
@@ -129,16 +129,23 @@ class Root:
     def status(self, project: str) -> ProjectStatus | None:
         return self.statuses().get(project)
 
-    def wait_for(self, project: str, *states: ProjectState, deadline_s: float = DEADLINE_S) -> ProjectStatus:
-        """The project's status, once it is in one of these states."""
+    def wait_for(
+        self, project: str, *states: ProjectState, reason: str | None = None, deadline_s: float = DEADLINE_S
+    ) -> ProjectStatus:
+        """The project's status, once it is in one of these states, and for this reason when one is given.
+
+        What the daemon does after a job has ended (note it, close its session) may still be to come then.
+        """
         seen: list[ProjectStatus | None] = [None]
 
         def arrived() -> ProjectStatus | None:
             seen[0] = self.status(project)
-            return seen[0] if seen[0] is not None and seen[0].state in states else None
+            is_there = seen[0] is not None and seen[0].state in states and reason in (None, seen[0].reason)
+            return seen[0] if is_there else None
 
+        what = f"{project} is one of {[state.value for state in states]}" + (f", {reason}" if reason else "")
         try:
-            return until(arrived, f"{project} is one of {[state.value for state in states]}", deadline_s)
+            return until(arrived, what, deadline_s)
         except AssertionError as late:
             raise AssertionError(f"{late}; it is {seen[0]}") from None
 

@@ -20,7 +20,7 @@ import msgspec
 from framed.control.messages import StatusReply
 
 FAKE_DAEMON = Path(__file__).with_name("daemon.py")
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 SETTINGS = """
 watch: {auto_submit: false, scan_interval_s: 0.2, settle_s: 0, settle_scans: 1, force_polling: true}

@@ -8,7 +8,7 @@ import signal
 from framed.control.messages import ProjectState
 from framed.errors import Exit
 from framed.host.liveness import is_alive
-from tests.fakes.root import QUICK, Root, stop, until
+from tests.fakes.root import DEADLINE_S, QUICK, Root, stop, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 RUNNING, RETRYING = ProjectState.RUNNING, ProjectState.RETRYING
@@ -93,11 +93,11 @@ def test_whole_store_is_not_recovered(root: Root) -> None:
     root.film("onward")
     root.wait_for("onward", COMPLETE)
     stop(daemon)
-    assert root.launch("--recover").wait(10) == Exit.REFUSED
+    assert root.launch("--recover").wait(DEADLINE_S) == Exit.REFUSED
     assert "is whole: nothing has to be recovered" in root.log_of(1)
     damage(root, b"")
     away = root.places.datasets.rename(root.places.root / "away")
-    assert root.launch("--recover").wait(10) == Exit.REFUSED
+    assert root.launch("--recover").wait(DEADLINE_S) == Exit.REFUSED
     assert "is its disk mounted?" in root.log_of(2)
     root.places.datasets.rmdir()
     away.rename(root.places.datasets)

@@ -50,7 +50,7 @@ def test_removed_tmux_socket_ends_no_film_and_starts_none_twice(root: Root, film
     drop(root, "onward", film)
     root.wait_for("onward", COMPLETE)
     assert server_of(root) == server
-    assert root.sessions() == {"frame_extraction_luca"}
+    until(lambda: root.sessions() == {"frame_extraction_luca"}, "only the session of what still runs is there")
     root.places.tmux_socket.unlink()
     stop(daemon, signal.SIGKILL)
     root.start(real=True)

@@ -285,7 +285,7 @@ def test_budget_is_shared_among_the_active(new_root: Callable[..., Root]) -> Non
     until(lambda: len([s for s in root.statuses().values() if s.state is NEW]) == 3, "all have settled")
     root.submit("a", "b", "c")
     assert (root.wait_for("a", RUNNING).workers, root.wait_for("b", RUNNING).workers) == (2, 2)
-    assert root.wait_for("c", QUEUED).reason == "waiting for a place: 2 of 2 projects running"
+    root.wait_for("c", QUEUED, reason="waiting for a place: 2 of 2 projects running")
     with connect(root.places) as client:
         slots = client.call("status", Status(), StatusReply).slots
     assert (slots.used, slots.total, slots.running_projects, slots.max_active) == (4, 4, 2, 2)

@@ -22,13 +22,19 @@ ONLY_WHEN_ASKED = "scan_interval_s: 60, settle_s: 0, settle_scans: 1, force_poll
 """The disk is looked at when the daemon starts and when somebody submits."""
 
 
+def noted(root: Root, words: str) -> bool:
+    """Whether the completion log says so by now; it is written once the job's new state is safe."""
+    log = root.places.completion_log
+    return log.exists() and words in log.read_text(encoding="utf-8")
+
+
 def test_film_dropped_in_is_picked_up_and_completes(root: Root) -> None:
     """Nobody asks for it; its session is gone afterwards, and a line says that it is complete."""
     root.start()
     root.film("onward")
     status = root.wait_for("onward", COMPLETE)
     assert (status.attempt, status.max_attempts, status.frames, status.progress) == (1, 4, 1, 1.0)
-    assert "onward: COMPLETE, 1 image" in root.places.completion_log.read_text(encoding="utf-8")
+    until(lambda: noted(root, "onward: COMPLETE, 1 image"), "a line says that it is complete")
     until(lambda: not root.sessions(), "the session is gone")
 
 
@@ -145,8 +151,7 @@ def test_no_film_is_submitted_twice_by_itself(root: Root) -> None:
     root.cancel("stopped")
     jobs = {name: root.wait_for(name, COMPLETE, FAILED, CANCELLED).job_id for name in ("done", "bad", "stopped")}
     done.rename(done.with_name("renamed.MP4"))
-    daemon.send_signal(signal.SIGTERM)
-    daemon.wait(5)
+    stop(daemon)
     root.start()
     root.film("marker", "")
     root.wait_for("marker", COMPLETE)
@@ -183,7 +188,7 @@ def test_complete_project_has_at_once_as_many_frames_as_its_results_say(new_root
     root.submit("other")
     until(lambda: (now := root.status("series")) and now.job_id != first.job_id, "a second job")
     assert (first.frames, root.wait_for("series", COMPLETE).frames) == (1, 2)
-    assert "series: COMPLETE, 2 images" in root.places.completion_log.read_text(encoding="utf-8")
+    until(lambda: noted(root, "series: COMPLETE, 2 images"), "a line says how many")
 
 
 def test_failed_film_is_named_when_a_later_one_of_its_project_completes(root: Root) -> None:
@@ -254,8 +259,7 @@ def test_results_of_another_store_are_believed(root: Root) -> None:
     daemon = root.start()
     root.film("onward")
     root.wait_for("onward", COMPLETE)
-    daemon.send_signal(signal.SIGTERM)
-    daemon.wait(5)
+    stop(daemon)
     for file in root.places.state.glob("framed.db*"):
         file.unlink()
     root.start()
@@ -271,7 +275,7 @@ def test_queued_film_that_is_cancelled_never_starts(new_root: Callable[..., Root
     root.start()
     root.wait_for("a", RUNNING)
     root.film("b")
-    assert root.wait_for("b", QUEUED).reason == "waiting for a place: 1 of 1 projects running"
+    root.wait_for("b", QUEUED, reason="waiting for a place: 1 of 1 projects running")
     assert root.cancel("b").outcomes[0].cancelled
     gate.touch()
     root.wait_for("a", COMPLETE)

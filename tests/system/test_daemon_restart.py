@@ -15,7 +15,7 @@ from framed.control.messages import Cancel, ProjectState, Shutdown, ShutdownRepl
 from framed.ctl.client import CallFailed, connect
 from framed.errors import Exit
 from framed.host.liveness import is_alive
-from tests.fakes.root import QUICK, Root, stop, until
+from tests.fakes.root import DEADLINE_S, QUICK, Root, stop, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 RUNNING, QUEUED, RETRYING = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING
@@ -45,7 +45,7 @@ def test_adopted_slots_are_taken_before_anything_is_admitted(new_root: Callable[
     root.wait_for("b", QUEUED)
     stop(daemon, signal.SIGKILL)
     root.start()
-    assert root.wait_for("b", QUEUED).reason == "waiting for a place: 1 of 1 projects running"
+    root.wait_for("b", QUEUED, reason="waiting for a place: 1 of 1 projects running")
     gate.touch()
     root.wait_for("b", COMPLETE)
     assert len(root.attempts("a")) == 1
@@ -55,7 +55,7 @@ def test_second_daemon_is_refused_and_the_first_goes_on(root: Root) -> None:
     """It names pid and root, and the socket stays the first one's."""
     first = root.start()
     second = root.launch()
-    assert second.wait(10) == Exit.REFUSED
+    assert second.wait(DEADLINE_S) == Exit.REFUSED
     line = root.log_of(1)
     assert f"pid {first.pid}" in line
     assert str(root.places.root) in line
@@ -78,7 +78,7 @@ def test_job_of_another_version_is_one_clear_line(root: Root) -> None:
     with sqlite3.connect(root.places.store) as db:
         db.execute("INSERT INTO jobs (job_order, id, project, is_over, document) VALUES (1, 'j', 'onward', 0, X'7B7D')")
     db.close()
-    assert root.launch().wait(10) == Exit.REFUSED
+    assert root.launch().wait(DEADLINE_S) == Exit.REFUSED
     assert f"does not understand the state database {root.places.store}: job j: " in root.log_of(1)
     assert "Traceback" not in root.log_of(1)
     with sqlite3.connect(root.places.store) as db:

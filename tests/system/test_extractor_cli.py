@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from frame_extractor.contract import AttemptSpec, ExitCode, OutputLayout, Results
+from frame_extractor.contract import AttemptSpec, ExitCode, OutputLayout, Results, StartedRecord
 from tests.films import FilmPlan, write_film
 
 COMMAND = [sys.executable, "-m", "frame_extractor"]
@@ -290,7 +290,7 @@ def test_ending_signal_ends_runner_and_workers(
     wait_until(lambda: len(workers_of(process.pid)) >= 2, "two workers")
     workers = workers_of(process.pid)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=10)
+    _, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code
     assert stderr.splitlines()[-1].startswith("ended by")
     assert json.loads(layout.exit(1).read_text())["code"] == code
@@ -368,13 +368,21 @@ def test_closed_terminal_output_does_not_stop_the_work(short_film: Path, tmp_pat
 
 
 def test_live_bar_shows_film_images_and_time_left(long_film: Path, tmp_path: Path, tmux: Callable[..., str]) -> None:
-    """On a terminal, as in the daemon's panes; when it is done only the result is left, and Ctrl-C ends it cleanly."""
-    command = " ".join([*COMMAND, str(long_film), "-o", str(tmp_path / "out"), *EVERY_FRAME])
+    """On a terminal, as in the daemon's panes; when it is done only the result is left, and Ctrl-C ends it cleanly.
+
+    Its worker is held until then: it needs longer for its imports than it takes to be found here.
+    """
+    layout = output(tmp_path)
+    command = " ".join([*COMMAND, str(long_film), "-o", str(layout.folder), *EVERY_FRAME])
 
     def screen() -> str:
         return tmux("capture-pane", "-p", "-J", "-t", "test")
 
     tmux("send-keys", "-t", "test", f"PS1=; clear; {command}; echo code $?", "Enter")
+    wait_until(layout.started(1).exists, "its start", screen)
+    pid = msgspec.json.decode(layout.started(1).read_bytes(), type=StartedRecord).process.pid
+    wait_until(lambda: workers_of(pid), "its worker", screen)
+    os.kill(workers_of(pid)[0], signal.SIGSTOP)
     bar = re.compile(r"long\.mkv +\S+ +\d+\.\d % (opening|scanning|\d+ images)")
     wait_until(lambda: bar.search(screen()), "the bar", screen)
     tmux("send-keys", "-t", "test", "C-c")

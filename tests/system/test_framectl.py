@@ -173,7 +173,7 @@ def test_start_in_a_fresh_folder_makes_the_root(site: Site) -> None:
     first_look = site.ctl(cwd=fresh)
     assert first_look.stdout.splitlines()[-1] == f"no projects yet; put a film into {fresh}/raw_videos/NAME/"
     daemon.send_signal(signal.SIGINT)
-    _, told = daemon.communicate(timeout=10)
+    _, told = daemon.communicate(timeout=PATIENCE_S)
     assert daemon.returncode == 0
     assert f"made {fresh}/raw_videos" in told
     assert "WARNING" not in told

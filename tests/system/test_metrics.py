@@ -7,7 +7,7 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.fakes.site import SETTINGS, new_site
+from tests.fakes.site import SETTINGS, new_site, until
 
 
 def test_scrape_tells_states_slots_and_disk() -> None:
@@ -39,5 +39,6 @@ def test_address_in_use_costs_the_metrics_and_nothing_else() -> None:
         new_site(f"{SETTINGS}\nmetrics: {{listen: '127.0.0.1:{taken.getsockname()[1]}'}}\n") as site,
     ):
         site.start()
-        assert "metrics are not served" in (site.root / "state" / "framed.log").read_text()
+        log = site.root / "state" / "framed.log"
+        until(lambda: "metrics are not served" in log.read_text())
         assert site.ctl("status").returncode == 0

@@ -136,8 +136,7 @@ def test_paused_project_leaves_its_place_to_another_and_goes_on(new_root: Callab
     assert status.workers == 0
     (tmp_path / "end-a").touch()
     assert resume(root, "a").outcomes[0].message == "goes on"
-    status = root.wait_for("a", ProjectState.RUNNING)
-    assert status.reason == "waiting for a place: 1 of 1 projects running"
+    root.wait_for("a", ProjectState.RUNNING, reason="waiting for a place: 1 of 1 projects running")
     (tmp_path / "end-b").touch()
     root.wait_for("b", ProjectState.COMPLETE)
     root.wait_for("a", ProjectState.COMPLETE)
@@ -174,8 +173,7 @@ def test_draining_finishes_what_runs_and_starts_nothing(root: Root, tmp_path: Pa
     assert drain(root).running == ("a",)
     assert drain(root).message == "already draining"
     root.film("b")
-    status = root.wait_for("b", ProjectState.QUEUED)
-    assert status.reason == "draining: nothing is started until `framectl undrain`"
+    root.wait_for("b", ProjectState.QUEUED, reason="draining: nothing is started until `framectl undrain`")
     root.film("c")
     refused = framectl(root, "submit", "c", "--workers", "1")
     assert (refused.returncode, "draining" in refused.stderr) == (Exit.REFUSED, True)
