@@ -235,16 +235,22 @@ def estimate(spec_path: str, as_json: bool) -> ExitCode:
 def clean(frames_dir: Path, fingerprints: tuple[str, ...], dry_run: bool, as_json: bool) -> ExitCode:
     """Delete the images listed in frames.jsonl beside FRAMES_DIR, and what goes with them. Other files stay."""
     from frame_extractor.running.clean import clean as clean_up  # noqa: PLC0415
-    from frame_extractor.running.clean import clean_films  # noqa: PLC0415
+    from frame_extractor.running.clean import clean_films, plan  # noqa: PLC0415
     from frame_extractor.running.failures import Refused, failure_of  # noqa: PLC0415
-    from frame_extractor.words import count, size  # noqa: PLC0415
+    from frame_extractor.words import clean_plan, count, size  # noqa: PLC0415
 
     layout = OutputLayout(frames_dir.absolute())
+    planned = None
     try:
-        if fingerprints:
-            cleaned = clean_films(layout, fingerprints, dry_run=dry_run)
+        if dry_run:
+            planned = plan(layout, fingerprints)
+            cleaned = planned.cleaned
+        elif fingerprints:
+            cleaned = clean_films(layout, fingerprints)
         else:
-            cleaned = clean_up(layout, dry_run=dry_run)
+            cleaned = clean_up(layout)
+    except Refused:
+        raise
     except Exception as error:
         failure = failure_of(error, output=layout.folder)
         raise Refused(failure.line, failure.code) from error
@@ -254,6 +260,9 @@ def clean(frames_dir: Path, fingerprints: tuple[str, ...], dry_run: bool, as_jso
     done = "would be deleted" if dry_run else "deleted"
     stay = f"; {count(cleaned.kept, 'other file')} there stay" if cleaned.kept else ""
     click.echo(f"{layout.folder}: {count(cleaned.images, 'image')}, {size(cleaned.size_bytes)} {done}{stay}")
+    if planned is not None:
+        for line in clean_plan(planned.images, planned.rest, layout):
+            click.echo(line)
     return ExitCode.DONE
 
 

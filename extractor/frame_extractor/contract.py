@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -22,6 +23,10 @@ SCORE_VERSION: Final = 1
 """Grows whenever the same film would get other scores, or be cut into other spans; kept ones are then made again."""
 IMAGE_VERSION: Final = 1
 """Grows whenever the same frame with the same settings would become another JPEG; images of another are made again."""
+
+WORK_MARKER: Final = ".framed-work"
+"""File in each work folder of an attempt: only folders that hold it are ever cleared away."""
+_WORK_FOLDER: Final = re.compile(r"framed-(\d{4,})")
 
 
 class ExitCode(enum.IntEnum):
@@ -149,6 +154,24 @@ class OutputLayout:
     def temp(self) -> Path:
         """Work in progress; gone when nothing runs. On the file system of `frames_dir`, so that renames are atomic."""
         return self.folder / "temp"
+
+    def work_folder(self, attempt: int) -> Path:
+        """In `temp`, of this attempt alone."""
+        return self.temp / f"framed-{attempt:04d}"
+
+    def work_folders(self) -> list[Path]:
+        """Those in `temp` that attempts have made, by name; never a folder of somebody else's with such a name."""
+        try:
+            return [path for path in sorted(self.temp.iterdir()) if self._is_work_folder(path)]
+        except OSError:
+            return []
+
+    def _is_work_folder(self, path: Path) -> bool:
+        found = _WORK_FOLDER.fullmatch(path.name)
+        if found is None or path.is_symlink() or not path.is_dir():
+            return False
+        # An attempt that was killed at once has left its folder without marker, and empty.
+        return (path / WORK_MARKER).is_file() or (self.started(int(found[1])).exists() and not any(path.iterdir()))
 
     @property
     def control(self) -> Path:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
 from frame_extractor.contract import AttemptSpec, FilmResult, OutputLayout, Progress
 
 
@@ -53,6 +57,22 @@ def film_done(film: FilmResult, layout: OutputLayout) -> str:
         lost_s = sum(failed.end_s - failed.start_s for failed in film.failed_ranges)
         line += f"; {duration(lost_s)} of it could not be decoded (see failed_ranges in {layout.results.name})"
     return line
+
+
+def clean_plan(images: Sequence[Path], rest: Sequence[Path], layout: OutputLayout) -> list[str]:
+    """A line for each folder with images that would be deleted, and for each other thing."""
+    of_folder = Counter(path.parent for path in images)
+    lines = [f"  {folder.relative_to(layout.folder)}/: {count(n, 'image')}" for folder, n in sorted(of_folder.items())]
+    return lines + [f"  {path.relative_to(layout.folder)}{'/' * path.is_dir()}" for path in rest]
+
+
+def put_aside(paths: Sequence[Path], layout: OutputLayout) -> str:
+    """About files that images have taken the places of."""
+    folders = sorted({path.relative_to(layout.folder).parts[0] for path in paths})
+    names = " and ".join(str(layout.folder / folder) for folder in folders)
+    was, it = ("was", "it is") if len(paths) == 1 else ("were", "they are")
+    why = f"{was} in the way of images and not made by this program, or changed since"
+    return f"{count(len(paths), 'file')} in {layout.frames_dir.name}/ {why}; {it} kept in {names}"
 
 
 def film_decoded(film: FilmResult) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from frame_extractor.contract import WORK_MARKER
 from framed.control.messages import ProjectState, Submitted
 from framed.ctl.client import CallFailed
 from framed.errors import Exit
@@ -48,6 +49,7 @@ def test_nothing_stays_of_a_killed_last_attempt(root: Root) -> None:
     temp = root.layout("onward").temp
     (temp / "framed-0001" / "film-1").mkdir(parents=True)
     (temp / "framed-0001" / "film-1" / "00000001.jpg").touch()
+    (temp / "framed-0001" / WORK_MARKER).touch()
     os.kill(extractor.pid, signal.SIGKILL)
     root.wait_for("onward", FAILED)
     assert not temp.exists()
@@ -60,9 +62,13 @@ def test_nothing_stays_of_a_film_that_is_cancelled_while_it_waits_for_its_retry(
     root.wait_for("onward", RETRYING)
     temp = root.layout("onward").temp
     (temp / "framed-0001").mkdir(parents=True)
+    (temp / "framed-0001" / WORK_MARKER).touch()
     (temp / "notes.txt").touch()
+    (temp / "framed-2025").mkdir()
+    (temp / "framed-2025" / "mine.txt").touch()
     root.cancel("onward")
-    assert [path.name for path in temp.iterdir()] == ["notes.txt"]
+    assert sorted(path.name for path in temp.iterdir()) == ["framed-2025", "notes.txt"]
+    assert (temp / "framed-2025" / "mine.txt").exists()
 
 
 def test_status_says_why_a_killed_film_waits(new_root: Callable[..., Root]) -> None:

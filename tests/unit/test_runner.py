@@ -12,7 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.contract import AttemptSpec, ExitCode, ExtractionSettings, OutputLayout, film_fingerprint
+from frame_extractor.contract import (
+    WORK_MARKER,
+    AttemptSpec,
+    ExitCode,
+    ExtractionSettings,
+    OutputLayout,
+    film_fingerprint,
+)
+from frame_extractor.errors import NotAFilm
 from frame_extractor.running.attempt import claim_number
 from frame_extractor.running.epoch import KEPT_RECORDS
 from frame_extractor.running.runner import Ending, run_attempt
@@ -242,6 +250,79 @@ def test_results_of_the_earlier_tool_mean_extracted(project: Project) -> None:
     assert project.layout.results.with_name("extraction_results.json.aside-1").exists()
 
 
+OLD_RESULTS = '{"total_frames": 6, "output_dir": "frames"}'
+
+
+def old_set(project: Project) -> dict[str, str]:
+    """Images of the earlier tool, four of them under names that ours are to have, and their results."""
+    frames = [(number, number * 24) for number in range(4)] + [(7, 999), (8, 1024)]
+    names = {f"scene0000_pos{n}_frame{index:06d}_t{index / 24:.2f}s.jpg": f"old {n}" for n, index in frames}
+    project.layout.frames_dir.mkdir(parents=True)
+    for name, content in names.items():
+        (project.layout.frames_dir / name).write_text(content)
+    (project.layout.frames_dir / "scene0000_pos0_frame000000_t0.00s.txt").write_text("a caption")
+    project.layout.results.write_text(OLD_RESULTS)
+    return names
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.glob("*.jpg")}
+
+
+@pytest.mark.parametrize(
+    "error", [NotAFilm("Ep1.mkv", "damaged"), OSError(errno.ENOSPC, "full"), ZeroDivisionError(), None]
+)
+def test_forced_film_that_fails_costs_nothing_of_the_earlier_tools_images(
+    project: Project, error: BaseException | None
+) -> None:
+    """They and their results are what they were, whether another attempt may end better or not."""
+    old = old_set(project)
+    act = raising(error) if error else lambda: os.kill(os.getpid(), signal.SIGTERM)
+    project.engine.before_picture = at_picture(3, act)
+    assert project.attempt(force=True).code is not ExitCode.DONE
+    assert project.layout.results.read_text() == OLD_RESULTS
+    assert texts(project.layout.frames_dir).items() >= old.items()
+    project.engine.before_picture = lambda _number: None
+    assert project.attempt(force=True).code is ExitCode.DONE
+    assert len(project.images()) == 4
+    assert texts(project.layout.folder / "frames.aside-1") == old
+
+
+def test_earlier_tools_images_are_put_aside_when_those_that_replace_them_are_complete(project: Project) -> None:
+    """All of them, so that nobody trains on a mix; and the person is told where they are."""
+    old = old_set(project)
+    project.add("Ep0.mkv", content="not a film")
+    assert project.attempt(force=True).code is ExitCode.NOT_A_FILM
+    assert set(texts(project.layout.frames_dir)) == set(list(old)[:4])
+    assert not set(texts(project.layout.frames_dir).values()) & set(old.values())
+    assert (project.layout.frames_dir / "scene0000_pos0_frame000000_t0.00s.txt").exists()
+    aside = project.layout.folder / "frames.aside-1"
+    assert texts(aside) == old
+    assert project.layout.results.with_name("extraction_results.json.aside-1").read_text() == OLD_RESULTS
+    [note] = [each for each in project.screen.notes if "aside" in each and "json" not in each]
+    assert note.startswith("6 files in frames/ were in the way of images")
+    assert str(aside) in note
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_film_whose_folder_has_the_name_of_a_file_has_another(project: Project, kind: str) -> None:
+    """A link may lead to somebody's own pictures."""
+    project.attempt()
+    project.add("Ep2.mkv")
+    mine = project.folder / "mine"
+    mine.mkdir()
+    in_the_way = project.layout.frames_dir / "Ep2.mkv"
+    if kind == "file":
+        in_the_way.write_text("mine")
+    else:
+        in_the_way.symlink_to(mine)
+    assert project.attempt().code is ExitCode.DONE
+    folder = project.results()["films"][1]["folder"]
+    assert str(folder).startswith("Ep2.mkv-")
+    assert len(list((project.layout.frames_dir / str(folder)).iterdir())) == 4
+    assert list(mine.iterdir()) == []
+
+
 def test_results_of_a_later_version_are_left_alone(project: Project) -> None:
     project.layout.frames_dir.mkdir(parents=True)
     project.layout.results.write_text('{"schema": 9, "films": []}')
@@ -290,12 +371,40 @@ def test_steps_grow_with_everything_that_is_done(project: Project) -> None:
 
 def test_killed_attempts_leave_no_temp_behind(project: Project) -> None:
     """What a killed one left is cleared by the next, and nothing that is not ours."""
-    left = project.layout.temp / "framed-0007" / "pictures"
+    left = project.layout.work_folder(7) / "pictures"
     left.mkdir(parents=True)
+    (left.parent / WORK_MARKER).touch()
     own = project.layout.temp / "somebody's.mkv"
     own.write_text("mine")
     project.attempt()
     assert list(project.layout.temp.iterdir()) == [own]
+
+
+def test_folders_that_are_merely_called_like_ours_stay(project: Project) -> None:
+    """By hand, `-o` may be a folder with a `temp` of its own; no number is taken whose folder somebody else has."""
+    others = [project.layout.temp / name / "mine.txt" for name in ("framed-0001", "framed-0003", "framed-2025")]
+    for other in others:
+        other.parent.mkdir(parents=True)
+        other.write_text("mine")
+    ending = project.attempt()
+    assert ending.code is ExitCode.OUTPUT_NOT_MADE
+    assert f"{project.layout.temp / 'framed-0001'} is in the way" in ending.reason
+    project.attempt()
+    assert claim_number(project.layout) == 4
+    assert [path.read_text() for path in others] == ["mine"] * 3
+    assert sorted(project.layout.temp.rglob("*.txt")) == others
+    assert len(project.images()) == 4
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_empty_folder_of_an_attempt_that_was_killed_at_once_goes(project: Project, *, has_begun: bool) -> None:
+    """By its started record; without one it is nobody knows whose."""
+    project.attempt()
+    project.layout.work_folder(1).mkdir(parents=True)
+    if not has_begun:
+        project.layout.started(1).unlink()
+    project.attempt()
+    assert project.layout.work_folder(1).exists() is not has_begun
 
 
 def test_log_that_cannot_be_written_costs_nothing(project: Project) -> None:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from frame_extractor.cli import main
-from frame_extractor.contract import Cleaned, ExitCode, ExtractionSettings, FilmResult, ManifestEntry, OutputLayout
+from frame_extractor.contract import (
+    WORK_MARKER,
+    Cleaned,
+    ExitCode,
+    ExtractionSettings,
+    FilmResult,
+    ManifestEntry,
+    OutputLayout,
+    Results,
+)
 from frame_extractor.output.manifest import read_output, results_config
 from frame_extractor.running.attempt import sole_use
-from frame_extractor.running.clean import clean, clean_films
-from frame_extractor.running.failures import OutputBusy
+from frame_extractor.running.clean import clean, clean_films, plan
+from frame_extractor.running.failures import OutputBusy, Refused
 
 
 @pytest.fixture
@@ -27,16 +38,33 @@ def layout(tmp_path: Path) -> OutputLayout:
         if not gone:
             path.write_bytes(b"12345")
     made.manifest.write_bytes(b"".join(msgspec.json.encode(entry(file)) + b"\n" for file, _ in entries))
-    made.results.write_text("{}")
+    save_results(made)
     (made.folder / "extraction_results.json.aside-1").write_text("the scripts' own")
     (made.frames_dir / "a.txt").write_text("a caption")
     work = made.temp / "framed-0003" / "film"
     work.mkdir(parents=True)
     (work / "1.jpg").touch()
+    (work.parent / WORK_MARKER).touch()
+    (made.temp / "framed-2025").mkdir()
+    (made.temp / "framed-2025" / "mine.txt").touch()
     (made.temp / "mine").touch()
     made.control.mkdir()
     (made.control / "progress.json").write_text("{}")
     return made
+
+
+def save_results(layout: OutputLayout) -> None:
+    """Nothing but whose they are."""
+    results = Results(
+        total_episodes=0,
+        successful_episodes=0,
+        total_frames=0,
+        output_dir=str(layout.frames_dir),
+        config=results_config(ExtractionSettings(), workers=1),
+        timestamp="",
+        films=(),
+    )
+    layout.results.write_bytes(msgspec.json.encode(results))
 
 
 def entry(file: str) -> ManifestEntry:
@@ -65,8 +93,9 @@ def test_only_what_was_made_of_one_film_goes(layout: OutputLayout) -> None:
         (layout.scores / mark / "film.npz").touch()
     before = left(layout)
     for dry_run in (True, False):
-        found = clean_films(layout, ["f", "never seen"], dry_run=dry_run)
-        assert (found.images, found.size_bytes, found.kept) == (2, 10, 3)
+        marks = ["f", "never seen"]
+        found = plan(layout, marks).cleaned if dry_run else clean_films(layout, marks)
+        assert (found.images, found.size_bytes, found.kept) == (2, 10, 4)
         gone = set() if dry_run else {"frames/a.jpg", "frames/b.jpg", ".framed/scores/f/film.npz"}
         assert before - left(layout) == gone
     after = read_output(layout)
@@ -85,23 +114,29 @@ def test_clean_by_hand_takes_the_film_by_its_fingerprint(
 def test_what_is_ours_goes_and_all_else_stays(layout: OutputLayout) -> None:
     """Images, also in a film's own folder, lists, records and unfinished work; not what lies outside."""
     before = left(layout)
-    plan = clean(layout, dry_run=True)
-    assert (plan.images, plan.kept, left(layout)) == (3, 3, before)
-    done = clean(layout, dry_run=False)
-    assert (done.images, done.kept) == (plan.images, plan.kept)
-    assert left(layout) == {"extraction_results.json.aside-1", "frames/a.txt", "temp/mine"}
+    planned = plan(layout).cleaned
+    assert (planned.images, planned.kept, left(layout)) == (3, 4, before)
+    done = clean(layout)
+    assert (done.images, done.kept) == (planned.images, planned.kept)
+    assert left(layout) == {
+        "extraction_results.json.aside-1",
+        "frames/a.txt",
+        "temp/framed-2025/mine.txt",
+        "temp/mine",
+    }
     assert not (layout.frames_dir / "bonus.mkv").exists()
     assert (layout.frames_dir / "../../else.jpg").exists()
-    assert clean(layout, dry_run=False) == Cleaned(images=0, size_bytes=0, kept=3)
+    assert clean(layout) == Cleaned(images=0, size_bytes=0, kept=4)
 
 
 def test_folder_of_nothing_else_is_gone_altogether(layout: OutputLayout) -> None:
     """And cleaning where nothing ever was is no error."""
     for path in (layout.folder / "extraction_results.json.aside-1", layout.frames_dir / "a.txt", layout.temp / "mine"):
         path.unlink()
-    clean(layout, dry_run=False)
+    shutil.rmtree(layout.temp / "framed-2025")
+    clean(layout)
     assert not layout.folder.exists()
-    assert clean(layout, dry_run=False).images == 0
+    assert clean(layout).images == 0
 
 
 def test_images_of_an_unfinished_attempt_go_by_its_journal(layout: OutputLayout) -> None:
@@ -111,7 +146,7 @@ def test_images_of_an_unfinished_attempt_go_by_its_journal(layout: OutputLayout)
     header = {"schema": 1, "film": "/films/x.mkv", "folder": "", "image_key": "k", "job_id": "j"}
     journal.write_text(f'{json.dumps(header)}\n"half.jpg"\n"../../else.jpg"\n')
     (layout.frames_dir / "half.jpg").touch()
-    assert clean(layout, dry_run=False).images == 4
+    assert clean(layout).images == 4
     assert not (layout.frames_dir / "half.jpg").exists()
     assert (layout.frames_dir / "../../else.jpg").exists()
 
@@ -121,8 +156,84 @@ def test_records_behind_a_symbolic_link_are_not_followed(layout: OutputLayout, t
     elsewhere = tmp_path / "elsewhere"
     layout.control.rename(elsewhere)
     layout.control.symlink_to(elsewhere)
-    clean(layout, dry_run=False)
+    clean(layout)
     assert (elsewhere / "progress.json").exists()
+
+
+def test_image_that_somebody_has_changed_stays(layout: OutputLayout) -> None:
+    """Nobody but its editor has it; it counts as somebody else's file."""
+    (layout.frames_dir / "a.jpg").write_bytes(b"cropped by hand")
+    (layout.frames_dir / "b.jpg").unlink()
+    (layout.frames_dir / "b.jpg").mkdir()
+    assert plan(layout).cleaned.kept == 5
+    assert clean(layout).images == 1
+    assert (layout.frames_dir / "a.jpg").read_bytes() == b"cropped by hand"
+    assert (layout.frames_dir / "b.jpg").is_dir()
+
+
+def refusal(frames_dir: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """What `clean` says against it, once having changed nothing."""
+    before = {path: path.is_file() and path.read_bytes() for path in frames_dir.parent.rglob("*")}
+    for dry_run in (["--dry-run"], []):
+        assert main(["clean", str(frames_dir), *options, *dry_run]) == ExitCode.USAGE
+    assert {path: path.is_file() and path.read_bytes() for path in frames_dir.parent.rglob("*")} == before
+    said = capsys.readouterr().err
+    assert said.count("\n") == 2
+    return said
+
+
+@pytest.mark.parametrize("options", [(), ("--film", "f")])
+def test_folder_of_copies_is_refused(
+    layout: OutputLayout, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    """Hand-picked, beside `frames/`, under their names: the records are of another folder."""
+    picked = layout.folder / "picked"
+    shutil.copytree(layout.frames_dir, picked)
+    said = refusal(picked, capsys, *options)
+    assert f"{picked} is not a folder of images made by this program" in said
+    assert f"the records in {layout.folder} are those of {layout.frames_dir}" in said
+
+
+def test_folder_that_o_names_is_refused(layout: OutputLayout, capsys: pytest.CaptureFixture[str]) -> None:
+    """It holds `frames/`, and what lies beside it belongs to others, records too."""
+    said = refusal(layout.folder, capsys)
+    assert f"its images are in {layout.frames_dir}" in said
+    other = OutputLayout(layout.folder.parent / "frames")
+    other.control.mkdir()
+    other.manifest.write_bytes(layout.manifest.read_bytes())
+    save_results(other)
+    assert f"are those of {other.frames_dir}" in refusal(layout.folder, capsys)
+
+
+def test_records_that_say_not_whose_they_are_are_left_alone(
+    layout: OutputLayout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout.results.unlink()
+    assert "no record in" in refusal(layout.frames_dir, capsys)
+    spec = {"frames_dir": str(layout.frames_dir), "schema": 1}
+    layout.spec(1).write_text(json.dumps(spec))
+    layout.spec(2).touch()
+    assert clean(layout).images == 3
+
+
+def test_output_that_was_moved_is_known(layout: OutputLayout) -> None:
+    """As a whole, or behind a link; not a copy, while the original is there."""
+    moved = OutputLayout(layout.folder.with_name("moved") / "frames")
+    shutil.copytree(layout.folder, moved.folder)
+    with pytest.raises(Refused):
+        plan(moved)
+    shutil.rmtree(layout.folder)
+    assert plan(moved).cleaned.images == 3
+    os.symlink(moved.folder, layout.folder)
+    assert clean(layout).images == 3
+
+
+def test_results_of_the_earlier_tool_stay(layout: OutputLayout) -> None:
+    """They are not ours."""
+    layout.results.write_text(json.dumps({"total_frames": 55, "output_dir": str(layout.frames_dir)}))
+    layout.spec(1).write_text(json.dumps({"frames_dir": str(layout.frames_dir)}))
+    assert clean(layout).images == 3
+    assert json.loads(layout.results.read_text())["total_frames"] == 55
 
 
 def test_folder_in_use_is_refused(layout: OutputLayout, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +241,7 @@ def test_folder_in_use_is_refused(layout: OutputLayout, capsys: pytest.CaptureFi
     before = left(layout) | {".framed/lock"}
     with sole_use(layout, "(a test)"):
         with pytest.raises(OutputBusy):
-            clean(layout, dry_run=False)
+            clean(layout)
         assert main(["clean", str(layout.frames_dir), "--json"]) == ExitCode.SUPERSEDED
     told = capsys.readouterr()
     assert (told.out, told.err.count("\n")) == ("", 1)
@@ -140,6 +251,16 @@ def test_folder_in_use_is_refused(layout: OutputLayout, capsys: pytest.CaptureFi
 def test_command_says_what_it_did(layout: OutputLayout, capsys: pytest.CaptureFixture[str]) -> None:
     """For people, and for framed as JSON."""
     assert main(["clean", str(layout.frames_dir), "--dry-run"]) == ExitCode.DONE
-    assert capsys.readouterr().out.startswith(f"{layout.folder}: 3 images, ")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(f"{layout.folder}: 3 images, ")
+    assert said[0].endswith("would be deleted; 4 other files there stay")
+    assert said[1:] == [
+        "  frames/: 2 images",
+        "  frames/bonus.mkv/: 1 image",
+        "  frames.jsonl",
+        "  extraction_results.json",
+        "  temp/framed-0003/",
+        "  .framed/",
+    ]
     assert main(["clean", str(layout.frames_dir), "--json"]) == ExitCode.DONE
     assert msgspec.json.decode(capsys.readouterr().out, type=Cleaned).images == 3

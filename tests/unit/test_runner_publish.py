@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from frame_extractor.contract import ExtractionSettings, FilmResult, ManifestEnt
 from frame_extractor.output.manifest import read_output, results_config
 from frame_extractor.output.names import image_name
 from frame_extractor.output.picture import Picture
-from frame_extractor.output.publish import JournalHeader, Publisher, claims, is_unsettled
+from frame_extractor.output.publish import Journal, JournalHeader, Publisher, claims, is_unsettled
 from frame_extractor.picking.plan import Pick
 
 FINGERPRINT = "aa-1"
@@ -190,6 +191,177 @@ def test_killed_while_replacing_the_next_attempt_ends_the_same(
     third.complete()
     assert names(layout) == {name(0), name(36)}
     assert not is_unsettled(layout, FINGERPRINT)
+
+
+def put_in_the_way(path: Path, kind: str) -> None:
+    """Somebody's, under the name of an image."""
+    if kind == "folder":
+        path.mkdir()
+        (path / "inside.txt").write_text("mine")
+    elif kind == "link":
+        (path.parent / "elsewhere.txt").write_text("mine")
+        path.symlink_to("../frames/elsewhere.txt")
+    else:
+        path.write_text("mine")
+
+
+def content_of(path: Path, kind: str) -> str:
+    return (path / "inside.txt" if kind == "folder" else path).read_text()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+@pytest.mark.parametrize("has_old_set", [False, True])
+def test_file_of_somebody_elses_is_put_aside_when_the_film_is_complete(
+    layout: OutputLayout, kind: str, *, has_old_set: bool
+) -> None:
+    """Not before, and never overwritten; the image has its name then."""
+    if has_old_set:
+        old = Attempt(layout, 1)
+        old.publish([0, 48], b"old")
+        old.complete()
+    theirs = layout.frames_dir / name(24)
+    put_in_the_way(theirs, kind)
+    attempt = Attempt(layout, 2)
+    attempt.publish([0, 24], b"new")
+    assert content_of(theirs, kind) == "mine"
+    attempt.complete()
+    assert names(layout) - {"elsewhere.txt"} == {name(0), name(24)}
+    assert theirs.read_bytes() == b"new"
+    aside = layout.folder / "frames.aside-1" / name(24)
+    assert attempt.publisher.put_aside == [aside]
+    assert content_of(aside, kind) == "mine"
+
+
+def test_second_file_of_one_name_is_put_beside_the_first(layout: OutputLayout) -> None:
+    for number, content in enumerate(["first", "second"], 1):
+        attempt = Attempt(layout, number)
+        attempt.publish([0], b"new")
+        attempt.complete()
+        (layout.frames_dir / name(0)).write_text(content)
+    attempt = Attempt(layout, 3)
+    attempt.publish([0], b"new")
+    attempt.complete()
+    assert [(layout.folder / f"frames.aside-{n}" / name(0)).read_text() for n in (1, 2)] == ["first", "second"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_film_that_failed_for_good_takes_nothing_of_somebody_elses_away(layout: OutputLayout, kind: str) -> None:
+    theirs = layout.frames_dir / name(24)
+    put_in_the_way(theirs, kind)
+    attempt = Attempt(layout, 1)
+    attempt.publish([0, 24, 48], b"new")
+    (layout.frames_dir / name(48)).write_text("cropped by hand")
+    attempt.publisher.give_up(for_good=True)
+    assert content_of(theirs, kind) == "mine"
+    assert (layout.frames_dir / name(48)).read_text() == "cropped by hand"
+    assert not (layout.frames_dir / name(0)).exists()
+
+
+def test_image_that_somebody_has_changed_is_put_aside(layout: OutputLayout) -> None:
+    """Whether it is wanted again or not: it is not ours any more."""
+    first = Attempt(layout, 1)
+    first.publish([0, 24, 48], b"old")
+    first.complete()
+    for frame in (0, 24):
+        (layout.frames_dir / name(frame)).write_text(f"cropped {frame}")
+    second = Attempt(layout, 2)
+    second.publish([24, 48], b"new")
+    second.complete()
+    assert names(layout) == {name(24), name(48)}
+    aside = layout.folder / "frames.aside-1"
+    assert {path.name: path.read_text() for path in aside.iterdir()} == {
+        name(0): "cropped 0",
+        name(24): "cropped 24",
+    }
+
+
+def test_journal_of_an_earlier_version_is_read(layout: OutputLayout) -> None:
+    """Which noted names alone: whatever has them is ours."""
+    attempt = Attempt(layout, 1)
+    attempt.publish([0, 24], b"old")
+    journal = next((layout.control / "publishing").iterdir())
+    header, *_images = journal.read_bytes().splitlines()
+    lines = [header, *(msgspec.json.encode(name(frame)) for frame in (0, 24))]
+    journal.write_bytes(b"\n".join(lines) + b"\n")
+    assert is_unsettled(layout, FINGERPRINT)
+    second = Attempt(layout, 2)
+    assert [path.name for path in second.publisher.on_hand(24)] == [name(24)]
+    second.publish([24], b"newer")
+    second.complete()
+    assert names(layout) == {name(24)}
+    assert not (layout.folder / "frames.aside-1").exists()
+
+
+class Killed(BaseException):
+    pass
+
+
+def kill_at(patch: pytest.MonkeyPatch, survived: int) -> None:
+    """The process ends before the change that follows `survived` others."""
+    steps = 0
+
+    def counted(real: Callable[..., object]) -> Callable[..., object]:
+        def step(*args: object, **kwargs: object) -> object:
+            nonlocal steps
+            if steps == survived:
+                raise Killed
+            steps += 1
+            return real(*args, **kwargs)
+
+        return step
+
+    patch.setattr(os, "replace", counted(os.replace))
+    for change in ("unlink", "rename", "rmdir"):
+        patch.setattr(Path, change, counted(getattr(Path, change)))
+    patch.setattr(Journal, "note", counted(Journal.note))
+    patch.setattr(Journal, "begin_section", counted(Journal.begin_section))
+
+
+@pytest.mark.parametrize("ends", ["complete", "given up"])
+@pytest.mark.parametrize("has_old_set", [False, True])
+def test_killed_at_any_step_nothing_of_somebody_elses_is_lost(
+    layout: OutputLayout, monkeypatch: pytest.MonkeyPatch, ends: str, *, has_old_set: bool
+) -> None:
+    """Nor is it after the next attempt, nor is anything of framed's left over then."""
+    theirs = {name(24): "mine", name(48): "mine, too"}
+    was_killed = True
+    for survived in range(40):
+        shutil.rmtree(layout.folder)
+        for folder in (layout.frames_dir, layout.control, layout.temp):
+            folder.mkdir(parents=True)
+        if has_old_set:
+            first = Attempt(layout, 1)
+            first.publish([0, 48, 72], b"old")
+            first.complete()
+        for other, content in theirs.items():
+            (layout.frames_dir / other).write_text(content)
+        was_killed = False
+        with monkeypatch.context() as patch:
+            kill_at(patch, survived)
+            try:
+                second = Attempt(layout, 2)
+                second.publish([0, 24, 48, 96], b"new")
+                if ends == "complete":
+                    second.complete()
+                else:
+                    second.publisher.give_up(for_good=True)
+            except Killed:
+                was_killed = True
+        assert theirs_left(layout) >= set(theirs.values()), survived
+        third = Attempt(layout, 3)
+        third.publish([24, 96], b"again")
+        third.complete()
+        assert theirs_left(layout) >= set(theirs.values()), survived
+        assert names(layout) - {name(48)} == {name(24), name(96)}, survived
+        assert not is_unsettled(layout, FINGERPRINT)
+        if not was_killed:
+            break
+    assert not was_killed
+    assert survived >= 3
+
+
+def theirs_left(layout: OutputLayout) -> set[str]:
+    return {path.read_text() for path in layout.folder.rglob("*.jpg") if "temp" not in path.parts}
 
 
 def test_unfinished_film_claims_its_folder(layout: OutputLayout) -> None:

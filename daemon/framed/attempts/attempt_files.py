@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from frame_extractor.contract import (
+    WORK_MARKER,
     AttemptSpec,
     Control,
     ExitRecord,
@@ -31,7 +32,6 @@ from framed.host.liveness import command_line, is_alive
 T = TypeVar("T")
 
 _NUMBERED: Final = re.compile(r"attempt-(\d+)\.")
-_WORK_FOLDER: Final = re.compile(r"framed-\d{4,}")
 _CLEARING_S: Final = 2.0
 _LOG_TAIL_BYTES: Final = 8192
 _LOG_TAIL_LINES: Final = 5
@@ -87,8 +87,8 @@ def still_running(layout: OutputLayout, job_id: str) -> list[ProcessIdentity]:
 def claim_number(layout: OutputLayout) -> int:
     """The next attempt number of this folder, and no other attempt's: its specification, still empty, is there now.
 
-    Makes the folder when it is missing, but not the whole way to it: then a disk is not mounted, and the images would
-    fill another one. Raises OSError.
+    Never one of which somebody else has the work folder's name. Makes the folder when it is missing, but not the whole
+    way to it: then a disk is not mounted, and the images would fill another one. Raises OSError.
     """
     if not layout.folder.parent.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder; is its disk mounted?", str(layout.folder.parent.parent))
@@ -96,6 +96,8 @@ def claim_number(layout: OutputLayout) -> int:
     number = max(_numbers(layout), default=0)
     while True:
         number += 1
+        if os.path.lexists(layout.work_folder(number)):
+            continue
         try:
             layout.spec(number).touch(exist_ok=False)
         except FileExistsError:
@@ -154,15 +156,24 @@ def clear_temp(layout: OutputLayout) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             until_s = time.monotonic() + _CLEARING_S
             # A killed extractor's workers end with it, but not in the same instant: one may still write.
-            while left := [path for path in layout.temp.iterdir() if _WORK_FOLDER.fullmatch(path.name)]:
+            while left := layout.work_folders():
                 for path in left:
-                    shutil.rmtree(path, ignore_errors=True)
+                    _empty(path)
                 if time.monotonic() > until_s:
                     break
                 time.sleep(0.02)
             layout.temp.rmdir()
     except OSError:
         return
+
+
+def _empty(work_folder: Path) -> None:
+    """All of it is gone, its marker last: without that nobody would know it as ours."""
+    for path in work_folder.iterdir():
+        if path.name != WORK_MARKER:
+            shutil.rmtree(path, ignore_errors=True)
+    if not any(path.name != WORK_MARKER for path in work_folder.iterdir()):
+        shutil.rmtree(work_folder, ignore_errors=True)
 
 
 def last_lines(log: Path) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from frame_extractor.contract import (
     Results,
     ResultsConfig,
 )
-from frame_extractor.output.durable import write_atomically
+from frame_extractor.output.durable import entries, write_atomically
 from frame_extractor.output.names import film_folder
 
 _JSON_SPACES: Final = 2
@@ -55,6 +55,8 @@ class Output:
     """Fingerprints in the order of both files."""
     config: ResultsConfig | None = None
     """Settings of the last attempt."""
+    output_dir: str = ""
+    """The folder of images that the results are of, as they say; empty when there are none, or not ours."""
     unusable: list[Path] = field(default_factory=list)
     """Files that must be set aside before theirs are written: damaged, or the earlier tool's."""
 
@@ -78,13 +80,15 @@ class Output:
         `claimed`: fingerprint -> folder, of films that have images or a claim no results tell of.
         """
         taken = dict(claimed)
-        for other, entries in self.images.items():
-            taken[other] = _folder_of(entries[0])
+        for other, images in self.images.items():
+            taken[other] = _folder_of(images[0])
         if fingerprint in taken:
             return taken[fingerprint]
         if "" not in taken.values():
             return ""
-        return film_folder(film_name, fingerprint, taken.values())
+        # A file, or a link to somebody's folder, has a name as much as another film has.
+        in_the_way = (path.name for path in entries(self.layout.frames_dir) if path.is_symlink() or not path.is_dir())
+        return film_folder(film_name, fingerprint, [*taken.values(), *in_the_way])
 
     def keep_place(self, fingerprint: str) -> None:
         """The film comes after those already known, whatever becomes of it and when."""
@@ -177,6 +181,7 @@ def _read_results(output: Output, content: bytes) -> None:
         output.unusable.append(output.layout.results)
         return
     output.config = results.config
+    output.output_dir = results.output_dir
     for film in results.films:
         output.films[film.fingerprint] = film
         output.keep_place(film.fingerprint)
@@ -197,8 +202,8 @@ def _read_manifest(output: Output, content: bytes) -> None:
             listed.setdefault(entry.fingerprint, []).append(entry)
         else:
             damaged = True
-    for fingerprint, entries in listed.items():
-        output.images[fingerprint] = tuple(entries)
+    for fingerprint, images in listed.items():
+        output.images[fingerprint] = tuple(images)
         output.keep_place(fingerprint)
     if damaged:
         output.unusable.append(output.layout.manifest)

@@ -1,7 +1,8 @@
 """Moves finished pictures from `temp/` into `frames/`, and takes away those of the film's earlier sets.
 
-Only ever touches files that the manifest lists for the film, or that this film's journal says we put there: captions
-and whatever else people keep beside the images stay.
+Only ever overwrites or deletes files that are ours (own_files.py): captions and whatever else people keep beside the
+images stay. What is in the way of an image, or was one of ours until somebody changed it, is put aside, and only when
+the film is complete.
 
 On a film's first run each picture appears as it is finished. Where the film has listed images (`--force`, other
 settings), the new ones are held back until the film is complete, so that a set is never a mix while it can be helped.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -20,8 +22,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from frame_extractor.contract import SCHEMA, ManifestEntry, OutputLayout
+from frame_extractor.output.durable import entries
 from frame_extractor.output.manifest import is_inside
 from frame_extractor.output.names import frame_index_of, image_name
+from frame_extractor.output.own_files import OwnFiles
 
 if TYPE_CHECKING:
     from frame_extractor.output.picture import Picture
@@ -30,9 +34,10 @@ _JOURNALS: Final = "publishing"
 
 
 class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """First line of a journal; each further line is the name of one image, relative to `frames/`, as a JSON string.
+    """First line of a journal; each further line is one image: name, relative to `frames/`, and size in bytes.
 
-    Another header in the middle begins a section: the images from there on were made in another way, or by another job.
+    Journals of earlier versions have the name alone, as a JSON string. Another header in the middle begins a section:
+    the images from there on were made in another way, or by another job.
     """
 
     schema: int = SCHEMA
@@ -46,6 +51,13 @@ class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     begins_again: bool = False
     """What the sections before it name is of no use."""
+    is_settling: bool = False
+    """The film's set is being replaced or taken away: files that are named, or listed, may be missing by our doing."""
+
+
+_Line = JournalHeader | str | tuple[str, int]
+_Noted = tuple[str, int | None]
+"""An image's name and size; None where an earlier version has noted it."""
 
 
 class Journal:
@@ -61,18 +73,24 @@ class Journal:
 
     def names(self) -> set[str]:
         """What earlier attempts, and this one, noted."""
-        return {name for _, names in self.sections() for name in names}
+        return {name for name, _ in self.noted()}
 
-    def sections(self) -> list[tuple[JournalHeader, list[str]]]:
-        """Each header, and the names noted after it."""
-        sections: list[tuple[JournalHeader, list[str]]] = []
+    def noted(self) -> list[_Noted]:
+        """The same with sizes; a name may come more than once."""
+        return [image for _, images in self.sections() for image in images]
+
+    def sections(self) -> list[tuple[JournalHeader, list[_Noted]]]:
+        """Each header, and the images noted after it."""
+        sections: list[tuple[JournalHeader, list[_Noted]]] = []
         for line in _lines(self.path):
             with contextlib.suppress(msgspec.MsgspecError):
-                entry = msgspec.json.decode(line, type=JournalHeader | str)
-                if not isinstance(entry, str):
+                entry: JournalHeader | str | tuple[str, int] = msgspec.json.decode(line, type=_Line)
+                if isinstance(entry, JournalHeader):
                     sections.append((entry, []))
-                elif sections and is_inside(entry):
-                    sections[-1][1].append(entry)
+                    continue
+                name, size_bytes = (entry, None) if isinstance(entry, str) else entry
+                if sections and is_inside(name):
+                    sections[-1][1].append((name, size_bytes))
         return sections
 
     def open(self, header: JournalHeader) -> None:
@@ -80,16 +98,16 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         before = self.sections()
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close() or forget()
-        if not before or msgspec.structs.replace(before[-1][0], begins_again=False) != header:
+        if not before or msgspec.structs.replace(before[-1][0], begins_again=False, is_settling=False) != header:
             self.begin_section(header)
 
     def begin_section(self, header: JournalHeader) -> None:
         assert self._file is not None, "open() comes first"
         self._file.write(msgspec.json.encode(header) + b"\n")
 
-    def note(self, names: Iterable[str]) -> None:
+    def note(self, images: Iterable[_Noted]) -> None:
         assert self._file is not None, "open() comes first"
-        self._file.write(b"".join(msgspec.json.encode(name) + b"\n" for name in names))
+        self._file.write(b"".join(msgspec.json.encode(image) + b"\n" for image in images))
 
     def close(self) -> None:
         if self._file is not None:
@@ -132,16 +150,21 @@ class Publisher:
         self._listed = {entry.file for entry in listed}
         self._entries: dict[str, ManifestEntry] = {}
         self._held: dict[str, Path] = {}
-        """Where the pictures are that wait for the others, by the file they will be. Only where the film is listed."""
+        """Where the pictures are that wait for the others, by the file they will be: all where the film is listed, else
+        those whose place somebody else's file has.
+        """
+        self.put_aside: list[Path] = []
+        """What was in the way of images and is not ours, where it is now."""
         self._journal = Journal(layout, fingerprint)
         sections = self._journal.sections()
-        self._left_behind = {name for _, names in sections for name in names}
+        self._left_behind = {name for _, images in sections for name, _ in images}
         """In `frames/`, or about to be when an attempt was killed; of this film, and not of its new set so far."""
+        self._own = own_files(layout, listed, self._journal)
         self._found: dict[int, list[Path]] = {}
-        for section, names in reversed(sections):
+        for section, images in reversed(sections):
             if not is_usable(section):
                 break
-            self._add_found(layout.frames_dir / name for name in names)
+            self._add_found(layout.frames_dir / name for name, _ in images if self._own.is_there(name))
             if section.begins_again:
                 break
         if listed_is_usable:
@@ -179,13 +202,18 @@ class Publisher:
             width=picture.width,
             height=picture.height,
         )
-        if self._listed:
+        if self._listed or not self._own.is_free(file):
             self._held[file] = picture.path
             return
         self._before_change()
-        if file not in self._left_behind:
-            self._journal.note([file])
+        self._note([file])
         os.replace(picture.path, self._layout.frames_dir / file)
+
+    def _note(self, files: Iterable[str]) -> None:
+        noted = [(file, self._entries[file].size_bytes) for file in files]
+        self._journal.note(noted)
+        for file, size_bytes in noted:
+            self._own.add(file, size_bytes)
 
     def begin_again(self) -> None:
         """What has been published so far does not count: files of names that do not come again go at the end."""
@@ -200,19 +228,31 @@ class Publisher:
     def complete(self) -> list[ManifestEntry]:
         """`frames/` holds the new set and nothing else of this film. Raises OSError.
 
-        Killed half-way, the journal still names all there may be, and the next attempt ends the same.
+        Killed half-way, the journal still names all there may be, and the next attempt ends the same. What is not ours
+        has left its place before the journal names that.
         """
         frames = self._layout.frames_dir
         self._before_change()
-        if self._held:
-            self._journal.note(self._held)
+        self._begin_settling()
+        for file in self._held:
+            if not self._own.is_free(file):
+                self._before_change()
+                self._put_aside(self._own.put_aside(file))
+        self._note(self._held)
         for file, path in self._held.items():
             self._before_change()
             os.replace(path, frames / file)
-        for file in (self._listed | self._left_behind) - self._entries.keys():
+        for file in sorted((self._listed | self._left_behind) - self._entries.keys()):
             self._before_change()
-            (frames / file).unlink(missing_ok=True)
+            self._put_aside(self._own.remove(file))
         return list(self._entries.values())
+
+    def _begin_settling(self) -> None:
+        self._journal.begin_section(msgspec.structs.replace(self._header, is_settling=True))
+
+    def _put_aside(self, path: Path | None) -> None:
+        if path is not None:
+            self.put_aside.append(path)
 
     def forget(self) -> None:
         self._before_change()
@@ -228,13 +268,37 @@ class Publisher:
         """
         if not for_good:
             return
-        for file in self._journal.names() - self._listed:
+        self._before_change()
+        self._begin_settling()
+        for file in sorted(self._journal.names() - self._listed):
             self._before_change()
-            (self._layout.frames_dir / file).unlink(missing_ok=True)
+            if self._own.is_there(file):
+                (self._layout.frames_dir / file).unlink(missing_ok=True)
         self.forget()
         if self.folder:
             with contextlib.suppress(OSError):
                 (self._layout.frames_dir / self.folder).rmdir()
+
+
+def own_files(layout: OutputLayout, listed: Iterable[ManifestEntry], *journals: Journal) -> OwnFiles:
+    """Those that these entries and journals name."""
+    own = OwnFiles(layout.frames_dir)
+    for entry in listed:
+        own.add(entry.file, entry.size_bytes)
+    for journal in journals:
+        for file, size_bytes in journal.noted():
+            own.add(file, size_bytes)
+    return own
+
+
+def put_unlisted_aside(layout: OutputLayout, own: OwnFiles) -> list[Path]:
+    """Images in `frames/` itself that are not ours (an earlier tool's set, now replaced) lie beside it; where they are.
+
+    Other files stay, captions among them.
+    """
+    images = (path.name for path in entries(layout.frames_dir) if frame_index_of(path.name) is not None)
+    moved = (own.put_aside(name) for name in images if not own.is_there(name))
+    return [path for path in moved if path is not None]
 
 
 def claims(layout: OutputLayout) -> dict[str, str]:
@@ -242,12 +306,9 @@ def claims(layout: OutputLayout) -> dict[str, str]:
     return {fingerprint: header.folder for fingerprint, header in _headers(layout).items()}
 
 
-def journalled(layout: OutputLayout) -> set[str]:
-    """Every image, relative to `frames/`, that an unfinished attempt put there or was about to."""
-    names: set[str] = set()
-    for fingerprint in _headers(layout):
-        names |= Journal(layout, fingerprint).names()
-    return names
+def journals(layout: OutputLayout) -> list[Journal]:
+    """Of every film whose extraction began and is not complete."""
+    return [Journal(layout, fingerprint) for fingerprint in _headers(layout)]
 
 
 def inherit(layout: OutputLayout, film: Path, fingerprint: str, *, but_not_from: Container[str]) -> None:
@@ -278,7 +339,7 @@ def _headers(layout: OutputLayout) -> dict[str, JournalHeader]:
 
 def is_unsettled(layout: OutputLayout, fingerprint: str) -> bool:
     """Whether an attempt was cut off while the film's images changed, so that they may be a mix."""
-    return bool(Journal(layout, fingerprint).names())
+    return any(header.is_settling or images for header, images in Journal(layout, fingerprint).sections())
 
 
 def _journal_folder(layout: OutputLayout) -> Path:
@@ -294,6 +355,7 @@ def _lines(path: Path) -> list[bytes]:
 
 def _has_size(path: Path, size_bytes: int) -> bool:
     try:
-        return path.stat().st_size == size_bytes
+        found = path.lstat()
     except OSError:
         return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == size_bytes

@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from frame_extractor.contract import (
+    WORK_MARKER,
     AttemptSpec,
     ExitCode,
     ExitRecord,
@@ -30,7 +31,6 @@ from frame_extractor.running.failures import OutputBusy, OutputUnusable, Refused
 
 LOCK_PATIENCE_S: Final = 0.5
 """Whoever only looks whether the folder is locked holds the lock for an instant."""
-_WORK_FOLDER: Final = re.compile(r"framed-\d{4,}")
 
 
 def read_spec(path: str) -> AttemptSpec:
@@ -133,11 +133,16 @@ def work_folder(spec: AttemptSpec, is_superseded: Callable[[], bool]) -> Iterato
 
     What attempts leave there stays while it is of use to the next one, see `take_over`. Nothing else is touched: by
     hand, `-o` may be a folder that has its own `temp`. An attempt that is superseded leaves all as it is but its own.
+    Raises OutputUnusable when somebody else has a folder of that name.
     """
     _clear(spec.layout)
-    folder = spec.layout.temp / f"framed-{spec.attempt:04d}"
+    folder = spec.layout.work_folder(spec.attempt)
     try:
         folder.mkdir(parents=True)
+    except FileExistsError:
+        raise OutputUnusable(f"{folder} is in the way and was not made by this program; rename it") from None
+    try:
+        (folder / WORK_MARKER).write_text(f"attempt {spec.attempt} of job {spec.job_id}\n", encoding="utf-8")
         yield folder
     finally:
         if is_superseded():
@@ -146,14 +151,14 @@ def work_folder(spec: AttemptSpec, is_superseded: Callable[[], bool]) -> Iterato
             _clear(spec.layout)
 
 
-def take_over(work_folder: Path, place: Path, names: Collection[str]) -> Path:
+def take_over(layout: OutputLayout, work_folder: Path, place: Path, names: Collection[str]) -> Path:
     """The folder at `place` in the work folder; pictures of these names that killed attempts left at it are in it now.
 
     What else they left there is gone.
     """
     own = work_folder / place
     own.mkdir(parents=True)
-    for other in work_folders(work_folder.parent):
+    for other in layout.work_folders():
         if other == work_folder:
             continue
         for path in entries(other / place):
@@ -164,20 +169,15 @@ def take_over(work_folder: Path, place: Path, names: Collection[str]) -> Path:
 
 
 def _clear(layout: OutputLayout) -> None:
-    """Pictures of films of which no span is kept are gone, and folders that are empty."""
-    for work_folder in work_folders(layout.temp):
+    """Pictures of films of which no span is kept are gone, and work folders that are empty."""
+    for work_folder in layout.work_folders():
         for of_film in entries(work_folder):
-            if not any((layout.scores / of_film.name).glob("*/span-*")):
+            if of_film.is_dir() and not any((layout.scores / of_film.name).glob("*/span-*")):
                 shutil.rmtree(of_film, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            work_folder.rmdir()
+        if not any(path.name != WORK_MARKER for path in entries(work_folder)):
+            shutil.rmtree(work_folder, ignore_errors=True)
     with contextlib.suppress(OSError):
         layout.temp.rmdir()
-
-
-def work_folders(temp: Path) -> list[Path]:
-    """Those of attempts, of this one and of killed ones."""
-    return [path for path in entries(temp) if _WORK_FOLDER.fullmatch(path.name)]
 
 
 @contextlib.contextmanager
@@ -204,10 +204,16 @@ def log_file(spec: AttemptSpec, log: logging.Logger) -> Iterator[None]:
 
 
 def claim_number(layout: OutputLayout) -> int:
-    """The next attempt number of this folder; its (empty) spec file, made just now, keeps others from taking it."""
+    """The next attempt number of this folder; its (empty) spec file, made just now, keeps others from taking it.
+
+    Never one of which somebody else has the work folder's name.
+    """
     numbers = [int(found[1]) for name in os.listdir(layout.control) if (found := re.match(r"attempt-(\d+)\.", name))]
     number = max(numbers, default=0) + 1
     while True:
+        if os.path.lexists(layout.work_folder(number)):
+            number += 1
+            continue
         try:
             layout.spec(number).touch(exist_ok=False)
         except FileExistsError:

@@ -82,6 +82,8 @@ class FilmExtraction:
         self._before_change = before_change
         self._began_s = time.monotonic()
         self._publisher: publish.Publisher | None = None
+        self.put_aside: list[Path] = []
+        """Files in `frames/` that are not ours and were in the way, where they are now."""
         self._kept: KeptScores = KeptScores(
             spec.layout,
             todo.fingerprint,
@@ -98,7 +100,9 @@ class FilmExtraction:
             log.info("%s: %s", self._todo.film.name, line)
         self._before_change()
         place = Path(self._todo.fingerprint, self._spec.settings.image_key)
-        pictures = attempt.take_over(self._temp, place, {picture_name(frame) for frame in self._kept.written})
+        pictures = attempt.take_over(
+            self._spec.layout, self._temp, place, {picture_name(frame) for frame in self._kept.written}
+        )
         self._publisher = self._opened_publisher(pictures)
         found = engine.extract_film(
             self._todo.film,
@@ -125,6 +129,9 @@ class FilmExtraction:
             extracted_at=attempt.now(),
         )
         self._output.record(result, entries)
+        self.put_aside = self._publisher.put_aside
+        if self._output.earlier_tool_images:
+            self.put_aside += self._put_earlier_set_aside()
         sync_file_system(self._spec.layout.frames_dir)
         save()
         self._publisher.forget()
@@ -148,6 +155,13 @@ class FilmExtraction:
         """No other attempt will go on from here."""
         self._kept.forget_spans()
         shutil.rmtree(self._temp / self._todo.fingerprint, ignore_errors=True)
+
+    def _put_earlier_set_aside(self) -> list[Path]:
+        """The images of the tool before this one, now that a film of this one is complete, as its results are."""
+        self._before_change()
+        layout = self._spec.layout
+        listed = (entry for of_film in self._output.images.values() for entry in of_film)
+        return publish.put_unlisted_aside(layout, publish.own_files(layout, listed, *publish.journals(layout)))
 
     def _opened_publisher(self, pictures: Path) -> publish.Publisher:
         todo, spec, output = self._todo, self._spec, self._output

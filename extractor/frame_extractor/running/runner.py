@@ -33,7 +33,7 @@ from frame_extractor.running.original import Original
 from frame_extractor.running.priority import stand_back
 from frame_extractor.running.progress import Heartbeat, Meter
 from frame_extractor.signals import EndingSignals
-from frame_extractor.words import count, film_decoded, film_done, introduction, progress_line
+from frame_extractor.words import count, film_decoded, film_done, introduction, progress_line, put_aside
 from frame_extractor.workers.crew import Crew
 
 if TYPE_CHECKING:
@@ -229,6 +229,8 @@ class _Runner:
             self._meter.end_film(result.images)
             log.info("%s", film_decoded(result))
             self._result(film_done(result, self._spec.layout))
+            if extraction.put_aside:
+                self._note(put_aside(extraction.put_aside, self._spec.layout))
         finally:
             extraction.close()
 
@@ -253,8 +255,10 @@ class _Runner:
                     extracted_at=attempt.now(),
                 )
             )
-            with self._signals.deferred():
-                self._save(output)
+            # Results of an earlier tool stay what they are, of the images that are there, until these are replaced.
+            if not output.earlier_tool_images:
+                with self._signals.deferred():
+                    self._save(output)
         return failure
 
     def _skip_all(self, images: int) -> None:

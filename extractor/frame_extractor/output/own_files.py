@@ -1,0 +1,69 @@
+"""Which files in `frames/` are ours, and where the others go that are in the way: beside it, into `frames.aside-1/`.
+
+Ours is a regular file that the manifest or a journal names and that has a size we wrote under that name. What somebody
+has edited, or put there under a name that an image is to have, is not: it is never overwritten and never deleted.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+_ASIDE: Final = "aside"
+
+
+class OwnFiles:
+    """The files that were written below one `frames/`, by name and size."""
+
+    def __init__(self, frames_dir: Path) -> None:
+        self._frames_dir = frames_dir
+        self._sizes: dict[str, set[int | None]] = {}
+
+    def add(self, file: str, size_bytes: int | None) -> None:
+        """`file`, relative to `frames/`, may have this size and be ours; None for any, where nobody noted it."""
+        self._sizes.setdefault(file, set()).add(size_bytes)
+
+    def __iter__(self) -> Iterator[str]:
+        """Every name that was added, there or not."""
+        return iter(self._sizes)
+
+    def is_there(self, file: str) -> bool:
+        """Whether the file is there and is ours."""
+        try:
+            found = os.lstat(self._frames_dir / file)
+        except OSError:
+            return False
+        if file not in self._sizes or not stat.S_ISREG(found.st_mode):
+            return False
+        # An empty file is what a power cut has left of one of ours; nobody loses anything by it.
+        return found.st_size == 0 or not self._sizes[file].isdisjoint({None, found.st_size})
+
+    def is_free(self, file: str) -> bool:
+        """Whether `file` may be written or replaced: what is there is ours, or nothing is."""
+        return self.is_there(file) or not os.path.lexists(self._frames_dir / file)
+
+    def remove(self, file: str) -> Path | None:
+        """It is not in `frames/` any more. What is not ours has been put aside: then where it is now."""
+        if not self.is_there(file):
+            return self.put_aside(file)
+        (self._frames_dir / file).unlink(missing_ok=True)
+        return None
+
+    def put_aside(self, file: str) -> Path | None:
+        """Whatever is there, a folder or a link as well, lies beside `frames/`; None when nothing is there."""
+        there = self._frames_dir / file
+        if not os.path.lexists(there):
+            return None
+        number = 1
+        # As deep as it was, so that a relative link still leads where it did.
+        while os.path.lexists(aside := self._aside(number) / file):
+            number += 1
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        there.rename(aside)
+        return aside
+
+    def _aside(self, number: int) -> Path:
+        return self._frames_dir.with_name(f"{self._frames_dir.name}.{_ASIDE}-{number}")
