@@ -9,8 +9,10 @@ SMOKE := build/smoke
 PYTHON ?= $(shell for each in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; break; }; done)
 
-# More arguments for pytest: make test ARGS="-k slots -x"
+# More arguments for pytest: make test ARGS="-k slots -x"; ARGS="-n 0 --pdb" in one process, with a debugger.
 ARGS ?=
+# Tests wait more than they compute: two processes for each core, and whoever has no more tests takes over others.
+AT_ONCE := -n $(shell echo $$((2 * $$(nproc)))) --maxprocesses 8 --dist worksteal
 # What `make bench` extracts; without it, a film made of the shared ones.
 FILM ?=
 
@@ -28,13 +30,13 @@ demo: $(INSTALLED) tmux ## render a short film, extract it under a daemon of its
 	@$(BIN)/framed demo
 
 test: $(INSTALLED) tmux ## run the tests; choose with ARGS="-k slots"
-	$(BIN)/pytest --must-run tests/unit tests/system tests/conformance $(ARGS)
+	$(BIN)/pytest --must-run $(AT_ONCE) tests/unit tests/system tests/conformance $(ARGS)
 
 watching: $(INSTALLED) tmux ## run the tests of how films come to be picked up
-	$(BIN)/pytest --must-run tests/watching $(ARGS)
+	$(BIN)/pytest --must-run $(AT_ONCE) tests/watching $(ARGS)
 
 faults: $(INSTALLED) tmux ## run the tests that kill, stop, fill and damage: docs/reliability.md
-	$(BIN)/pytest --must-run tests/faults $(ARGS)
+	$(BIN)/pytest --must-run $(AT_ONCE) tests/faults $(ARGS)
 
 films: $(INSTALLED) tmux ## run the tests on the real films of ../shared/films; they skip where it is missing
 	$(BIN)/pytest --timeout 900 tests/real_films $(ARGS)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.fakes.root import Root, roots
@@ -25,6 +26,10 @@ def pytest_configure() -> None:
     # A shell's background job ignores Ctrl-C, and `nohup` hang-ups; so would every process that a test starts and ends.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # How long an example takes says something of the machine only: of 0.2 s for each it may give all to others.
+    unhurried = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    hypothesis.settings.register_profile("unhurried", unhurried)
+    hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(trylast=True)
