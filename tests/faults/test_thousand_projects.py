@@ -15,8 +15,16 @@ N_PROJECTS = 1000
 ONE_AT_A_TIME = QUICK.replace("slots: 4, max_active: 4", "slots: 1, max_active: 1")
 
 
+def cpu_s(daemon: psutil.Process) -> float:
+    """What the daemon and this process have used."""
+    used = daemon.cpu_times()
+    return time.process_time() + used.user + used.system
+
+
 def test_thousand_queued_projects_cost_little_and_slow_no_status_down(new_root: Callable[..., Root]) -> None:
-    """Bounded memory and descriptors, and status within 0.3 s: the best of ten, for a machine that is busy."""
+    """Bounded memory and descriptors, and status within 0.3 s: of the processors' time, which does not grow when others
+    want it too, of daemon and client, and the best of ten, for the daemon has other things to do meanwhile.
+    """
     root = new_root(ONE_AT_A_TIME)
     root.film("a", "wait /nowhere")
     daemon = psutil.Process(root.start().pid)
@@ -31,11 +39,11 @@ def test_thousand_queued_projects_cost_little_and_slow_no_status_down(new_root: 
     db.close()
     states = [each.state for each in root.reply().projects]
     assert states.count(ProjectState.QUEUED) == N_PROJECTS
-    took_s = []
+    used_s = []
     for _ in range(10):
-        began_s = time.monotonic()
+        before_s = cpu_s(daemon)
         root.reply()
-        took_s.append(time.monotonic() - began_s)
-    assert min(took_s) < 0.3
+        used_s.append(cpu_s(daemon) - before_s)
+    assert min(used_s) < 0.3
     assert daemon.memory_info().rss - memory_bytes < 100_000_000
     assert daemon.num_fds() - n_descriptors < 16

@@ -395,7 +395,7 @@ def test_wrong_settings_file_costs_only_its_own_project(root: Root) -> None:
     root.film("wrong")
     daemon = root.start()
     root.wait_for("done", COMPLETE)
-    root.places.project_file("done").write_text("[" * 2000)
+    root.places.project_file("done").write_text("[" * 1000)
     until(lambda: "done.yaml:1: is nested too deeply" in root.statuses()["done"].reason, "done says what is wrong")
     until(lambda: root.statuses()["wrong"].state is NEW, "the film has settled")
     assert "wrong.yaml:4: frame_extraction.retry: is no valid int: 'x'" in root.statuses()["wrong"].reason
