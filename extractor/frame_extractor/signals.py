@@ -25,6 +25,9 @@ class Interrupted(BaseException):
         return f"ended by {by}"
 
 
+_entered: EndingSignals | None = None
+
+
 class EndingSignals:
     """While entered, the first ending signal raises Interrupted in the main thread, on whatever line that is.
 
@@ -41,6 +44,8 @@ class EndingSignals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
+        global _entered  # noqa: PLW0603 -- signal handlers are the process's, and so is this
+        _entered = self
         for number in _ENDING:
             # SIGHUP ignored from the start is what `nohup` means; it stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -50,8 +55,15 @@ class EndingSignals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        global _entered  # noqa: PLW0603
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        _entered = None
+
+    @property
+    def have_come(self) -> bool:
+        """Whether one has come, and this process is still to end for it."""
+        return self._received is not None and self._is_armed
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
@@ -86,6 +98,20 @@ class EndingSignals:
             self._received = number
         if not self._is_raised:
             self.check()
+
+
+def raised_afterwards() -> contextlib.AbstractContextManager[None]:
+    """An ending signal that comes inside is raised at its end.
+
+    For calls of C that call Python back, from where nothing that a signal handler raises gets through.
+    """
+    is_ours = _entered is not None and threading.current_thread() is threading.main_thread()
+    return _entered.deferred() if _entered is not None and is_ours else contextlib.nullcontext()
+
+
+def has_come() -> bool:
+    """Whether an ending signal has come."""
+    return _entered is not None and _entered.have_come
 
 
 @contextlib.contextmanager

@@ -298,6 +298,40 @@ def test_ending_signal_ends_runner_and_workers(
     wait_until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers), "the workers' end")
 
 
+def bytes_read_by(pid: int) -> int:
+    return int(re.search(r"rchar: (\d+)", Path(f"/proc/{pid}/io").read_text())[1])  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_ending_signal_ends_the_search_for_film_in_a_long_empty_tail(
+    long_film: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """30 GB of nothing follow; FFmpeg alone would read on for minutes, and let no signal through."""
+    film = tmp_path / "film.mkv"
+    film.write_bytes(long_film.read_bytes()[: long_film.stat().st_size // 2])
+    os.truncate(film, 30 << 30)
+    process = start(film, "-o", tmp_path / "out")
+    wait_until(lambda: bytes_read_by(process.pid) > 100 << 20, "the search")
+    process.send_signal(number)
+    sent_s = time.monotonic()
+    _, stderr = process.communicate(timeout=PATIENCE_S)
+    assert time.monotonic() - sent_s < 5
+    assert process.returncode == code
+    assert stderr.splitlines()[-1].startswith("ended by")
+    assert "Traceback" not in stderr
+
+
+def test_film_of_an_unknown_codec_is_refused_in_one_line_and_not_tried_again(films_dir: Path, tmp_path: Path) -> None:
+    """Exit code 65: another attempt would find the same."""
+    content = bytearray((films_dir / "formats" / "reel30.avi").read_bytes())
+    content[190] = 72  # In the name of the codec: H264 no more.
+    (tmp_path / "film.avi").write_bytes(content)
+    done = run(tmp_path / "film.avi", "-o", tmp_path / "out")
+    assert done.returncode == ExitCode.NOT_A_FILM
+    assert "film.avi: FFmpeg has no decoder for its picture stream" in done.stderr.splitlines()[-1]
+    assert not output(tmp_path).exit(2).exists()
+
+
 def test_second_extractor_in_the_same_folder_changes_nothing(long_film: Path, tmp_path: Path) -> None:
     """It ends with 76 and names the first, which goes on undisturbed."""
     layout = output(tmp_path)

@@ -149,5 +149,6 @@ class Stitcher:
     def _add_failed(self, failed: FailedRange) -> None:
         if self._failed and failed.start_s <= self._failed[-1].end_s:
             before = self._failed.pop()
-            failed = FailedRange(start_s=before.start_s, end_s=failed.end_s, reason=before.reason)
+            longer = max(before, failed, key=lambda each: each.end_s - each.start_s)
+            failed = FailedRange(start_s=before.start_s, end_s=failed.end_s, reason=longer.reason)
         self._failed.append(failed)

@@ -19,6 +19,7 @@ from frame_extractor.contract import FailedRange, Sampling
 from frame_extractor.errors import NeedsWholeFilm
 from frame_extractor.reading.bitstream import is_referred_to_in_chunk
 from frame_extractor.reading.film import UNTAGGED, Film, open_container
+from frame_extractor.reading.film_file import film_file_of
 from frame_extractor.reading.gops import Gop, Packet, Trouble, read_gops
 
 MIN_CHUNK_S = 4.0
@@ -155,14 +156,16 @@ def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
             gops.append(gop)
         if gops:
             chunk = cutter.cut(gops, None)
-            yield replace(chunk, lost_after=_missing_end(film, chunk.end_s) if trouble.is_recent else None)
+            file = film_file_of(container)
+            reason = file.why_given_up if file is not None else None
+            yield replace(chunk, lost_after=_missing_end(film, chunk.end_s, reason) if trouble.is_recent else None)
 
 
-def _missing_end(film: Film, end_s: float) -> FailedRange | None:
-    """What a file lacks that broke off at `end_s`."""
+def _missing_end(film: Film, end_s: float, reason: str | None) -> FailedRange | None:
+    """What a file lacks that broke off at `end_s`; for another `reason` than that it ends there, if one is given."""
     if film.duration_s - end_s < MIN_MISSING_END_S:
         return None
-    return FailedRange(start_s=end_s, end_s=film.duration_s, reason="the file ends before the film does")
+    return FailedRange(start_s=end_s, end_s=film.duration_s, reason=reason or "the file ends before the film does")
 
 
 class _Cutter:

@@ -5,8 +5,10 @@ Opens and inspects; reads no further than the first pictures. `demux.py` reads t
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,17 +18,17 @@ import av
 import av.logging
 import numpy as np
 import numpy.typing as npt
-from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.reformatter import Colorspace
 
 from frame_extractor.contract import Probe, film_fingerprint
 from frame_extractor.errors import NotAFilm
+from frame_extractor.reading.film_file import FilmFile, demuxed
+from frame_extractor.reading.side_data import display_matrix
 
 Rgb = npt.NDArray[np.uint8]
 """One picture: uint8, (H, W, 3), RGB, upright."""
 
-DISPLAY_MATRIX = SideDataType.DISPLAYMATRIX
 NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
 WITHOUT_TIMES = frozenset({"avi"})
@@ -100,14 +102,23 @@ class Film:
         return Colorspace.ITU709 if self.coded_height >= HD_LINES else Colorspace.ITU601
 
 
-def open_container(path: str | os.PathLike[str]) -> av.container.InputContainer:
+@contextlib.contextmanager
+def open_container(path: str | os.PathLike[str]) -> Iterator[av.container.InputContainer]:
     """The opened film. Raises NotAFilm when no container format fits, OSError when it cannot be read."""
+    with contextlib.closing(FilmFile(path)) as file, _opened(file) as container:
+        yield container
+
+
+def _opened(file: FilmFile) -> av.container.InputContainer:
     try:
-        return av.open(os.fspath(path), metadata_errors="replace")
+        with file.search():
+            container = av.open(file, "r", metadata_errors="replace", io_open=file)
     except av.error.FFmpegError as failure:
         if isinstance(failure, OSError):
-            raise OSError(failure.errno, failure.strerror, os.fspath(path)) from None
-        raise NotAFilm(path, _why_not_opened(path)) from None
+            raise OSError(failure.errno, failure.strerror, file.name) from None
+        raise NotAFilm(file.name, _why_not_opened(file.name)) from None
+    file.has_given_up = False  # That was an index that FFmpeg looked for, at the end of an AVI, say: it can do without.
+    return container
 
 
 def _why_not_opened(path: str | os.PathLike[str]) -> str:
@@ -129,8 +140,12 @@ def picture_stream(container: av.container.InputContainer, path: Path) -> av.Vid
     Cover art and thumbnails are not the film. Raises NotAFilm when there is none.
     """
     moving = [stream for stream in container.streams.video if not stream.disposition & NOT_MOVING]
-    decodable = [stream for stream in moving if stream.codec_context.width > 0]
+    # A stream whose codec FFmpeg does not know has no codec context, whatever the stubs say.
+    known: list[av.VideoStream] = [stream for stream in moving if getattr(stream, "codec_context", None) is not None]
+    decodable = [stream for stream in known if stream.codec_context.width > 0]
     if not decodable:
+        if moving and not known:
+            raise NotAFilm(path, "FFmpeg has no decoder for its picture stream; convert it, or check the file")
         if moving:
             raise NotAFilm(path, "its picture stream has no known size or codec; FFmpeg cannot decode it")
         if container.streams.audio:
@@ -193,7 +208,7 @@ def codec_name(stream: av.VideoStream) -> str:
 
 
 def _first_picture(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:
-    for packet in container.demux(stream):
+    for packet in demuxed(container, stream):
         try:
             for frame in packet.decode():
                 return frame
@@ -204,11 +219,10 @@ def _first_picture(container: av.container.InputContainer, stream: av.VideoStrea
 
 def _orientation(frame: av.VideoFrame) -> Orientation:
     """From the display matrix: x' = a x + c y, y' = b x + d y in 16.16 fixed point (libavutil/display.h)."""
-    side_data: Any = frame.side_data  # PyAV's stubs take it for a mapping by name.
-    matrix = side_data.get(DISPLAY_MATRIX)
+    matrix = display_matrix(frame)
     if matrix is None:
         return UPRIGHT
-    a, b, _, c, d = (int(value) for value in np.frombuffer(matrix, dtype="=i4")[:5])
+    a, b, _, c, d = matrix[:5]
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(transpose=True, mirror_x=c < 0, mirror_y=b < 0)
     return Orientation(mirror_x=a < 0, mirror_y=d < 0)

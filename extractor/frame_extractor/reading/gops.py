@@ -12,6 +12,7 @@ import av.logging
 from frame_extractor.errors import NeedsWholeFilm
 from frame_extractor.reading.bitstream import UNKNOWN, PictureKind, kind_reader
 from frame_extractor.reading.film import Film
+from frame_extractor.reading.film_file import demuxed, film_file_of
 
 LOSS_S = 1.0
 """A hole longer than this where the container complained is film that was lost, and not a pause."""
@@ -158,7 +159,7 @@ def packets_of(
     which would log through the same lock. Raises OSError when the file cannot be read.
     """
     for _ in range(MAX_READ_ERRORS):
-        packets = container.demux(stream)
+        packets = demuxed(container, stream)
         while True:
             try:
                 packet = next(packets, None) if trouble is None else _heard(packets, container, trouble)
@@ -170,6 +171,9 @@ def packets_of(
                     trouble.complained()
                 break
             if packet is None:
+                file = film_file_of(container)
+                if trouble is not None and file is not None and file.has_given_up:
+                    trouble.complained()
                 return
             yield packet
 

@@ -15,6 +15,7 @@ from av.video.frame import PictureType
 from frame_extractor.errors import ReadFailed
 from frame_extractor.reading.demux import NOT_SHOWN, Chunk
 from frame_extractor.reading.film import UNTAGGED, Film, Rgb, open_container
+from frame_extractor.reading.film_file import film_file_of
 from frame_extractor.reading.gops import packets_of
 from frame_extractor.reading.readers import TIME_TOLERANCE_S, Frame
 from frame_extractor.reading.readers.damage import decode_listening
@@ -82,7 +83,10 @@ def read_whole(
         damage = _Damage()
         for index, (frame, stream_s, follows_damage) in enumerate(_sound_pictures(container, stream, clock, damage)):
             yield Frame(index, clock.film_s(stream_s), _upright_rgb(film, frame), follows_damage)
-        if damage.is_running:
+        file = film_file_of(container)
+        if file is not None and file.has_given_up:
+            on_damaged_end(film.duration_s)
+        elif damage.is_running:
             on_damaged_end(clock.film_s(damage.last_s))
 
 
