@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.test_protocol import DOCS, SCHEMA, misfit
+from tests.conformance.protocol_client import DOCS, SCHEMA, misfit
 
 LEFT_OUT = "..."
 """In place of what an example does not show: a member, an item, or the rest of an object."""

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from framed.control.feed import MAX_REMEMBERED_REMOVALS
-from tests.conformance.test_protocol import SCHEMA, Client, misfit
-from tests.fakes.root import QUICK, Root, roots, stop, until
+from tests.conformance.protocol_client import SCHEMA, Client, misfit
+from tests.fakes.root import MANUAL, Root, roots, stop, until
 
 MARGIN_BYTES = 16 << 20
 """What the daemon may have more of for other reasons."""
@@ -45,7 +45,7 @@ class Subscriber(Client):
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
     for make in roots(tmp_path_factory.mktemp("subscribe")):
-        made: Root = make(QUICK.replace("watch: {", "watch: {auto_submit: false, "))
+        made: Root = make(MANUAL)
         made.start()
         yield made
 

@@ -7,11 +7,16 @@ from typing import Any, Final
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings, ProcessIdentity
+from frame_extractor.contract import ExtractionSettings, ProcessIdentity, Progress, Stage
 from framed.model.job import Attempt, Ending, Job, Moment, Options, Outcome, Queued
 from framed.state.replies import KeptReply
 
 BOOT: Final = "this-boot"
+PROGRESS: Final = Progress(
+    attempt=1, stage=Stage.SCANNING, film="a", film_number=1, n_films=1, fraction=0.5, film_seconds_done=1,
+    film_seconds_total=2, images=1, workers=6, elapsed_s=1, eta_s=1, realtime_factor=1, images_per_s=1, updated_at="",
+)  # fmt: skip
+"""Of a running attempt, half-way."""
 _BEGINNING: Final = datetime(2025, 11, 15, 14, 30, tzinfo=UTC)
 
 

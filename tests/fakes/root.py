@@ -47,6 +47,9 @@ frame_extraction: {workers_per_project: 1}
 """
 """Settings under which a test need not wait."""
 
+MANUAL: Final = QUICK.replace("watch: {", "watch: {auto_submit: false, ")
+"""The same, and films are submitted by hand."""
+
 _FAKES: Final = Path(__file__).parent
 
 

@@ -29,12 +29,10 @@ from framed.control.messages import (
 from framed.control.server import MAX_CONNECTIONS
 from framed.ctl.client import CallFailed, connect
 from framed.host.liveness import is_alive
-from tests.fakes.root import QUICK, Root, roots, until
+from tests.fakes.root import MANUAL, Root, roots, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 RUNNING, QUEUED, NEW = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.NEW
-
-MANUAL = QUICK.replace("watch: {", "watch: {auto_submit: false, ")
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ import pytest
 from framed.control.messages import LONGEST_KEY, Clean, CleanReply, Drain, DrainReply, ErrorCode, ProjectState, Undrain
 from framed.control.verbs import VERBS
 from framed.ctl.client import CallFailed, connect
-from tests.fakes.root import Root, roots, stop
-from tests.system.test_daemon_control import MANUAL
+from tests.fakes.root import MANUAL, Root, roots, stop
 
 KEYED = [name for name, verb in VERBS.items() if verb.is_keyed]
 

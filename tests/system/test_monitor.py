@@ -16,9 +16,7 @@ from textual.widgets import DataTable, Input, Static
 
 from framed.control.messages import ProjectState
 from framed.ctl.monitor.app import Monitor
-from tests.fakes.root import DEADLINE_S, QUICK, Root, roots, stop, until
-
-MANUAL = QUICK.replace("watch: {", "watch: {auto_submit: false, ")
+from tests.fakes.root import DEADLINE_S, MANUAL, Root, roots, stop, until
 
 
 @pytest.fixture

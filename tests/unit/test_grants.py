@@ -16,8 +16,7 @@ from framed.model.job import Running
 from framed.policy.lifecycle import PauseAsked, ResumeAsked
 from framed.state.ledger import Ledger
 from framed.state.store import Store
-from tests.fakes.jobs import attempt, job, moment, options
-from tests.unit.test_schedule import PROGRESS
+from tests.fakes.jobs import PROGRESS, attempt, job, moment, options
 
 pytestmark = pytest.mark.anyio
 

@@ -10,13 +10,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from frame_extractor.contract import Control, Progress, Stage
+from frame_extractor.contract import Control
 from framed.attempts.grants import held_by
 from framed.attempts.slots import Lease, SlotPool
 from framed.model.job import Job, Running
 from framed.policy.schedule import OPEN, Closed, Decision, Seat, decide
 from framed.policy.shares import Budget, Claim, shares
-from tests.fakes.jobs import attempt, job, moment, options
+from tests.fakes.jobs import PROGRESS, attempt, job, moment, options
 
 
 def a_job(name: str, order: int = 1, asked: int | Literal["auto"] = "auto", **changes: Any) -> Job:
@@ -129,12 +129,6 @@ def test_without_memory_nothing_begins_and_nothing_grows() -> None:
     assert (decision.starts, decision.line) == ((), ())
     assert decision.waiting == {"A": low.for_more_memory, "C": low.for_more_memory}
     assert decision.shares == {"B": 6}
-
-
-PROGRESS = Progress(
-    attempt=1, stage=Stage.SCANNING, film="a", film_number=1, n_films=1, fraction=0.5, film_seconds_done=1,
-    film_seconds_total=2, images=1, workers=6, elapsed_s=1, eta_s=1, realtime_factor=1, images_per_s=1, updated_at="",
-)  # fmt: skip
 
 
 @pytest.mark.parametrize(
