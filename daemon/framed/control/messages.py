@@ -283,6 +283,8 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
     """Whether its user has paused it, so that `resume` makes a difference; PAUSED without it rests by itself."""
     job_id: str | None = None
+    job_state: ProjectState | None = None
+    """Of that job; null without one. CANCELLED beside COMPLETE: its films had been extracted before."""
     attempt: int = 0
     """Of the running or last attempt of the job; 0 before the first."""
     max_attempts: int = 0

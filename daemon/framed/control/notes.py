@@ -23,6 +23,11 @@ def failed_words(films: Sequence[str]) -> str:
     return f"{len(films)} film{'s' * (len(films) != 1)} of the project failed: {listed(films)}"
 
 
+def cancelled_words(why: str) -> str:
+    """Of a project whose last job was cancelled although there was nothing left that had to be extracted."""
+    return f"its last job was cancelled{f' ({why})' if why else ''}; all of its films are extracted"
+
+
 def lost_words(seconds: float) -> str:
     return f"{seconds:.1f} s of film are damaged or missing, see failed_ranges in its results" if seconds else ""
 

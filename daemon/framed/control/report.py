@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from frame_extractor.contract import ExtractionSettings
 from framed.attempts.dispatch import Dispatcher
 from framed.attempts.stalls import Stalls
 from framed.attempts.supervise import Supervisor
+from framed.control.extracted import Extracted
 from framed.control.inspection import FilmFacts, FilmInWork, FilmState, ProjectFacts, ProjectsReply
 from framed.control.messages import ProjectState, ProjectStatus, SlotsStatus, StatusReply
 from framed.control.notes import (
+    cancelled_words,
     doubt_words,
     failed_words,
     gone_words,
@@ -24,7 +27,7 @@ from framed.control.notes import (
 from framed.faults import Faults
 from framed.host.clock import read_clocks
 from framed.host.machine import Machine
-from framed.model.job import Cancelled, Complete, Failed, Job, Moment, Queued, Retrying, Running, Verdict
+from framed.model.job import Cancelled, Complete, Failed, Job, JobState, Moment, Queued, Retrying, Running, Verdict
 from framed.policy.admission import Changing, Decided, Ignored, Ready, Standing, Unopenable, Unopened
 from framed.policy.schedule import Decision
 from framed.settings.live_settings import LiveSettings
@@ -58,6 +61,7 @@ class Report:
         self._supervisor = supervisor
         self._stalls = stalls
         self._machine = machine
+        self._extracted = Extracted(ledger=ledger, watcher=watcher, supervisor=supervisor)
         self._faults = Faults("tell its state")
 
     def project_names(self) -> frozenset[str]:
@@ -106,7 +110,7 @@ class Report:
         project = self._watcher.catalog.projects.get(name)
         if project is None:
             return ()
-        results = self._results(name, project)
+        results = self._extracted.results(name, project)
         return tuple(
             FilmFacts(
                 name=film.name,
@@ -136,21 +140,24 @@ class Report:
     def replaced(self, name: str) -> Mapping[str, FilmImages]:
         """Fingerprint -> images of a film that is no longer there, although one of its name is."""
         project = self._watcher.catalog.projects.get(name)
-        results = self._results(name, project)
+        results = self._extracted.results(name, project)
         if project is None or results is None:
             return {}
         now = {film.name: film.fingerprint for film in project.films if film.fingerprint is not None}
         there = frozenset(now.values())
         return {mark: had for mark, had in results.images.items() if had.film in now and mark not in there}
 
-    def unextracted(self) -> list[str]:
-        """The projects with a film that is not extracted with whatever settings, by name."""
-        open_to_do = (FilmState.SETTLING, FilmState.NEW, FilmState.FAILED, FilmState.CANCELLED, FilmState.GONE)
-        return [
-            name
-            for name in sorted(self._watcher.catalog.projects)
-            if any(film.state in open_to_do for film in self.films(name))
-        ]
+    def unextracted(self, settings: Mapping[str, ExtractionSettings], *, force: bool) -> list[str]:
+        """The projects with a film, not an ignored one, that is not extracted with its settings; by name.
+
+        `settings`: by project; one that has none there counts as extracted with any. `force`: nothing counts.
+        """
+        found = []
+        for name, project in sorted(self._watcher.catalog.projects.items()):
+            films = [film.fingerprint for film in self.films(name) if film.state is not FilmState.IGNORED]
+            if films and (force or not self._extracted.are_all(name, project, films, settings.get(name))):
+                found.append(name)
+        return found
 
     def failed(self) -> list[str]:
         """The projects whose last job failed or waits for its next attempt, or with a film that failed; by name."""
@@ -158,7 +165,7 @@ class Report:
             name
             for name in sorted(self.project_names())
             if ((job := self._ledger.latest(name)) is not None and isinstance(job.state, Failed | Retrying))
-            or self._failed_films(name, self._watcher.catalog.projects.get(name))
+            or self._extracted.failed_films(name, self._watcher.catalog.projects.get(name))
         ]
 
     def _film_state(
@@ -268,31 +275,34 @@ class Report:
                     fraction, frames = progress.fraction, progress.images
             case Complete(outcome=done):
                 state, fraction, elapsed_s = ProjectState.COMPLETE, 1.0, done.wall_s
-                frames = self._total_frames(job.project, project, otherwise=done.images)
-                gone = gone_words(self._gone_films(job.project, project))
-                if self._are_results_gone(job, project):
+                frames = self._extracted.total_images(job.project, project, otherwise=done.images)
+                gone = gone_words(self._extracted.gone_films(job.project, project))
+                if self._extracted.are_results_gone(job, project):
                     frames, gone = 0, "its results are gone; `submit` extracts it again"
-                newest = self._results(job.project, project)
+                newest = self._extracted.results(job.project, project)
                 lost = lost_words(newest.lost_s if newest else 0.0)
-                reason = joined(failed_words(self._failed_films(job.project, project)), gone, lost)
+                reason = joined(failed_words(self._extracted.failed_films(job.project, project)), gone, lost)
             case Failed(outcome=bad):
                 state, reason, elapsed_s = ProjectState.FAILED, bad.summary, bad.wall_s
-                failed = self._failed_films(job.project, project)
+                failed = self._extracted.failed_films(job.project, project)
                 if project and len(project.films) > 1 and not (len(failed) == 1 and failed[0] in reason):
                     reason = joined(reason, failed_words(failed))
-            case Cancelled(outcome=ended, asked=asked):
-                state, elapsed_s = ProjectState.CANCELLED, ended.wall_s if ended else None
-                reason = "on request" if asked else ended.reason if ended else ""
+            case Cancelled(outcome=ended):
+                state, reason = self._cancelled(job, job.state, project, now)
+                elapsed_s = ended.wall_s if ended else None
         if pause := self._paused_words(job, rests):
             state, reason = ProjectState.PAUSED, pause
-        if state in (ProjectState.FAILED, ProjectState.CANCELLED):
-            fraction = self._done_fraction(job, project)
-            frames = max(frames, self._total_frames(job.project, project, otherwise=0))
+        if isinstance(job.state, Failed | Cancelled):
+            total = self._extracted.total_images(job.project, project, otherwise=0)
+            is_complete = state is ProjectState.COMPLETE
+            fraction = 1.0 if is_complete else self._extracted.done_fraction(job, project)
+            frames = total if is_complete else max(frames, total)
         return ProjectStatus(
             name=job.project,
             state=state,
             paused=job.paused and not job.is_over,
             job_id=job.id,
+            job_state=_JOB_STATES[type(job.state)],
             attempt=last.ordinal if last else 0,
             max_attempts=job.options.retry + 1,
             progress=fraction,
@@ -311,6 +321,20 @@ class Report:
             output_dir=job.options.frames_dir,
         )
 
+    def _cancelled(
+        self, job: Job, cancelled: Cancelled, project: CatalogProject | None, now: Moment
+    ) -> tuple[ProjectState, str]:
+        """COMPLETE where there was nothing left that had to be extracted, and the reason."""
+        name, outcome = job.project, cancelled.outcome
+        why = "on request" if cancelled.asked else outcome.reason if outcome else ""
+        if self._extracted.are_results_gone(job, project):
+            return ProjectState.CANCELLED, why
+        standings = self._standings.of(name, project, now.monotonic_s) if project is not None else ()
+        films = [film.fingerprint for film, each in standings if not isinstance(each, Ignored)]
+        if self._extracted.are_all(name, project, films):
+            return ProjectState.COMPLETE, cancelled_words(why)
+        return ProjectState.CANCELLED, why
+
     def _paused_words(self, job: Job, rests: str) -> str:
         """How far a pause has come that its user asked for, else why it rests; empty when it does neither."""
         if job.is_over or (isinstance(job.state, Running) and job.state.cancelling):
@@ -321,50 +345,6 @@ class Report:
             return "before it began" if job.last_attempt is None else "between two attempts"
         slots = self._dispatcher.slots_of(job.id)
         return f"{slots} worker{'s' * (slots != 1)} still to stop" if slots else "its slots are free for others"
-
-    def _total_frames(self, name: str, project: CatalogProject | None, *, otherwise: int) -> int:
-        """The project's images by whoever read its results last: the catalog, or its extractor's supervision."""
-        newest = self._results(name, project)
-        return newest.total_frames if newest else otherwise
-
-    def _results(self, name: str, project: CatalogProject | None) -> FoundResults | None:
-        readings = (project.results if project else None, self._supervisor.results.get(name))
-        return max((each for each in readings if each), key=lambda each: each.read_at_s, default=None)
-
-    def _are_results_gone(self, job: Job, project: CatalogProject | None) -> bool:
-        """Whether somebody has taken them away since they were last read."""
-        if project is None or project.results is not None or project.output_dir != job.options.frames_dir:
-            return False
-        read = self._supervisor.results.get(job.project)
-        return read is None or self._watcher.catalog.looked_at_s > read.read_at_s
-
-    def _done_fraction(self, job: Job, project: CatalogProject | None) -> float:
-        """The share of the project's films that are extracted as the job was to; by itself where it was forced to."""
-        results = self._results(job.project, project)
-        films = [film.fingerprint for film in project.films] if project else [film.fingerprint for film in job.films]
-        if results is None or not films:
-            return 0.0
-        done = [mark for mark in films if mark is not None and results.has(mark, job.options.extraction)]
-        return sum(not job.force or results.made_by.get(mark) == job.id for mark in done) / len(films)
-
-    def _gone_films(self, name: str, project: CatalogProject | None) -> list[str]:
-        """The films in the project's folder that were extracted, and whose images somebody has taken away."""
-        results = self._results(name, project)
-        if project is None or results is None:
-            return []
-        return [film.name for film in project.films if film.fingerprint in results.gone]
-
-    def _failed_films(self, name: str, project: CatalogProject | None) -> list[str]:
-        """The films in the project's folder of which extracting was given up, and that nobody has extracted since."""
-        if project is None:
-            return []
-        return [
-            film.name
-            for film in project.films
-            if film.fingerprint is not None
-            and self._ledger.verdict(name, film.fingerprint) is Verdict.FAILED
-            and not project.is_extracted(film.fingerprint)
-        ]
 
 
 def _got_to(job: Job) -> tuple[float, int]:
@@ -378,6 +358,14 @@ def _got_to(job: Job) -> tuple[float, int]:
 _NOTICES_OF_NAMES = 3
 _LARGE_BACKLOG = 20
 """Films from which on it is told how far looking through them is."""
+_JOB_STATES: Mapping[type[JobState], ProjectState] = {
+    Queued: ProjectState.QUEUED,
+    Running: ProjectState.RUNNING,
+    Retrying: ProjectState.RETRYING,
+    Complete: ProjectState.COMPLETE,
+    Failed: ProjectState.FAILED,
+    Cancelled: ProjectState.CANCELLED,
+}
 _WITH_LAST_LINES = frozenset({ProjectState.RETRYING, ProjectState.FAILED})
 _STATE_OF_VERDICT: Mapping[Verdict | None, FilmState] = {
     # Extracted once, and there are no results now.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from framed.control.messages import ErrorCode, ProjectState, ProjectStatus, Status, StatusReply
@@ -18,33 +19,48 @@ POLL_S: Final = 0.5
 _NOT_BEGUN: Final = (ProjectState.NEW, ProjectState.IGNORED)
 
 
-def wait_for(
-    places: Places, projects: tuple[str, ...], timeout_s: float | None, *, color: str = "auto", quiet: bool = False
-) -> Waited:
-    """How the projects ended, the worst deciding: failed, cancelled, complete; or that the time was up.
+_WORST_FIRST: Final = (Exit.FAILED, Exit.CANCELLED, Exit.NO_PROJECT)
 
-    Each that ends is said as it does, unless `quiet`. Raises DaemonUnreachable only when the daemon cannot be reached
-    at the beginning; later it is waited for.
+
+def wait_for(
+    places: Places,
+    projects: tuple[str, ...],
+    timeout_s: float | None,
+    *,
+    jobs: Mapping[str, str] | None = None,
+    color: str = "auto",
+    quiet: bool = False,
+) -> Waited:
+    """How the projects ended, the worst deciding: failed, cancelled, no film, complete; or that the time was up.
+
+    One of which a job is waited for, because its id is in `jobs` (by project) or it was seen at work, ends as that job
+    did; any other as the project is. Each that ends is said as it does, unless `quiet`. Raises DaemonUnreachable only
+    when the daemon cannot be reached at the beginning; later it is waited for.
     """
     with Bars(color) as bars:
-        return _Wait(places, projects, bars, quiet=quiet).run(timeout_s)
+        return _Wait(places, projects, jobs or {}, bars, quiet=quiet).run(timeout_s)
 
 
 class _Wait:
-    def __init__(self, places: Places, projects: tuple[str, ...], bars: Bars, *, quiet: bool) -> None:
+    def __init__(
+        self, places: Places, projects: tuple[str, ...], jobs: Mapping[str, str], bars: Bars, *, quiet: bool
+    ) -> None:
         self._asker = Asker(places, self._tell)
         self._projects = projects
         self._bars = bars
         self._quiet = quiet
         self._latest: dict[str, ProjectStatus] = {}
-        self._ended: set[str] = set()
+        self._awaited: dict[str, set[str]] = {name: {jobs[name]} if name in jobs else set() for name in projects}
+        """By project: ids of the jobs that are waited for."""
+        self._ended: dict[str, Exit] = {}
 
     def run(self, timeout_s: float | None) -> Waited:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             self._look()
             if len(self._ended) == len(self._projects):
-                return self._result(_worst({each.state for each in self._latest.values()}))
+                worst = (each for each in _WORST_FIRST if each in self._ended.values())
+                return self._result(next(worst, Exit.OK))
             if deadline is not None and time.monotonic() >= deadline:
                 missing = ", ".join(
                     f"{each} ({self._where(each)})" for each in self._projects if each not in self._ended
@@ -56,18 +72,24 @@ class _Wait:
     def _look(self) -> None:
         seen = self._status(tuple(name for name in self._projects if name not in self._ended))
         for project in seen:
-            if project.state in _NOT_BEGUN and project.name not in self._latest:
+            if project.job_id is not None and not project.state.is_terminal:
+                self._awaited[project.name].add(project.job_id)
+            if project.state in _NOT_BEGUN and not _is_empty(project) and project.name not in self._latest:
                 why = project.reason or "nobody has submitted it"
                 self._tell(f"{project.name} is {project.state.value} ({why}); waiting all the same")
             self._latest[project.name] = project
-        for project in self._looked_at(tuple(each.name for each in seen if each.state.is_terminal)):
+        for project in self._looked_at(tuple(each.name for each in seen if each.state.is_terminal or _is_empty(each))):
             self._latest[project.name] = project
-            if project.state.is_terminal:
-                self._ended.add(project.name)
+            if _is_empty(project):
+                self._ended[project.name] = Exit.NO_PROJECT
+                self._tell(f"{project.name} cannot be waited for: {project.reason or 'it has no film'}")
+            elif project.state.is_terminal:
+                end = self._end_of(project)
+                self._ended[project.name] = _EXITS[end]
                 self._bars.update((project,))
                 if not self._quiet:
                     with self._bars.lifted():
-                        say(_end(project))
+                        say(_end_words(project, end))
         self._bars.update(each for name, each in self._latest.items() if name not in self._ended)
 
     def _status(self, projects: tuple[str, ...], *, look: bool = False) -> tuple[ProjectStatus, ...]:
@@ -95,6 +117,11 @@ class _Wait:
         seen = tuple(self._latest[name] for name in self._projects if name in self._latest)
         return Waited(exit_code=exit_code, projects=seen)
 
+    def _end_of(self, project: ProjectStatus) -> ProjectState:
+        """That of the job which is waited for; a project whose films were extracted before is COMPLETE without it."""
+        is_awaited = project.job_id in self._awaited[project.name]
+        return ProjectState.CANCELLED if is_awaited and _was_cancelled(project) else project.state
+
     def _where(self, name: str) -> str:
         project = self._latest.get(name)
         if project is None:
@@ -104,14 +131,24 @@ class _Wait:
         return str(project.state.value)
 
 
-def _end(project: ProjectStatus) -> str:
+_EXITS: Final = {
+    ProjectState.COMPLETE: Exit.OK,
+    ProjectState.FAILED: Exit.FAILED,
+    ProjectState.CANCELLED: Exit.CANCELLED,
+}
+
+
+def _is_empty(project: ProjectStatus) -> bool:
+    """Whether nothing of it can end: it has no film, and no job."""
+    return project.state is ProjectState.NEW and project.job_id is None and not project.films
+
+
+def _was_cancelled(project: ProjectStatus) -> bool:
+    return project.job_state is ProjectState.CANCELLED
+
+
+def _end_words(project: ProjectStatus, end: ProjectState) -> str:
     where = f" in {project.output_dir}" if project.output_dir and project.state is ProjectState.COMPLETE else ""
     images = f", {project.frames:,} image{'s' * (project.frames != 1)}{where}" if project.frames else ""
     why = f"{'; ' if where else ': '}{project.reason}" if project.reason else ""
-    return f"{project.name} {project.state.value}{images}{why}"
-
-
-def _worst(states: set[ProjectState]) -> Exit:
-    if ProjectState.FAILED in states:
-        return Exit.FAILED
-    return Exit.CANCELLED if ProjectState.CANCELLED in states else Exit.OK
+    return f"{project.name} {end.value}{images}{why}"

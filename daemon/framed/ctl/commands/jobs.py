@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import click
@@ -30,7 +31,7 @@ _Timeout = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
 
 @click.command()
 @projects_arguments()
-@click.option("--all", "every", is_flag=True, help="Every project with a film that is not extracted.")
+@click.option("--all", "every", is_flag=True, help="Every project with a film not extracted with these settings.")
 @extraction_options
 @click.option("--force", is_flag=True, help="Extract again what is extracted already, replacing its images.")
 @click.option("--replace", is_flag=True, help="End what runs with other settings, and begin again with these.")
@@ -119,7 +120,7 @@ def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: boo
 def wait(names: tuple[str, ...], listed: str | None, *, timeout_s: float | None, as_json: bool) -> int:
     """Wait until projects have ended, and exit with how.
 
-    0 complete, 1 failed, 7 cancelled, 124 time-out. Goes on waiting while the daemon is restarted.
+    0 complete, 1 failed, 4 no film in it, 7 cancelled, 124 time-out. Goes on waiting while the daemon is restarted.
     """
     places = places_here()
     return _waited(places, chosen_projects(names, listed, places, needed=True), timeout_s, as_json=as_json)
@@ -158,8 +159,8 @@ def _followed(reply: SubmitReply | RetryReply, places: Places, *, waits: bool, a
     if not reply.outcomes and not as_json:
         tell(otherwise)
     was_refused = any(outcome.outcome is Submitted.REFUSED for outcome in reply.outcomes)
-    with_job = tuple(outcome.project for outcome in reply.outcomes if outcome.job_id is not None)
-    code = _waited(places, with_job, None, as_json=as_json) if waits and (with_job or as_json) else Exit.OK
+    jobs = {outcome.project: outcome.job_id for outcome in reply.outcomes if outcome.job_id is not None}
+    code = _waited(places, tuple(jobs), None, jobs=jobs, as_json=as_json) if waits and (jobs or as_json) else Exit.OK
     return code or (Exit.REFUSED if was_refused else Exit.OK)
 
 
@@ -171,10 +172,17 @@ def _say_outcome(outcome: SubmitOutcome, *, as_json: bool) -> None:
         say(line)
 
 
-def _waited(places: Places, projects: tuple[str, ...], timeout_s: float | None, *, as_json: bool) -> int:
+def _waited(
+    places: Places,
+    projects: tuple[str, ...],
+    timeout_s: float | None,
+    *,
+    jobs: Mapping[str, str] | None = None,
+    as_json: bool,
+) -> int:
     from framed.ctl.waiting import wait_for  # noqa: PLC0415
 
-    waited = wait_for(places, projects, timeout_s, color=given_color(), quiet=as_json)
+    waited = wait_for(places, projects, timeout_s, jobs=jobs, color=given_color(), quiet=as_json)
     if as_json:
         document(waited)
     return waited.exit_code

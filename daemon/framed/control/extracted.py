@@ -1,0 +1,83 @@
+"""What is extracted of each project, by whoever read its results last: the catalog, or its extractor's supervision.
+
+Reads what the other parts hold; changes nothing, touches no disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from frame_extractor.contract import ExtractionSettings
+from framed.attempts.supervise import Supervisor
+from framed.model.job import Job, Verdict
+from framed.state.ledger import Ledger
+from framed.watching.catalog import CatalogProject
+from framed.watching.scan import FoundResults
+from framed.watching.watch import Watcher
+
+
+class Extracted:
+    """Asked with a project's name, and with what the catalog has of it; None when that is nothing."""
+
+    def __init__(self, *, ledger: Ledger, watcher: Watcher, supervisor: Supervisor) -> None:
+        self._ledger = ledger
+        self._watcher = watcher
+        self._supervisor = supervisor
+
+    def results(self, name: str, project: CatalogProject | None) -> FoundResults | None:
+        readings = (project.results if project else None, self._supervisor.results.get(name))
+        return max((each for each in readings if each), key=lambda each: each.read_at_s, default=None)
+
+    def total_images(self, name: str, project: CatalogProject | None, *, otherwise: int) -> int:
+        newest = self.results(name, project)
+        return newest.total_frames if newest else otherwise
+
+    def are_results_gone(self, job: Job, project: CatalogProject | None) -> bool:
+        """Whether somebody has taken them away since they were last read."""
+        if project is None or project.results is not None or project.output_dir != job.options.frames_dir:
+            return False
+        read = self._supervisor.results.get(job.project)
+        return read is None or self._watcher.catalog.looked_at_s > read.read_at_s
+
+    def are_all(
+        self,
+        name: str,
+        project: CatalogProject | None,
+        fingerprints: Iterable[str | None],
+        settings: ExtractionSettings | None = None,
+    ) -> bool:
+        """Whether these films, 1 or more, are extracted, with these settings or with any. None: it is still written."""
+        results, marks = self.results(name, project), tuple(fingerprints)
+        return (
+            results is not None
+            and bool(marks)
+            and all(mark is not None and results.has(mark, settings) for mark in marks)
+        )
+
+    def done_fraction(self, job: Job, project: CatalogProject | None) -> float:
+        """The share of the project's films that are extracted as the job was to; by itself where it was forced to."""
+        results = self.results(job.project, project)
+        films = [film.fingerprint for film in project.films] if project else [film.fingerprint for film in job.films]
+        if results is None or not films:
+            return 0.0
+        done = [mark for mark in films if mark is not None and results.has(mark, job.options.extraction)]
+        return sum(not job.force or results.made_by.get(mark) == job.id for mark in done) / len(films)
+
+    def gone_films(self, name: str, project: CatalogProject | None) -> list[str]:
+        """The films in the project's folder that were extracted, and whose images somebody has taken away."""
+        results = self.results(name, project)
+        if project is None or results is None:
+            return []
+        return [film.name for film in project.films if film.fingerprint in results.gone]
+
+    def failed_films(self, name: str, project: CatalogProject | None) -> list[str]:
+        """The films in the project's folder of which extracting was given up, and that nobody has extracted since."""
+        if project is None:
+            return []
+        return [
+            film.name
+            for film in project.films
+            if film.fingerprint is not None
+            and self._ledger.verdict(name, film.fingerprint) is Verdict.FAILED
+            and not project.is_extracted(film.fingerprint)
+        ]
