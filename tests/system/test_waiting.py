@@ -16,8 +16,7 @@ from framed.ctl.documents import Waited
 from framed.ctl.waiting import wait_for
 from framed.errors import Exit
 from framed.model.project import Overrides
-from tests.fakes.root import Root, roots, until
-from tests.system.test_daemon_control import MANUAL
+from tests.fakes.root import MANUAL, Root, roots, until
 
 COMPLETE, CANCELLED, RUNNING = ProjectState.COMPLETE, ProjectState.CANCELLED, ProjectState.RUNNING
 
