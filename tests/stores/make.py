@@ -51,7 +51,7 @@ def main() -> int:
         for each in Verdict
     ]
     store.write(list(_jobs()), verdicts, kept_reply("key", b'{"outcomes":[]}'), {"draining": True})
-    store.remember_films({"/raw/onward/\u00e9 \u4f60.ts": (Signature(1, 2, 2**63 + 5), "f-complete")})
+    store.remember_films({"/raw/onward/\u00e9 \u4f60.ts": (Signature(1, 2, 2**63 + 5, 4), "f-complete")})
     store.remember_probes({"/raw/onward/\u00e9 \u4f60.ts": PROBE})
     store.close()
     return 0

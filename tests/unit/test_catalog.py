@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from framed.policy.settle import Signature
 from framed.settings.config import Settings, WatchSettings
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places, load_places
+from framed.watching import keeper as keeper_module
 from framed.watching.catalog import Backlog, Catalog
-from framed.watching.keeper import MOST_READ_AT_ONCE, CatalogKeeper
+from framed.watching.keeper import MOST_READ_AT_ONCE, READ_AGAIN_AT_MOST, CatalogKeeper
 from framed.watching.scan import SeenFilm, fingerprint_of
 
 
@@ -175,6 +177,57 @@ def test_names_that_are_no_text_are_left_out(disk: Disk) -> None:
     catalog = disk.look()
     assert list(catalog.projects) == ["onward"]
     assert [film.name for film in catalog.projects["onward"].films] == ["film.mkv"]
+
+
+def overwrite_and_put_back(film: Path, content: str) -> None:
+    """As many bytes, and the time of before."""
+    before = film.stat()
+    assert len(content) == before.st_size
+    film.write_text(content)
+    os.utime(film, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_overwritten_film_is_another_though_its_size_and_time_are_put_back(disk: Disk, *, restarts: bool) -> None:
+    """Its change time says that something was done to it; also when the daemon is restarted meanwhile."""
+    film = disk.film()
+    [before] = disk.look(3).projects["onward"].settled
+    if restarts:
+        disk.keeper = disk.new_keeper(disk.keeper.take_newly_settled())
+    overwrite_and_put_back(film, "mlif")
+    [after] = disk.look().projects["onward"].settled
+    assert after.fingerprint != before.fingerprint
+
+
+def test_change_time_alone_makes_no_other_film_and_is_read_three_times_at_most(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays settled all the time: nothing waits because of a `chmod`."""
+    film = disk.film()
+    [before] = disk.look(3).projects["onward"].settled
+    read: list[str] = []
+
+    def counted(seen: SeenFilm) -> str:
+        read.append(seen.path)
+        return fingerprint_of(seen)
+
+    monkeypatch.setattr(keeper_module, "fingerprint_of", counted)
+    for number in range(2 * READ_AGAIN_AT_MOST):
+        film.chmod(0o600 + number)
+        assert disk.look().projects["onward"].settled == (before,)
+    assert len(read) == READ_AGAIN_AT_MOST
+
+
+def test_film_remembered_without_its_change_time_is_what_it_was(disk: Disk) -> None:
+    """As an earlier version wrote it down."""
+    film = disk.film()
+    [before] = disk.look(3).projects["onward"].settled
+    ((path, (seen, fingerprint)),) = disk.keeper.take_newly_settled().items()
+    disk.keeper = disk.new_keeper({path: (replace(seen, ctime_ns=None), fingerprint)})
+    film.chmod(0o600)
+    assert disk.look().projects["onward"].settled[0].fingerprint == before.fingerprint
+    overwrite_and_put_back(film, "mlif")
+    assert disk.look().projects["onward"].settled[0].fingerprint != before.fingerprint
 
 
 def test_unreadable_film_still_has_an_identity() -> None:

@@ -21,6 +21,7 @@ from frame_extractor.contract import (
     film_fingerprint,
 )
 from frame_extractor.errors import NotAFilm
+from frame_extractor.running import original, runner
 from frame_extractor.running.attempt import claim_number
 from frame_extractor.running.epoch import KEPT_RECORDS
 from frame_extractor.running.runner import Ending, run_attempt
@@ -464,7 +465,15 @@ def _touch(film: Path) -> None:
     os.utime(film, ns=(1, 1))
 
 
-@pytest.mark.parametrize("change", [_rewrite, _replace, _touch])
+def _rewrite_and_put_back(film: Path) -> None:
+    """In place, as many bytes; what a copying tool says of its size and time is what it was."""
+    before = film.stat()
+    with film.open("r+b") as file:
+        file.write(b"another film")
+    os.utime(film, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [_rewrite, _replace, _touch, _rewrite_and_put_back])
 @pytest.mark.parametrize("when", [1, 3, "killed"])
 def test_film_that_changes_while_it_is_read_leaves_nothing(
     project: Project, change: Callable[[Path], None], when: int | str
@@ -532,6 +541,32 @@ def test_film_whose_name_goes_while_it_is_read_is_complete(project: Project, fat
     project.engine.before_picture = at_picture(2, go)
     assert project.attempt().code is ExitCode.DONE
     assert len(project.images()) == 4
+
+
+def test_film_whose_mode_and_links_change_while_it_is_read_is_complete(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that changes its change time alone; its fingerprint is read again, but not for ever."""
+    film = project.films[0]
+    n_read = 0
+
+    def counted(path: Path) -> str:
+        nonlocal n_read
+        n_read += 1
+        return film_fingerprint(path)
+
+    monkeypatch.setattr(original, "film_fingerprint", counted)
+    monkeypatch.setattr(runner, "LOOK_AT_FILM_EVERY_S", 0)
+
+    def change(number: int) -> None:
+        film.chmod(0o600 + number)
+        os.link(film, film.with_name(f"link-{number}"))
+
+    project.engine.before_picture = change
+    project.engine.duration_s = 9.0
+    assert project.attempt().code is ExitCode.DONE
+    assert len(project.images()) == 9
+    assert n_read == 1 + original.READ_AGAIN_AT_MOST
 
 
 def test_film_that_is_replaced_while_it_waits_for_its_turn_is_not_read(project: Project) -> None:

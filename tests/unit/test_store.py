@@ -44,13 +44,14 @@ def verdict(fingerprint: str, word: Verdict) -> FilmVerdict:
 def test_everything_reads_back_in_another_store(path: Path, store: Store) -> None:
     written = job()
     store.write([written], [verdict("f1", Verdict.FAILED)], kept_reply("key", b"answer"))
-    film = (Signature(1, 2, 2**63 + 5), "f1")
+    film = (Signature(1, 2, 2**63 + 5, 4), "f1")
     store.remember_films({"/raw/onward/é 你.ts": film})
     other = Store(path)
     assert other.latest_jobs() == [written]
     assert other.verdicts() == {("onward", "f1"): Verdict.FAILED}
     assert (other.reply("key"), other.reply("another")) == (kept_reply("key", b"answer"), None)
     assert other.films() == {"/raw/onward/é 你.ts": film}
+    assert other.films()["/raw/onward/é 你.ts"][0].ctime_ns == 4
     assert other.last_order() == 1
     other.close()
 
@@ -67,6 +68,8 @@ def test_probe_is_remembered_until_the_file_is_another(store: Store) -> None:
     path = PROBE.path
     store.remember_films({path: (Signature(1, 2, 3), PROBE.fingerprint)})
     store.remember_probes({path: PROBE})
+    assert store.probes() == {PROBE.fingerprint: PROBE}
+    store.remember_films({path: (Signature(1, 2, 3, 4), PROBE.fingerprint)})
     assert store.probes() == {PROBE.fingerprint: PROBE}
     store.remember_films({path: (Signature(1, 5, 3), "f-other")})
     store.remember_probes({path: PROBE})
@@ -317,7 +320,9 @@ def test_store_of_every_released_version_loads(path: Path, version: int) -> None
     kept = store.reply("key")
     assert kept is not None
     assert (kept.verb, kept.reply) == (None if version < 3 else "submit", b'{"outcomes":[]}')
-    assert store.films() == {"/raw/onward/\u00e9 \u4f60.ts": (Signature(1, 2, 2**63 + 5), "f-complete")}
+    ((signature, fingerprint),) = store.films().values()
+    assert (signature, fingerprint) == (Signature(1, 2, 2**63 + 5), "f-complete")
+    assert signature.ctime_ns == (None if version < 4 else 4)
     assert store.probes() == ({} if version == 1 else {"f-complete": PROBE})
     assert store.marks() == {"draining"}
     assert store._rows("PRAGMA user_version") == [(SCHEMA_VERSION,)]

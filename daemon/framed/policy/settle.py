@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,13 @@ class Signature:
     size_bytes: int
     mtime_ns: int
     inode: int
+    ctime_ns: int | None = field(default=None, compare=False)
+    """Also changed by a new mode, owner or link, and on some network file systems by nothing: by itself it does not
+    make the film another. None when it was not recorded."""
+
+    def may_hide_other_content(self, recorded: Signature) -> bool:
+        """Whether the file may have been written to since, though its size and time say it was not."""
+        return self == recorded and recorded.ctime_ns is not None and self.ctime_ns != recorded.ctime_ns
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,12 @@ def _bound_replies(db: sqlite3.Connection) -> None:
     db.execute("UPDATE replies SET answered_at_s = CAST(strftime('%s', 'now') AS INTEGER)")
 
 
-LADDER: Final[Sequence[Step]] = (_create, _add_probes, _bound_replies)
+def _add_change_times(db: sqlite3.Connection) -> None:
+    """To version 4: when a film's file was changed last; NULL of those recorded before."""
+    db.execute("ALTER TABLE films ADD COLUMN ctime_ns INTEGER")
+
+
+LADDER: Final[Sequence[Step]] = (_create, _add_probes, _bound_replies, _add_change_times)
 """Step n, counted from 0, leads from version n to n + 1."""
 
 SCHEMA_VERSION: Final = len(LADDER)

@@ -100,10 +100,13 @@ class Store:
         """
         with self._transaction() as db:
             db.executemany(
-                "INSERT OR REPLACE INTO films (path, size_bytes, mtime_ns, inode, fingerprint) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO films (path, size_bytes, mtime_ns, inode, ctime_ns, fingerprint) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,"
+                " inode = excluded.inode, ctime_ns = excluded.ctime_ns, fingerprint = excluded.fingerprint,"
+                " probe = CASE WHEN fingerprint = excluded.fingerprint THEN probe END",
                 [
-                    (path, signature.size_bytes, signature.mtime_ns, str(signature.inode), fingerprint)
-                    for path, (signature, fingerprint) in films.items()
+                    (path, seen.size_bytes, seen.mtime_ns, str(seen.inode), seen.ctime_ns, fingerprint)
+                    for path, (seen, fingerprint) in films.items()
                 ],
             )
 
@@ -155,9 +158,12 @@ class Store:
 
     def films(self) -> dict[str, tuple[Signature, str]]:
         """Path -> signature and fingerprint, as remembered. Raises StoreNotUnderstood."""
-        rows = self._rows("SELECT path, size_bytes, mtime_ns, inode, fingerprint FROM films")
+        rows = self._rows("SELECT path, size_bytes, mtime_ns, inode, ctime_ns, fingerprint FROM films")
         with self._understood("films"):
-            return {path: (Signature(size, mtime_ns, int(inode)), mark) for path, size, mtime_ns, inode, mark in rows}
+            return {
+                path: (Signature(size, mtime_ns, int(inode), ctime_ns), mark)
+                for path, size, mtime_ns, inode, ctime_ns, mark in rows
+            }
 
     def probes(self) -> dict[str, Probe]:
         """Fingerprint -> what that film is, as remembered. Raises StoreNotUnderstood."""

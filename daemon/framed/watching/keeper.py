@@ -7,7 +7,7 @@ Which files lie there and how they change is on the disk (`scan`, `outputs`), wh
 from __future__ import annotations
 
 import os
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -22,6 +22,8 @@ from framed.watching.scan import Listing, SeenFilm, fingerprint_of, scan_raw_vid
 
 MOST_READ_AT_ONCE: Final = 32
 """Films whose fingerprint is read in one go; a backlog is spread over several, so that each ends soon."""
+READ_AGAIN_AT_MOST: Final = 3
+"""How often the fingerprint of one film is read again because its change time alone is another."""
 _TURNS: Final = 6
 
 
@@ -54,6 +56,8 @@ class CatalogKeeper:
         self._first_look_at_s: float | None = None
         self._is_backlog_through = False
         self._newly_settled: dict[str, tuple[Signature, str]] = {}
+        self._n_read_again: Counter[str] = Counter()
+        """By the path of the film; begins anew when the film has changed."""
         self._faults = Faults("look for its films")
 
     def take_newly_settled(self) -> dict[str, tuple[Signature, str]]:
@@ -150,9 +154,13 @@ class CatalogKeeper:
         tracks, films = {}, []
         for film_name, film in listing.films.items():
             track = tracks[film_name] = observe(known.tracks.get(film_name), film.signature, now_s)
-            signature, fingerprint = self._fingerprints.get(film.path, (None, None))
-            if signature != film.signature:
+            recorded = self._fingerprints.get(film.path)
+            if recorded is not None and recorded[0] == film.signature:
+                fingerprint: str | None = recorded[1]
+                self._look_behind(name, film, *recorded)
+            else:
                 fingerprint = None
+                self._n_read_again.pop(film.path, None)
                 if is_settled(track, now_s, settle_s=watch.settle_s, settle_scans=watch.settle_scans):
                     self._unread.append((name, film))
             films.append(
@@ -167,6 +175,19 @@ class CatalogKeeper:
             )
         known.tracks = tracks
         return tuple(films)
+
+    def _look_behind(self, name: str, film: SeenFilm, recorded: Signature, fingerprint: str) -> None:
+        """A film that may have been overwritten, its size and time put back, has its fingerprint read again.
+
+        One recorded without a change time is what it was, and has the one of now.
+        """
+        if recorded.ctime_ns is None:
+            self._fingerprints[film.path] = self._newly_settled[film.path] = (film.signature, fingerprint)
+            return
+        n_read = self._n_read_again[film.path]
+        if film.signature.may_hide_other_content(recorded) and n_read < READ_AGAIN_AT_MOST:
+            self._n_read_again[film.path] += 1
+            self._unread.append((name, film))
 
     def _projects(self) -> Mapping[str, CatalogProject]:
         """All of them, each wrong that is in the way of another's output."""

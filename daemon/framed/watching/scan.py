@@ -243,14 +243,19 @@ def _listed(folder: str, before: Listing, *, quick: bool = False) -> Listing:
         if film is not None and _is_same(film.signature, stat):
             n_same += 1
         else:
-            film = SeenFilm(entry.path, Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino))
+            film = SeenFilm(entry.path, Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns))
         found[name] = film
     is_as_before = n_same == len(found) == len(before.films)
     return Listing(before.films if is_as_before else dict(sorted(found.items())), mtime_ns)
 
 
 def _is_same(seen: Signature, stat: os.stat_result) -> bool:
-    return seen.mtime_ns == stat.st_mtime_ns and seen.size_bytes == stat.st_size and seen.inode == stat.st_ino
+    return (
+        seen.ctime_ns == stat.st_ctime_ns
+        and seen.mtime_ns == stat.st_mtime_ns
+        and seen.size_bytes == stat.st_size
+        and seen.inode == stat.st_ino
+    )
 
 
 def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:

@@ -113,7 +113,7 @@ class FilmExtraction:
             kept=self._kept,
             report=report,
         )
-        self._todo.original.require()
+        self._todo.original.require(at_end=True)
         return found
 
     def conclude(self, found: FilmResult, *, save: Callable[[], None]) -> FilmResult:

@@ -10,11 +10,14 @@ import os
 import stat
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from frame_extractor.contract import film_fingerprint
 from frame_extractor.errors import NotAFilm
 from frame_extractor.running.failures import FilmChanged
+
+READ_AGAIN_AT_MOST: Final = 3
+"""How often the fingerprint of one film is read again because its inode or its change time alone are others."""
 
 
 class Original:
@@ -27,6 +30,7 @@ class Original:
         self._found = require_regular_file(path)
         self.fingerprint = film_fingerprint(path)
         self._descriptor = -1
+        self._n_read_again = 0
 
     @property
     def modified_ns(self) -> int:
@@ -48,17 +52,27 @@ class Original:
     ) -> None:
         self._close()
 
-    def require(self) -> None:
-        """Raises FilmChanged when the file is another one, or was written to. Renamed or deleted it is the same."""
+    def require(self, *, at_end: bool = False) -> None:
+        """Raises FilmChanged when the file is another one, or was written to. Renamed or deleted it is the same.
+
+        A new mode, owner, name or link changes a file's change time as well, network file systems change it and the
+        inode by themselves: then the fingerprint decides. The last reading of it is kept for the film's end (`at_end`).
+        """
         try:
             now = os.stat(self.path)
+            path = self.path
         except FileNotFoundError:
             now = os.fstat(self._descriptor)
+            path = Path(f"/proc/self/fd/{self._descriptor}")
         if (now.st_size, now.st_mtime_ns) != (self._found.st_size, self._found.st_mtime_ns):
             raise FilmChanged(self.path)
-        # Network file systems may give the same file another number.
-        if now.st_ino != self._found.st_ino and film_fingerprint(self.path) != self.fingerprint:
-            raise FilmChanged(self.path)
+        if (now.st_ino, now.st_ctime_ns) == (self._found.st_ino, self._found.st_ctime_ns):
+            return
+        if self._n_read_again < (READ_AGAIN_AT_MOST if at_end else READ_AGAIN_AT_MOST - 1):
+            self._n_read_again += 1
+            if film_fingerprint(path) != self.fingerprint:
+                raise FilmChanged(self.path)
+            self._found = now
 
     def _close(self) -> None:
         os.close(self._descriptor)
