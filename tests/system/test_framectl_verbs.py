@@ -246,6 +246,10 @@ def test_show_tells_settings_with_origins_attempts_films_and_paths(shared: Site)
     assert rows["mode"] == ["hybrid", "default;", "the", "job", "has", "scene"]
     assert rows["film.mkv"][:1] == ["extracted"]
     assert "exit 70, told to end with 70" in text
+    assert [line.split()[:4] for line in text.splitlines() if line.startswith("    attempt ")] == [
+        ["attempt", "1", "of", "4"],
+        ["attempt", "2", "of", "4"],
+    ]
     document = shown(shared, "told")
     assert document.schema == 1
     assert document.job is not None
@@ -447,6 +451,10 @@ def test_clean_of_a_running_project_is_refused(shared: Site) -> None:
     ended = shared.ctl("clean", "inuse", "--yes")
     assert ended.returncode == 6
     assert "inuse is running; cancel it first: framectl cancel inuse" in ended.stderr
+    planned = shared.ctl("clean", "inuse", "--dry-run")
+    assert planned.returncode == 0
+    assert planned.stdout.startswith("inuse: would delete 0 images with their records")
+    assert planned.stdout.endswith("; inuse is running; cancel it first: framectl cancel inuse\n")
     shared.ctl("cancel", "inuse")
 
 

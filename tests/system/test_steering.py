@@ -163,6 +163,9 @@ def test_everything_is_paused_and_a_queued_project_does_not_start(root: Root, tm
     root.wait_for("a", ProjectState.COMPLETE)
     assert "nothing is paused" in framectl(root, "resume").stderr
     assert framectl(root, "pause", "a").stdout == "a: nothing of it is queued or running\n"
+    assert resume(root, "a").outcomes[0].message == "nothing of it is queued or running"
+    cancelled = "was cancelled, which cannot be resumed; framectl retry b extracts it again"
+    assert resume(root, "b").outcomes[0].message == cancelled
 
 
 def test_draining_finishes_what_runs_and_starts_nothing(root: Root, tmp_path: Path) -> None:

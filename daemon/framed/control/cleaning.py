@@ -6,6 +6,7 @@ What that is only the extractor knows, which made it; it deletes it, in a proces
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -66,10 +67,9 @@ class Cleaning:
         A dry run changes nothing, and uses up no key.
         """
         (name,) = await self._disk.known((params.project,))
-        job = self._ledger.latest(name)
-        if job is not None and not job.is_over:
-            does = "running" if isinstance(job.state, Running) else "queued"
-            raise Refused(f"{name} is {does}; cancel it first: framectl cancel {name}")
+        not_now = self._not_now(name)
+        if not_now and not params.dry_run:
+            raise Refused(not_now)
         frames_dir = await self._disk.ask(self._frames_dir, name)
         films: tuple[str, ...] = ()
         if params.replaced:
@@ -86,6 +86,7 @@ class Cleaning:
             images=cleaned.images,
             size_bytes=cleaned.size_bytes,
             kept=cleaned.kept,
+            not_now=not_now,
         )
         if not params.dry_run:
             if not params.replaced:
@@ -97,6 +98,13 @@ class Cleaning:
                 _log.warning("answer not kept", extra=fields(project=name, why=unavailable.why))
             self._watcher.look_now()
         return reply
+
+    def _not_now(self, name: str) -> str:
+        job = self._ledger.latest(name)
+        if job is None or job.is_over:
+            return ""
+        does = "running" if isinstance(job.state, Running) else "queued"
+        return f"{name} is {does}; cancel it first: framectl cancel {shlex.quote(name)}"
 
     def _frames_dir(self, name: str) -> Path:
         """Raises SettingsError, also where another project's images lie in the same folder. Blocking."""

@@ -161,6 +161,8 @@ class CleanReply(msgspec.Struct, frozen=True, kw_only=True):
     """Of them, and of everything else that goes."""
     kept: int
     """Files in the folder that are not framed's, and stay."""
+    not_now: str = ""
+    """Of a dry run: why it would be refused just now; empty when it would not."""
 
 
 class Pause(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):

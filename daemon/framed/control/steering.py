@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from framed.attempts.dispatch import Dispatcher
 from framed.control.changes import named
@@ -21,12 +22,14 @@ from framed.control.messages import (
     Undrain,
 )
 from framed.control.once import Keep
-from framed.model.job import Job, Running
+from framed.model.job import Cancelled, Failed, Job, Running
 from framed.policy.lifecycle import Event, PauseAsked, ResumeAsked
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Change, Ledger
 
 Reply = TypeVar("Reply", PauseReply, ResumeReply)
+
+_NOTHING_OPEN: Final = "nothing of it is queued or running"
 
 
 class Steering:
@@ -114,7 +117,8 @@ def _outcome(name: str, job: Job | None, event: PauseAsked | ResumeAsked, rests_
     """`rests_for`: why it may not be at work whether it is paused or not; empty when it may."""
     pausing = isinstance(event, PauseAsked)
     if job is None or job.is_over:
-        return PauseOutcome(project=name, paused=False, message="nothing of it is queued or running")
+        message = _over_words(job) if job is not None and not pausing else _NOTHING_OPEN
+        return PauseOutcome(project=name, paused=False, message=message)
     if _is_ending(job):
         return PauseOutcome(project=name, paused=False, message="is being cancelled")
     if job.paused == pausing:
@@ -129,6 +133,18 @@ def _outcome(name: str, job: Job | None, event: PauseAsked | ResumeAsked, rests_
     else:
         message = "paused; it does not start until it is resumed"
     return PauseOutcome(project=name, paused=pausing, message=message)
+
+
+def _over_words(job: Job) -> str:
+    """Of a job that has ended and is asked to go on: what makes a new one of it."""
+    match job.state:
+        case Cancelled():
+            ended = "was cancelled"
+        case Failed():
+            ended = "has failed"
+        case _:
+            return _NOTHING_OPEN
+    return f"{ended}, which cannot be resumed; framectl retry {shlex.quote(job.project)} extracts it again"
 
 
 def _draining_words(*, was: bool, draining: bool) -> str:

@@ -16,6 +16,7 @@ from framed.control.inspection import (
     SettingFacts,
     ShowReply,
 )
+from framed.control.messages import ProjectStatus
 from framed.ctl.layout import aligned, fitted
 from framed.ctl.render import COLOURS, clock, duration, size
 from framed.ctl.terminal import Terminal, printable
@@ -29,7 +30,7 @@ def show_lines(reply: ShowReply, terminal: Terminal) -> list[str]:
     for title, rows in (
         ("settings", [_setting(each) for each in reply.settings] or [[reply.settings_error]]),
         (_films_title(reply), [_film(each, reply) for each in reply.films]),
-        (_job_title(reply.job), [_attempt(each) for each in reply.job.attempts] if reply.job else []),
+        (_job_title(reply.job), [_attempt(each, reply.status) for each in reply.job.attempts] if reply.job else []),
         (_in_work_title(reply.in_work), [_shot(each) for each in reply.in_work.last_shots] if reply.in_work else []),
         ("files", _files(reply)),
     ):
@@ -91,14 +92,17 @@ def _job_title(job: JobFacts | None) -> str:
     return f"job {job.id}, submitted {by} {_local(job.submitted_at)}{forced}"
 
 
-def _attempt(attempt: AttemptFacts) -> list[str]:
-    row = [f"attempt {attempt.number}", _local(attempt.started_at), _workers(attempt.workers)]
+def _attempt(attempt: AttemptFacts, status: ProjectStatus) -> list[str]:
+    """Counted as everywhere: one that is not charged has the number of the one before."""
+    of = f" of {status.max_attempts}" if status.max_attempts else ""
+    row = [f"attempt {attempt.ordinal}{of}", _local(attempt.started_at), _workers(attempt.workers)]
+    files = f"files attempt-{attempt.number}.*" if attempt.number != attempt.ordinal else ""
     if attempt.ending is None:
-        return [*row, "running"]
+        return [*row, ", ".join(part for part in ("running", files) if part)]
     code = "" if attempt.code is None else f"exit {attempt.code}"
     words = attempt.reason or (code_words(attempt.code) if attempt.code is not None else attempt.ending.value)
     took = f"after {duration(attempt.wall_s)}" if attempt.wall_s else ""
-    return [*row, ", ".join(part for part in (code, words, took) if part)]
+    return [*row, ", ".join(part for part in (code, words, took, files) if part)]
 
 
 def _in_work_title(film: FilmInWork | None) -> str:

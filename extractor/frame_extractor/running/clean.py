@@ -45,8 +45,8 @@ def plan(layout: OutputLayout, fingerprints: Collection[str] = ()) -> Plan:
     else:
         images = _present(layout, output, None)
         rest = [*_lists(layout, output), *_own_folders(layout)]
-    sizes = (path.lstat().st_size for path in (*images, *_files_of(rest)))
-    cleaned = Cleaned(images=len(images), size_bytes=sum(sizes), kept=_n_others(layout, output))
+    size_bytes = sum(_size_bytes(path) for path in (*images, *_files_of(rest)))
+    cleaned = Cleaned(images=len(images), size_bytes=size_bytes, kept=_n_others(layout, output))
     return Plan(tuple(images), tuple(rest), cleaned)
 
 
@@ -169,6 +169,14 @@ def _own_folders(layout: OutputLayout) -> list[Path]:
     """Unfinished work, then the records, the lock among them."""
     folders = [*layout.work_folders(), layout.control]
     return [path for path in folders if path.is_dir() and not path.is_symlink()]
+
+
+def _size_bytes(path: Path) -> int:
+    """0 of a file that an extractor has moved or deleted meanwhile: a plan may be made while one works."""
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _files_of(paths: Collection[Path]) -> list[Path]:

@@ -13,7 +13,7 @@ from framed.ctl.commands.jobs import new_key
 from framed.ctl.commands.naming import project_argument
 from framed.ctl.options import json_option
 from framed.ctl.output import document, say, tell
-from framed.errors import Exit, FramedError
+from framed.errors import Exit, FramedError, Refused
 
 _CLEAN_PATIENCE_S: Final = 620.0
 """A little more than the daemon's own."""
@@ -53,7 +53,9 @@ def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool)
             nothing = "no images of a replaced film lie" if replaced else "nothing of framed's lies"
             reply, words = msgspec.structs.replace(plan, dry_run=dry_run), f"{name}: {nothing} in {plan.folder}"
         elif dry_run:
-            reply, words = plan, f"{name}: would delete {described}"
+            reply, words = plan, f"{name}: would delete {described}" + (f"; {plan.not_now}" if plan.not_now else "")
+        elif plan.not_now:
+            raise Refused(plan.not_now)
         else:
             if not yes:
                 if not sys.stdin.isatty():
