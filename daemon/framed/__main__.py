@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from framed.ctl.command_line import CONTEXT_SETTINGS, Verbs, given_root, places_here, root_option, run
+from framed.ctl.command_line import (
+    CONTEXT_SETTINGS,
+    Verbs,
+    complete_folder,
+    completion_command,
+    given_root,
+    places_here,
+    root_option,
+    run,
+)
 from framed.errors import Exit, Refused
 
 if TYPE_CHECKING:
@@ -178,7 +187,13 @@ def doctor(*, as_json: bool) -> int:
 
 
 @framed.command()
-@click.option("--keep", metavar="DIR", type=click.Path(path_type=Path), help="Work in DIR, and leave it there.")
+@click.option(
+    "--keep",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    shell_complete=complete_folder,
+    help="Work in DIR, and leave it there.",
+)
 @click.option("--root", metavar="DIR", hidden=True, help="Refused: a demo has no business in a root of yours.")
 def demo(keep: Path | None, root: str | None) -> int:
     """Render a short film, extract it under a daemon of its own, and show what came out."""
@@ -187,6 +202,9 @@ def demo(keep: Path | None, root: str | None) -> int:
     from framed.demo.run import run as run_demo  # noqa: PLC0415
 
     return run_demo(keep)
+
+
+framed.add_command(root_option(completion_command("framed")))
 
 
 @contextlib.contextmanager

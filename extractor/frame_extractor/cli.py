@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any, Final
 
 import click
 import msgspec
+from click.shell_completion import CompletionItem
 
+from frame_extractor import completion
 from frame_extractor.contract import (
     ExitCode,
     ExtractionSettings,
@@ -34,7 +37,8 @@ Other commands, for scripts and for framed:
   frame-extractor probe FILM [--json]           what the film is
   frame-extractor estimate SPEC.json [--json]   what extracting would give and cost
   frame-extractor clean DIR/frames [--json]     delete what was made there, and nothing else
-A film that is itself called run, probe, estimate or clean: ./run
+  frame-extractor completion SHELL              what makes Tab work in bash, zsh or fish
+A film that is itself called run, probe, estimate, clean or completion: ./run
 
 \b
 Exit codes: 0 done, 64 usage, 65 not a film, 66 too much of it undecodable,
@@ -64,6 +68,14 @@ def _bounds(field: str) -> click.IntRange | click.FloatRange:
     return _FiniteRange(min=kind.ge, max=kind.le)
 
 
+def _film_or_command(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Tab where a film may stand: files; for the first word, where none begins so, the other commands."""
+    is_first = not context.params.get("films")
+    if is_first and "/" not in incomplete and not any(name.startswith(incomplete) for name in os.listdir()):
+        return [CompletionItem(name) for name in _OTHERS if name.startswith(incomplete)]
+    return [CompletionItem(incomplete, type="file")]
+
+
 class _Workers(click.ParamType[int | None]):
     """A number, or `auto`, which is None here."""
 
@@ -85,8 +97,15 @@ class _Workers(click.ParamType[int | None]):
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110},
 )
-@click.argument("films", nargs=-1, required=True, metavar="FILM...")
-@click.option("-o", "--output", required=True, metavar="DIR", help="Folder for frames/ and what goes with it.")
+@click.argument("films", nargs=-1, required=True, metavar="FILM...", shell_complete=_film_or_command)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR",
+    shell_complete=completion.directory,
+    help="Folder for frames/ and what goes with it.",
+)
 @click.option(
     "--mode",
     type=click.Choice(Mode, case_sensitive=False),
@@ -194,7 +213,7 @@ def extract(
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("spec_path", metavar="SPEC.json")
+@click.argument("spec_path", metavar="SPEC.json", shell_complete=completion.file)
 def run(spec_path: str) -> ExitCode:
     """Make one attempt, as the specification says. Its records are in the `.framed` folder beside the frames."""
     from frame_extractor import show, words  # noqa: PLC0415
@@ -207,7 +226,7 @@ def run(spec_path: str) -> ExitCode:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("film", metavar="FILM")
+@click.argument("film", metavar="FILM", shell_complete=completion.file)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def probe(film: str, as_json: bool) -> ExitCode:
     """Say what the film is, or why it is none."""
@@ -217,7 +236,7 @@ def probe(film: str, as_json: bool) -> ExitCode:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("spec_path", metavar="SPEC.json")
+@click.argument("spec_path", metavar="SPEC.json", shell_complete=completion.file)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each film.")
 def estimate(spec_path: str, as_json: bool) -> ExitCode:
     """Say what extracting would probably give and cost; write nothing. SPEC.json may be - for standard input."""
@@ -228,7 +247,9 @@ def estimate(spec_path: str, as_json: bool) -> ExitCode:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("frames_dir", metavar="FRAMES_DIR", type=click.Path(path_type=Path))
+@click.argument(
+    "frames_dir", metavar="FRAMES_DIR", type=click.Path(path_type=Path), shell_complete=completion.directory
+)
 @click.option("--film", "fingerprints", multiple=True, metavar="FINGERPRINT", help="Only what was made of this film.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -266,17 +287,42 @@ def clean(frames_dir: Path, fingerprints: tuple[str, ...], dry_run: bool, as_jso
     return ExitCode.DONE
 
 
+@click.command("completion", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("shell", type=click.Choice(completion.SHELLS))
+def print_completion(shell: str) -> ExitCode:
+    """Print what makes Tab complete options, their values and files.
+
+    \b
+    bash: echo 'eval "$(frame-extractor completion bash)"' >> ~/.bashrc
+    zsh:  echo 'eval "$(frame-extractor completion zsh)"' >> ~/.zshrc
+    fish: frame-extractor completion fish > ~/.config/fish/completions/frame-extractor.fish
+    """  # noqa: D301 -- click wants the character
+    click.echo(completion.script(PROGRAM, shell), nl=False)
+    return ExitCode.DONE
+
+
+_OTHERS: Final = {"run": run, "probe": probe, "estimate": estimate, "clean": clean, "completion": print_completion}
+
+
+def _command_of(typed: Sequence[str]) -> tuple[click.Command, list[str]]:
+    """The command that these arguments are for, and what of them is left for it."""
+    if typed and typed[0] in _OTHERS:
+        return _OTHERS[typed[0]], [*typed[1:]]
+    return extract, [*typed]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """What `frame-extractor` runs. Returns the exit code; prints one line about what was typed wrong."""
     from frame_extractor.running.failures import Refused, failure_of  # noqa: PLC0415
 
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    others = {"run": run, "probe": probe, "estimate": estimate, "clean": clean}
-    name = typed[0] if typed and typed[0] in others else ""
-    command = others.get(name, extract)
-    path = f"{PROGRAM} {name}".strip()
+    if completion.variable(PROGRAM) in os.environ:
+        click.echo(completion.answer(PROGRAM, os.environ, _command_of))
+        return ExitCode.DONE
+    command, words = _command_of(typed)
+    path = PROGRAM if command is extract else f"{PROGRAM} {typed[0]}"
     try:
-        code = command.main(typed[1:] if name else typed, prog_name=path, standalone_mode=False)
+        code = command.main(words, prog_name=path, standalone_mode=False)
     except click.ClickException as error:
         click.echo(f"{PROGRAM}: {error.format_message()} See {path} --help.", err=True)
         return ExitCode.USAGE

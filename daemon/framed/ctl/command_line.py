@@ -14,12 +14,14 @@ from framed.ctl.terminal import printable
 from framed.errors import Exit, FramedError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from framed.settings.places import Places
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 VERBS: Final = {
-    "framed": ("start", "stop", "config", "doctor", "install-service", "demo"),
+    "framed": ("start", "stop", "config", "doctor", "install-service", "demo", "completion"),
     "framectl": (
         *("status", "projects", "show", "logs", "monitor", "attach"),
         *("submit", "retry", "cancel", "wait"),
@@ -30,6 +32,15 @@ VERBS: Final = {
 """As `--help` lists them."""
 COLOR_WHEN: Final = ("auto", "never", "always")
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+_COMPLETION_HELP: Final = """Print what makes Tab complete commands, options and their values.
+
+\b
+bash: echo 'eval "$({program} completion bash)"' >> ~/.bashrc
+zsh:  echo 'eval "$({program} completion zsh)"' >> ~/.zshrc
+fish: {program} completion fish > ~/.config/fish/completions/{program}.fish
+"""
 
 
 class Verbs(click.Group):
@@ -66,11 +77,33 @@ class Verbs(click.Group):
         return None
 
 
+def complete_folder(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """For `shell_complete`: the shell's own completion of folders."""
+    from frame_extractor.completion import directory  # noqa: PLC0415
+
+    return directory(context, parameter, incomplete)
+
+
+def completion_command(program: str) -> click.Command:
+    """The verb that prints what makes Tab complete this program's command lines."""
+
+    @click.command("completion", help=_COMPLETION_HELP.format(program=program))
+    @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+    def completion(shell: str) -> int:
+        from frame_extractor.completion import script  # noqa: PLC0415
+
+        click.echo(script(program, shell), nl=False)
+        return Exit.OK
+
+    return completion
+
+
 def root_option(command: F) -> F:
     """--root before or after the verb; the one nearer to the end of the line counts. Read it with `given_root`."""
     return click.option(
         "--root",
         metavar="DIR",
+        shell_complete=complete_folder,
         is_eager=True,  # names of projects are explained by it
         expose_value=False,
         callback=_keep_root,
@@ -130,6 +163,11 @@ def run(command: click.Command, name: str) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A film's name must not end a command because the terminal cannot show it.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    if f"_{name.upper()}_COMPLETE" in os.environ:
+        from frame_extractor.completion import answer  # noqa: PLC0415 -- for Tab only
+
+        click.echo(answer(name, os.environ, lambda arguments: (command, arguments)))
+        return Exit.OK
     try:
         return int(command.main(prog_name=name, standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as bare:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 import msgspec
@@ -13,6 +13,9 @@ from framed.control.messages import ProjectState
 from framed.errors import nearest
 from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import check_value
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,6 +41,16 @@ class Checked(click.ParamType[Any]):
         self.name = name
         self._kind = kind
 
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 -- click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+        return [CompletionItem(word) for word in _words(self._kind) if word.startswith(incomplete.lower())]
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             return check_value(self._kind, _as_number(value))
@@ -49,6 +62,19 @@ class States(click.ParamType[tuple[ProjectState, ...]]):
     """`failed,running`: states of projects, in any case, each once."""
 
     name = "STATE[,STATE]"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 -- click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem  # noqa: PLC0415
+
+        before, comma, last = incomplete.rpartition(",")
+        taken = before.upper().split(",")
+        states = [state.value for state in ProjectState if state.value not in taken]
+        return [CompletionItem(f"{before}{comma}{state}") for state in states if state.startswith(last.upper())]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[ProjectState, ...]:
         if not isinstance(value, str):
@@ -97,9 +123,15 @@ def overrides(options: dict[str, Any]) -> Overrides:
 
 def _metavar(kind: Any) -> str:
     """`scene|interval|hybrid`, `N`, `N|auto`."""
+    words = _words(kind)
+    return "|".join(words if words != ["auto"] else ["N", *words]) or "N"
+
+
+def _words(kind: Any) -> list[str]:
+    """The words that a value of this type can be; none where it is a number."""
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return "|".join(str(each.value) for each in kind)
-    return "N|auto" if "auto" in str(kind) else "N"
+        return [str(each.value) for each in kind]
+    return ["auto"] if "auto" in str(kind) else []
 
 
 def _as_number(value: str) -> int | float | str:

@@ -8,7 +8,7 @@ from typing import Final
 import click
 import msgspec
 
-from framed.ctl.command_line import common_options, places_here
+from framed.ctl.command_line import common_options, completion_command, places_here
 from framed.ctl.commands.jobs import new_key
 from framed.ctl.commands.naming import project_argument
 from framed.ctl.options import json_option
@@ -73,26 +73,7 @@ def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool)
     return Exit.OK
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
-@common_options
-def completion(shell: str) -> int:
-    """Print what makes Tab complete commands, options and projects.
-
-    \b
-    bash: echo 'eval "$(framectl completion bash)"' >> ~/.bashrc
-    zsh:  echo 'eval "$(framectl completion zsh)"' >> ~/.zshrc
-    fish: framectl completion fish > ~/.config/fish/completions/framectl.fish
-    """  # noqa: D301 -- click wants the character
-    from click.shell_completion import get_completion_class  # noqa: PLC0415
-
-    kind = get_completion_class(shell)
-    assert kind is not None
-    command = click.get_current_context().find_root().command
-    script = kind(command, {}, "framectl", "_FRAMECTL_COMPLETE").source()
-    # Click's script for fish takes the comma of `onward,orion` for the end of the word.
-    click.echo(script.replace('string split ","', 'string split --max 1 ","'))
-    return Exit.OK
+completion: Final = common_options(completion_command("framectl"))
 
 
 @click.command()

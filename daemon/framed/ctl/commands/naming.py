@@ -101,12 +101,12 @@ def complete_name(context: click.Context, _: click.Parameter, incomplete: str) -
     from click.shell_completion import CompletionItem  # noqa: PLC0415
 
     before, comma, last = incomplete.rpartition(",")
-    taken = {*before.split(","), *context.params.get("names", ())}
-    return [
-        CompletionItem(f"{before}{comma}{name}")
-        for name in _known_names(context)
-        if name.startswith(last) and name not in taken
-    ]
+    taken = {*before.split(","), *(context.params.get("names") or ())}
+    known = [name for name in _known_names(context) if name not in taken]
+    # A name that has a comma itself is no part of a list.
+    found = [name for name in known if name.startswith(incomplete)] if comma else []
+    found += [f"{before}{comma}{name}" for name in known if name.startswith(last) and not (comma and "," in name)]
+    return [CompletionItem(each) for each in found]
 
 
 def _known_names(context: click.Context) -> list[str]:
