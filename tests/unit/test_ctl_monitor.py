@@ -112,6 +112,26 @@ def test_what_has_ended_is_not_asked_to_be_cancelled(state: ProjectState, tmp_pa
     asyncio.run(pressed())
 
 
+def test_what_comes_while_the_screen_is_taken_down_is_no_error(tmp_path: Path) -> None:
+    """An event, an answer or a tick of the clock, as late as on a busy machine after `q`."""
+    onward = ProjectStatus(name="onward", state=ProjectState.QUEUED)
+
+    async def ended() -> None:
+        monitor = Monitor(load_places(tmp_path))
+        async with monitor.run_test(size=(80, 24)) as pilot:
+            monitor._take(event(onward))
+            await pilot.pause()
+            await monitor.screen_stack[0].query("*").remove()
+            monitor._draw_what_is_new()
+            monitor._take(event(onward))
+            monitor._show_details(onward, None)
+            monitor._say("onward: cancelled")
+            monitor._hide_message()
+            monitor._draw_detail()
+
+    asyncio.run(ended())
+
+
 def test_filter_is_shown_and_escape_clears_it(tmp_path: Path) -> None:
     """And j, k, Home and End move among the rows."""
 

@@ -157,7 +157,14 @@ class Monitor(App[None]):
         self._ask_details()
 
     @property
+    def _has_widgets(self) -> bool:
+        """False while the screen is taken down: what arrives then, or is due, has nobody to be shown to."""
+        return any(screen.query(ProjectTable) for screen in self.screen_stack[:1])
+
+    @property
     def selected(self) -> ProjectStatus | None:
+        if not self._has_widgets:
+            return None
         row = self.screen_stack[0].query_one(ProjectTable).cursor_row
         return self._view.projects.get(self._names[row]) if 0 <= row < len(self._names) else None
 
@@ -277,6 +284,8 @@ class Monitor(App[None]):
         """Shows it in lines of its own for a while: a notification would cover the table."""
         if self._message_timer is not None:
             self._message_timer.stop()
+        if not self._has_widgets:
+            return
         line = self._message_line()
         line.update(Text("\n".join(map(printable, message.splitlines()))))
         line.set_class(is_error, "error")
@@ -284,7 +293,8 @@ class Monitor(App[None]):
         self._message_timer = self.set_timer(_MESSAGE_SHOWN_S, self._hide_message)
 
     def _hide_message(self) -> None:
-        self._message_line().display = False
+        if self._has_widgets:
+            self._message_line().display = False
 
     def _message_line(self) -> Static:
         return self.screen_stack[0].query_one("#message", Static)
@@ -297,6 +307,8 @@ class Monitor(App[None]):
                 self.call_from_thread(self._take, told)
 
     def _take(self, told: Event | FramedError) -> None:
+        if not self._has_widgets:
+            return
         is_away = isinstance(told, FramedError)
         self.screen_stack[0].set_class(is_away, "away")
         away = self.screen_stack[0].query_one("#away", Static)
@@ -339,7 +351,7 @@ class Monitor(App[None]):
             self._ask_details()
 
     def _draw(self) -> None:
-        if self._view.event is None:
+        if self._view.event is None or not self._has_widgets:
             return
         self._is_stale = False
         screen, width = self.screen_stack[0], self.size.width
@@ -379,6 +391,8 @@ class Monitor(App[None]):
         self._names, self._rows, self._columns = names, rows, columns
 
     def _draw_detail(self) -> None:
+        if not self._has_widgets:
+            return
         screen = self.screen_stack[0]
         detail, project = screen.query_one("#detail", Static), self.selected
         if project is None:
