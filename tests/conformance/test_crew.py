@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ class Office:
         self.crew = Crew(workers, control=self.file, attempt=ATTEMPT)
         self.serial = 0
         self.has_begun = threading.Event()
+        self._held: list[psutil.Process] = []
 
     def grant(self, workers: int, *, paused: bool = False) -> None:
         self.serial += 1
@@ -40,8 +42,19 @@ class Office:
         write_atomically(self.file, msgspec.json.encode(control), durable=False)
 
     def on_progress(self, progress: FilmProgress) -> None:
-        if progress.fraction > 0:
+        if progress.fraction > 0 and not self.has_begun.is_set():
+            # A film of half a minute would be over before a busy machine let anybody say something about it.
+            self._held = workers_of(psutil.Process())
+            for worker in self._held:
+                worker.suspend()
             self.has_begun.set()
+
+    def go_on(self) -> None:
+        """The workers, which are held from the first progress on, know of the grant by now, and work on."""
+        held, self._held = self._held, []
+        for worker in held:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.resume()
 
 
 @contextmanager
@@ -55,6 +68,7 @@ def meanwhile(office: Office, act: Callable[[], None]) -> Iterator[None]:
         except BaseException as failure:  # noqa: BLE001 - raised below
             failures.append(failure)
             office.grant(2)
+            office.go_on()
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -99,6 +113,7 @@ def test_paused_workers_park_and_are_not_taken_for_hung(
     def pause_and_go_on() -> None:
         office.has_begun.wait(60)
         office.grant(2, paused=True)
+        office.go_on()
         until(lambda: office.crew.at_work == 0, "all have parked")
         parked = workers_of(psutil.Process())
         with monkeypatch.context() as impatient:
@@ -124,6 +139,7 @@ def test_workers_parked_for_long_are_ended_and_their_spans_done_again(
     def pause_and_go_on() -> None:
         office.has_begun.wait(60)
         office.grant(0)
+        office.go_on()
         until(lambda: not workers_of(psutil.Process()), "no worker process is left")
         assert office.crew.at_work == 0
         office.grant(3)
@@ -149,6 +165,7 @@ def test_film_that_is_read_whole_pauses_and_loses_nothing(tmp_path: Path, monkey
         assert office.crew.at_work == 3
         assert not office.crew.is_elastic
         office.grant(1, paused=True)
+        office.go_on()
         until(lambda: office.crew.at_work == 0, "it has parked")
         # The idle ones beside it are ended.
         until(lambda: len(workers_of(psutil.Process())) == 1, "one worker is kept")

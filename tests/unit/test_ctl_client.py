@@ -152,7 +152,8 @@ def test_strange_or_missing_answer_is_exit_3_and_says_which(
     serve: Serve, answers: list[bytes | None], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And sends people to the daemon's log, not to start a second one."""
-    monkeypatch.setattr(client, "ANSWER_TIMEOUT_S", 0.2)
+    if None in answers:
+        monkeypatch.setattr(client, "ANSWER_TIMEOUT_S", 0.2)
     with pytest.raises(DaemonUnreachable, match=rf"framed on .*control.sock ({why}).*; see .*framed.log") as caught:
         connect(serve(*answers))
     assert caught.value.exit_code is Exit.UNREACHABLE
