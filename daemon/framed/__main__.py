@@ -113,7 +113,7 @@ def install_service(*, is_users: bool, is_removal: bool) -> int:
     if is_removal:
         lines = remove(service)
     else:
-        places = places_here()
+        places = places_here(anothers=True)
         lines = install(places, load_settings(places), service)
     for line in lines:
         click.echo(f"framed: {line}")

@@ -35,6 +35,7 @@ from framed.engines.tmux import TmuxEngine
 from framed.errors import FramedError
 from framed.host.machine import Machine
 from framed.host.memory import Memory
+from framed.lock_watch import LockWatch
 from framed.log import configure, fields
 from framed.model.job import Moment, Running
 from framed.policy.memory import floor_bytes, shortage
@@ -109,14 +110,20 @@ async def serve(
         # The watchdog ends a daemon that hangs with SIGABRT: then the journal tells where it hung.
         faulthandler.enable()
     make_folders(places)
-    with sole_daemon(places), announced(places, os.environ):
+    with sole_daemon(places) as lock, announced(places, os.environ):
         configure(places.state / "framed.log")
         engine = TmuxEngine(places.tmux_socket, places.tmux_config, unit=os.environ.get("FRAMED_TMUX_UNIT", ""))
         if tell_recovered is not None:
             await _recover(places, settings, engine, tell_recovered)
         store = await anyio.to_thread.run_sync(Store, places.store)
         try:
-            await _serve(places, settings, store, engine, unit, extractor=extractor, prober=prober, ready=ready)
+            watch = LockWatch(lock, places.root)
+            async with anyio.create_task_group() as watching:
+                watching.start_soon(watch.run)
+                await _serve(
+                    places, settings, store, engine, unit, lock=watch, extractor=extractor, prober=prober, ready=ready
+                )
+                watching.cancel_scope.cancel()
         finally:
             with anyio.move_on_after(_CLOSING_S, shield=True):
                 await anyio.to_thread.run_sync(store.close)
@@ -148,6 +155,7 @@ async def _serve(
     engine: TmuxEngine,
     unit: Unit,
     *,
+    lock: LockWatch,
     extractor: Sequence[str],
     prober: Sequence[str],
     ready: Callable[[Budget], None] | None,
@@ -157,7 +165,7 @@ async def _serve(
     ledger = Ledger(store, functools.partial(_log_path, places))
     machine = Machine(places.datasets)
     budget = _budget(machine, live)
-    supervisor = Supervisor(ledger, engine, live, completion_log=places.completion_log, extractor=extractor)
+    supervisor = Supervisor(ledger, engine, live, lock, completion_log=places.completion_log, extractor=extractor)
     stalls = Stalls(ledger, supervisor.progress, live)
     notifier = Notifier(ledger, live)
     stalls.listen(notifier.stalled)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -94,6 +95,24 @@ class RootMissing(FramedError):
         super().__init__(f"root {root} (from {source}): {why}")
 
 
+class RootOfAnother(FramedError):
+    """Root was asked to act on what belongs to another user."""
+
+    exit_code = Exit.REFUSED
+
+    def __init__(self, root: Path, uid: int, name: str) -> None:
+        """`name` is empty for a user without one."""
+        self.root = root
+        self.uid = uid
+        self.name = name
+        who = f"{name} (uid {uid})" if name else f"uid {uid}"
+        how = f"runuser -u {name} -- COMMAND" if name else f"setpriv --reuid={uid} --clear-groups COMMAND"
+        super().__init__(
+            f"the root {root} belongs to {who}, and root acts on nothing of other users, for they could have it do "
+            f"what they like; give the same command as its owner: {how}"
+        )
+
+
 class PlaceNotUsable(FramedError):
     """A folder that framed needs cannot be made or used."""
 
@@ -163,6 +182,20 @@ class AlreadyRunning(FramedError):
         who = f"pid {pid}" if pid is not None else "pid unknown"
         super().__init__(
             f"framed is already running for {root} ({who}); see: framectl status, or end it with: framed stop"
+        )
+
+
+class LockLost(FramedError):
+    """This daemon's lock file is no longer the one at its path: another daemon may have begun on the root."""
+
+    def __init__(self, lock_file: Path, root: Path) -> None:
+        self.lock_file = lock_file
+        self.root = root
+        super().__init__(
+            f"the lock file {lock_file} was removed or replaced while this daemon ran: somebody has taken its state "
+            "away, and another daemon may begin here at any time, so this one ends. Films that run go on. Put the "
+            f"state back and use `framed start`, or make it anew of the datasets: framed start --recover --root "
+            f"{shlex.quote(str(root))}"
         )
 
 

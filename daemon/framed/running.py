@@ -14,7 +14,9 @@ import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from framed.settings.places import Places, check_owner, make_private, runtime_dir
+from framed.errors import PlaceNotUsable
+from framed.private import check_owner, is_trusted, make_private, replace_file
+from framed.settings.places import Places, runtime_dir
 
 
 @contextlib.contextmanager
@@ -24,22 +26,28 @@ def announced(places: Places, environ: Mapping[str, str]) -> Iterator[None]:
     make_private(folder.parent)
     make_private(folder)
     entry = folder / f"{hashlib.blake2b(os.fsencode(places.root), digest_size=8).hexdigest()}.json"
-    temporary = entry.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps({"root": str(places.root), "socket": str(places.control_socket)}))
-    temporary.replace(entry)
+    content = json.dumps({"root": str(places.root), "socket": str(places.control_socket), "pid": os.getpid()})
+    try:
+        replace_file(entry, content.encode())
+    except OSError as failed:
+        raise PlaceNotUsable(entry, f"cannot be written: {failed.strerror}") from None
     try:
         yield
     finally:
-        entry.unlink(missing_ok=True)
+        # That of a daemon which has come into this one's place stays.
+        with contextlib.suppress(OSError):
+            if entry.read_bytes() == content.encode():
+                entry.unlink()
 
 
 def running_roots(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """The roots of this user's daemons that take connections now, in order."""
     folder = _folder(environ)
     try:
+        check_owner(folder.parent)
         check_owner(folder)
-        entries = sorted(folder.glob("*.json"))
-    except OSError:
+        entries = sorted(entry for entry in folder.glob("*.json") if is_trusted(entry.lstat().st_uid))
+    except (OSError, PlaceNotUsable):
         return ()
     return tuple(sorted(root for entry in entries if (root := _root_if_alive(entry)) is not None))
 

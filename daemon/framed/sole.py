@@ -37,20 +37,35 @@ class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
         return ProcessIdentity(pid=self.pid, started_at_ticks=self.started_at_ticks, boot_id=self.boot_id)
 
 
+class RootLock:
+    """The lock that was taken: of an open file, whose name somebody may have given to another one since."""
+
+    def __init__(self, file: TextIO, path: Path) -> None:
+        self.path = path
+        self._file = file
+        self._taken = os.fstat(file.fileno())
+
+    def is_lost(self) -> bool:
+        """Whether the file at the lock's path is another one, or none: then others may hold the root as well."""
+        try:
+            found = os.stat(self.path, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            # Its disk may be away; that does not make room for another daemon.
+            return False
+        return (found.st_dev, found.st_ino) != (self._taken.st_dev, self._taken.st_ino)
+
+
 @contextlib.contextmanager
-def sole_daemon(places: Places) -> Iterator[None]:
-    """Within, this process is the root's only daemon: the kernel keeps the lock. Raises AlreadyRunning."""
+def sole_daemon(places: Places) -> Iterator[RootLock]:
+    """Within, this process is the root's only daemon: the kernel keeps the lock, for as long as its file keeps its
+    name. Raises AlreadyRunning.
+    """
     from framed.host.liveness import identify  # noqa: PLC0415 -- whoever only reads the record does without psutil
 
-    try:
-        file = os.fdopen(os.open(places.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
-    except OSError as failed:
-        raise PlaceNotUsable(places.lock_file, f"cannot be opened: {failed.strerror}") from None
+    file, lock = _taken(places)
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(_pid_of_holder(places.lock_file), places.root) from None
         me = identify(os.getpid())
         assert me is not None
         record = LockRecord(
@@ -65,10 +80,30 @@ def sole_daemon(places: Places) -> Iterator[None]:
         except OSError as failed:
             raise PlaceNotUsable(places.lock_file, f"cannot be written: {failed.strerror}") from None
         try:
-            yield
+            yield lock
         finally:
             with contextlib.suppress(OSError):
                 _write(file, msgspec.structs.replace(record, ended=datetime.now(UTC)))
+
+
+def _taken(places: Places) -> tuple[TextIO, RootLock]:
+    """The lock file, locked. Raises AlreadyRunning, PlaceNotUsable."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        try:
+            file = os.fdopen(os.open(places.lock_file, flags, 0o600), "r+")
+        except OSError as failed:
+            raise PlaceNotUsable(places.lock_file, f"cannot be opened: {failed.strerror}") from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise AlreadyRunning(_pid_of_holder(places.lock_file), places.root) from None
+        lock = RootLock(file, places.lock_file)
+        if not lock.is_lost():
+            return file, lock
+        # Removed between the two: whoever comes next takes another.
+        file.close()
 
 
 def _pid_of_holder(lock_file: Path) -> int | None:

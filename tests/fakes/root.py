@@ -5,6 +5,7 @@ Waits are always for a condition, with a deadline that is only reached when some
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -171,7 +172,11 @@ class Root:
     def attempts(self, project: str) -> list[StartedRecord]:
         """Every attempt of the project that has begun, in order."""
         found = sorted(self.layout(project).control.glob("attempt-*.started.json"))
-        records = [msgspec.json.decode(path.read_bytes(), type=StartedRecord) for path in found]
+        records = []
+        for path in found:
+            # It is there a moment before all of it is.
+            with contextlib.suppress(msgspec.DecodeError):
+                records.append(msgspec.json.decode(path.read_bytes(), type=StartedRecord))
         return sorted(records, key=lambda record: record.attempt)
 
     def extractor(self, project: str, attempt: int = 1) -> ProcessIdentity:

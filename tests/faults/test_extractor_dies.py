@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from framed.attempts.supervise import GRACE_S
+from framed.attempts.at_work import GRACE_S
 from framed.control.messages import ProjectState
 from framed.host.liveness import is_alive
 from tests.fakes.held_film import drop, hold

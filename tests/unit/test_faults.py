@@ -21,11 +21,13 @@ from framed.attempts.supervise import Supervisor
 from framed.control.report import Report
 from framed.engines.tmux import TmuxEngine
 from framed.host.machine import Machine
+from framed.lock_watch import LockWatch
 from framed.policy.admission import NotOpened, Standing
 from framed.policy.shares import Budget
 from framed.settings.config import Settings, WatchSettings, resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places, load_places
+from framed.sole import RootLock
 from framed.state.ledger import Ledger
 from framed.state.store import Store
 from framed.watching import keeper as keeper_module
@@ -102,6 +104,7 @@ class Parts:
 def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
     """Made in a task group, after one look."""
     store = Store(places.root / "framed.db")
+    lock_file = (places.root / "lock").open("w")
 
     def joined(tasks: anyio.abc.TaskGroup) -> Parts:
         ledger = Ledger(store, lambda project, _now: project)
@@ -110,7 +113,8 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
         watcher.catalog = CatalogKeeper(places, settings, {}).look(100.0)
         standings = Standings(settings, ledger, watcher)
         engine = TmuxEngine(places.tmux_socket, places.tmux_config)
-        supervisor = Supervisor(ledger, engine, settings, completion_log=places.completion_log)
+        lock = LockWatch(RootLock(lock_file, places.root / "lock"), places.root)
+        supervisor = Supervisor(ledger, engine, settings, lock, completion_log=places.completion_log)
         machine = Machine(places.root)
         hindrances = Hindrances(
             watcher=watcher, standings=standings, disks=machine.disks, settings=settings, progress=supervisor.progress
@@ -141,6 +145,7 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
 
     yield joined
     store.close()
+    lock_file.close()
 
 
 @pytest.mark.anyio

@@ -13,15 +13,14 @@ from pathlib import Path
 import pytest
 
 from framed.errors import PlaceNotUsable, RootAmbiguous, RootMissing, RootNotFound, SettingsError
+from framed.private import check_owner, make_private
 from framed.running import announced, running_roots
 from framed.settings import places as places_module
 from framed.settings.places import (
-    check_owner,
     filesystem_type,
     find_root,
     load_places,
     make_folders,
-    make_private,
     runtime_dir,
 )
 

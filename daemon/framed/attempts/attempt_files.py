@@ -69,15 +69,23 @@ def past_attempts(layout: OutputLayout) -> list[PastAttempt]:
     return past
 
 
-def still_running(layout: OutputLayout, job_id: str) -> list[ProcessIdentity]:
-    """Extractors of this job in this folder that live, though it is to be tried again: started late, say, by a tmux
-    that had hung. What a record names and is no extractor at work on that attempt is not among them.
+@dataclass(frozen=True)
+class AtWork:
+    """An extractor that lives, and works on the attempt that its record names."""
+
+    process: ProcessIdentity
+    job_id: str
+    attempt: int
+
+
+def at_work(layout: OutputLayout) -> list[AtWork]:
+    """The extractors in this folder that live, whoever has started them. What a record names and is no extractor at
+    work on that attempt is not among them.
     """
     return [
-        past.started.process
+        AtWork(past.started.process, past.started.job_id, past.spec.attempt)
         for past in past_attempts(layout)
         if past.started is not None
-        and past.started.job_id == job_id
         and past.exit is None
         and is_alive(past.started.process)
         and str(layout.spec(past.spec.attempt)) in command_line(past.started.process)

@@ -22,11 +22,13 @@ import msgspec
 
 from frame_extractor.contract import AttemptSpec, ExitCode, OutputLayout, ProcessIdentity, Progress
 from framed.attempts import attempt_files
+from framed.attempts.at_work import Neighbours, left_alone, outlive
 from framed.attempts.attempt_files import Sight
 from framed.bell import Bell
 from framed.engines import Engine, EngineRefused, EngineUnresponsive
 from framed.host.clock import read_clocks
-from framed.host.liveness import is_locked, kill_tree, terminate, until_gone
+from framed.host.liveness import is_locked, terminate
+from framed.lock_watch import LockWatch
 from framed.log import fields, shown
 from framed.model.job import (
     Attempt,
@@ -42,6 +44,7 @@ from framed.model.job import (
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.lifecycle import Ended, IllegalEvent, Started
 from framed.policy.retry import Again, Consequence, Done, GiveUp, Stop, judge, verdict_of
+from framed.private import append_to
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.threads import in_own_thread
@@ -63,8 +66,6 @@ AFTERMATHS: Final[Mapping[type[Consequence], str]] = {
 POLL_S: Final = 0.5
 _LOCK_PATIENCE_S: Final = 2.0
 _NOTICING_S: Final = 2.0
-GRACE_S: Final = 5.0
-"""Between asking an extractor to end and killing it."""
 
 
 class Supervisor:
@@ -75,6 +76,7 @@ class Supervisor:
         ledger: Ledger,
         engine: Engine,
         settings: LiveSettings,
+        lock: LockWatch,
         *,
         completion_log: Path,
         extractor: Sequence[str] = EXTRACTOR,
@@ -82,6 +84,8 @@ class Supervisor:
         self._ledger = ledger
         self._engine = engine
         self._settings = settings
+        self._lock = lock
+        self._neighbours = Neighbours(ledger, lock)
         self._completion_log = completion_log
         self._extractor = tuple(extractor)
         self._bells: dict[str, Bell] = {}
@@ -121,7 +125,7 @@ class Supervisor:
             if job is None or not job.is_over:
                 return
             if failed_too or isinstance(job.state, Complete | Cancelled):
-                await self._close(self._engine.session_name(project))
+                await self._close_session_of(job)
 
     async def clear_temp(self, job: Job) -> None:
         """Nothing is left of the killed attempts of a job that is over."""
@@ -143,11 +147,10 @@ class Supervisor:
         last = job.last_attempt
         number = last.number + 1 if last is not None else 1
         try:
-            for process in await in_own_thread(attempt_files.still_running, layout, job_id):
-                _log.warning("extractor superseded", extra=fields(project=job.project, job_id=job_id, pid=process.pid))
-                await in_own_thread(terminate, process)
-                await _outlive(process)
-            number = await in_own_thread(attempt_files.claim_number, layout)
+            if (other := await self._neighbours.make_way(job, layout)) is not None:
+                trouble, number = left_alone(other, layout), max(number, other.attempt + 1)
+            else:
+                number = await in_own_thread(attempt_files.claim_number, layout)
             host = await self._engine.prepare()
         except OSError as failed:
             trouble = _cannot_write(failed, layout)
@@ -206,6 +209,7 @@ class Supervisor:
         )
         try:
             path = await in_own_thread(attempt_files.write_spec, spec)
+            await self._lock.confirm()
             await self._engine.launch(attempt.session, [*self._extractor, str(path)])
         except OSError as failed:
             return _cannot_write(failed, spec.layout)
@@ -235,7 +239,7 @@ class Supervisor:
                 if self._is_cancelling(job_id):
                     await self._end(attempt, sight.process)
                 elif sight.exit is not None and sight.process is not None:
-                    await _outlive(sight.process)
+                    await outlive(sight.process)
                 await bell.wait(POLL_S)
         finally:
             del self._bells[job_id]
@@ -243,11 +247,12 @@ class Supervisor:
 
     async def _end(self, attempt: Attempt, process: ProcessIdentity | None) -> None:
         """The extractor was asked to end, and is dead after the grace time at the latest."""
+        await self._lock.confirm()
         if process is None:
             await self._close(attempt.session)
         else:
             await in_own_thread(terminate, process)
-            await _outlive(process)
+            await outlive(process)
 
     def _is_cancelling(self, job_id: str) -> bool:
         state = self._ledger.job(job_id).state
@@ -294,9 +299,17 @@ class Supervisor:
         if isinstance(job.state, Complete):
             await in_own_thread(_note_completion, self._completion_log, job, outcome)
         if isinstance(job.state, Complete | Cancelled):
-            await self._close(self._engine.session_name(job.project))
+            await self._close_session_of(job)
+
+    async def _close_session_of(self, job: Job) -> None:
+        session = self._engine.session_name(job.project)
+        if await self._neighbours.are_there(OutputLayout(Path(job.options.frames_dir))):
+            _log.warning("session left open", extra=fields(project=job.project, session=session))
+        else:
+            await self._close(session)
 
     async def _close(self, session: str) -> None:
+        await self._lock.confirm()
         try:
             await self._engine.close(session)
         except EngineUnresponsive as failed:
@@ -311,15 +324,6 @@ class Supervisor:
 
 async def _look(layout: OutputLayout, attempt: Attempt) -> Sight:
     return await in_own_thread(attempt_files.look, layout, attempt.number)
-
-
-async def _outlive(process: ProcessIdentity) -> None:
-    """The process, which is about to end, is dead; if need be it is killed after the grace time."""
-    with anyio.move_on_after(GRACE_S):
-        await until_gone(process)
-        return
-    _log.warning("extractor killed", extra=fields(pid=process.pid))
-    await in_own_thread(kill_tree, process)
 
 
 def _holds_lock(layout: OutputLayout) -> bool:
@@ -369,8 +373,7 @@ def _log_for_the_extractor(job: Job, outcome: Outcome) -> None:
     number = job.last_attempt.number if job.last_attempt is not None else 0
     try:
         Path(job.log_path).parent.mkdir(parents=True, exist_ok=True)
-        with Path(job.log_path).open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{at} ERROR attempt {number} was not started: {' '.join(outcome.summary.split())}\n")
+        append_to(job.log_path, f"{at} ERROR attempt {number} was not started: {' '.join(outcome.summary.split())}\n")
     except OSError as failed:
         _log.warning("log not written", extra=fields(project=job.project, file=job.log_path, why=failed.strerror))
 
@@ -380,7 +383,6 @@ def _note_completion(log: Path, job: Job, outcome: Outcome) -> None:
     images = "1 image" if outcome.images == 1 else f"{outcome.images} images"
     line = f"{at} {shown(job.project)}: COMPLETE, {images} in {job.options.frames_dir} after {outcome.wall_s:.0f} s\n"
     try:
-        with log.open("a", encoding="utf-8") as file:
-            file.write(line)
+        append_to(log, line)
     except OSError as failed:
         _log.warning("completion not noted", extra=fields(project=job.project, file=log, why=failed.strerror))

@@ -232,4 +232,6 @@ class AttachReply(msgspec.Struct, frozen=True, kw_only=True):
     project: str
     session: str
     argv: tuple[str, ...]
-    """To be run in a terminal, as it is, without a shell."""
+    """For clients of before, which run it in a terminal. framectl makes its own command, and executes nothing that it
+    is sent.
+    """

@@ -72,6 +72,7 @@ class Server:
     def __init__(self, path: Path, once: Once, *handlers: object) -> None:
         """Every verb is a method, of its own name, of one of the handlers; `once` stands before those with a key."""
         self._path = path
+        self._bound_as: tuple[int, int] | None = None
         self._verbs: dict[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Any]]]] = {}
         for name, verb in VERBS.items():
             method = getattr(next(each for each in handlers if hasattr(each, name)), name)
@@ -91,7 +92,15 @@ class Server:
                         self._connections.add(connection)
                         tasks.start_soon(self._serve, connection)
             finally:
-                self._path.unlink(missing_ok=True)
+                # That of a daemon which has come into this one's place stays.
+                with contextlib.suppress(OSError):
+                    if self._identity() == self._bound_as:
+                        self._path.unlink()
+
+    def _identity(self) -> tuple[int, int]:
+        """Of the file at the path. Raises OSError."""
+        found = os.stat(self._path, follow_symlinks=False)
+        return found.st_dev, found.st_ino
 
     def _bound(self) -> socket.socket:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -100,6 +109,7 @@ class Server:
             self._path.unlink(missing_ok=True)
             listening.bind(str(self._path))
             self._path.chmod(0o600)
+            self._bound_as = self._identity()
             listening.listen(_BACKLOG)
             listening.setblocking(False)  # noqa: FBT003 -- the name of the method says it
         except OSError as failed:

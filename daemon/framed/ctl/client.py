@@ -16,7 +16,8 @@ import msgspec
 from framed.control import wire
 from framed.control.messages import PROTOCOL, ErrorCode, Hello, HelloReply
 from framed.errors import DaemonUnreachable, Exit, FramedError, Refused
-from framed.settings.places import Places, check_owner
+from framed.private import check_owner, is_trusted, user_words
+from framed.settings.places import Places
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0
@@ -141,11 +142,14 @@ def _opened(places: Places, patience_s: float) -> socket.socket:
     path = places.control_socket
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        check_owner(path.parent)
+        if places.sockets != places.state:
+            check_owner(places.sockets.parent)
+        check_owner(places.sockets)
         # Not settimeout, with which a socket does not wait for its turn when many connect at once, but gives up.
         seconds, rest = divmod(patience_s, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", int(seconds), int(rest * 1e6)))
         opened.connect(str(path))
+        _check_peer(opened, places)
     except OSError as failed:
         opened.close()
         raise _why_not(failed, places) from None
@@ -153,6 +157,17 @@ def _opened(places: Places, patience_s: float) -> socket.socket:
         opened.close()
         raise
     return opened
+
+
+def _check_peer(opened: socket.socket, places: Places) -> None:
+    """Raises Refused when somebody else listens there: nothing is said to him, and nothing he says is believed."""
+    credentials = opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    pid, uid, _gid = struct.unpack("3i", credentials)
+    if not is_trusted(uid):
+        raise Refused(
+            f"{places.control_socket} is answered by a process of another user ({user_words(uid)}, pid {pid}), which "
+            f"is not trusted; give the command as that user, or see who has put it there"
+        )
 
 
 def _why_not(failed: OSError, places: Places) -> FramedError:

@@ -146,16 +146,23 @@ def given_color() -> str:
     return str(click.get_current_context().find_root().meta.get("framed.color", "auto"))
 
 
-def places_here(*, fresh: bool = False) -> Places:
-    """The places of the root that is meant in the running command. Raises FramedError."""
-    return places_of(given_root(), fresh=fresh)
+def places_here(*, fresh: bool = False, anothers: bool = False) -> Places:
+    """The places of the root that is meant in the running command; see `places_of`. Raises FramedError."""
+    return places_of(given_root(), fresh=fresh, anothers=anothers)
 
 
-def places_of(root: str | None, *, fresh: bool = False) -> Places:
-    """The places of the root that is meant; see `places.find_root`. Raises FramedError."""
-    from framed.settings.places import find_root, load_places  # noqa: PLC0415 -- --help does without
+def places_of(root: str | None, *, fresh: bool = False, anothers: bool = False) -> Places:
+    """The places of the root that is meant; see `places.find_root`. Raises FramedError.
 
-    return load_places(find_root(root, os.environ, fresh=fresh))
+    Root is refused that of another user, unless `anothers`: for a command that does nothing there.
+    """
+    from framed.private import check_root_folder  # noqa: PLC0415 -- --help does without
+    from framed.settings.places import find_root, load_places  # noqa: PLC0415 -- likewise
+
+    found = find_root(root, os.environ, fresh=fresh)
+    if not anothers:
+        check_root_folder(found)
+    return load_places(found)
 
 
 def run(command: click.Command, name: str) -> int:

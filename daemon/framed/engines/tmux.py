@@ -1,4 +1,5 @@
-"""The tmux engine: one session per project on framed's own tmux server, through libtmux. All tmux grammar is here.
+"""The tmux engine: one session per project on framed's own tmux server, through libtmux. All tmux grammar is here,
+but for the names of sessions and the command that shows one: those are in `sessions`.
 
 Traps, each of them seen on 3.3a: a session name or a start directory with `#(command)` in it executes it; `.` and `:`
 in a name turn into `_`; a target without `=` matches by prefix; an argument ending in `;` begins another tmux command;
@@ -8,7 +9,6 @@ libtmux has no time-out, so every call runs in a thread of its own that may be l
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -29,12 +29,12 @@ from framed.engines import EngineRefused, EngineUnresponsive
 from framed.errors import TmuxMissing
 from framed.host.liveness import identify, send
 from framed.policy.ending import SessionView
+from framed.private import replace_file
+from framed.sessions import attach_command, session_name, target
 from framed.threads import in_own_thread
 
 T = TypeVar("T")
 
-SESSION_PREFIX: Final = "frame_extraction_"
-_LONGEST_PLAIN_NAME: Final = 100
 _DEADLINE_S: Final = 5.0
 _REOPENING_S: Final = 1.0
 _SERVER: Final = "tmux: server"
@@ -95,8 +95,7 @@ class TmuxEngine:
         self._lanes = anyio.Semaphore(_AT_ONCE)
 
     def session_name(self, project: str) -> str:
-        """`frame_extraction_{project}`; what tmux could misread is replaced, and told apart by a short hash."""
-        return SESSION_PREFIX + slug(project)
+        return session_name(project)
 
     async def prepare(self) -> ProcessIdentity | None:
         def prepare() -> ProcessIdentity | None:
@@ -115,14 +114,10 @@ class TmuxEngine:
         return await self._in_thread(lambda: frozenset(self._ask("list-sessions", "-F", "#{session_name}").stdout))
 
     def attach_command(self, session: str, *, write: bool) -> Sequence[str]:
-        # Within a tmux of the user's own, this one would refuse to be nested.
-        program = ("env", "-u", "TMUX", self._program, f"-S{self._socket}", "-f/dev/null")
-        # The size of whoever only looks must not become that of the extractor's screen.
-        mode = () if write else ("-f", "read-only,ignore-size")
-        return (*program, "attach-session", *mode, "-t", _target(session))
+        return attach_command(self._program, self._socket, session, write=write)
 
     async def close(self, session: str) -> None:
-        await self._in_thread(lambda: self._ask("kill-session", "-t", _target(session)))
+        await self._in_thread(lambda: self._ask("kill-session", "-t", target(session)))
 
     def _reopen_socket(self) -> None:
         """Whoever removed the socket has not parted us from the server: tmux makes it anew when sent SIGUSR1."""
@@ -151,7 +146,7 @@ class TmuxEngine:
 
     def start_server(self) -> ProcessIdentity | None:
         """The server runs, in no relation to this process; returns it. Blocking. Raises EngineRefused."""
-        self._config.write_text(_CONFIG, encoding="utf-8")
+        replace_file(self._config, _CONFIG.encode())
         # Not through libtmux, which cannot give the server, and so every pane, an environment of its own.
         environment = {name: value for name, value in os.environ.items() if _INHERITED.fullmatch(name)}
         started = subprocess.run(
@@ -197,7 +192,7 @@ class TmuxEngine:
 
     def _pane(self, session: str) -> _Pane | None:
         """The session's pane that framed started, else its first; None when there is no such session."""
-        answer = self._ask("list-panes", "-s", "-t", _target(session), "-F", _PANE_FORMAT)
+        answer = self._ask("list-panes", "-s", "-t", target(session), "-F", _PANE_FORMAT)
         panes: list[_Pane] = []
         for line in answer.stdout if answer.returncode == 0 else ():
             if line.count("\t") >= len(_Pane._fields) - 1:
@@ -219,19 +214,6 @@ class TmuxEngine:
                 return await in_own_thread(call, finished=self._lanes.release)
         except TimeoutError:
             raise EngineUnresponsive("tmux", _DEADLINE_S) from None
-
-
-def slug(project: str) -> str:
-    """The project's name in [A-Za-z0-9_-] only: itself, or with a hash when anything had to be replaced."""
-    plain = re.sub(r"[^A-Za-z0-9_-]", "_", project)[:_LONGEST_PLAIN_NAME]
-    # A name that looks like one of ours with its hash gets a hash too, or it could be taken for that project.
-    if plain == project and not re.search(r"-[0-9a-f]{8}\Z", project):
-        return plain
-    return f"{plain}-{hashlib.blake2b(os.fsencode(project), digest_size=4).hexdigest()}"
-
-
-def _target(session: str) -> str:
-    return f"={session}:"
 
 
 def _word(argument: str) -> str:

@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from framed.errors import PlaceNotUsable, RootAmbiguous, RootMissing, RootNotFound, is_utf8
+from framed.private import check_root_folder, make_private
 
 LONGEST_SOCKET_PATH_BYTES: Final = 107
 """Linux gives a Unix socket's path 108 bytes, one of them for the closing NUL."""
@@ -150,8 +151,9 @@ def make_folders(places: Places) -> tuple[Path, ...]:
     """Every folder of the root is there, state and sockets private; returns those of the user that were made.
 
     Outside the root only the last folder of a path is made: more missing than that is a disk that is not mounted.
-    Raises PlaceNotUsable.
+    Raises PlaceNotUsable, RootOfAnother.
     """
+    check_root_folder(places.root)
     made = []
     for folder in (places.root, places.raw_videos, places.datasets, places.projects, places.logs):
         if os.path.isdir(folder):
@@ -168,29 +170,6 @@ def make_folders(places: Places) -> tuple[Path, ...]:
         make_private(places.sockets.parent)
         make_private(places.sockets)
     return tuple(made)
-
-
-def make_private(folder: Path) -> None:
-    """`folder` exists, belongs to this user and nobody else can look into it. Raises PlaceNotUsable."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        if not os.path.isdir(folder):
-            folder.mkdir(mode=0o700, exist_ok=True)
-        check_owner(folder)
-        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-            folder.chmod(0o700)
-    except OSError as failed:
-        raise PlaceNotUsable(folder, f"cannot be made private: {failed.strerror}") from None
-
-
-def check_owner(folder: Path) -> None:
-    """Raises PlaceNotUsable when the folder belongs to another user (root excepted); OSError when it is not there.
-
-    In a shared /tmp somebody else may have made it first, to be talked to in the daemon's place.
-    """
-    uid = folder.lstat().st_uid
-    if uid not in (os.getuid(), 0) and os.getuid() != 0:
-        raise PlaceNotUsable(folder, f"belongs to another user (uid {uid})")
 
 
 def runtime_dir(environ: Mapping[str, str]) -> Path:

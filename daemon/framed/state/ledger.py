@@ -123,6 +123,13 @@ class Ledger:
     def verdict(self, project: str, fingerprint: str) -> Verdict | None:
         return self._verdicts.get((project, fingerprint))
 
+    async def knows(self, job_id: str) -> bool:
+        """Whether there ever was such a job. Raises StoreUnavailable."""
+        if job_id in self._jobs:
+            return True
+        async with self._writing:
+            return await anyio.to_thread.run_sync(self._store.has_job, job_id)
+
     async def reply(self, key: str) -> KeptReply | None:
         """What was answered under this idempotency key. Raises StoreUnavailable."""
         async with self._writing:

@@ -140,6 +140,10 @@ class Store:
                 jobs.append(msgspec.json.decode(document, type=Job))
         return jobs
 
+    def has_job(self, job_id: str) -> bool:
+        """Whether there is one of this id, however old."""
+        return bool(self._rows("SELECT 1 FROM jobs WHERE id = ?", job_id))
+
     def last_order(self) -> int:
         """The highest place in the queue ever given; 0 when there was none."""
         ((last,),) = self._rows("SELECT coalesce(max(job_order), 0) FROM jobs")

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
@@ -180,6 +181,15 @@ def _clear(layout: OutputLayout) -> None:
         layout.temp.rmdir()
 
 
+class _LogFile(logging.FileHandler):
+    """Follows no link: in a folder that others may write to, its name can be guessed. Raises OSError (ELOOP)."""
+
+    def _open(self) -> TextIOWrapper:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self.baseFilename, flags, 0o666)
+        return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
+
+
 @contextlib.contextmanager
 def log_file(spec: AttemptSpec, log: logging.Logger) -> Iterator[None]:
     """What is logged to `log` goes to the attempt's file and nowhere else; when that fails, nothing else is lost."""
@@ -188,7 +198,7 @@ def log_file(spec: AttemptSpec, log: logging.Logger) -> Iterator[None]:
     if spec.log_path is not None:
         with contextlib.suppress(OSError):
             Path(spec.log_path).parent.mkdir(parents=True, exist_ok=True)
-            handler = logging.FileHandler(spec.log_path, encoding="utf-8", errors="backslashreplace")
+            handler = _LogFile(spec.log_path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level, propagate = log.level, log.propagate
     log.addHandler(handler)

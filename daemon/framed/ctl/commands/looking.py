@@ -200,17 +200,20 @@ def attach(name: str, *, write: bool, as_json: bool) -> int:
     Ctrl-B D leaves it. Read-only unless --write is given.
     """
     from framed.control.inspection import Attach, AttachReply  # noqa: PLC0415
+    from framed.ctl.attaching import command_for  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
 
     if not as_json and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("attach needs a terminal; --json says what it would run there")
-    with connect(places_here()) as daemon:
+    places = places_here()
+    with connect(places) as daemon:
         reply = daemon.call("attach", Attach(project=name, write=write), AttachReply)
+    command = command_for(places, name, reply, write=write)
     if as_json:
-        document(reply)
+        document(msgspec.structs.replace(reply, argv=command))
         return Exit.OK
     tell("Ctrl-B D leaves it" + ("; Ctrl-C ends the film" if write else ""))
-    return _become(reply.argv)
+    return _become(command)
 
 
 def _become(argv: tuple[str, ...]) -> NoReturn:

@@ -42,6 +42,7 @@ from framed.control.messages import (
     Undrain,
 )
 from framed.control.subscription import Event
+from framed.ctl.attaching import command_for
 from framed.ctl.client import connect
 from framed.ctl.monitor.dialogs import Ask, Confirm, Help
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
@@ -218,18 +219,19 @@ class Monitor(App[None]):
     def _find_terminal(self, name: str) -> None:
         try:
             with connect(self._places) as daemon:
-                argv = daemon.call("attach", Attach(project=name), AttachReply).argv
+                reply = daemon.call("attach", Attach(project=name), AttachReply)
+            command = command_for(self._places, name, reply, write=False)
         except FramedError as failed:
             self.call_from_thread(self._say, str(failed), is_error=True)
             return
-        self.call_from_thread(self._show_terminal, argv)
+        self.call_from_thread(self._show_terminal, command)
 
-    def _show_terminal(self, argv: tuple[str, ...]) -> None:
+    def _show_terminal(self, command: tuple[str, ...]) -> None:
         """The extractor's terminal has the screen until it is left."""
         with self.suspend():
-            ended = subprocess.run(argv, check=False, stderr=subprocess.PIPE, text=True)
+            ended = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
         if ended.returncode:
-            self._say(ended.stderr.strip() or f"{argv[0]} ended with {ended.returncode}", is_error=True)
+            self._say(ended.stderr.strip() or f"tmux ended with {ended.returncode}", is_error=True)
 
     def action_follow(self) -> None:
         """The log takes the place of the table, and gives it back."""

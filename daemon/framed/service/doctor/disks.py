@@ -100,10 +100,11 @@ def _output(places: Places, folder: Path, settings: Settings) -> Iterator[Findin
         level: Level = "warn" if folder.parent.is_dir() else "fail"
         yield Finding(check="output", level=level, found=f"{folder} is not there", remedy=remedy)
         return
-    probe = folder / f".framed-doctor-{os.getpid()}"
+    # A name that nobody has put there before, be it as a link to something else.
+    probe = folder / f".framed-doctor-{os.urandom(8).hex()}"
     try:
         began_s = time.monotonic()
-        with probe.open("wb") as file:
+        with probe.open("xb") as file:
             file.write(os.urandom(1024) * (_PROBE_BYTES // 1024))
             file.flush()
             os.fsync(file.fileno())

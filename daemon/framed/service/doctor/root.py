@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 from collections.abc import Iterator
 
 from frame_extractor.cores import usable_cores
@@ -21,12 +20,8 @@ from framed.watching.scan import project_names
 
 
 def whose(places: Places) -> Finding:
-    """The folder, and whether whoever asks may do what framed's user may not."""
-    owner = places.root.stat().st_uid
-    found = str(places.root)
-    if os.geteuid() == 0 and owner != 0:
-        found += f", of {_name(owner)}: ask as that user too, for root may do more"
-    return Finding(check="root", level="ok", found=found)
+    """The folder; that it is another user's is found before, for root is refused it."""
+    return Finding(check="root", level="ok", found=str(places.root))
 
 
 def projects(places: Places, settings: Settings) -> Iterator[Finding]:
@@ -75,10 +70,3 @@ def desktop_of(settings: Settings) -> Finding:
         return Finding(check="desktop", level="ok", found=f"no notifications: {reason}")
     remedy = "sudo apt install libnotify-bin, start framed from a desktop, or set notify.desktop: auto"
     return Finding(check="desktop", level="warn", found=f"no notifications: {reason}", remedy=remedy)
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
