@@ -21,7 +21,7 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import ManifestEntry, OutputLayout, film_fingerprint
-from framed.control.inspection import LogsReply, ProjectsReply, ShowReply
+from framed.control.inspection import FilmState, LogsReply, ProjectsReply, ShowReply
 from framed.control.messages import CancelReply, CleanReply, RetryReply, StatusReply, SubmitReply
 from framed.ctl.documents import Versions, Waited
 from tests.fakes.site import PATIENCE_S, Site, new_site, until
@@ -429,7 +429,8 @@ def test_clean_deletes_what_is_listed_and_nothing_else(shared: Site) -> None:
         "scene0001_pos0_frame000000_t0.00s.txt"
     ]
     assert (shared.root / "raw_videos" / "swept" / "film.mkv").exists()
-    until(lambda: "its results are gone" in shared.ctl("status", "swept").stdout)
+    until(lambda: "cleaned; framectl submit swept extracts it again" in shared.ctl("status", "swept").stdout)
+    assert [film.state for film in shown(shared, "swept").films] == [FilmState.CLEANED]
     nothing = shared.ctl("clean", "swept", "--yes")
     assert (nothing.returncode, nothing.stdout) == (0, f"swept: nothing of framed's lies in {layout.folder}\n")
     assert shared.ctl("submit", "swept").stdout == "swept: queued\n"

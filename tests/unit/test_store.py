@@ -22,6 +22,8 @@ from framed.state.store import Store, StoreUnavailable, make_store
 from tests.fakes.jobs import job, kept_reply, moment, outcome
 from tests.stores.make import PROBE
 
+RELEASED_VERDICTS = (Verdict.COMPLETE, Verdict.FAILED, Verdict.CANCELLED)
+"""In the databases of all versions so far; a later one is in those that are made from then on."""
 OVER = Complete(since=moment().utc, outcome=outcome(0))
 
 
@@ -316,7 +318,7 @@ def test_store_of_every_released_version_loads(path: Path, version: int) -> None
     states = {each.id: type(each.state) for each in Ledger(store, lambda _project, _now: "").open_jobs()}
     assert states == {"queued": Queued, "running": Running, "retrying": Retrying, "replaced": Running}
     assert {each.id for each in store.latest_jobs()} - states.keys() == {"complete", "failed", "cancelled"}
-    assert store.verdicts() == {("onward", f"f-{each.value}"): each for each in Verdict}
+    assert store.verdicts() == {("onward", f"f-{each.value}"): each for each in RELEASED_VERDICTS}
     kept = store.reply("key")
     assert kept is not None
     assert (kept.verb, kept.reply) == (None if version < 3 else "submit", b'{"outcomes":[]}')

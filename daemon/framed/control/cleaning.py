@@ -23,12 +23,12 @@ from framed.control.once import Keep
 from framed.control.report import Report
 from framed.errors import Refused
 from framed.log import fields
-from framed.model.job import Running
+from framed.model.job import Running, Verdict
 from framed.model.project import Overrides
 from framed.settings.config import Outputs, resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places
-from framed.state.ledger import Ledger
+from framed.state.ledger import Answer, Change, Ledger
 from framed.state.store import StoreUnavailable
 from framed.watching.watch import Watcher
 
@@ -92,12 +92,21 @@ class Cleaning:
             if not params.replaced:
                 await self._supervisor.close_session(name, failed_too=True)
             try:
-                await self._ledger.commit({}, answer=lambda _jobs: keep(reply))
+                await self._ledger.decide(lambda: self._cleaned_verdicts(params, lambda _jobs: keep(reply)))
             except StoreUnavailable as unavailable:
                 # What is deleted is deleted, and cleaning again deletes nothing more.
                 _log.warning("answer not kept", extra=fields(project=name, why=unavailable.why))
             self._watcher.look_now()
         return reply
+
+    def _cleaned_verdicts(self, params: Clean, answer: Answer) -> Change:
+        """Films of which nothing is left, and that were extracted, are cleaned ones from now on."""
+        job = self._ledger.latest(params.project)
+        if job is None or params.replaced:
+            return Change(answer=answer)
+        marks = (film.fingerprint for film in self._report.films(params.project))
+        extracted = [mark for mark in marks if mark and self._ledger.verdict(job.project, mark) is Verdict.COMPLETE]
+        return Change(verdicts={job.id: dict.fromkeys(extracted, Verdict.CLEANED)}, answer=answer)
 
     def _not_now(self, name: str) -> str:
         job = self._ledger.latest(name)

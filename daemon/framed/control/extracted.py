@@ -25,6 +25,9 @@ class Extracted:
         self._supervisor = supervisor
 
     def results(self, name: str, project: CatalogProject | None) -> FoundResults | None:
+        job = self._ledger.latest(name)
+        if job is not None and self.are_results_gone(job, project):
+            return None
         readings = (project.results if project else None, self._supervisor.results.get(name))
         return max((each for each in readings if each), key=lambda each: each.read_at_s, default=None)
 
@@ -62,6 +65,11 @@ class Extracted:
             return 0.0
         done = [mark for mark in films if mark is not None and results.has(mark, job.options.extraction)]
         return sum(not job.force or results.made_by.get(mark) == job.id for mark in done) / len(films)
+
+    def are_cleaned(self, name: str, project: CatalogProject | None) -> bool:
+        """Whether what was made of the films in the project's folder has been deleted with `clean`."""
+        marks = [film.fingerprint for film in project.films if film.fingerprint is not None] if project else []
+        return any(self._ledger.verdict(name, mark) is Verdict.CLEANED for mark in marks)
 
     def gone_films(self, name: str, project: CatalogProject | None) -> list[str]:
         """The films in the project's folder that were extracted, and whose images somebody has taken away."""

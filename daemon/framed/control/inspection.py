@@ -34,6 +34,8 @@ class FilmState(enum.Enum):
     EXTRACTED = "extracted"
     GONE = "gone"
     """It was extracted, and images of it have been taken away."""
+    CLEANED = "cleaned"
+    """It was extracted, and what was made of it has been deleted with `clean`."""
     FAILED = "failed"
     CANCELLED = "cancelled"
 

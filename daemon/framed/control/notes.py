@@ -36,6 +36,12 @@ def gone_words(films: Sequence[str]) -> str:
     return f"images are gone of {listed(films)}; `submit` extracts them again" if films else ""
 
 
+def no_results_words(project: str, *, are_cleaned: bool) -> str:
+    """Of a project that was extracted."""
+    happened = "cleaned" if are_cleaned else "its results are gone"
+    return f"{happened}; framectl submit {shlex.quote(project)} extracts it again"
+
+
 def doubt_words(film: str, standing: Standing) -> str:
     """`onward.mp4 cannot be opened (it is empty)`, of one that is to be extracted all the same."""
     return f"{film} {standing_words(standing)}" if isinstance(standing, Ready) and standing.doubt else ""

@@ -22,6 +22,7 @@ from framed.control.notes import (
     ignored_words,
     joined,
     lost_words,
+    no_results_words,
     replaced_words,
 )
 from framed.faults import Faults
@@ -278,7 +279,10 @@ class Report:
                 frames = self._extracted.total_images(job.project, project, otherwise=done.images)
                 gone = gone_words(self._extracted.gone_films(job.project, project))
                 if self._extracted.are_results_gone(job, project):
-                    frames, gone = 0, "its results are gone; `submit` extracts it again"
+                    frames, gone = (
+                        0,
+                        no_results_words(job.project, are_cleaned=self._extracted.are_cleaned(job.project, project)),
+                    )
                 newest = self._extracted.results(job.project, project)
                 lost = lost_words(newest.lost_s if newest else 0.0)
                 reason = joined(failed_words(self._extracted.failed_films(job.project, project)), gone, lost)
@@ -370,6 +374,7 @@ _WITH_LAST_LINES = frozenset({ProjectState.RETRYING, ProjectState.FAILED})
 _STATE_OF_VERDICT: Mapping[Verdict | None, FilmState] = {
     # Extracted once, and there are no results now.
     Verdict.COMPLETE: FilmState.GONE,
+    Verdict.CLEANED: FilmState.CLEANED,
     Verdict.FAILED: FilmState.FAILED,
     Verdict.CANCELLED: FilmState.CANCELLED,
 }

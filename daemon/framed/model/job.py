@@ -204,6 +204,8 @@ class Verdict(enum.Enum):
     COMPLETE = "complete"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    CLEANED = "cleaned"
+    """It was extracted, and its user had that deleted with `clean`."""
 
 
 class FilmVerdict(msgspec.Struct, frozen=True, kw_only=True):
