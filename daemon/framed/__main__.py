@@ -101,22 +101,25 @@ def stop() -> int:
 @root_option
 @click.option("--user", "is_users", is_flag=True, help="For your own service manager, without root.")
 @click.option("--remove", "is_removal", is_flag=True, help="Stop the service and take its units away.")
-def install_service(*, is_users: bool, is_removal: bool) -> int:
+@click.option("--dry-run", is_flag=True, help="Only print what would be written, deleted and run.")
+def install_service(*, is_users: bool, is_removal: bool, dry_run: bool) -> int:
     """Run framed as a service of systemd: from boot on, started again when it fails.
 
     Its films run in a second unit, framed-tmux: restarting framed stops none of them.
     """
-    from framed.service.install import Service, install, remove  # noqa: PLC0415
+    from framed.service.install import Service, install, install_planned, remove, remove_planned  # noqa: PLC0415
     from framed.settings.config import load_settings  # noqa: PLC0415
 
     service = Service(is_users)
     if is_removal:
-        lines = remove(service)
+        lines = (remove_planned if dry_run else remove)(service)
     else:
         places = places_here(anothers=True)
-        lines = install(places, load_settings(places), service)
+        lines = (install_planned if dry_run else install)(places, load_settings(places), service)
     for line in lines:
         click.echo(f"framed: {line}")
+    if dry_run:
+        click.echo("framed: dry run: nothing was changed")
     return Exit.OK
 
 

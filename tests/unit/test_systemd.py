@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,3 +167,29 @@ def test_removal_of_what_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with pytest.raises(Refused, match="no units of framed are in"):
         list(remove(Service(is_users=True)))
+
+
+def test_dry_run_prints_every_unit_and_command_and_changes_nothing(places: Places, tmp_path: Path) -> None:
+    """Of the installation and of the removal; what stands in the way today is said, and is no error."""
+    environ = os.environ | {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+
+    def framed(*arguments: str) -> str:
+        command = [sys.executable, "-m", "framed", "install-service", "--user", "--dry-run", *arguments]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+        assert done.stdout.endswith("framed: dry run: nothing was changed\n")
+        return done.stdout
+
+    folder = tmp_path / "config/systemd/user"
+    told = framed("--root", str(places.root))
+    for name in UNITS:
+        assert f"framed: would write {folder / name}:\n" in told
+    assert "\n    ExecStart=" in told
+    assert "framed: would run: systemctl --user enable framed-tmux.service framed.service\n" in told
+    assert "framed: would run: loginctl enable-linger\n" in told
+    assert not folder.exists()
+    folder.mkdir(parents=True)
+    (folder / UNITS[1]).touch()
+    told = framed("--remove")
+    assert "framed: would run: systemctl --user disable --now framed.service\n" in told
+    assert f"framed: would delete {folder / UNITS[1]}\n" in told
+    assert (folder / UNITS[1]).exists()

@@ -50,34 +50,96 @@ class Service:
     def kind(self) -> str:
         return "user" if self.is_users else "system"
 
-    def systemctl(self, *arguments: str) -> None:
-        """Raises Refused with what systemctl said."""
-        command = ["systemctl", *(["--user"] if self.is_users else []), *arguments]
+    def systemctl(self, *arguments: str) -> Run:
+        """The step that has its manager do this."""
+        return Run(("systemctl", *(["--user"] if self.is_users else []), *arguments))
+
+
+@dataclass(frozen=True)
+class Write:
+    """A unit gets this text."""
+
+    path: Path
+    text: str
+
+    def take(self) -> str:
+        """It is done; what was done."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(self.text, encoding="utf-8")
+        return f"wrote {self.path}"
+
+    def planned(self) -> str:
+        return "\n".join([f"would write {self.path}:", *(f"    {line}".rstrip() for line in self.text.splitlines())])
+
+
+@dataclass(frozen=True)
+class Delete:
+    path: Path
+
+    def take(self) -> str:
+        """It is done; what was done."""
+        self.path.unlink()
+        return f"stopped and removed {self.path}"
+
+    def planned(self) -> str:
+        return f"would delete {self.path}"
+
+
+@dataclass(frozen=True)
+class Run:
+    command: tuple[str, ...]
+
+    def take(self) -> str:
+        """It is done, without a word. Raises Refused with what the command said."""
+        command = self.command
         try:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         except FileNotFoundError:
             raise Refused("there is no systemctl: this machine is not run by systemd; use: framed start") from None
         if done.returncode != 0:
             raise Refused(f"`{' '.join(command)}` failed: {' '.join(done.stderr.split()) or done.returncode}")
+        return ""
+
+    def planned(self) -> str:
+        return f"would run: {' '.join(self.command)}"
+
+
+Step = Write | Delete | Run
+_LINGER: Final = Run(("loginctl", "enable-linger"))
 
 
 def install(places: Places, settings: Settings, service: Service) -> Iterator[str]:
     """The units are written, enabled and started; yields what was done, line by line. Raises Refused, SettingsError."""
     _check(places, service)
-    owner = owner_of(places)
-    values = unit_values(places, written_folders(places, settings), owner, is_users=service.is_users)
-    service.folder.mkdir(parents=True, exist_ok=True)
-    for name in UNITS:
-        (service.folder / name).write_text(render(name, values, is_users=service.is_users), encoding="utf-8")
-        yield f"wrote {service.folder / name}"
-    service.systemctl("daemon-reload")
-    service.systemctl("enable", *UNITS)
-    # Units that were installed before take the new text; the extractors go on.
-    service.systemctl("start", UNITS[0])
-    service.systemctl("restart", UNITS[1])
-    yield f"enabled and started: framed runs {places.root}" + ("" if service.is_users else f" as {owner}")
+    yield from filter(None, (step.take() for step in _installation(places, settings, service)))
+    yield f"enabled and started: framed runs {places.root}" + ("" if service.is_users else f" as {owner_of(places)}")
     if service.is_users:
         yield _lingering()
+
+
+def install_planned(places: Places, settings: Settings, service: Service) -> Iterator[str]:
+    """What `install` would do, each step with its text; nothing is done. Raises Refused, SettingsError."""
+    if not places.root.is_dir():
+        raise Refused(f"{places.root} is not there; make it, owned by whoever is to run framed")
+    yield from (step.planned() for step in _installation(places, settings, service))
+    if service.is_users:
+        yield _LINGER.planned()
+    try:
+        _check(places, service)
+    except Refused as hindered:
+        yield f"but now it would be refused: {hindered}"
+
+
+def _installation(places: Places, settings: Settings, service: Service) -> list[Step]:
+    values = unit_values(places, written_folders(places, settings), owner_of(places), is_users=service.is_users)
+    return [
+        *(Write(service.folder / name, render(name, values, is_users=service.is_users)) for name in UNITS),
+        service.systemctl("daemon-reload"),
+        service.systemctl("enable", *UNITS),
+        # Units that were installed before take the new text; the extractors go on.
+        service.systemctl("start", UNITS[0]),
+        service.systemctl("restart", UNITS[1]),
+    ]
 
 
 def owner_of(places: Places) -> str:
@@ -93,16 +155,30 @@ def owner_of(places: Places) -> str:
 
 def remove(service: Service) -> Iterator[str]:
     """The units are stopped, and gone; yields what was done. Raises Refused."""
+    steps = _removal(service)
+    _check_may_write(service)
+    yield from filter(None, (step.take() for step in steps))
+    yield "films that were running go on at the next start of framed, however it is started"
+
+
+def remove_planned(service: Service) -> Iterator[str]:
+    """What `remove` would do; nothing is done. Raises Refused."""
+    yield from (step.planned() for step in _removal(service))
+    try:
+        _check_may_write(service)
+    except Refused as hindered:
+        yield f"but now it would be refused: {hindered}"
+
+
+def _removal(service: Service) -> list[Step]:
     there = [name for name in UNITS if (service.folder / name).exists()]
     if not there:
         raise Refused(f"no units of framed are in {service.folder}; nothing was changed")
-    _check_may_write(service)
-    service.systemctl("disable", "--now", *reversed(there))
-    for name in there:
-        (service.folder / name).unlink()
-        yield f"stopped and removed {service.folder / name}"
-    service.systemctl("daemon-reload")
-    yield "films that were running go on at the next start of framed, however it is started"
+    return [
+        service.systemctl("disable", "--now", *reversed(there)),
+        *(Delete(service.folder / name) for name in there),
+        service.systemctl("daemon-reload"),
+    ]
 
 
 def render(name: str, values: Mapping[str, str], *, is_users: bool) -> str:
@@ -194,7 +270,7 @@ def _check_may_write(service: Service) -> None:
 def _lingering() -> str:
     """It outlives the login; else the line says what to do."""
     try:
-        done = subprocess.run(["loginctl", "enable-linger"], capture_output=True, check=False)
+        done = subprocess.run(_LINGER.command, capture_output=True, check=False)
     except FileNotFoundError:
         done = None
     if done is not None and done.returncode == 0:
