@@ -13,11 +13,16 @@ from rich.cells import cell_len
 
 from frame_extractor.contract import AttemptSpec, FilmEstimate
 from frame_extractor.cores import usable_cores
+from framed.control.inspection import SettingFacts
+from framed.control.messages import SubmitOutcome, Submitted
+from framed.ctl.documents import DryRun, PlannedFilm, PlannedProject
+from framed.ctl.output import document, tell
 from framed.ctl.render import duration, size
 from framed.ctl.terminal import printable
-from framed.errors import Exit, FramedError
+from framed.errors import Exit, FramedError, NoFilm, Refused
 from framed.host.memory import read_memory
 from framed.model.project import FrameExtraction, Overrides
+from framed.policy.admission import ignored_by_name
 from framed.policy.shares import Budget, budget, share
 from framed.settings.config import JobSettings, Outputs, Settings, load_settings, resolve
 from framed.settings.places import Places
@@ -36,36 +41,124 @@ class _Project:
     """Paths of films that would be skipped."""
 
 
-def preview(places: Places, names: tuple[str, ...], overrides: Overrides, *, force: bool) -> Exit:
-    """Prints it. Raises the same errors as submitting would: NoSuchProject, NoFilm, SettingsError."""
+def preview(
+    places: Places, names: tuple[str, ...], overrides: Overrides, *, force: bool, every: bool, as_json: bool
+) -> Exit:
+    """Prints it: of the projects that are named, or of `every` one of which a submit would queue something.
+
+    Raises the same errors as submitting would: NoSuchProject, NoFilm, SettingsError. With `every` they are told, cost
+    the others nothing, and make it Exit.REFUSED.
+    """
     settings = load_settings(places)
-    projects = [_project(places, settings, name, overrides, force=force) for name in names]
-    outputs = Outputs(settings, places, {*project_names(places.raw_videos), *names})
-    for name in names:
-        outputs.check(name)
+    projects, refused = _projects(places, settings, names, overrides, force=force, every=every)
     machine = budget(usable_cores(), read_memory().total_bytes, settings.budget)
+    planned = []
     for project in projects:
         workers = share(project.job.workers, machine.slots, min(len(projects), machine.max_active))
-        for line in _lines(project, places, machine, workers, n_projects=len(projects)):
-            click.echo(printable(line))
-        click.echo()
-    click.echo("dry run: nothing was started")
-    return Exit.OK
+        estimates = _estimates(project, workers)
+        planned.append(_planned(project, workers, estimates))
+        if not as_json:
+            for line in _lines(project, places, machine, workers, estimates, n_projects=len(projects)):
+                click.echo(printable(line))
+            click.echo()
+    if as_json:
+        document(DryRun(projects=tuple(planned), refused=tuple(refused)))
+    else:
+        for outcome in refused:
+            tell(f"{outcome.project}: {outcome.message}")
+        click.echo("dry run: nothing was started" if planned else "dry run: every film is extracted already")
+    return Exit.REFUSED if refused else Exit.OK
 
 
-def _project(places: Places, settings: Settings, name: str, overrides: Overrides, *, force: bool) -> _Project:
+def _projects(
+    places: Places, settings: Settings, names: tuple[str, ...], overrides: Overrides, *, force: bool, every: bool
+) -> tuple[list[_Project], list[SubmitOutcome]]:
+    """Those that would be queued, and with `every` those that would be refused."""
+    try:
+        known = project_names(places.raw_videos)
+    except OSError as failed:
+        raise Refused(f"{places.raw_videos} cannot be read: {failed.strerror}; is its disk mounted?") from None
+    outputs = Outputs(settings, places, {*known, *names})
+    projects, refused = [], []
+    for name in known if every else names:
+        try:
+            project = _project(places, settings, name, overrides, force=force, but_ignored=every)
+            outputs.check(name)
+        except FramedError as wrong:
+            if not every:
+                raise
+            if not isinstance(wrong, NoFilm):
+                refused.append(SubmitOutcome(project=name, outcome=Submitted.REFUSED, message=str(wrong)))
+        else:
+            if not every or len(project.done) < len(project.films):
+                projects.append(project)
+    return projects, refused
+
+
+def _project(
+    places: Places, settings: Settings, name: str, overrides: Overrides, *, force: bool, but_ignored: bool
+) -> _Project:
     films = films_of(name, places.raw_videos, lambda: project_names(places.raw_videos))
     job = resolve(settings, places, name, overrides)
-    found = None if force else read_results(job.frames_dir)
-    done = (film.path for film in films if found is not None and found.has(fingerprint_of(film), job.extraction))
+    found = read_results(job.frames_dir)
+    if but_ignored:
+        # By their names: which are too short nobody knows who has not opened them.
+        extracted = [each.film for each in found.images.values()] if found is not None else []
+        ignored = ignored_by_name([film.name for film in films], settings.watch.ignore, extracted)
+        films = tuple(film for film in films if film.name not in ignored)
+    done = (
+        film.path
+        for film in films
+        if found is not None and not force and found.has(fingerprint_of(film), job.extraction)
+    )
     return _Project(name, films, job, frozenset(done))
 
 
-def _lines(project: _Project, places: Places, machine: Budget, workers: int, *, n_projects: int) -> list[str]:
-    job, estimates = project.job, _estimates(project, workers)
+def _planned(project: _Project, workers: int, estimates: dict[str, FilmEstimate]) -> PlannedProject:
+    job = project.job
+    return PlannedProject(
+        name=project.name,
+        settings=tuple(
+            SettingFacts(name=name, value=value, origin=job.origins[name]) for name, value in _values(job).items()
+        ),
+        workers=workers,
+        output_dir=str(job.frames_dir),
+        films=tuple(_planned_film(film, estimates.get(film.path)) for film in project.films),
+    )
+
+
+def _planned_film(film: SeenFilm, estimate: FilmEstimate | None) -> PlannedFilm:
+    """`estimate`: None of one that would be skipped."""
+    known = estimate if estimate is not None and estimate.error is None else None
+    return PlannedFilm(
+        name=film.name,
+        path=film.path,
+        size_bytes=film.signature.size_bytes,
+        is_extracted=estimate is None,
+        images=known.images if known else None,
+        image_bytes=known.size_bytes if known else None,
+        wall_s=known.wall_s if known else None,
+        error=(estimate.error or "") if estimate else "",
+    )
+
+
+def _values(job: JobSettings) -> dict[str, str | int | float]:
     values = {"workers_per_project": job.workers, "retry": job.retry} | msgspec.to_builtins(job.extraction)
+    return {name: values[name] for name in FrameExtraction.__struct_fields__}
+
+
+def _lines(
+    project: _Project,
+    places: Places,
+    machine: Budget,
+    workers: int,
+    estimates: dict[str, FilmEstimate],
+    *,
+    n_projects: int,
+) -> list[str]:
+    job = project.job
     lines = [project.name]
-    lines += [f"  {name:<20} {values[name]!s:<10} {job.origins[name]}" for name in FrameExtraction.__struct_fields__]
+    lines += [f"  {name:<20} {value!s:<10} {job.origins[name]}" for name, value in _values(job).items()]
     lines += [
         f"  workers granted: {workers} ({_why(job, machine, n_projects)})",
         f"  images go to {job.frames_dir} ({job.origins['frames_dir']})",

@@ -463,3 +463,31 @@ def test_dry_run_estimates_real_films(site: Site, films_dir: Path) -> None:
     estimate = re.compile(r"about [\d,]+ images, [\d.]+ [kM]B, \d+ s$")
     assert len([line for line in ended.stdout.splitlines() if estimate.search(line)]) == 3
     assert "    together: about" in ended.stdout
+
+
+def test_dry_run_goes_with_all_and_json(running: Site) -> None:
+    """What `submit --all` would queue, and no more; one that is wrong costs the others nothing, exit code 6."""
+    for project in ("done", "new", "wrong"):
+        running.film(project)
+    running.film("new", name="sample.mkv")
+    (running.root / "raw_videos" / "empty").mkdir()
+    assert running.ctl("submit", "done", "--wait").returncode == 0
+    (running.root / "configs" / "projects" / "wrong.yaml").write_text("frame_extraction: {modus: scene}\n")
+    ended = running.ctl("submit", "--all", "--dry-run", "--json")
+    planned = json.loads(ended.stdout)
+    assert ended.returncode == 6
+    assert [each["project"] for each in planned["refused"]] == ["wrong"]
+    [new] = planned["projects"]
+    assert (new["name"], new["output_dir"]) == ("new", str(running.root / "datasets" / "new" / "frames"))
+    assert {"name": "mode", "value": "scene", "origin": "--mode", "job_value": None} in json.loads(
+        running.ctl("submit", "new", "--dry-run", "--json", "--mode", "scene").stdout
+    )["projects"][0]["settings"]
+    assert [(film["name"], film["is_extracted"], film["images"]) for film in new["films"]] == [
+        ("film.mkv", False, None)
+    ]
+    assert "film.mkv" in new["films"][0]["error"]
+    text = running.ctl("submit", "--all", "--dry-run")
+    assert text.stdout.startswith("new\n")
+    assert "wrong: " in text.stderr
+    forced = json.loads(running.ctl("submit", "--all", "--force", "--dry-run", "--json").stdout)
+    assert [each["name"] for each in forced["projects"]] == ["done", "new"]

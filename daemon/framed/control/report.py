@@ -279,10 +279,8 @@ class Report:
                 frames = self._extracted.total_images(job.project, project, otherwise=done.images)
                 gone = gone_words(self._extracted.gone_films(job.project, project))
                 if self._extracted.are_results_gone(job, project):
-                    frames, gone = (
-                        0,
-                        no_results_words(job.project, are_cleaned=self._extracted.are_cleaned(job.project, project)),
-                    )
+                    are_cleaned = self._extracted.are_cleaned(job.project, project)
+                    frames, gone = 0, no_results_words(job.project, are_cleaned=are_cleaned)
                 newest = self._extracted.results(job.project, project)
                 lost = lost_words(newest.lost_s if newest else 0.0)
                 reason = joined(failed_words(self._extracted.failed_films(job.project, project)), gone, lost)

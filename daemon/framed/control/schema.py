@@ -14,10 +14,10 @@ import msgspec
 from framed.control.messages import PROTOCOL, ErrorCode
 from framed.control.verbs import VERBS
 from framed.control.wire import EVENT_METHOD
-from framed.ctl.documents import Versions, Waited
+from framed.ctl.documents import DryRun, Versions, Waited
 
 _PLACE: Final = "#/$defs/{name}"
-_DOCUMENTS: Final = {"wait": Waited, "version": Versions}
+_DOCUMENTS: Final = {"wait": Waited, "submit --dry-run": DryRun, "version": Versions}
 """What `framectl --json` prints and no verb answers."""
 
 

@@ -62,11 +62,12 @@ def submit(
         raise click.UsageError("--monitor goes with none of --wait, --dry-run and --json")
     places = places_here()
     if dry_run:
-        if every or as_json or waits:
-            raise click.UsageError("--dry-run is for projects that are named, and goes with neither --wait nor --json")
+        if waits:
+            raise click.UsageError("--dry-run starts nothing that --wait could wait for")
         from framed.preview import preview  # noqa: PLC0415
 
-        return preview(places, chosen_projects(names, listed, places, needed=True), overrides(options), force=force)
+        projects = chosen_or_all(names, listed, places, every=every)
+        return preview(places, projects, overrides(options), force=force, every=every, as_json=as_json)
     request = Submit(
         projects=chosen_or_all(names, listed, places, every=every),
         every=every,
