@@ -80,7 +80,43 @@ def test_note_has_the_width_that_no_name_needs() -> None:
     assert widths[300]["PROJECT"] == 160 // 5
     assert widths[6]["NOTE"] - widths[300]["NOTE"] == 160 // 5 - 8
     assert "NOTE" in {each.title for each in columns_at(110, 6)}
+    for longest, width in ((90, 120), (90, 110), (40, 119)):
+        columns = {each.title: each.width for each in columns_at(width, longest)}
+        assert columns["NOTE"] >= 20, "one long name costs the others their notes"
+        assert columns["PROJECT"] >= 18
     assert "NOTE" not in {each.title for each in columns_at(80, 6)}
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 72])
+def test_narrow_screen_leaves_out_columns_and_cuts_none(width: int) -> None:
+    """From the right; name and state are always there."""
+    columns = columns_at(width, 30)
+    assert [each.title for each in columns][:2] == ["PROJECT", "STATE"]
+    assert sum(each.width + 2 for each in columns) <= width
+    assert columns[0].width >= 8
+
+
+def test_selected_row_stays_in_sight_when_a_message_takes_a_line(tmp_path: Path) -> None:
+    """The table is smaller then; the last row would be the one that is gone."""
+
+    async def pressed() -> None:
+        monitor = Monitor(load_places(tmp_path))
+        async with monitor.run_test(size=(80, 24)) as pilot:
+            monitor._take(event(*(ProjectStatus(name=f"p{n:02}", state=ProjectState.NEW) for n in range(40))))
+            table = monitor.query_one(ProjectTable)
+            await pilot.press("end")
+            await pilot.pause()
+            before = table.size.height
+            await pilot.press("c")
+            await pilot.pause()
+            await pilot.pause()
+            assert "nothing to cancel" in str(monitor.query_one("#message", Static).content)
+            assert table.size.height < before
+            top = table.scroll_offset.y
+            header = 1
+            assert top <= table.cursor_row < top + table.size.height - header
+
+    asyncio.run(pressed())
 
 
 def test_reason_of_the_selected_project_is_shown_complete() -> None:

@@ -248,7 +248,9 @@ class Monitor(App[None]):
             if needle is not None:
                 self._set_filter(needle.strip())
 
-        self.call_later(self.push_screen, Ask("Show only names with, or projects that are", self._needle), answered)
+        self.call_later(
+            self.push_screen, Ask("Show only projects whose name contains, or whose state is", self._needle), answered
+        )
 
     def action_clear_filter(self) -> None:
         self._set_filter("")
@@ -259,6 +261,7 @@ class Monitor(App[None]):
 
     def action_help(self) -> None:
         keys = [f"{self.get_key_display(each):>2}  {_HELP[each.action]}" for each in self._bindings_of_own()]
+        keys.append("arrows, j, k, Home, End: select another project")
         self.call_later(self.push_screen, Help("\n".join(keys)))
 
     def _bindings_of_own(self) -> list[Binding]:
@@ -293,6 +296,12 @@ class Monitor(App[None]):
         line.set_class(is_error, "error")
         line.display = True
         self._message_timer = self.set_timer(_MESSAGE_SHOWN_S, self._hide_message)
+        self._keep_selected_in_sight()
+
+    def _keep_selected_in_sight(self) -> None:
+        """Also when a line that has appeared takes a row from the table: once that is laid out."""
+        table = self.screen_stack[0].query_one(ProjectTable)
+        self.call_after_refresh(lambda: table.move_cursor(row=table.cursor_row, scroll=True))
 
     def _hide_message(self) -> None:
         if self._has_widgets:
@@ -366,6 +375,7 @@ class Monitor(App[None]):
 
     def _draw_filter(self, line: Static, n_shown: int) -> None:
         line.display = bool(self._needle)
+        self._keep_selected_in_sight()
         line.update(
             Text(f"filter: {printable(self._needle)}  {n_shown} of {len(self._view.projects)} projects; Esc clears it")
         )

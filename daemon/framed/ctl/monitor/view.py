@@ -20,6 +20,8 @@ RATE_WINDOW_S: Final = 30.0
 _WIDE: Final = 120
 """Columns of the screen from which there is room for bars."""
 _NARROWEST_NAME: Final = 8
+_SHORTENED_NAME: Final = 18
+"""Cells that a long name keeps beside notes; with fewer it has their room as well."""
 _NARROWEST_NOTE: Final = 20
 _BAR_CELLS: Final = 12
 _PADDING: Final = 2
@@ -118,11 +120,11 @@ def columns_at(width: int, longest_name: int) -> tuple[Cells, ...]:
     """Those that fit on a screen `width` cells wide, with their padding and a scroll bar.
 
     `longest_name`: in cells, of the projects shown. What PROJECT does not need of its share is NOTE's; without enough
-    room for NOTE, PROJECT has it all.
+    room for NOTE, PROJECT has it all. On a narrow screen the columns from the right are left out.
     """
     is_wide = width >= _WIDE
     progress = Cells("PROGRESS", _BAR_CELLS + 5, right=False) if is_wide else Cells("DONE", 4)
-    fixed = (
+    fixed: tuple[Cells, ...] = (
         Cells("STATE", 9, right=False),
         progress,
         Cells("IMAGES", 7),
@@ -132,10 +134,16 @@ def columns_at(width: int, longest_name: int) -> tuple[Cells, ...]:
         Cells("W", 2),
         Cells("ATT", 3),
     )
+    # What is looked at least goes first where the screen is too narrow for all.
+    while fixed[1:] and _room(width, fixed) < _NARROWEST_NAME:
+        fixed = fixed[:-1]
     room = _room(width, fixed)
     name_width = min(max(longest_name, _NARROWEST_NAME), width // 5 if is_wide else room)
     note_width = room - name_width - _PADDING
     if note_width < _NARROWEST_NOTE:
+        # A long name gives way to the notes of all, but for what it needs to be told from others.
+        name_width, note_width = room - _NARROWEST_NOTE - _PADDING, _NARROWEST_NOTE
+    if name_width < min(longest_name, _SHORTENED_NAME) or name_width < _NARROWEST_NAME:
         return (Cells("PROJECT", max(room, _NARROWEST_NAME), right=False), *fixed)
     return (Cells("PROJECT", name_width, right=False), *fixed, Cells("NOTE", note_width, right=False))
 
