@@ -35,7 +35,7 @@ def test_thousand_queued_projects_cost_little_and_slow_no_status_down(new_root: 
 
     # To ask for status until all are there would cost more than what is tested.
     with sqlite3.connect(root.places.store) as db:
-        until(lambda: db.execute("SELECT count(*) FROM jobs").fetchone() == (N_PROJECTS + 1,), "all are submitted", 90)
+        until(lambda: db.execute("SELECT count(*) FROM jobs").fetchone() == (N_PROJECTS + 1,), "all are submitted", 240)
     db.close()
     states = [each.state for each in root.reply().projects]
     assert states.count(ProjectState.QUEUED) == N_PROJECTS
