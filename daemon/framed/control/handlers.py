@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -11,7 +10,6 @@ from typing import Final, TypeVar
 
 import anyio
 
-from frame_extractor.contract import ExtractionSettings
 from framed.attempts.supervise import Supervisor
 from framed.control.again import Found, Step, refused, retried, submitted
 from framed.control.changes import named
@@ -35,9 +33,8 @@ from framed.control.messages import (
 )
 from framed.control.once import Keep
 from framed.control.report import Report
-from framed.errors import FramedError, Refused, SettingsError
+from framed.errors import FramedError, Refused
 from framed.model.job import Job, Running, Verdict
-from framed.model.project import Overrides
 from framed.policy.lifecycle import CancelAsked, Event
 from framed.settings.config import Outputs, resolve
 from framed.settings.live_settings import LiveSettings
@@ -98,13 +95,12 @@ class Handlers:
 
     async def submit(self, params: Submit, keep: Keep) -> SubmitReply:
         """All projects are queued, or none: the first that cannot be is the error. With `all` it is an outcome."""
-        settings: Mapping[str, ExtractionSettings] = {}
         if params.every:
             await self._disk.look()
-            settings = await self._disk.ask(self._settings_of, tuple(self._report.project_names()), params.overrides)
         known = self._report.project_names()
+        outputs = await self._disk.ask(Outputs, self._settings.now, self._places, {*known, *params.projects})
+        settings = outputs.extraction(params.overrides)
         names = named(params, lambda: self._report.unextracted(settings, force=params.force))
-        outputs = await self._disk.ask(Outputs, self._settings.now, self._places, {*known, *names})
         found: list[Found | Step] = []
         for name in names:
             try:
@@ -229,14 +225,6 @@ class Handlers:
         with anyio.move_on_after(CANCEL_PATIENCE_S):
             while any(self._ledger.is_open(job.id) for job in jobs):
                 await self._ledger.change()
-
-    def _settings_of(self, names: Iterable[str], overrides: Overrides) -> Mapping[str, ExtractionSettings]:
-        """What a submit of each would take; those whose settings are wrong are left out. Blocking."""
-        found = {}
-        for name in names:
-            with contextlib.suppress(SettingsError):
-                found[name] = resolve(self._settings.now, self._places, name, overrides).extraction
-        return found
 
     def _find(self, name: str, params: Submit, known: Iterable[str], outputs: Outputs) -> Found:
         """Raises NoSuchProject, NoFilm, Refused, SettingsError. Blocking."""

@@ -226,10 +226,21 @@ class Outputs:
     def __init__(self, settings: Settings, places: Places, projects: Iterable[str]) -> None:
         self._places = places
         self._frames_dirs: dict[str, Path] = {}
+        self._extraction: dict[str, ExtractionSettings] = {}
         for project in projects:
             with contextlib.suppress(SettingsError):
-                self._frames_dirs[project] = resolve(settings, places, project, Overrides()).frames_dir
+                job = resolve(settings, places, project, Overrides())
+                self._frames_dirs[project], self._extraction[project] = job.frames_dir, job.extraction
         self._in_the_way = outputs_in_the_way(self._frames_dirs)
+
+    def extraction(self, overrides: Overrides) -> Mapping[str, ExtractionSettings]:
+        """What a submit of each would take, but for projects whose settings are wrong; `overrides` are not checked."""
+        given = {
+            name: value
+            for name, value in msgspec.structs.asdict(overrides).items()
+            if value is not None and name in ExtractionSettings.__struct_fields__
+        }
+        return {name: msgspec.structs.replace(each, **given) for name, each in self._extraction.items()}
 
     def check(self, project: str) -> None:
         """Raises SettingsError when another project's output is in the way of this one's."""
