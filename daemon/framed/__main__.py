@@ -173,7 +173,7 @@ def config(*, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
 def doctor(*, as_json: bool) -> int:
     """Examine what framed stands on, and say what to do about what is wrong. Exits with 1 when something fails."""
-    from framed.ctl.terminal import printable  # noqa: PLC0415
+    from framed.printable import printable  # noqa: PLC0415
     from framed.service.doctor import examine  # noqa: PLC0415
 
     findings = []

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from framed.printable import printable
 from framed.systemd import is_journal
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
@@ -36,6 +37,10 @@ class _Lines(logging.Formatter):
         named = getattr(record, "fields", {})
         return " ".join([line, *(f"{name}={shown(value)}" for name, value in named.items())])
 
+    def format(self, record: logging.LogRecord) -> str:
+        # A traceback quotes names too, and what reads the log may be a terminal.
+        return "\n".join(printable(line) for line in super().format(record).split("\n"))
+
 
 class _JournalLines(_Lines):
     """The same without time and level, which the journal keeps itself: `<6>job running job_id=...`."""
@@ -47,7 +52,7 @@ class _JournalLines(_Lines):
     def format(self, record: logging.LogRecord) -> str:
         # Each line of a traceback is an entry of its own, and needs the priority anew.
         prefix = f"<{_JOURNAL_PRIORITIES.get(record.levelname, 6)}>"
-        return "\n".join(prefix + line for line in super().format(record).splitlines())
+        return "\n".join(prefix + line for line in super().format(record).split("\n"))
 
 
 def configure(file: Path) -> None:
@@ -74,4 +79,4 @@ def shown(value: object) -> str:
     """The value on one line, in quotes where it would otherwise run into what follows."""
     text = str(value)
     plain = text.isprintable() and not any(each in text for each in ' "=\\')
-    return text if plain and text else '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    return text if plain and text else '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'

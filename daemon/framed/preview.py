@@ -18,12 +18,12 @@ from framed.control.messages import SubmitOutcome, Submitted
 from framed.ctl.documents import DryRun, PlannedFilm, PlannedProject
 from framed.ctl.output import document, tell
 from framed.ctl.render import duration, size
-from framed.ctl.terminal import printable
 from framed.errors import Exit, FramedError, NoFilm, Refused
 from framed.host.memory import read_memory
 from framed.model.project import FrameExtraction, Overrides
 from framed.policy.admission import ignored_by_name
 from framed.policy.shares import Budget, budget, share
+from framed.printable import printable
 from framed.settings.config import JobSettings, Outputs, Settings, load_settings, resolve
 from framed.settings.places import Places
 from framed.watching.scan import SeenFilm, films_of, fingerprint_of, project_names, read_results

@@ -113,3 +113,25 @@ def test_images_have_one_name_in_every_table(site: Site) -> None:
     assert "IMAGES" in site.ctl("projects").stdout.splitlines()[0]
     assert "a-complete COMPLETE, 1 image in " in site.ctl("wait", "a-complete").stdout
     assert "COMPLETE   100%   1 image " in site.ctl("show", "a-complete").stdout
+
+
+def test_names_with_spaces_around_them_and_with_newlines() -> None:
+    """Each is named as its folder is called, and no name puts a second line into the list of completed jobs."""
+    forged = "real\n2025-11-15 14:30:00+00:00 forged: COMPLETE"
+    with new_site() as site:
+        site.start()
+        for name in (" before", "after ", "after", forged):
+            site.film(name)
+        until(lambda: len(names(site)) == 4)
+        assert names(site, " before", "after ,after", " after") == [" before", "after ", "after"]
+        assert site.ctl("submit", " before", "after ", forged, "--wait").returncode == 0
+        for verb in ("show", "logs"):
+            assert site.ctl(verb, "after ").returncode == 0
+        until(lambda: len(completions(site)) >= 3)
+        assert len(completions(site)) == 3
+        assert not any(line.startswith("2025") for line in completions(site))
+
+
+def completions(site: Site) -> list[str]:
+    log = site.root / "logs" / "frame_extraction" / "completion_notifications.log"
+    return log.read_text().splitlines() if log.exists() else []

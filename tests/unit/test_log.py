@@ -48,3 +48,19 @@ def test_full_disk_under_the_log_costs_lines_and_nothing_else(
     log.configure(Path("/dev/full"))
     logger.warning("disk low")
     assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_nothing_in_the_log_steers_a_terminal(
+    logger: logging.Logger, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither in a field, in a message nor in a traceback, all of which quote names: not in the file, not on stderr."""
+    hostile = "a\x1b]0;pwned\x07\r\x9b31m\u202eb"
+    log.configure(tmp_path / "framed.log")
+    logger.warning("film %s", hostile, extra=log.fields(project=hostile))
+    try:
+        raise FileNotFoundError(hostile)
+    except FileNotFoundError:
+        logger.exception("scan failed")
+    for text in ((tmp_path / "framed.log").read_text(), capfd.readouterr().err):
+        assert not {"\x1b", "\x07", "\r", "\x9b", "\u202e"} & set(text)
+        assert text.count(r"a\x1b]0;pwned\x07\r\x9b31m\u202eb") == 3

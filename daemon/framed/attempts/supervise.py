@@ -44,6 +44,7 @@ from framed.model.job import (
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.lifecycle import Ended, IllegalEvent, Started
 from framed.policy.retry import Again, Consequence, Done, GiveUp, Stop, judge, verdict_of
+from framed.printable import printable
 from framed.private import append_to
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
@@ -371,9 +372,10 @@ def _log_for_the_extractor(job: Job, outcome: Outcome) -> None:
     """The log that status names is there, though there was no extractor to write it."""
     at = outcome.ended_at.astimezone().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
     number = job.last_attempt.number if job.last_attempt is not None else 0
+    why = printable(" ".join(outcome.summary.split()))
     try:
         Path(job.log_path).parent.mkdir(parents=True, exist_ok=True)
-        append_to(job.log_path, f"{at} ERROR attempt {number} was not started: {' '.join(outcome.summary.split())}\n")
+        append_to(job.log_path, f"{at} ERROR attempt {number} was not started: {why}\n")
     except OSError as failed:
         _log.warning("log not written", extra=fields(project=job.project, file=job.log_path, why=failed.strerror))
 
@@ -381,7 +383,8 @@ def _log_for_the_extractor(job: Job, outcome: Outcome) -> None:
 def _note_completion(log: Path, job: Job, outcome: Outcome) -> None:
     at = outcome.ended_at.astimezone().isoformat(sep=" ", timespec="seconds")
     images = "1 image" if outcome.images == 1 else f"{outcome.images} images"
-    line = f"{at} {shown(job.project)}: COMPLETE, {images} in {job.options.frames_dir} after {outcome.wall_s:.0f} s\n"
+    where = printable(job.options.frames_dir)
+    line = f"{at} {shown(job.project)}: COMPLETE, {images} in {where} after {outcome.wall_s:.0f} s\n"
     try:
         append_to(log, line)
     except OSError as failed:

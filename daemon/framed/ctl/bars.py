@@ -14,7 +14,7 @@ from rich.table import Column
 
 from framed.control.messages import ProjectState, ProjectStatus
 from framed.ctl.render import duration
-from framed.ctl.terminal import printable
+from framed.printable import printable
 
 
 class Bars:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from framed.ctl.terminal import printable
 from framed.errors import Exit, FramedError
+from framed.printable import printable
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -10,7 +10,8 @@ from typing import Final, Generic, TypeVar
 import click
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-from framed.ctl.terminal import Terminal, printable
+from framed.ctl.terminal import Terminal
+from framed.printable import printable
 
 T = TypeVar("T")
 

@@ -10,8 +10,9 @@ import msgspec
 
 from framed.control.messages import CancelReply, PauseReply, ResumeReply
 from framed.ctl.command_line import given_color
-from framed.ctl.terminal import Terminal, printable, terminal_of
+from framed.ctl.terminal import Terminal, terminal_of
 from framed.errors import Exit
+from framed.printable import printable
 
 
 def screen() -> Terminal:

@@ -11,8 +11,9 @@ import click
 from framed.control.inspection import FilmState, ProjectFacts, ProjectsReply
 from framed.control.messages import ProjectState, ProjectStatus, StatusReply
 from framed.ctl.layout import Column, aligned, fitted, table, whole
-from framed.ctl.terminal import Terminal, printable
+from framed.ctl.terminal import Terminal
 from framed.errors import listed
+from framed.printable import printable
 
 COLOURS: Final = {
     ProjectState.NEW: "cyan",

@@ -19,9 +19,10 @@ from framed.control.inspection import (
 from framed.control.messages import ProjectStatus
 from framed.ctl.layout import aligned, fitted
 from framed.ctl.render import COLOURS, clock, duration, size
-from framed.ctl.terminal import Terminal, printable
+from framed.ctl.terminal import Terminal
 from framed.model.job import code_words
 from framed.model.values import as_written
+from framed.printable import printable
 
 
 def show_lines(reply: ShowReply, terminal: Terminal) -> list[str]:

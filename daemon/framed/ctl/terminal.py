@@ -1,15 +1,10 @@
-"""What the output can show, and how a text is shown so that it cannot do harm there."""
+"""What the output can show."""
 
 from __future__ import annotations
 
 import os
-import unicodedata
 from dataclasses import dataclass
-from typing import Final, TextIO
-
-_STEERING: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-"""Marks that turn the reading direction; the joiners that many scripts need are not among them."""
+from typing import TextIO
 
 
 @dataclass(frozen=True)
@@ -35,14 +30,3 @@ def terminal_of(stream: TextIO, color: str = "auto") -> Terminal:
         width = 80
     can = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Terminal(width=max(width, 20), colour=color == "always" or (can and color != "never"), unicode=unicode)
-
-
-def printable(text: str) -> str:
-    """`text` with what could steer a terminal written out: names come from folders that anybody may have made."""
-    return "".join(ascii(char)[1:-1] if _steers(char) else char for char in text)
-
-
-def _steers(char: str) -> bool:
-    if char.isascii():
-        return not char.isprintable()
-    return unicodedata.category(char) in _STEERING or unicodedata.bidirectional(char) in _TURNING

@@ -30,6 +30,8 @@ from frame_extractor.contract import (
 from frame_extractor.output.durable import entries, write_atomically
 from frame_extractor.running.failures import OutputBusy, OutputUnusable, Refused
 
+_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters but tab and newline, and marks that turn the reading direction."""
 LOCK_PATIENCE_S: Final = 0.5
 """Whoever only looks whether the folder is locked holds the lock for an instant."""
 
@@ -181,6 +183,13 @@ def _clear(layout: OutputLayout) -> None:
         layout.temp.rmdir()
 
 
+class _LogLines(logging.Formatter):
+    """Nothing in them steers the terminal they are read on: films and folders may be called anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _STEERING.sub(lambda found: ascii(found[0])[1:-1], super().format(record))
+
+
 class _LogFile(logging.FileHandler):
     """Follows no link: in a folder that others may write to, its name can be guessed. Raises OSError (ELOOP)."""
 
@@ -199,7 +208,7 @@ def log_file(spec: AttemptSpec, log: logging.Logger) -> Iterator[None]:
         with contextlib.suppress(OSError):
             Path(spec.log_path).parent.mkdir(parents=True, exist_ok=True)
             handler = _LogFile(spec.log_path, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_LogLines("%(asctime)s %(levelname)s %(message)s"))
     level, propagate = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.INFO)

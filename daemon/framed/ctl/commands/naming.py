@@ -49,7 +49,7 @@ def chosen_projects(
         is_folder = "," in text and len(folder) == 1 and os.path.isdir(places.raw_videos / folder[0])
         for name in [text] if is_folder else text.split(","):
             if name.strip():
-                found[_utf8(project_of(name.strip(), lambda: places))] = None
+                found[_utf8(project_of(_trimmed(name, lambda: places), lambda: places))] = None
     if needed and not found:
         raise click.UsageError("say which project")
     return tuple(found)
@@ -132,7 +132,17 @@ def _checked_name(context: click.Context, _parameter: click.Parameter, value: st
         raise click.UsageError("say which project")
     if context.resilient_parsing:
         return value
-    return _utf8(project_of(value.strip(), lambda: places_of(given_root(context))))
+
+    def places() -> Places:
+        return places_of(given_root(context))
+
+    return _utf8(project_of(_trimmed(value, places), places))
+
+
+def _trimmed(typed: str, places: Callable[[], Places]) -> str:
+    """Without the spaces around it, which are nobody's name but where a folder is called just so."""
+    bare = typed.strip()
+    return typed if typed != bare and os.path.isdir(places().raw_videos / typed) else bare
 
 
 def _utf8(name: str) -> str:

@@ -48,8 +48,8 @@ from framed.ctl.monitor.dialogs import Ask, Confirm, Help
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
 from framed.ctl.monitor.stream import details, events
 from framed.ctl.monitor.view import SORTS, Cells, View, columns_at
-from framed.ctl.terminal import printable
 from framed.errors import DaemonUnreachable, Exit, FramedError
+from framed.printable import printable
 from framed.settings.places import Places
 
 _DRAWN_EVERY_S: Final = 1.0
@@ -174,7 +174,9 @@ class Monitor(App[None]):
 
         def answered(name: str | None) -> None:
             if name and name.strip():
-                self._call("submit", Submit(projects=(name.strip(),), key=_key()), SubmitReply)
+                # The one that was suggested may have spaces around its name.
+                project = name if name == suggested else name.strip()
+                self._call("submit", Submit(projects=(project,), key=_key()), SubmitReply)
 
         self.call_later(self.push_screen, Ask("Submit which project?", suggested), answered)
 

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
-from framed.ctl.terminal import printable
+from framed.printable import printable
 
 
 class Confirm(ModalScreen[bool]):

@@ -16,8 +16,8 @@ from framed.control.subscription import Event
 from framed.ctl.layout import wrapped
 from framed.ctl.monitor.view import bar
 from framed.ctl.render import COLOURS, URGENCY, clock, duration, size
-from framed.ctl.terminal import printable
 from framed.model.job import code_words
+from framed.printable import printable
 
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _NARROWEST_BAR: Final = 4

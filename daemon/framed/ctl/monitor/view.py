@@ -12,7 +12,7 @@ from framed.control.messages import ProjectState, ProjectStatus
 from framed.control.subscription import Event
 from framed.ctl.layout import shortened
 from framed.ctl.render import COLOURS, URGENCY, duration
-from framed.ctl.terminal import printable
+from framed.printable import printable
 
 SORTS: Final = ("state", "name", "progress", "eta")
 RATE_WINDOW_S: Final = 30.0
