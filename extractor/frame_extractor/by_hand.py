@@ -88,8 +88,8 @@ def extract(request: Request, *, retry: int) -> ExitCode:
             wait_s = min(_BACKOFF_BASE_S * 2 ** (n_tries - 1), _BACKOFF_MAX_S)
             screen.note(f"trying again in {duration(wait_s)} ({n_tries} of {retry})")
             time.sleep(wait_s)
-    if len(request.films) > 1:
-        say(_summary(len(request.films), endings, layout))
+        if len(request.films) > 1:
+            screen.result(_summary(len(request.films), endings, layout))
     return endings[-1].code
 
 

@@ -1,6 +1,7 @@
 """What a person sees while an attempt runs: a live bar on a terminal, a plain line now and then elsewhere.
 
-Results go to stdout, the rest to stderr. A screen that goes away (a closed pane, a broken pipe) ends nothing.
+Results go to stdout, the rest to stderr. A screen that goes away (a closed pane, a broken pipe) ends nothing, and one
+that takes nothing more (Ctrl-S, a stopped tmux, a pipe that nobody reads) holds up nothing, the process's end neither.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import os
 import sys
 import time
 from types import TracebackType
-from typing import Final, Self, TextIO
+from typing import IO, Final, Self, TextIO, cast
 
+from frame_extractor.background_writer import BackgroundWriter
 from frame_extractor.contract import Progress
 from frame_extractor.words import count, duration, progress_line, times
 
 PLAIN_EVERY_S: Final = 10.0
+LAST_LINES_S: Final = 1.0
+"""How long the last lines are waited for, of each stream, when a screen is left."""
 
 
 def screen() -> LiveScreen | PlainScreen:
@@ -28,6 +32,7 @@ class PlainScreen:
 
     def __init__(self) -> None:
         self._last_progress = time.monotonic()
+        self._out, self._err = BackgroundWriter.of_both(sys.stdout, sys.stderr)
 
     def __enter__(self) -> Self:
         return self
@@ -35,21 +40,22 @@ class PlainScreen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        self._err.drain(LAST_LINES_S)
+        self._out.drain(LAST_LINES_S)
 
     def note(self, line: str) -> None:
-        say(line, error=True)
+        self._err.write(f"{line}\n")
 
     def failure(self, line: str) -> None:
-        say(line, error=True)
+        self._err.write(f"{line}\n")
 
     def result(self, line: str) -> None:
-        say(line)
+        self._out.write(f"{line}\n")
 
     def progress(self, progress: Progress) -> None:
         if progress.fraction < 1 and time.monotonic() - self._last_progress >= PLAIN_EVERY_S:
             self._last_progress = time.monotonic()
-            say(progress_line(progress), error=True)
+            self._err.write(f"{progress_line(progress)}\n")
 
 
 class LiveScreen:
@@ -63,7 +69,8 @@ class LiveScreen:
         from rich.progress import Progress as Bars  # noqa: PLC0415
         from rich.table import Column  # noqa: PLC0415
 
-        self._console = console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._out, self._err = BackgroundWriter.of_both(sys.stdout, sys.stderr)
+        self._console = console = Console(file=cast("IO[str]", self._err), highlight=False, soft_wrap=True)
 
         class NarrowerBars(Bars):
             """Leave room for the terminal's ^C, which would otherwise break the line and leave a bar behind."""
@@ -79,8 +86,9 @@ class LiveScreen:
             console=self._console,
             transient=True,
             expand=True,
-            # The result lines on stdout come out above the bar when both are the terminal.
-            redirect_stdout=sys.stdout.isatty(),
+            # Drawn by `progress`, which leaves it be while the terminal takes nothing.
+            auto_refresh=False,
+            redirect_stdout=False,
             redirect_stderr=False,
         )
         self._task = self._bars.add_task("starting", total=1.0, facts="")
@@ -95,6 +103,8 @@ class LiveScreen:
     ) -> None:
         with contextlib.suppress(OSError, ValueError):
             self._bars.stop()
+        self._err.drain(LAST_LINES_S)
+        self._out.drain(LAST_LINES_S)
 
     def note(self, line: str) -> None:
         self._print(line)
@@ -103,9 +113,14 @@ class LiveScreen:
         self._print(line, style="red")
 
     def result(self, line: str) -> None:
-        say(line)
+        if self._out.isatty():  # It comes out above the bar.
+            self._print(line)
+        else:
+            self._out.write(f"{line}\n")
 
     def progress(self, progress: Progress) -> None:
+        if self._err.is_behind:
+            return
         film = progress.film or "starting"
         if progress.n_films > 1:
             film = f"{progress.film_number}/{progress.n_films} {film}"
@@ -118,7 +133,9 @@ class LiveScreen:
         if progress.eta_s is not None:
             facts.append(f"{duration(progress.eta_s)} left")
         with contextlib.suppress(OSError, ValueError):
-            self._bars.update(self._task, description=film, completed=progress.fraction, facts=", ".join(facts))
+            self._bars.update(
+                self._task, description=film, completed=progress.fraction, facts=", ".join(facts), refresh=True
+            )
 
     def _print(self, line: str, style: str | None = None) -> None:
         with contextlib.suppress(OSError, ValueError):

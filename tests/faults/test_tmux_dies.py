@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import statistics
@@ -126,4 +127,34 @@ def test_session_closed_by_hand_means_cancelled_until_somebody_submits(root: Roo
     assert len(root.attempts("onward")) == 1
     [outcome] = root.submit("onward").outcomes
     until(lambda: (now := root.status("onward")) and now.job_id == outcome.job_id, "the new job")
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+
+
+def fill(terminal: str) -> None:
+    """Nothing more can be written to it until somebody reads there."""
+    descriptor = os.open(terminal, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(descriptor, b"." * 1024)
+    finally:
+        os.close(descriptor)
+
+
+def test_stopped_tmux_holds_up_no_extractor(root: Root, film: Path) -> None:
+    """It stops while a film is extracted, and reads nothing more of its terminal: the film is extracted to its end, and
+    what has begun is complete as soon as that can be asked.
+    """
+    root.start(real=True)
+    drop(root, "onward", film)
+    [held] = hold(root, "onward")
+    server = server_of(root)
+    terminal = root.tmux("list-panes", "-a", "-F", "#{pane_tty}").stdout.strip()
+    os.kill(server, signal.SIGSTOP)
+    try:
+        fill(terminal)
+        held.go_on()
+        until(lambda: not is_alive(held.process), "the extractor is gone")
+    finally:
+        os.kill(server, signal.SIGCONT)
     assert root.wait_for("onward", COMPLETE).attempt == 1

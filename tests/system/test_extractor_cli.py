@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -398,6 +399,44 @@ def test_closed_terminal_output_does_not_stop_the_work(short_film: Path, tmp_pat
     process.stdout.close()
     process.stderr.close()
     assert process.wait(timeout=PATIENCE_S) == 0
+    assert results_of(output(tmp_path)).total_frames > 0
+
+
+def filled_pipe() -> tuple[int, int]:
+    """(reading end, writing end) of a pipe that has no room left."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    return reading, writing
+
+
+def stopped_terminal() -> tuple[int, int]:
+    """(master, slave) of a terminal at which somebody has pressed Ctrl-S."""
+    master, slave = os.openpty()
+    os.write(master, b"\x13")
+    return master, slave
+
+
+@pytest.mark.parametrize("screen", [filled_pipe, stopped_terminal])
+def test_screen_that_takes_nothing_holds_up_neither_work_nor_exit(
+    short_film: Path, tmp_path: Path, screen: Callable[[], tuple[int, int]]
+) -> None:
+    """Neither the bar nor the last lines: the film is extracted, and the process gone."""
+    read_end, write_end = screen()
+    films = [short_film, shutil.copy(short_film, tmp_path / "again.mkv")]
+    command = [*COMMAND, *map(str, films), "-o", str(tmp_path / "out")]
+    try:
+        process = subprocess.Popen(command, stdout=write_end, stderr=write_end, start_new_session=True)
+        try:
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
+    finally:
+        os.close(read_end)
+        os.close(write_end)
     assert results_of(output(tmp_path)).total_frames > 0
 
 
