@@ -210,9 +210,11 @@ class Root:
             daemon.wait(10)
         self.tmux("kill-server")
         for record in self.places.root.glob("**/.framed/attempt-*.started.json"):
-            process = msgspec.json.decode(record.read_bytes(), type=StartedRecord).process
-            kill_tree(process)
-            until(functools.partial(_is_gone, process), "the extractor is gone")
+            # One that was killed while it wrote down who it is has gone with its terminal.
+            with contextlib.suppress(msgspec.DecodeError):
+                process = msgspec.json.decode(record.read_bytes(), type=StartedRecord).process
+                kill_tree(process)
+                until(functools.partial(_is_gone, process), "the extractor is gone")
 
     def answers(self) -> bool:
         try:
