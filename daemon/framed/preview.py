@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,12 +38,25 @@ class _Project:
     name: str
     films: tuple[SeenFilm, ...]
     job: JobSettings
-    done: frozenset[str]
-    """Paths of films that would be skipped."""
+    done: Mapping[str, int]
+    """Path of each film that is extracted -> how many images of it its user has removed."""
+    restore: bool
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing would be done."""
+        return len(self.done) == len(self.films) and not (self.restore and any(self.done.values()))
 
 
 def preview(
-    places: Places, names: tuple[str, ...], overrides: Overrides, *, force: bool, every: bool, as_json: bool
+    places: Places,
+    names: tuple[str, ...],
+    overrides: Overrides,
+    *,
+    force: bool,
+    restore: bool,
+    every: bool,
+    as_json: bool,
 ) -> Exit:
     """Prints it: of the projects that are named, or of `every` one of which a submit would queue something.
 
@@ -50,7 +64,7 @@ def preview(
     the others nothing, and make it Exit.REFUSED.
     """
     settings = load_settings(places)
-    projects, refused = _projects(places, settings, names, overrides, force=force, every=every)
+    projects, refused = _projects(places, settings, names, overrides, force=force, restore=restore, every=every)
     machine = budget(usable_cores(), read_memory().total_bytes, settings.budget)
     planned = []
     for project in projects:
@@ -71,7 +85,14 @@ def preview(
 
 
 def _projects(
-    places: Places, settings: Settings, names: tuple[str, ...], overrides: Overrides, *, force: bool, every: bool
+    places: Places,
+    settings: Settings,
+    names: tuple[str, ...],
+    overrides: Overrides,
+    *,
+    force: bool,
+    restore: bool,
+    every: bool,
 ) -> tuple[list[_Project], list[SubmitOutcome]]:
     """Those that would be queued, and with `every` those that would be refused."""
     try:
@@ -82,7 +103,7 @@ def _projects(
     projects, refused = [], []
     for name in known if every else names:
         try:
-            project = _project(places, settings, name, overrides, force=force, but_ignored=every)
+            project = _project(places, settings, name, overrides, force=force, restore=restore, but_ignored=every)
             outputs.check(name)
         except FramedError as wrong:
             if not every:
@@ -90,13 +111,20 @@ def _projects(
             if not isinstance(wrong, NoFilm):
                 refused.append(SubmitOutcome(project=name, outcome=Submitted.REFUSED, message=str(wrong)))
         else:
-            if not every or len(project.done) < len(project.films):
+            if not every or not project.is_untouched:
                 projects.append(project)
     return projects, refused
 
 
 def _project(
-    places: Places, settings: Settings, name: str, overrides: Overrides, *, force: bool, but_ignored: bool
+    places: Places,
+    settings: Settings,
+    name: str,
+    overrides: Overrides,
+    *,
+    force: bool,
+    restore: bool,
+    but_ignored: bool,
 ) -> _Project:
     films = films_of(name, places.raw_videos, lambda: project_names(places.raw_videos))
     job = resolve(settings, places, name, overrides)
@@ -106,12 +134,12 @@ def _project(
         extracted = [each.film for each in found.images.values()] if found is not None else []
         ignored = ignored_by_name([film.name for film in films], settings.watch.ignore, extracted)
         films = tuple(film for film in films if film.name not in ignored)
-    done = (
-        film.path
-        for film in films
-        if found is not None and not force and found.has(fingerprint_of(film), job.extraction)
-    )
-    return _Project(name, films, job, frozenset(done))
+    done: dict[str, int] = {}
+    for film in films if found is not None and not force else ():
+        mark = fingerprint_of(film)
+        if found is not None and found.has(mark, job.extraction):
+            done[film.path] = found.removed.get(mark, 0)
+    return _Project(name, films, job, done, restore)
 
 
 def _planned(project: _Project, workers: int, estimates: dict[str, FilmEstimate]) -> PlannedProject:
@@ -123,18 +151,21 @@ def _planned(project: _Project, workers: int, estimates: dict[str, FilmEstimate]
         ),
         workers=workers,
         output_dir=str(job.frames_dir),
-        films=tuple(_planned_film(film, estimates.get(film.path)) for film in project.films),
+        films=tuple(
+            _planned_film(film, estimates.get(film.path), project.done.get(film.path, 0)) for film in project.films
+        ),
     )
 
 
-def _planned_film(film: SeenFilm, estimate: FilmEstimate | None) -> PlannedFilm:
-    """`estimate`: None of one that would be skipped."""
+def _planned_film(film: SeenFilm, estimate: FilmEstimate | None, n_removed: int) -> PlannedFilm:
+    """`estimate`: None of one that is extracted; of its images a user has removed `n_removed`."""
     known = estimate if estimate is not None and estimate.error is None else None
     return PlannedFilm(
         name=film.name,
         path=film.path,
         size_bytes=film.signature.size_bytes,
         is_extracted=estimate is None,
+        removed=n_removed,
         images=known.images if known else None,
         image_bytes=known.size_bytes if known else None,
         wall_s=known.wall_s if known else None,
@@ -184,11 +215,18 @@ def _why(job: JobSettings, machine: Budget, n_projects: int) -> str:
 
 def _forecast(film: SeenFilm, project: _Project, estimates: dict[str, FilmEstimate]) -> str:
     if film.path in project.done:
-        return "would be skipped: already extracted"
+        return _done_words(project.done[film.path], restore=project.restore)
     estimate = estimates[film.path]
     if estimate.error is not None:
         return f"would fail: {estimate.error.removeprefix(f'{film.name}: ')}"
     return _about([estimate])
+
+
+def _done_words(n_removed: int, *, restore: bool) -> str:
+    if not n_removed:
+        return "would be skipped: already extracted"
+    removed = f"{n_removed:,} image{'s' * (n_removed != 1)} that you have removed"
+    return f"would have {removed} made again" if restore else f"would be skipped: already extracted, without {removed}"
 
 
 def _about(estimates: list[FilmEstimate]) -> str:

@@ -22,10 +22,11 @@ from frame_extractor.contract import (
     film_fingerprint,
 )
 from frame_extractor.cores import usable_cores, worker_budget
-from frame_extractor.errors import NotAFilm
+from frame_extractor.errors import NewerSchema, NotAFilm
 from frame_extractor.estimate import estimate_film
+from frame_extractor.output.curation import is_curated
 from frame_extractor.output.durable import write_atomically
-from frame_extractor.output.manifest import NewerSchema, read_output
+from frame_extractor.output.manifest import read_output
 from frame_extractor.running import attempt, runner
 from frame_extractor.running.failures import OutputUnusable, Refused, failure_of
 from frame_extractor.running.original import require_regular_file
@@ -51,6 +52,7 @@ class Request:
     workers: int | None
     """None: `auto`, or not typed; `given` tells which."""
     force: bool
+    restore: bool
 
     @property
     def layout(self) -> OutputLayout:
@@ -100,7 +102,9 @@ def show_plan(request: Request) -> ExitCode:
     layout = request.layout
     try:
         output = read_output(layout)
-        complete = {film for film in films if output.is_complete(film_fingerprint(film), request.settings)}
+        marks = {film: film_fingerprint(film) for film in films}
+        complete = {film for film, mark in marks.items() if output.is_complete(mark, request.settings)}
+        curated = {film for film, mark in marks.items() if is_curated(output, mark)}
     except (OSError, NewerSchema) as error:
         raise _refused(error) from error
     say("Settings")
@@ -116,7 +120,12 @@ def show_plan(request: Request) -> ExitCode:
             say(f"  {film.name}: skipped; an earlier tool extracted {count(output.earlier_tool_images, 'image')}")
             continue
         if film in complete and not request.force:
-            say(f"  {film.name}: skipped; already extracted with these settings")
+            if film not in curated:
+                say(f"  {film.name}: skipped; already extracted with these settings")
+            elif request.restore:
+                say(f"  {film.name}: images that you have removed would be made again; the others are there")
+            else:
+                say(f"  {film.name}: skipped; already extracted with these settings, without what you have removed")
             continue
         estimate = _estimate(film, request.settings, grant.workers)
         say(f"  {_estimate_line(estimate)}")
@@ -210,6 +219,7 @@ def _spec(request: Request, layout: OutputLayout, films: list[Path], workers: in
             settings=request.settings,
             workers=workers,
             force=request.force,
+            restore=request.restore,
             log_path=str(layout.control / f"attempt-{number}.log"),
         )
         write_atomically(layout.spec(number), msgspec.json.encode(spec) + b"\n")

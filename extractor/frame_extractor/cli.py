@@ -182,6 +182,7 @@ class _Workers(click.ParamType[int | None]):
     help="Further attempts after an internal fault or a read or write error.",
 )
 @click.option("--force", is_flag=True, help="Extract again what is already extracted.")
+@click.option("--restore", is_flag=True, help="Make images again that you have deleted; without it they stay away.")
 @click.option("--dry-run", is_flag=True, help="Show settings, films and an estimate; write nothing.")
 @click.version_option(package_name="framed", prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.pass_context
@@ -194,6 +195,7 @@ def extract(
     workers: int | None,
     retry: int,
     force: bool,
+    restore: bool,
     dry_run: bool,
     **settings: Any,
 ) -> ExitCode:
@@ -208,6 +210,7 @@ def extract(
         given=frozenset(name for name, is_given in given.items() if is_given),
         workers=workers,
         force=force,
+        restore=restore,
     )
     return by_hand.show_plan(request) if dry_run else by_hand.extract(request, retry=retry)
 

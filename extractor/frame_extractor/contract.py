@@ -183,6 +183,10 @@ class OutputLayout:
         """What is known of films from decoding them, by fingerprint."""
         return self.control / "scores"
 
+    def journal(self, fingerprint: str) -> Path:
+        """Of a film whose images are being put into `frames/`, or replaced there; gone when its results are saved."""
+        return self.control / "publishing" / f"{fingerprint}.jsonl"
+
     @property
     def progress(self) -> Path:
         return self.control / "progress.json"
@@ -222,6 +226,8 @@ class AttemptSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
     force: bool = False
     """Extract again what is already extracted, replacing its images when the new ones are complete."""
+    restore: bool = False
+    """Make images again that their user has removed."""
     log_path: str | None = None
     nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
     """How far its processes stand back from others when there are too few cores for all."""
@@ -368,6 +374,8 @@ class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
     folder: str = ""
     """Where its images lie below `frames/`; empty for the first film of a project."""
     images: int = 0
+    removed: int = 0
+    """Frames that are picked, and whose images a user has removed; not among `images`."""
     shots: int = 0
     cuts: tuple[int, ...] = ()
     """0-based source index of the first frame of every shot but the first."""
@@ -422,7 +430,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     """Films of the project seen so far."""
     successful_episodes: int
     total_frames: int
-    """Images listed in `frames.jsonl`."""
+    """Images listed in `frames.jsonl`, without removed ones."""
     output_dir: str
     config: ResultsConfig
     timestamp: str
@@ -447,6 +455,8 @@ class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     size_bytes: int
     width: int
     height: int
+    removed: bool = False
+    """Its user has removed the image: the frame is picked, and there is no file."""
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):

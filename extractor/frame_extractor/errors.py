@@ -1,12 +1,13 @@
-"""What can go wrong with a film, named for the condition. Each prints as one line for a person."""
+"""What can go wrong with a film or its output, named for the condition. Each prints as one line for a person."""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 
-from frame_extractor.contract import FailedRange
+from frame_extractor.contract import SCHEMA, FailedRange
 
 
 class ExtractionError(Exception):
@@ -89,3 +90,15 @@ class WorkerFault(ExtractionError):
 
     def __str__(self) -> str:
         return f"fault in a worker: {self.trace.strip().splitlines()[-1]}"
+
+
+class NewerSchema(Exception):
+    """A file was written by a later version of this program, which may mean more by it than this one knows."""
+
+    def __init__(self, path: Path, schema: object) -> None:
+        super().__init__(path, schema)
+        self.path = path
+        self.schema = schema
+
+    def __str__(self) -> str:
+        return f"{self.path} has schema {self.schema}; this version knows up to {SCHEMA}; use a later one"

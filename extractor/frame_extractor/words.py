@@ -51,12 +51,24 @@ def film_done(film: FilmResult, layout: OutputLayout) -> str:
     line += f" in {layout.frames_dir / film.folder}, {duration(film.duration_s)} of film in {duration(film.wall_s)}"
     if film.wall_s > 0:
         line += f" ({times(film.duration_s / film.wall_s)} realtime)"
+    if film.removed:
+        line += f"; {film.removed:,} removed by you left out (--restore brings them back)"
     if film.rejected_blurry:
         line += f"; {count(film.rejected_blurry, 'image')} left out as blurry"
     if film.failed_ranges:
         lost_s = sum(failed.end_s - failed.start_s for failed in film.failed_ranges)
         line += f"; {duration(lost_s)} of it could not be decoded (see failed_ranges in {layout.results.name})"
     return line
+
+
+def film_skipped(film: FilmResult, *, forced: bool) -> str:
+    """The line about a film that is complete already."""
+    images = f"{film.name}: already extracted, {count(film.images, 'image')}"
+    if forced:
+        return f"{images}; by an earlier attempt"
+    if film.removed:
+        return f"{images}, {film.removed:,} removed by you; --restore brings them back, --force extracts it again"
+    return f"{images}; --force extracts it again"
 
 
 def clean_plan(images: Sequence[Path], rest: Sequence[Path], layout: OutputLayout) -> list[str]:

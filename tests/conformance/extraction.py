@@ -19,6 +19,7 @@ from frame_extractor.engine.kept import KeptScores
 from frame_extractor.engine.pipeline import extract_film
 from frame_extractor.output.names import image_name
 from frame_extractor.output.picture import Picture
+from frame_extractor.picking.plan import Pick
 from frame_extractor.workers.crew import Crew
 from frame_extractor.workers.pool import WorkerPool
 from tests.films import FilmPlan, read_barcode
@@ -68,6 +69,13 @@ class LookedAt:
     def on_hand(self, frame_index: int) -> Sequence[Path]:
         assert frame_index >= 0
         return ()
+
+    def is_removed(self, frame_index: int) -> bool:
+        assert frame_index >= 0
+        return False
+
+    def leave_out(self, pick: Pick, width: int, height: int) -> None:  # noqa: ARG002 -- as the protocol has it
+        raise AssertionError("nothing is removed")
 
     def begin_again(self) -> None:
         self.images.clear()

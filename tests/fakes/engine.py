@@ -80,11 +80,15 @@ class FakeEngine:
                     images=number,
                 )
             )
+            frame_index = int(time_s * 24)
+            pick = Pick(frame_index=frame_index, time_s=time_s, scene=0, position=number)
+            if images.is_removed(frame_index):
+                images.leave_out(pick, 320, 180)
+                continue
             path = temp / f"{number}.jpg"
             path.write_bytes(f"{film.name} {settings.quality.value} {number}".encode())
             self.before_picture(number)
-            self.on_hand += [int(time_s * 24)] if images.on_hand(int(time_s * 24)) else []
-            pick = Pick(frame_index=int(time_s * 24), time_s=time_s, scene=0, position=number)
+            self.on_hand += [frame_index] if images.on_hand(frame_index) else []
             images.publish(Picture(pick=pick, path=path, size_bytes=path.stat().st_size, width=320, height=180))
         return FilmResult(
             name=film.name,
@@ -93,6 +97,8 @@ class FakeEngine:
             status="complete",
             shots=1,
             duration_s=self.duration_s,
+            settings=settings,
+            image_key=settings.image_key,
         )
 
 

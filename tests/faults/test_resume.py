@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from frame_extractor.contract import AttemptSpec, ExitCode, ExtractionSettings, Mode, OutputLayout, Quality, Sampling
+from frame_extractor.output.names import frame_index_of
 from tests.conformance.extraction import workers_of
 from tests.films import FilmPlan, write_film
 
@@ -242,13 +243,50 @@ def test_damaged_scores_are_as_good_as_none(extracted: Output, undisturbed: Outp
     assert extracted.content() == undisturbed.content()
 
 
+def removed_frames(output: Output) -> set[int]:
+    """As the manifest says."""
+    lines = map(json.loads, output.layout.manifest.read_text().splitlines())
+    return {line["frame_index"] for line in lines if line.get("removed")}
+
+
+def test_images_that_a_user_has_deleted_stay_deleted_over_kills(
+    extracted: Output, undisturbed: Output, tmp_path: Path
+) -> None:
+    """With other settings too, and the result is the same to the byte as without a kill. `--force` brings them back."""
+    dice = random.Random(8)
+    quiet = Output(extracted.film, tmp_path / "quiet")
+    shutil.copytree(extracted.layout.folder, quiet.layout.folder, dirs_exist_ok=True)
+    quiet.n_attempts = extracted.n_attempts
+    victims = dice.sample(sorted(path.name for path in extracted.layout.frames_dir.iterdir()), 20)
+    frames = {frame_index_of(name) for name in victims}
+    for name in victims:
+        (extracted.layout.frames_dir / name).unlink()
+        (quiet.layout.frames_dir / name).unlink()
+    other = ExtractionSettings(scene_threshold=12.0, interval_seconds=4.0)
+    quiet.complete(other)
+    for _ in range(4):
+        process = extracted.start(other)
+        try:
+            process.wait(timeout=dice.uniform(0.3, 2.0))
+        except subprocess.TimeoutExpired:
+            kill(process, dice.choice(["tree", "runner"]), dice)
+    extracted.complete(other)
+    assert extracted.content() == quiet.content()
+    assert not frames & {frame_index_of(path.name) for path in extracted.layout.frames_dir.iterdir()}
+    assert removed_frames(extracted) < frames, "not all are picked now"
+    film = extracted.complete()
+    assert removed_frames(extracted) == frames
+    assert (film["images"] + film["removed"], film["removed"]) == (undisturbed.result()["images"], 20)
+    extracted.complete(force=True, job_id="another job")
+    assert extracted.content() == undisturbed.content()
+
+
 def test_image_that_somebody_has_changed_is_made_again(extracted: Output, tmp_path: Path) -> None:
     """An image counts only as it was listed, and whole."""
     settings = ExtractionSettings(interval_seconds=4.0)
     images = sorted(extracted.layout.frames_dir.iterdir())
     images[0].write_bytes(b"cropped")
     images[1].write_bytes(images[1].read_bytes()[:-2] + b"\0\0")
-    images[2].unlink()
     film = extracted.complete(settings)
     assert film["repaired_frames"] > 0
     fresh = Output(extracted.film, tmp_path / "fresh")

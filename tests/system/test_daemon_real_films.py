@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import psutil
 import pytest
 
 from frame_extractor.contract import Results
-from framed.control.messages import Pause, PauseReply, ProjectState, Resume, ResumeReply
+from framed.control.messages import Pause, PauseReply, ProjectState, ProjectStatus, Resume, ResumeReply
 from framed.ctl.client import connect
 from tests.fakes.root import QUICK, Root, until
 
@@ -99,3 +102,45 @@ def threads_of(*processes: psutil.Process) -> Iterator[int]:
 def images_of(frames_dir: Path) -> dict[str, bytes]:
     """Name -> digest of the bytes."""
     return {path.name: hashlib.sha256(path.read_bytes()).digest() for path in frames_dir.glob("*.jpg")}
+
+
+def test_images_that_a_user_deletes_stay_deleted(root: Root, films_dir: Path) -> None:
+    """Whatever is submitted; `show` counts them, nothing nags, and `--restore` brings them back to the byte."""
+    root.start(real=True)
+    drop(root, "reel", films_dir / "formats" / "reel30.mkv")
+    n_images = root.wait_for("reel", COMPLETE, FAILED).frames
+    frames_dir = root.layout("reel").frames_dir
+    whole = {path.name: path.read_bytes() for path in frames_dir.iterdir()}
+    victims = set(sorted(whole)[::3][:20])
+    for name in victims:
+        (frames_dir / name).unlink()
+    framectl(root, "submit", "--all")
+
+    def counted() -> ProjectStatus | None:
+        status = root.wait_for("reel", COMPLETE)
+        return status if status.removed == 20 else None
+
+    status = until(counted, "the images are seen to be removed")
+    assert (status.frames, status.reason) == (n_images - 20, "")
+    said = framectl(root, "submit", "reel")
+    assert "already extracted with these settings, without 20 images that you have removed; --restore" in said
+    said = framectl(root, "show", "reel")
+    assert f"{n_images - 20} images, 20 removed by you" in " ".join(said.split())
+    film = json.loads(framectl(root, "show", "reel", "--json"))["films"][0]
+    assert (film["state"], film["removed"]) == ("extracted", 20)
+    assert "would be skipped: already extracted, without 20 images" in framectl(root, "submit", "reel", "--dry-run")
+    framectl(root, "submit", "reel", "--interval-seconds", "4", "--wait")
+    frames = {name.partition("_frame")[2] for name in victims}
+    assert not frames & {path.name.partition("_frame")[2] for path in frames_dir.iterdir()}
+    framectl(root, "submit", "--all", "--restore", "--wait")
+    assert {path.name: path.read_bytes() for path in frames_dir.iterdir()} == whole
+    status = root.wait_for("reel", COMPLETE)
+    assert (status.frames, status.removed) == (n_images, 0)
+
+
+def framectl(root: Root, *typed: str) -> str:
+    environment = {**os.environ, "FRAMED_ROOT": str(root.places.root), "COLUMNS": "160"}
+    command = [sys.executable, "-m", "framed.ctl", *typed]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

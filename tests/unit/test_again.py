@@ -132,3 +132,54 @@ def test_running_project_is_not_given_other_settings(params: dict[str, Any]) -> 
     found = SAME if params else OTHER
     with pytest.raises(Refused, match=r"onward is running with .*, not with .* as asked; --replace"):
         submitted(found, job(state=RUNNING), Submit(projects=("onward",), key="k", **params))
+
+
+REMOVED = replace(SAME, is_extracted=True, n_removed=20)
+
+
+def asked(**others: Any) -> Submit:
+    return Submit(projects=("onward",), key="k", **others)
+
+
+@pytest.mark.parametrize("state", [None, COMPLETE])
+def test_what_a_user_has_removed_is_no_reason_to_extract_it_again(state: JobState | None) -> None:
+    """But for `--restore`, and `--force`; and it says what is missing."""
+    last = job(state=state) if state is not None else None
+    step = submitted(REMOVED, last, asked())
+    assert (step.result, step.new_job) == (Submitted.ALREADY_COMPLETE, None)
+    assert "without 20 images that you have removed; --restore brings them back" in step.message
+    step = submitted(REMOVED, last, asked(restore=True))
+    assert step.new_job is not None
+    assert (step.new_job.restore, step.new_job.force) == (True, False)
+    step = submitted(replace(REMOVED, n_removed=0), last, asked(restore=True))
+    assert (step.result, step.new_job) == (Submitted.ALREADY_COMPLETE, None)
+    assert step.message.startswith("nothing of it was removed")
+
+
+@pytest.mark.parametrize("state", [QUEUED, RETRYING])
+def test_job_that_waits_is_told_to_restore(state: JobState) -> None:
+    """And goes on doing so when it is submitted again without."""
+    step = submitted(SAME, job(state=state), asked(restore=True))
+    assert isinstance(step.event, Changed)
+    assert step.event.restore
+    step = submitted(SAME, job(state=state, restore=True, by="watch"), asked())
+    assert isinstance(step.event, Changed)
+    assert step.event.restore
+
+
+def test_job_that_runs_restores_only_when_it_is_replaced() -> None:
+    with pytest.raises(Refused, match="is running with restore false, not with restore true as asked"):
+        submitted(SAME, job(state=RUNNING), asked(restore=True))
+    step = submitted(SAME, job(state=RUNNING), asked(restore=True, replace=True))
+    assert isinstance(step.event, Replaced)
+    assert step.event.successor.restore
+    for last in (job(state=RUNNING, restore=True), job(state=RUNNING, force=True)):
+        assert submitted(SAME, last, asked(restore=True)).result is Submitted.ALREADY_RUNNING
+
+
+@pytest.mark.parametrize("state", [FAILED, RETRYING, ENDING])
+def test_retry_restores_when_the_job_did(state: JobState) -> None:
+    step = retried("onward", job(state=state, restore=True), has_failed=True)
+    following = step.event.successor if isinstance(step.event, Replaced) else step.event or step.new_job
+    assert isinstance(following, Changed | Successor | NewJob)
+    assert following.restore

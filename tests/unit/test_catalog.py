@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from frame_extractor.contract import OutputLayout
 from framed.policy.settle import Signature
 from framed.settings.config import Settings, WatchSettings
 from framed.settings.live_settings import LiveSettings
@@ -317,8 +318,8 @@ def test_results_of_the_earlier_tool_count_and_damaged_ones_do_not(
     assert disk.look().projects["onward"].is_extracted("any") is is_extracted
 
 
-def test_film_counts_as_extracted_as_long_as_its_images_are_there(disk: Disk) -> None:
-    """As many as its results say, each film's in its own folder; what comes back counts again."""
+def test_film_counts_as_extracted_until_all_of_its_images_are_gone(disk: Disk) -> None:
+    """Each film's in its own folder; what comes back counts again, and what is missing of others is removed."""
     disk.film()
     frames = disk.places.frames_dir("onward")
     given: dict[str, dict[str, object]] = {"flat": {"images": 2}, "own": {"images": 1, "folder": "own"}, "dark": {}}
@@ -335,14 +336,55 @@ def test_film_counts_as_extracted_as_long_as_its_images_are_there(disk: Disk) ->
         project = disk.look().projects["onward"]
         return [mark for mark in ("flat", "own", "dark") if project.is_extracted(mark)]
 
+    def removed() -> dict[str, int]:
+        results = disk.look().projects["onward"].results
+        assert results is not None
+        return results.removed
+
     assert extracted() == ["flat", "own", "dark"]
     (frames / "b.jpg").unlink()
-    assert extracted() == ["own", "dark"]
+    assert (extracted(), removed()) == (["flat", "own", "dark"], {"flat": 1})
+    (frames / "a.jpg").unlink()
+    assert (extracted(), removed()) == (["own", "dark"], {})
+    (frames / "a.jpg").touch()
     (frames / "b.jpg").touch()
     (frames / "own" / "a.jpg").unlink()
     assert extracted() == ["flat", "dark"]
     shutil.rmtree(frames)
     assert extracted() == ["dark"]
+
+
+@pytest.mark.parametrize("others", [0, 4])
+def test_images_that_are_missing_are_known_by_their_names(disk: Disk, others: int) -> None:
+    """However many images of somebody else's lie among them; those that were removed before are told as well."""
+    disk.film()
+    layout = OutputLayout(disk.places.frames_dir("onward"))
+    layout.frames_dir.mkdir(parents=True)
+    film = {"name": "a.mkv", "path": "/a.mkv", "fingerprint": "a", "status": "complete", "images": 3, "removed": 1}
+    layout.results.write_text(json.dumps({"total_frames": 3, "films": [film]}))
+    lines = [{"file": f"{number}.jpg", "fingerprint": "a", "removed": number == 3} for number in range(4)]
+    layout.manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for name in ["0.jpg", "1.jpg", "2.jpg", *(f"mine-{number}.jpg" for number in range(others))]:
+        (layout.frames_dir / name).touch()
+
+    def found() -> tuple[int, int, bool]:
+        results = disk.look().projects["onward"].results
+        assert results is not None
+        return results.total_frames, results.removed.get("a", 0), results.has("a")
+
+    assert found() == (3, 1, True)
+    (layout.frames_dir / "1.jpg").unlink()
+    assert found() == (2, 2, True)
+    layout.journal("a").parent.mkdir(parents=True)
+    layout.journal("a").touch()
+    (layout.frames_dir / "2.jpg").unlink()
+    assert found() == (1, 1, False), "nobody knows who has taken it while they were replaced"
+    layout.journal("a").unlink()
+    (layout.frames_dir / "3.jpg").touch()
+    assert found() == (2, 2, True), "put back"
+    for number in (0, 3):
+        (layout.frames_dir / f"{number}.jpg").unlink()
+    assert found() == (0, 1, False)
 
 
 def test_results_of_the_earlier_tool_without_an_image_do_not_count(disk: Disk) -> None:

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, ManifestEntry, OutputLayout
-from frame_extractor.output.manifest import NewerSchema, Output, read_output, results_config
+from frame_extractor.errors import NewerSchema
+from frame_extractor.output.manifest import Output, read_output, results_config
 
 SETTINGS = ExtractionSettings()
 
@@ -67,9 +68,12 @@ def test_other_settings_are_not_complete(layout: OutputLayout) -> None:
     assert not extracted(layout).is_complete("aa-1", ExtractionSettings(frames_per_scene=3))
 
 
-def test_missing_image_is_not_complete(layout: OutputLayout) -> None:
+def test_film_is_complete_until_its_last_image_is_missing(layout: OutputLayout) -> None:
+    """A few that are missing have been removed by their user; all of them are lost."""
     output = extracted(layout)
-    next(layout.frames_dir.glob("*.jpg")).unlink()
+    for path in sorted(layout.frames_dir.glob("*.jpg")):
+        assert output.is_complete("aa-1", SETTINGS)
+        path.unlink()
     assert not output.is_complete("aa-1", SETTINGS)
 
 

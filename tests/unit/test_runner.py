@@ -46,7 +46,12 @@ class Project:
         return film
 
     def attempt(
-        self, *, force: bool = False, settings: ExtractionSettings | None = None, job_id: str | None = None
+        self,
+        *,
+        force: bool = False,
+        restore: bool = False,
+        settings: ExtractionSettings | None = None,
+        job_id: str | None = None,
     ) -> Ending:
         """Each is of a job of its own, unless told otherwise."""
         self.n_attempts += 1
@@ -58,6 +63,7 @@ class Project:
             frames_dir=str(self.layout.frames_dir),
             settings=settings or ExtractionSettings(),
             force=force,
+            restore=restore,
             log_path=str(self.folder / "onward.log"),
         )
         self.screen = RecordingScreen()

@@ -29,7 +29,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 def request(tmp_path: Path, *names: str, **others: Any) -> Request:
     for name in names:
         (tmp_path / name).write_text(f"a film called {name}")
-    values: dict[str, Any] = {"given": frozenset(), "workers": None, "force": False, **others}
+    values: dict[str, Any] = {"given": frozenset(), "workers": None, "force": False, "restore": False, **others}
     return Request(
         films=tuple(str(tmp_path / name) for name in names),
         output=tmp_path / "out",

@@ -178,6 +178,7 @@ def _job(name: str, attempts: Sequence[PastAttempt], options: Options, here: _He
         by="user",
         options=msgspec.structs.replace(options, extraction=last.spec.settings),
         force=last.spec.force,
+        restore=last.spec.restore,
         submitted=Moment(utc=here.now.utc, monotonic_s=0.0, boot_id=""),
         log_path=last.spec.log_path or "",
         state=Queued(since=here.now.utc),

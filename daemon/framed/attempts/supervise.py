@@ -204,6 +204,7 @@ class Supervisor:
             settings=job.options.extraction,
             workers=attempt.workers,
             force=job.force,
+            restore=job.restore,
             log_path=job.log_path,
             nice=budget.nice,
             io_class=budget.io_class,

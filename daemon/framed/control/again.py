@@ -23,6 +23,8 @@ class Found:
     options: Options
     is_extracted: bool
     """Every film of it, with these very settings, or by the tool before framed."""
+    n_removed: int = 0
+    """Images of it that its user has removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +55,15 @@ def submitted(found: Found, latest: Job | None, params: Submit) -> Step:
         return _submitted_while_running(found, latest, latest.state, params)
     if latest is not None and not latest.is_over:
         return _submitted_while_waiting(found, latest, params)
-    if found.is_extracted and not params.force:
-        message = "already extracted with these settings; --force extracts it again"
-        return Step(project=found.project, result=Submitted.ALREADY_COMPLETE, message=message)
+    if found.is_extracted and not params.force and not (params.restore and found.n_removed):
+        return Step(project=found.project, result=Submitted.ALREADY_COMPLETE, message=_extracted_words(found, params))
     new_job = NewJob(
-        project=found.project, by="user", options=found.options, force=params.force, with_ignored=params.names_projects
+        project=found.project,
+        by="user",
+        options=found.options,
+        force=params.force,
+        restore=params.restore,
+        with_ignored=params.names_projects,
     )
     return Step(project=found.project, result=Submitted.QUEUED, message="queued", new_job=new_job)
 
@@ -68,7 +74,13 @@ def retried(project: str, job: Job | None, *, has_failed: bool) -> Step:
         raise Refused(f"{project} has not been submitted yet; submit it: framectl submit {project}")
     match job.state:
         case Running(cancelling=True, successor=None):
-            new = Successor(id=new_job_id(), options=job.options, force=job.force, with_ignored=job.with_ignored)
+            new = Successor(
+                id=new_job_id(),
+                options=job.options,
+                force=job.force,
+                restore=job.restore,
+                with_ignored=job.with_ignored,
+            )
             message = "queued, with the settings it had; begins when the running one is gone"
             return _change(job, Replaced(successor=new), Submitted.QUEUED, message, told_id=new.id)
         case Running() | Queued() | Retrying() if job.paused:
@@ -79,13 +91,18 @@ def retried(project: str, job: Job | None, *, has_failed: bool) -> Step:
             return _nothing(job, "already queued")
         case Retrying():
             message = "was waiting for its next attempt; tries now"
-            change = Changed(options=job.options, force=job.force, with_ignored=job.with_ignored)
+            change = Changed(options=job.options, force=job.force, restore=job.restore, with_ignored=job.with_ignored)
             return _change(job, change, Submitted.ALREADY_RUNNING, message)
         case Complete() if not has_failed:
             return Step(project=project, result=Submitted.ALREADY_COMPLETE, message="nothing of it failed")
         case _:
             new_job = NewJob(
-                project=project, by="user", options=job.options, force=job.force, with_ignored=job.with_ignored
+                project=project,
+                by="user",
+                options=job.options,
+                force=job.force,
+                restore=job.restore,
+                with_ignored=job.with_ignored,
             )
             message = "queued, with the settings it had"
             return Step(project=project, result=Submitted.QUEUED, message=message, new_job=new_job)
@@ -96,11 +113,25 @@ def refused(project: str, why: FramedError) -> Step:
     return Step(project=project, result=Submitted.REFUSED, message=str(why))
 
 
+def _extracted_words(found: Found, params: Submit) -> str:
+    if found.n_removed:
+        removed = f"{found.n_removed:,} image{'s' * (found.n_removed != 1)}"
+        without = f"without {removed} that you have removed; --restore brings them back"
+        return f"already extracted with these settings, {without}, --force extracts it again"
+    nothing = "nothing of it was removed, and it is " if params.restore else ""
+    return f"{nothing}already extracted with these settings; --force extracts it again"
+
+
 def _submitted_while_waiting(found: Found, job: Job, params: Submit) -> Step:
-    force, with_ignored = params.force, params.names_projects or job.with_ignored
-    change = Changed(options=found.options, force=force or job.force, with_ignored=with_ignored)
-    if found.options != job.options or (force and not job.force):
-        asked, before = _differences(found.options, job.options, force=(force, job.force))
+    with_ignored = params.names_projects or job.with_ignored
+    change = Changed(
+        options=found.options,
+        force=params.force or job.force,
+        restore=params.restore or job.restore,
+        with_ignored=with_ignored,
+    )
+    if found.options != job.options or _asks_more(params, job):
+        asked, before = _differences(found, params, job)
         message = f"was queued already, now with {asked} instead of {before}"
         return _change(job, change, Submitted.QUEUED, message)
     if not isinstance(job.state, Queued):
@@ -112,26 +143,31 @@ def _submitted_while_waiting(found: Found, job: Job, params: Submit) -> Step:
 
 def _submitted_while_running(found: Found, job: Job, running: Running, params: Submit) -> Step:
     """Of a job that is being cancelled it is the successor that counts, and there may be none yet. Raises Refused."""
-    force = params.force
     following = running.successor
     current = following or job
     if following is not None or not running.cancelling:
-        if found.options == current.options and (current.force or not force):
+        if found.options == current.options and not _asks_more(params, current):
             message = "already queued, to begin when the running one is gone" if following else "already running"
             return _nothing(job, message, told_id=current.id)
         if not params.replace:
-            asked, runs = _differences(found.options, current.options, force=(force, current.force))
+            asked, runs = _differences(found, params, current)
             next_step = "--replace ends it and begins again so; or submit it when it is done"
             runs = f"is about to run again with {runs}" if following else f"is running with {runs}"
             raise Refused(f"{job.project} {runs}, not with {asked} as asked; {next_step}")
     new = Successor(
         id=following.id if following else new_job_id(),
         options=found.options,
-        force=force,
+        force=params.force,
+        restore=params.restore,
         with_ignored=params.names_projects,
     )
     message = "queued; begins when the running one is gone, which is being ended"
     return _change(job, Replaced(successor=new), Submitted.QUEUED, message, told_id=new.id)
+
+
+def _asks_more(params: Submit, current: Job | Successor) -> bool:
+    """Whether more is to be done again than the current one does."""
+    return (params.force and not current.force) or (params.restore and not (current.restore or current.force))
 
 
 def _change(job: Job, event: Event, result: Submitted, message: str, *, told_id: str | None = None) -> Step:
@@ -144,15 +180,16 @@ def _nothing(job: Job, message: str, *, told_id: str | None = None) -> Step:
     return Step(project=job.project, result=Submitted.ALREADY_RUNNING, message=message, told_id=told_id or job.id)
 
 
-def _differences(asked: Options, had: Options, *, force: tuple[bool, bool]) -> tuple[str, str]:
-    """Both settings, as far as they differ: `scene_threshold 25.0`."""
-    left, right = _flat(asked, force=force[0]), _flat(had, force=force[1])
+def _differences(found: Found, params: Submit, current: Job | Successor) -> tuple[str, str]:
+    """What was asked for and what is, as far as they differ: `scene_threshold 25.0`."""
+    left = _flat(found.options, force=params.force, restore=params.restore)
+    right = _flat(current.options, force=current.force, restore=current.restore)
     names = [name for name in left if left[name] != right[name]]
     return ", ".join(f"{name} {left[name]}" for name in names), ", ".join(f"{name} {right[name]}" for name in names)
 
 
-def _flat(options: Options, *, force: bool) -> dict[str, str]:
+def _flat(options: Options, **others: bool) -> dict[str, str]:
     values: dict[str, object] = msgspec.to_builtins(options)
     extraction = values.pop("extraction")
     assert isinstance(extraction, dict)
-    return {name: as_written(value) for name, value in (extraction | values | {"force": force}).items()}
+    return {name: as_written(value) for name, value in (extraction | values | others).items()}

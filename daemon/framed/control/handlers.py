@@ -100,7 +100,7 @@ class Handlers:
         known = self._report.project_names()
         outputs = await self._disk.ask(Outputs, self._settings.now, self._places, {*known, *params.projects})
         settings = outputs.extraction(params.overrides)
-        names = named(params, lambda: self._report.unextracted(settings, force=params.force))
+        names = named(params, lambda: self._report.unextracted(settings, force=params.force, restore=params.restore))
         found: list[Found | Step] = []
         for name in names:
             try:
@@ -232,10 +232,10 @@ class Handlers:
         options = options_of(resolve(self._settings.now, self._places, name, params.overrides))
         outputs.check(name)
         results = read_results(Path(options.frames_dir))
-        is_extracted = results is not None and all(
-            results.has(fingerprint_of(film), options.extraction) for film in films
-        )
-        return Found(project=name, options=options, is_extracted=is_extracted)
+        marks = [fingerprint_of(film) for film in films]
+        is_extracted = results is not None and all(results.has(mark, options.extraction) for mark in marks)
+        n_removed = sum(results.removed.get(mark, 0) for mark in marks) if results is not None else 0
+        return Found(project=name, options=options, is_extracted=is_extracted, n_removed=n_removed)
 
 
 def _waits(job: Job) -> bool:

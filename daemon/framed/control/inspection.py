@@ -33,7 +33,7 @@ class FilmState(enum.Enum):
     """Nobody has extracted it yet."""
     EXTRACTED = "extracted"
     GONE = "gone"
-    """It was extracted, and images of it have been taken away."""
+    """It was extracted, and its images are lost: all of them have been taken away."""
     CLEANED = "cleaned"
     """It was extracted, and what was made of it has been deleted with `clean`."""
     FAILED = "failed"
@@ -51,6 +51,8 @@ class FilmFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Its identity, whatever it is called; null while it is being written."""
     reason: str = ""
     """Why it is ignored, or what is the matter with a film that settles or is new: one line for a person."""
+    removed: int = 0
+    """Images of it that its user has removed, and that are not made again unless that is asked for."""
 
 
 class ProjectFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +138,7 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     """`user`, or `watch` for a film that was found."""
     force: bool
+    restore: bool = False
     submitted_at: datetime
     failures: int
     """Attempts that count."""
@@ -166,6 +169,8 @@ class FilmResultFacts(msgspec.Struct, frozen=True, kw_only=True):
     folder: str = ""
     """Where its images lie below `output_dir`."""
     images: int = 0
+    removed: int = 0
+    """Images of it that its user has removed, as far as the extractor has noticed; not among `images`."""
     shots: int = 0
     duration_s: float = 0.0
     wall_s: float = 0.0

@@ -74,6 +74,8 @@ class Submit(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Instead of `projects`: every one with a film that is not extracted. One that cannot be is an outcome then."""
     overrides: Overrides = Overrides()
     force: bool = False
+    restore: bool = False
+    """Make images again that their user has removed."""
     replace: bool = False
     """End what runs with other settings, and begin again with these."""
 
@@ -294,6 +296,8 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     """0 to 1."""
     frames: int = 0
     """Images on disk so far."""
+    removed: int = 0
+    """Images of the project that its user has removed; not among `frames`."""
     films: int = 0
     workers: int = 0
     stage: str = ""

@@ -169,6 +169,7 @@ def _job_facts(job: Job) -> JobFacts:
         id=job.id,
         by=job.by,
         force=job.force,
+        restore=job.restore,
         submitted_at=job.submitted.utc,
         failures=job.failures,
         attempts=tuple(facts),

@@ -120,6 +120,7 @@ class Report:
                 size_bytes=film.size_bytes,
                 fingerprint=film.fingerprint,
                 reason=standing_words(standing),
+                removed=results.removed.get(film.fingerprint or "", 0) if results is not None else 0,
             )
             for film, standing in self._standings.of(name, project, time.monotonic())
         )
@@ -148,15 +149,20 @@ class Report:
         there = frozenset(now.values())
         return {mark: had for mark, had in results.images.items() if had.film in now and mark not in there}
 
-    def unextracted(self, settings: Mapping[str, ExtractionSettings], *, force: bool) -> list[str]:
+    def unextracted(
+        self, settings: Mapping[str, ExtractionSettings], *, force: bool, restore: bool = False
+    ) -> list[str]:
         """The projects with a film, not an ignored one, that is not extracted with its settings; by name.
 
-        `settings`: by project; one that has none there counts as extracted with any. `force`: nothing counts.
+        `settings`: by project; one that has none there counts as extracted with any. `force`: nothing counts;
+        `restore`: nor does a film of which a user has removed images.
         """
         found = []
         for name, project in sorted(self._watcher.catalog.projects.items()):
-            films = [film.fingerprint for film in self.films(name) if film.state is not FilmState.IGNORED]
-            if films and (force or not self._extracted.are_all(name, project, films, settings.get(name))):
+            kept = [film for film in self.films(name) if film.state is not FilmState.IGNORED]
+            films = [film.fingerprint for film in kept]
+            again = force or (restore and any(film.removed for film in kept))
+            if films and (again or not self._extracted.are_all(name, project, films, settings.get(name))):
                 found.append(name)
         return found
 
@@ -212,7 +218,9 @@ class Report:
         except Exception as fault:  # noqa: BLE001 -- logged; the others' states are told all the same
             return ProjectStatus(name=name, state=ProjectState.NEW, reason=self._faults.words(name, fault))
         self._faults.over(name)
-        return status
+        results = self._extracted.results(name, self._watcher.catalog.projects.get(name))
+        n_removed = sum(results.removed.values()) if results is not None else 0
+        return msgspec.structs.replace(status, removed=n_removed) if n_removed else status
 
     def _project(self, name: str, now: Moment, outlook: Decision) -> ProjectStatus:
         project = self._watcher.catalog.projects.get(name)

@@ -30,6 +30,8 @@ class PlannedFilm(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     is_extracted: bool
     """With these settings: it would be skipped, and nothing is estimated."""
+    removed: int = 0
+    """Images of one that is extracted that its user has removed: `--restore` makes them again."""
     images: int | None = None
     """About so many; null where it would be skipped, or would fail."""
     image_bytes: int | None = None

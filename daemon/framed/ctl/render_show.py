@@ -46,6 +46,7 @@ def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
     status = reply.status
     parts = [f"{int(status.progress * 100)}%"] if status.job_id else []
     parts += [f"{status.frames:,} image{'s' * (status.frames != 1)}"] if status.frames else []
+    parts += [f"{status.removed:,} removed by you"] if status.removed else []
     parts += [_workers(status.workers)] if status.workers else []
     parts += [f"elapsed {duration(status.elapsed_s)}"] if status.elapsed_s is not None else []
     parts += [f"ETA {duration(status.eta_s)}"] if status.eta_s is not None else []
@@ -73,15 +74,19 @@ def _films_title(reply: ShowReply) -> str:
 def _film(film: FilmFacts, reply: ShowReply) -> list[str]:
     results = reply.results.films if reply.results else ()
     known = next((each for each in results if each.fingerprint == film.fingerprint), None)
-    return [film.name, film.state.value, size(film.size_bytes), _film_words(known) or film.reason]
+    return [film.name, film.state.value, size(film.size_bytes), _film_words(known, film.removed) or film.reason]
 
 
-def _film_words(film: FilmResultFacts | None) -> str:
+def _film_words(film: FilmResultFacts | None, n_removed: int) -> str:
+    """`n_removed`: how many images of it are removed by now, which the results need not know yet."""
     if film is None:
         return ""
     if film.error:
         return film.error
-    made = f"{film.images:,} image{'s' * (film.images != 1)}, {film.shots:,} shot{'s' * (film.shots != 1)}"
+    n_images = film.images + film.removed - n_removed
+    made = f"{n_images:,} image{'s' * (n_images != 1)}, "
+    made += f"{n_removed:,} removed by you, " if n_removed else ""
+    made += f"{film.shots:,} shot{'s' * (film.shots != 1)}"
     return f"{made}, {duration(film.duration_s)} long, extracted in {duration(film.wall_s)}"
 
 
@@ -89,7 +94,7 @@ def _job_title(job: JobFacts | None) -> str:
     if job is None:
         return ""
     by = "by hand" if job.by == "user" else "by itself"
-    forced = ", with --force" if job.force else ""
+    forced = ", with --force" * job.force + ", with --restore" * job.restore
     return f"job {job.id}, submitted {by} {_local(job.submitted_at)}{forced}"
 
 

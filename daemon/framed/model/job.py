@@ -124,6 +124,7 @@ class Successor(msgspec.Struct, frozen=True, kw_only=True):
     options: Options
     force: bool
     with_ignored: bool = False
+    restore: bool = False
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True, tag="running"):
@@ -171,6 +172,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     by: Literal["user", "watch"]
     options: Options
     force: bool = False
+    restore: bool = False
+    """Whether images that the user has removed are made again."""
     with_ignored: bool = False
     """Whether it is for the films as well that are not extracted by themselves: the user has named the project."""
     submitted: Moment

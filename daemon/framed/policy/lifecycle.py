@@ -58,6 +58,7 @@ class Changed:
     options: Options
     force: bool
     with_ignored: bool = False
+    restore: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +105,8 @@ def advance(job: Job, event: Event, now: Moment) -> Job:
         case Queued() | Retrying(), CancelAsked():
             last = job.last_attempt
             return _with(job, Cancelled(since=now.utc, outcome=last.outcome if last else None, asked=True))
-        case Queued() | Retrying(), Changed(options=options, force=force, with_ignored=with_ignored):
-            asked = {"options": options, "force": force, "with_ignored": with_ignored}
+        case Queued() | Retrying(), Changed() as change:
+            asked = {name: getattr(change, name) for name in ("options", "force", "with_ignored", "restore")}
             return _with(job, Queued(since=now.utc), **asked, by="user", failures=0)
         case Queued() | Retrying(), FilmsGone(outcome=outcome):
             return _with(job, Failed(since=now.utc, outcome=outcome))

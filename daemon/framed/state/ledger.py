@@ -42,6 +42,7 @@ class NewJob:
     by: Literal["user", "watch"]
     options: Options
     force: bool = False
+    restore: bool = False
     with_ignored: bool = False
     id: str = ""
     """Where it was promised already; else it is given a new one."""
@@ -243,6 +244,7 @@ class Ledger:
             by=new.by,
             options=new.options,
             force=new.force,
+            restore=new.restore,
             with_ignored=new.with_ignored,
             submitted=now,
             log_path=self._log_path(new.project, now),
@@ -281,6 +283,7 @@ def _successor(before: Job, after: Job) -> NewJob | None:
         by="user",
         options=promised.options,
         force=promised.force,
+        restore=promised.restore,
         with_ignored=promised.with_ignored,
         id=promised.id,
     )

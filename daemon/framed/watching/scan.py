@@ -19,8 +19,7 @@ from frame_extractor.contract import ExtractionSettings, FilmResult, OutputLayou
 from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name, is_utf8
 from framed.model.project import FILM_SUFFIXES, is_film_name
 from framed.policy.settle import Signature
-
-_IMAGE_SUFFIX: Final = ".jpg"
+from framed.watching.presence import ImagesThere
 
 MOST_ENTRIES: Final = 20_000
 """Of one folder that are looked at: somebody may point raw_videos at the wrong place."""
@@ -69,7 +68,7 @@ class FoundResults:
     read_at_s: float
     """Monotonic; when the reading began."""
     total_frames: int
-    """Images it lists, less those that are gone."""
+    """Images it lists that are there."""
     complete: dict[str, ExtractionSettings]
     """Fingerprint -> the settings its film was extracted with."""
     made_by: dict[str, str]
@@ -77,7 +76,9 @@ class FoundResults:
     failed: frozenset[str]
     """Fingerprints of films that could not be extracted."""
     gone: frozenset[str]
-    """Fingerprints of those of them of which images have been taken away."""
+    """Fingerprints of complete films that have lost their images: all, or some and nobody knows by whose doing."""
+    removed: dict[str, int]
+    """Fingerprint -> how many images of a complete film its user has removed; only films with any."""
     images: dict[str, FilmImages]
     """By fingerprint, of the films of which some are there."""
     lost_s: float
@@ -90,8 +91,8 @@ class FoundResults:
     def has(self, fingerprint: str, settings: ExtractionSettings | None = None) -> bool:
         """Whether that film is extracted, with these settings or with any, and its images are there.
 
-        The one rule for the daemon and `--dry-run`: as many images as the results say. The extractor, which asks for
-        each of them by its name, has the last word.
+        The one rule for the daemon and `--dry-run`: all of them but those that a user has removed. The extractor, which
+        knows what it has left undone, has the last word.
         """
         if self.by_earlier_tool:
             return True
@@ -195,31 +196,31 @@ def read_results(frames_dir: Path) -> FoundResults | None:
     folders = {film.folder: frames_dir / film.folder for film in complete if film.images}
     if is_earlier_tools:
         folders[""] = frames_dir
-    present = {folder: _images_in(path) for folder, path in folders.items()}
-    n_gone = {film.fingerprint: film.images - present[film.folder] for film in complete if film.images}
+    there = ImagesThere(OutputLayout(frames_dir), folders)
+    presences = {film.fingerprint: there.of(film) for film in complete if film.images}
+    numbers = {film.fingerprint: film.images for film in found.films}
+    numbers |= {mark: presence.there for mark, presence in presences.items()}
     return FoundResults(
         read_at_s=read_at_s,
-        total_frames=found.total_frames - sum(n for n in n_gone.values() if n > 0),
+        total_frames=found.total_frames - sum(film.images - numbers[film.fingerprint] for film in found.films),
         complete={film.fingerprint: film.settings for film in complete},
         made_by={film.fingerprint: film.job_id for film in complete},
         failed=frozenset(film.fingerprint for film in found.films if film.status == "failed"),
-        gone=frozenset(mark for mark, n in n_gone.items() if n > 0),
+        gone=frozenset(mark for mark, presence in presences.items() if presence.is_lost),
+        removed={
+            film.fingerprint: n
+            for film in complete
+            if (n := presences[film.fingerprint].removed if film.images else film.removed)
+        },
         images={
-            film.fingerprint: FilmImages(film.name, number)
+            film.fingerprint: FilmImages(film.name, numbers[film.fingerprint])
             for film in found.films
-            if (number := film.images - max(0, n_gone.get(film.fingerprint, 0))) > 0
+            if numbers[film.fingerprint] > 0
         },
         lost_s=sum(lost.end_s - lost.start_s for film in complete for lost in film.failed_ranges),
         image_folders=tuple(folders.values()),
-        by_earlier_tool=is_earlier_tools and present[""] > 0,
+        by_earlier_tool=is_earlier_tools and there.number("") > 0,
     )
-
-
-def _images_in(folder: Path) -> int:
-    try:
-        return sum(name.endswith(_IMAGE_SUFFIX) for name in os.listdir(folder))
-    except OSError:
-        return 0
 
 
 def _listed(folder: str, before: Listing, *, quick: bool = False) -> Listing:

@@ -274,6 +274,9 @@ class _Extraction:
     def _place(self, picks: list[Pick]) -> None:
         """Publishes those of the picks that are written, and notes the others as missing."""
         for pick in picks:
+            if self._images.is_removed(pick.frame_index):
+                self._images.leave_out(pick, self._film.width, self._film.height)
+                continue
             image = self._candidates.pop(pick.frame_index, None) or self._on_hand(pick.frame_index)
             if image is not None:
                 self._put(pick, image)

@@ -1,4 +1,4 @@
-"""What of a project is extracted: `extraction_results.json` and `frames.jsonl`, read and written.
+"""What of a project is extracted: `extraction_results.json` and `frames.jsonl`, read and written, with the removals.
 
 Does not touch an image; that is publish.py's.
 """
@@ -6,7 +6,7 @@ Does not touch an image; that is publish.py's.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -23,22 +23,12 @@ from frame_extractor.contract import (
     Results,
     ResultsConfig,
 )
+from frame_extractor.errors import NewerSchema
 from frame_extractor.output.durable import entries, write_atomically
 from frame_extractor.output.names import film_folder
+from frame_extractor.output.removals import Removals
 
 _JSON_SPACES: Final = 2
-
-
-class NewerSchema(Exception):
-    """A file was written by a later version of this program, which may mean more by it than this one knows."""
-
-    def __init__(self, path: Path, schema: object) -> None:
-        super().__init__(path, schema)
-        self.path = path
-        self.schema = schema
-
-    def __str__(self) -> str:
-        return f"{self.path} has schema {self.schema}; this version knows up to {SCHEMA}; use a later one"
 
 
 @dataclass
@@ -48,7 +38,11 @@ class Output:
     layout: OutputLayout
     films: dict[str, FilmResult] = field(default_factory=dict)
     images: dict[str, tuple[ManifestEntry, ...]] = field(default_factory=dict)
-    """By fingerprint, sorted by frame index; only films that have any."""
+    """By fingerprint, sorted by frame index, without removed ones; only films that have any."""
+    removed: dict[str, tuple[ManifestEntry, ...]] = field(default_factory=dict)
+    """The same, of frames that are picked and that a user has removed."""
+    removals: Removals = field(init=False)
+    """All frames that a user has removed, picked now or not."""
     earlier_tool_images: int = 0
     """Above 0: the results are those of the tool this one replaced, which says no more than their number."""
     order: dict[str, None] = field(default_factory=dict)
@@ -60,19 +54,30 @@ class Output:
     unusable: list[Path] = field(default_factory=list)
     """Files that must be set aside before theirs are written: damaged, or the earlier tool's."""
 
+    def __post_init__(self) -> None:
+        self.removals = Removals(self.layout)
+
     def is_complete(self, fingerprint: str, settings: ExtractionSettings) -> bool:
-        """Whether the film was extracted with these settings, and every image of it is still there."""
+        """Whether the film was extracted with these settings, and its images are not lost.
+
+        They are when none is there. Where some are missing, their user has removed them.
+        """
         film = self.films.get(fingerprint)
-        listed = self.images.get(fingerprint, ())
+        listed, removed = self.images.get(fingerprint, ()), self.removed.get(fingerprint, ())
         if film is None or film.status != "complete" or film.settings != settings:
             return False
-        if not listed or len(listed) != film.images:
+        if not (listed or removed) or len(listed) + len(removed) != film.images + film.removed:
             return False
         try:
             present = set(os.listdir(self.layout.frames_dir / film.folder))
         except OSError:
             return False
-        return all(PurePosixPath(entry.file).name in present for entry in listed)
+        return not listed or any(PurePosixPath(entry.file).name in present for entry in listed)
+
+    def entries(self, fingerprint: str) -> tuple[ManifestEntry, ...]:
+        """All that the manifest lists of the film."""
+        listed = (*self.images.get(fingerprint, ()), *self.removed.get(fingerprint, ()))
+        return tuple(sorted(listed, key=lambda entry: entry.frame_index))
 
     def folder_for(self, film_name: str, fingerprint: str, claimed: dict[str, str]) -> str:
         """Where below `frames/` the film's images go: where they are, else flat for a project's first film.
@@ -80,8 +85,8 @@ class Output:
         `claimed`: fingerprint -> folder, of films that have images or a claim no results tell of.
         """
         taken = dict(claimed)
-        for other, images in self.images.items():
-            taken[other] = _folder_of(images[0])
+        for other in (*self.images, *self.removed):
+            taken[other] = _folder_of(self.entries(other)[0])
         if fingerprint in taken:
             return taken[fingerprint]
         if "" not in taken.values():
@@ -95,16 +100,29 @@ class Output:
         self.order.setdefault(fingerprint)
 
     def record(self, film: FilmResult, entries: list[ManifestEntry]) -> None:
-        """The film is as `film` says, and `entries` are its images."""
+        """The film is as `film` says, and `entries` are its images, those of removed frames among them."""
         self._put(film)
-        self.images.pop(film.fingerprint, None)
-        if entries:
-            self.images[film.fingerprint] = tuple(sorted(entries, key=lambda entry: entry.frame_index))
+        self.removals.add(film.fingerprint, (entry.frame_index for entry in entries if entry.removed))
+        self.put_images(film.fingerprint, entries)
+
+    def put_images(self, fingerprint: str, entries: Iterable[ManifestEntry]) -> None:
+        """`entries` are the film's images; which of them are removed, `removals` says."""
+        frames = self.removals.of(fingerprint)
+        entries = sorted(entries, key=lambda entry: entry.frame_index)
+        listed = tuple(_marked(entry, removed=False) for entry in entries if entry.frame_index not in frames)
+        removed = tuple(_marked(entry, removed=True) for entry in entries if entry.frame_index in frames)
+        for images, found in ((self.images, listed), (self.removed, removed)):
+            images.pop(fingerprint, None)
+            if found:
+                images[fingerprint] = found
+        film = self.films.get(fingerprint)
+        if film is not None and film.images + film.removed == len(entries):
+            self.films[fingerprint] = msgspec.structs.replace(film, images=len(listed), removed=len(removed))
 
     def record_failure(self, failed: FilmResult) -> None:
         """The film failed this time; images of an earlier time, and what is known of them, stay."""
         earlier = self.films.get(failed.fingerprint)
-        if earlier is not None and self.images.get(failed.fingerprint):
+        if earlier is not None and self.entries(failed.fingerprint):
             failed = msgspec.structs.replace(earlier, status="failed", error=failed.error)
         self._put(failed)
 
@@ -112,17 +130,19 @@ class Output:
         """Nothing is known of that film."""
         self.films.pop(fingerprint, None)
         self.images.pop(fingerprint, None)
+        self.removed.pop(fingerprint, None)
+        self.removals.restore(fingerprint)
 
     def _put(self, film: FilmResult) -> None:
         """Failures of what lay under the film's path before, a broken download say, are history then."""
         self.keep_place(film.fingerprint)
         for other in list(self.films.values()):
-            if other.path == film.path and other.status == "failed" and not self.images.get(other.fingerprint):
+            if other.path == film.path and other.status == "failed" and not self.entries(other.fingerprint):
                 del self.films[other.fingerprint]
         self.films[film.fingerprint] = film
 
     def save(self, config: ResultsConfig, *, before_change: Callable[[], None] = lambda: None) -> list[str]:
-        """Writes the manifest, then the results; both durable. Returns a line for each file it had to set aside.
+        """Writes removals, manifest, results; all durable. Returns a line for each file it had to set aside.
 
         `before_change` is called before each of them; what it raises keeps that from happening.
         """
@@ -130,16 +150,18 @@ class Output:
         said = [_set_aside(path) for path in self.unusable]
         self.unusable.clear()
         self.earlier_tool_images = 0
+        # Before what mirrors them: of frames that are restored the manifest still says that they are removed, until
+        # it is known that their images are there.
+        self.removals.save()
+        before_change()
         lines = [
-            msgspec.json.encode(entry) + b"\n"
-            for fingerprint in self.order
-            for entry in self.images.get(fingerprint, ())
+            msgspec.json.encode(entry) + b"\n" for fingerprint in self.order for entry in self.entries(fingerprint)
         ]
         write_atomically(self.layout.manifest, b"".join(lines))
         results = Results(
             total_episodes=len(self.films),
             successful_episodes=sum(film.status == "complete" for film in self.films.values()),
-            total_frames=len(lines),
+            total_frames=sum(map(len, self.images.values())),
             output_dir=os.fspath(self.layout.frames_dir),
             config=config,
             timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -157,6 +179,8 @@ def read_output(layout: OutputLayout) -> Output:
     Raises NewerSchema, and OSError when a file is there and cannot be read.
     """
     output = Output(layout)
+    if output.removals.is_damaged:
+        output.unusable.append(output.removals.path)
     content = _content(layout.results)
     if content is not None:
         _read_results(output, content)
@@ -203,7 +227,8 @@ def _read_manifest(output: Output, content: bytes) -> None:
         else:
             damaged = True
     for fingerprint, images in listed.items():
-        output.images[fingerprint] = tuple(images)
+        output.removals.add(fingerprint, (entry.frame_index for entry in images if entry.removed))
+        output.put_images(fingerprint, images)
         output.keep_place(fingerprint)
     if damaged:
         output.unusable.append(output.layout.manifest)
@@ -213,6 +238,10 @@ def is_inside(file: str) -> bool:
     """Whether `file`, read from a file anybody may have edited, names something inside `frames/`."""
     parts = PurePosixPath(file).parts
     return bool(parts) and not file.startswith("/") and ".." not in parts and "\0" not in file
+
+
+def _marked(entry: ManifestEntry, *, removed: bool) -> ManifestEntry:
+    return entry if entry.removed is removed else msgspec.structs.replace(entry, removed=removed)
 
 
 def _folder_of(entry: ManifestEntry) -> str:

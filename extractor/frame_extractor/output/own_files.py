@@ -67,3 +67,12 @@ class OwnFiles:
 
     def _aside(self, number: int) -> Path:
         return self._frames_dir.with_name(f"{self._frames_dir.name}.{_ASIDE}-{number}")
+
+
+def has_size(path: Path, size_bytes: int) -> bool:
+    """Whether a regular file of this size is there."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == size_bytes

@@ -31,5 +31,11 @@ class Images(Protocol):
     def on_hand(self, frame_index: int) -> Sequence[Path]:
         """Where earlier attempts may have put the picture of this frame, as it is wanted now; perhaps not whole."""
 
+    def is_removed(self, frame_index: int) -> bool:
+        """Whether a user has removed this frame, so that no image of it is wanted."""
+
+    def leave_out(self, pick: Pick, width: int, height: int) -> None:
+        """Takes a pick of a removed frame: it counts as chosen and removed."""
+
     def begin_again(self) -> None:
         """What was published, and what was on hand, does not count."""

@@ -18,9 +18,10 @@ import msgspec
 
 from frame_extractor.contract import WORK_MARKER, Cleaned, ExitCode, ExtractionSettings, OutputLayout
 from frame_extractor.output.durable import entries
+from frame_extractor.output.journal import Journal, journals
 from frame_extractor.output.manifest import Output, read_output, results_config
 from frame_extractor.output.own_files import OwnFiles
-from frame_extractor.output.publish import Journal, journals, own_files
+from frame_extractor.output.publish import own_files
 from frame_extractor.running.attempt import sole_use
 from frame_extractor.running.failures import Refused
 
@@ -114,7 +115,7 @@ def _require_output(layout: OutputLayout, output: Output) -> None:
         said = f"the records in {layout.folder} are those of {' and '.join(sorted(named))}"
     elif inner.results.is_file() or inner.control.is_dir():
         said = f"its images are in {inner.frames_dir}"
-    elif not (output.images or journals(layout) or _lists(layout, output) or _own_folders(layout)):
+    elif not (output.images or output.removed or journals(layout) or _lists(layout, output) or _own_folders(layout)):
         return
     else:
         said = f"no record in {layout.folder} says whose they are"
@@ -146,8 +147,8 @@ def _present(layout: OutputLayout, output: Output, fingerprints: Collection[str]
 
 
 def _own(layout: OutputLayout, output: Output, fingerprints: Collection[str] | None) -> OwnFiles:
-    marks = output.images.keys() if fingerprints is None else fingerprints
-    listed = (entry for mark in marks for entry in output.images.get(mark, ()))
+    marks = output.order if fingerprints is None else fingerprints
+    listed = (entry for mark in marks for entry in output.entries(mark))
     noted = journals(layout) if fingerprints is None else [Journal(layout, mark) for mark in fingerprints]
     return own_files(layout, listed, *noted)
 

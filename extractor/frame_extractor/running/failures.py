@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from frame_extractor.contract import ExitCode
-from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
-from frame_extractor.output.manifest import NewerSchema
+from frame_extractor.errors import NewerSchema, NotAFilm, TooMuchFailed, WorkersKilled
 from frame_extractor.signals import Interrupted
 
 RETRYABLE = frozenset(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from frame_extractor.contract import AttemptSpec, ExtractionSettings, FilmResult, Probe
-from frame_extractor.output import publish
+from frame_extractor.output import journal, publish
 from frame_extractor.output.durable import sync_file_system
 from frame_extractor.output.manifest import Output
 from frame_extractor.output.names import picture_name
@@ -65,6 +65,16 @@ class ToDo:
         return self.original.fingerprint
 
 
+def is_asked_again(spec: AttemptSpec, output: Output, fingerprint: str) -> bool:
+    """Whether what was done of the film before, or removed of it, does not count.
+
+    Force and restore are for what was there before the job: a retry of it must come to an end.
+    """
+    film = output.films.get(fingerprint)
+    is_own = film is not None and film.status == "complete" and film.job_id == spec.job_id
+    return (spec.force or spec.restore) and not is_own
+
+
 class FilmExtraction:
     """`run`, `conclude`, `forget_work`; `give_up` when one of the first two raised; `close` in the end."""
 
@@ -79,6 +89,8 @@ class FilmExtraction:
         self._spec = spec
         self._output = output
         self._temp = temp
+        self._is_asked_again = is_asked_again(spec, output, todo.fingerprint)
+        """Removed images come back as well."""
         self._before_change = before_change
         self._began_s = time.monotonic()
         self._publisher: publish.Publisher | None = None
@@ -124,10 +136,14 @@ class FilmExtraction:
             found,
             folder=self._publisher.folder,
             job_id=self._spec.job_id,
-            images=len(entries),
+            images=sum(not entry.removed for entry in entries),
+            removed=sum(entry.removed for entry in entries),
             wall_s=round(time.monotonic() - self._began_s, 3),
             extracted_at=attempt.now(),
         )
+        if self._is_asked_again:
+            self._output.removals.restore(self._todo.fingerprint)
+        self._output.removals.add(self._todo.fingerprint, self._publisher.removed_meanwhile)
         self._output.record(result, entries)
         self.put_aside = self._publisher.put_aside
         if self._output.earlier_tool_images:
@@ -160,19 +176,21 @@ class FilmExtraction:
         """The images of the tool before this one, now that a film of this one is complete, as its results are."""
         self._before_change()
         layout = self._spec.layout
-        listed = (entry for of_film in self._output.images.values() for entry in of_film)
-        return publish.put_unlisted_aside(layout, publish.own_files(layout, listed, *publish.journals(layout)))
+        listed = (entry for fingerprint in self._output.order for entry in self._output.entries(fingerprint))
+        return publish.put_unlisted_aside(layout, publish.own_files(layout, listed, *journal.journals(layout)))
 
     def _opened_publisher(self, pictures: Path) -> publish.Publisher:
         todo, spec, output = self._todo, self._spec, self._output
-        if todo.fingerprint not in output.images:
-            publish.inherit(spec.layout, todo.film, todo.fingerprint, but_not_from=output.images)
-        header = publish.JournalHeader(
+        listed = {*output.images, *output.removed}
+        if todo.fingerprint not in listed:
+            journal.inherit(spec.layout, todo.film, todo.fingerprint, but_not_from=listed)
+        header = journal.JournalHeader(
             film=str(todo.film),
-            folder=output.folder_for(todo.film.name, todo.fingerprint, publish.claims(spec.layout)),
+            folder=output.folder_for(todo.film.name, todo.fingerprint, journal.claims(spec.layout)),
             film_modified_ns=todo.original.modified_ns,
             image_key=spec.settings.image_key,
             job_id=spec.job_id,
+            boot_id=attempt.identity().boot_id,
         )
         earlier = output.films.get(todo.fingerprint)
         return publish.Publisher(
@@ -186,5 +204,13 @@ class FilmExtraction:
             ),
             listed_is_usable=earlier is not None and not spec.force and earlier.image_key == header.image_key,
             taken_over=pictures,
+            removed=() if self._is_asked_again else output.removals.of(todo.fingerprint),
+            removed_since=journal.removed_since(
+                spec.layout,
+                todo.fingerprint,
+                lambda section: (
+                    section.boot_id == header.boot_id and (not self._is_asked_again or section.job_id == header.job_id)
+                ),
+            ),
             before_change=self._before_change,
         )

@@ -23,17 +23,18 @@ from frame_extractor.contract import (
     Progress,
 )
 from frame_extractor.errors import TooMuchFailed, WorkerFault
-from frame_extractor.output import publish
+from frame_extractor.output import curation
+from frame_extractor.output.journal import is_unsettled
 from frame_extractor.output.manifest import Output, read_output, results_config
 from frame_extractor.running import attempt
 from frame_extractor.running.epoch import Epoch
 from frame_extractor.running.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
-from frame_extractor.running.film_extraction import Engine, FilmExtraction, ToDo
+from frame_extractor.running.film_extraction import Engine, FilmExtraction, ToDo, is_asked_again
 from frame_extractor.running.original import Original
 from frame_extractor.running.priority import stand_back
 from frame_extractor.running.progress import Heartbeat, Meter
 from frame_extractor.signals import EndingSignals
-from frame_extractor.words import count, film_decoded, film_done, introduction, progress_line, put_aside
+from frame_extractor.words import count, film_decoded, film_done, film_skipped, introduction, progress_line, put_aside
 from frame_extractor.workers.crew import Crew
 
 if TYPE_CHECKING:
@@ -168,6 +169,8 @@ class _Runner:
         """
         todos: list[ToDo] = []
         images_found, image_bytes_found, seconds_found, frames_found = 0, 0, 0.0, 0
+        seen: set[str] = set()
+        news = False
         for number, path in enumerate(self._spec.films, 1):
             film = Path(path)
             fingerprint = ""
@@ -176,15 +179,17 @@ class _Runner:
                 original = Original(film)
                 fingerprint = original.fingerprint
                 output.keep_place(fingerprint)
+                seen.add(fingerprint)
+                if not is_asked_again(self._spec, output, fingerprint):
+                    news |= self._notice_removed(output, fingerprint)
                 if self._is_complete(output, fingerprint):
-                    images = len(output.images[fingerprint])
-                    images_found += images
-                    image_bytes_found += sum(image.size_bytes for image in output.images[fingerprint])
+                    found = output.images.get(fingerprint, ())
+                    images_found += len(found)
+                    image_bytes_found += sum(image.size_bytes for image in found)
                     seconds_found += output.films[fingerprint].duration_s
                     frames_found += output.films[fingerprint].source_frames
                     self._n_skipped += 1
-                    again = "by an earlier attempt" if self._spec.force else "--force extracts it again"
-                    self._note(f"{film.name}: already extracted, {count(images, 'image')}; {again}")
+                    self._note(film_skipped(output.films[fingerprint], forced=self._spec.force))
                 elif fingerprint in {todo.fingerprint for todo in todos}:
                     self._note(f"{film.name}: the same film as one before it; extracted once")
                 else:
@@ -192,6 +197,11 @@ class _Runner:
                     todos.append(ToDo(film, number, original, engine.probe_film(film)))
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
+        for fingerprint in output.images.keys() - seen:
+            news |= self._notice_removed(output, fingerprint)
+        if news:
+            with self._signals.deferred():
+                self._save(output)
         self._meter.expect(
             seconds_found + sum(todo.probe.duration_s for todo in todos),
             frames_found + sum(todo.probe.source_frames for todo in todos),
@@ -204,10 +214,17 @@ class _Runner:
     def _is_complete(self, output: Output, fingerprint: str) -> bool:
         return (
             output.is_complete(fingerprint, self._spec.settings)
-            and not publish.is_unsettled(output.layout, fingerprint)
-            # Force is for what was there before the job: a retry of it must come to an end.
-            and (not self._spec.force or output.films[fingerprint].job_id == self._spec.job_id)
+            and not is_unsettled(output.layout, fingerprint)
+            and not (self._spec.force and is_asked_again(self._spec, output, fingerprint))
+            and not (is_asked_again(self._spec, output, fingerprint) and curation.is_curated(output, fingerprint))
         )
+
+    def _notice_removed(self, output: Output, fingerprint: str) -> bool:
+        """Images that a user has deleted are known as removed; whether there are any that were not.
+
+        Where an attempt was cut off while it replaced images, nobody knows who has taken one away.
+        """
+        return not is_unsettled(output.layout, fingerprint) and curation.notice(output, fingerprint)
 
     def _extract(self, todo: ToDo, output: Output, engine: Engine, *, temp: Path, pool: WorkerPool) -> None:
         """The film's images and its entry are on the disk, or its failure is recorded."""

@@ -34,6 +34,7 @@ _Timeout = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
 @click.option("--all", "every", is_flag=True, help="Every project with a film not extracted with these settings.")
 @extraction_options
 @click.option("--force", is_flag=True, help="Extract again what is extracted already, replacing its images.")
+@click.option("--restore", is_flag=True, help="Make images again that you have deleted; without it they stay away.")
 @click.option("--replace", is_flag=True, help="End what runs with other settings, and begin again with these.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until they have ended, and exit with how, as `wait` does.")
 @click.option("--monitor", "monitors", is_flag=True, help="Go on into `monitor`, with what was submitted.")
@@ -46,6 +47,7 @@ def submit(
     *,
     every: bool,
     force: bool,
+    restore: bool,
     replace: bool,
     waits: bool,
     monitors: bool,
@@ -67,12 +69,13 @@ def submit(
         from framed.preview import preview  # noqa: PLC0415
 
         projects = chosen_or_all(names, listed, places, every=every)
-        return preview(places, projects, overrides(options), force=force, every=every, as_json=as_json)
+        return preview(places, projects, overrides(options), force=force, restore=restore, every=every, as_json=as_json)
     request = Submit(
         projects=chosen_or_all(names, listed, places, every=every),
         every=every,
         overrides=overrides(options),
         force=force,
+        restore=restore,
         replace=replace,
         key=new_key(),
     )
