@@ -52,6 +52,20 @@ def test_progress_never_goes_back(undisturbed: Outcome) -> None:
     assert fractions[-1] <= 1.0
 
 
+def test_progress_with_other_settings_is_of_the_images_that_are_missing(film: Path, tmp_path: Path) -> None:
+    """The scan is no work, its scores being kept: no 95 % before the first image."""
+    temp = tmp_path / "temp"
+    extract(film, temp, settings=ExtractionSettings(mode=Mode.INTERVAL))
+    temp.rmdir()
+    again = extract(film, temp, settings=ExtractionSettings(mode=Mode.SCENE))
+    assert again.result.kept_frames > 0
+    n_images = len(again.images)
+    fractions = [told.fraction for told in again.told]
+    assert fractions == sorted(fractions)
+    shares = {told.images: told.fraction for told in again.told if told.images}
+    assert shares == {done: pytest.approx(done / n_images) for done in range(1, n_images + 1)}
+
+
 def test_shots_are_told_as_they_are_found(undisturbed: Outcome) -> None:
     """Never fewer than before, some before the film has ended, and each where the result has it in the end."""
     told = [progress.shots for progress in undisturbed.told]

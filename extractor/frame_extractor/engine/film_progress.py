@@ -1,7 +1,12 @@
-"""How far one film is: work done, told as progress that never goes back."""
+"""How far one film is: work done of the work there is, told as progress that never goes back.
+
+Work is film time to be decoded: once for the scan, where its scores are not kept already, and again around images that
+are wanted and not there. Scores of a complete film save the scan; what is left is the images.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +16,9 @@ from frame_extractor.contract import ShotStart, Stage
 from frame_extractor.reading.film import Film
 
 SCAN_SHARE: Final = 0.95
-"""Of a film's work; the rest is repair."""
+"""Of the work at a film of which nothing is kept; the rest is for images that no scan foresees."""
+REPAIR_S: Final = 3.0
+"""Film time decoded for one missing image: half a chunk."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,10 @@ class Teller:
         self._stage = Stage.OPENING
         self._images = 0
         self._image_bytes = 0
-        self._repaired_from = 0
-        self._to_repair = 0
+        self._needs_scan = True
+        self._is_scanned = False
+        self._n_missing = 0
+        self._n_repaired = 0
         self._shots = 0
         self._last_shots: tuple[ShotStart, ...] = ()
         self._tell()
@@ -57,10 +66,37 @@ class Teller:
         self._advance()
 
     def _advance(self) -> None:
-        done_s = self._scanned_s.total() + self._kept_s
-        done = min(1.0, done_s / self._total_s) if self._total_s else 0.0
-        self._fraction = max(self._fraction, SCAN_SHARE * done)
+        total_s = self._scan_s + self._repair_s
+        if total_s > 0:
+            done_s = self._scan_s if self._is_scanned else self._scanned_s.total() + self._kept_s
+            scanned_s = min(self._scan_s, done_s)
+            repaired = min(1.0, self._n_repaired / self._n_missing) if self._n_missing else 0.0
+            self._fraction = max(self._fraction, (scanned_s + self._repair_s * repaired) / total_s)
         self._tell()
+
+    @property
+    def _scan_s(self) -> float:
+        return self._total_s if self._needs_scan else 0.0
+
+    @property
+    def _repair_s(self) -> float:
+        """What there will probably be to decode for missing images: no more than the film."""
+        known_s = min(self._n_missing * REPAIR_S, self._total_s or math.inf)
+        return max(known_s, self._scan_s * (1 - SCAN_SHARE) / SCAN_SHARE)
+
+    @property
+    def _kept_share(self) -> float:
+        """Of all the work, what earlier attempts have done."""
+        total_s = self._scan_s + self._repair_s
+        return min(self._kept_s, self._scan_s) / total_s if total_s else 0.0
+
+    def needs_no_scan(self) -> None:
+        """The scores of the whole film are kept."""
+        self._needs_scan = False
+
+    def missing(self, images: int) -> None:
+        """So many images are known to be wanted and not there."""
+        self._n_missing = images
 
     def recalled(self, seconds: float) -> None:
         """So much of the film an earlier attempt has done."""
@@ -72,7 +108,8 @@ class Teller:
         if task is None:
             self._scanned_s.clear()
             self._kept_s = 0.0
-            self._to_repair = 0
+            self._is_scanned = False
+            self._n_missing = self._n_repaired = 0
             self._shots, self._last_shots = 0, ()
         else:
             del self._scanned_s[task]
@@ -82,18 +119,20 @@ class Teller:
         self._shots, self._last_shots = shots, last_shots
         self._tell()
 
-    def repairing(self, images: int, missing: int) -> None:
+    def repairing(self) -> None:
+        """The scan is done; what is missing is read again."""
         self._stage = Stage.WRITING
-        self._fraction = max(self._fraction, SCAN_SHARE)
-        self._repaired_from, self._to_repair = images, missing
-        self._tell()
+        self._is_scanned = True
+        self._advance()
+
+    def repaired(self) -> None:
+        """One of the missing images is there, or too blurred to be."""
+        self._n_repaired += 1
+        self._advance()
 
     def published(self, images: int, image_bytes: int) -> None:
         self._images = max(self._images, images)
         self._image_bytes = max(self._image_bytes, image_bytes)
-        if self._to_repair:
-            repaired = (images - self._repaired_from) / self._to_repair
-            self._fraction = max(self._fraction, SCAN_SHARE + (1 - SCAN_SHARE) * min(1.0, repaired))
         self._tell()
 
     def _tell(self) -> None:
@@ -105,7 +144,7 @@ class Teller:
                 fraction=self._fraction,
                 images=self._images,
                 image_bytes=self._image_bytes,
-                seconds_kept=SCAN_SHARE * min(self._kept_s, self._total_s),
+                seconds_kept=self._total_s * self._kept_share,
                 shots=self._shots,
                 last_shots=self._last_shots,
             )

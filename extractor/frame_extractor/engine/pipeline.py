@@ -153,6 +153,7 @@ class _Extraction:
         film = self._kept.film
         if film is None:
             return None
+        self._tell.needs_no_scan()
         stitcher = Stitcher(self._settings)
         self._recall(stitcher, 0, film)
         self._finish(stitcher)
@@ -222,7 +223,8 @@ class _Extraction:
     def _repair(self, scan: Scan, *, in_chunks: bool) -> None:
         """What the plan wants and no scan has written is read again, and published."""
         self._drop_candidates(math.inf)
-        self._tell.repairing(self._n_images, len(self._missing))
+        self._tell.missing(len(self._missing))
+        self._tell.repairing()
         tasks = (
             self._repair_tasks(scan) if in_chunks else iter([self._repair_task(None, LAST_READER, [*self._missing])])
         )
@@ -231,6 +233,7 @@ class _Extraction:
                 match event:
                     case Written() if event.frame_index in self._missing:
                         self._put(self._missing.pop(event.frame_index), event)
+                        self._tell.repaired()
                     case RepairDone():
                         self._n_repaired += event.n_decoded
                         self._clock.seconds.update(event.stages_s)
@@ -265,6 +268,7 @@ class _Extraction:
 
     def _join(self, stitcher: Stitcher, number: int, part: ScanPart) -> None:
         self._place(stitcher.add(number, part))
+        self._tell.missing(len(self._missing))
         self._tell.found(stitcher.n_shots, stitcher.last_shots(SHOTS_TOLD))
 
     def _finish(self, stitcher: Stitcher) -> None:
