@@ -165,7 +165,7 @@ async def _serve(
     ledger = Ledger(store, functools.partial(_log_path, places))
     machine = Machine(places.datasets)
     budget = _budget(machine, live)
-    supervisor = Supervisor(ledger, engine, live, lock, completion_log=places.completion_log, extractor=extractor)
+    supervisor = Supervisor(ledger, engine, live, lock, places=places, extractor=extractor)
     stalls = Stalls(ledger, supervisor.progress, live)
     notifier = Notifier(ledger, live)
     stalls.listen(notifier.stalled)

@@ -149,9 +149,11 @@ class NoFilm(FramedError):
 
     exit_code = Exit.NO_PROJECT
 
-    def __init__(self, folder: Path, suffixes: Iterable[str]) -> None:
+    def __init__(self, folder: Path, suffixes: Iterable[str], skipped: str = "") -> None:
+        """`skipped`: what there is that is not taken, and what can be done about it."""
         self.folder = folder
-        super().__init__(f"no video file in {folder}; put one there ({' '.join(sorted(suffixes))})")
+        what_to_do = skipped or f"put one there ({' '.join(sorted(suffixes))})"
+        super().__init__(f"no video file in {folder}; {what_to_do}")
 
 
 class DaemonUnreachable(FramedError):
@@ -243,10 +245,13 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_NAMED])}{more}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant, upper and lower case being the same; None when none is near."""
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name that was probably meant, upper and lower case being the same; None when none is near.
+
+    `cutoff`: how alike they must be, from 0 to 1.
+    """
     by_folded = {each.casefold(): each for each in known}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
     return by_folded[found[0]] if found else None
 
 

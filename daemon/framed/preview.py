@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,9 +26,11 @@ from framed.model.project import FrameExtraction, Overrides
 from framed.policy.admission import ignored_by_name
 from framed.policy.shares import Budget, budget, share
 from framed.printable import printable
-from framed.settings.config import JobSettings, Outputs, Settings, load_settings, resolve
+from framed.settings.config import JobSettings, Settings, load_settings, resolve
+from framed.settings.outputs import Outputs
 from framed.settings.places import Places
-from framed.watching.scan import SeenFilm, films_of, fingerprint_of, project_names, read_results
+from framed.watching.listing import SeenFilm
+from framed.watching.scan import films_of, fingerprint_of, folder_of, project_names, read_results
 
 ESTIMATE_TIMEOUT_S: Final = 600.0
 """For opening every film of a project, which may lie on a slow network."""
@@ -126,8 +129,9 @@ def _project(
     restore: bool,
     but_ignored: bool,
 ) -> _Project:
-    films = films_of(name, places.raw_videos, lambda: project_names(places.raw_videos))
+    folder = folder_of(name, places.raw_videos, lambda: project_names(places.raw_videos))
     job = resolve(settings, places, name, overrides)
+    films = films_of(folder, subfolders=job.subfolders)
     found = read_results(job.frames_dir)
     if but_ignored:
         # By their names: which are too short nobody knows who has not opened them.
@@ -218,7 +222,7 @@ def _forecast(film: SeenFilm, project: _Project, estimates: dict[str, FilmEstima
         return _done_words(project.done[film.path], restore=project.restore)
     estimate = estimates[film.path]
     if estimate.error is not None:
-        return f"would fail: {estimate.error.removeprefix(f'{film.name}: ')}"
+        return f"would fail: {estimate.error.removeprefix(f'{os.path.basename(film.path)}: ')}"
     return _about([estimate])
 
 

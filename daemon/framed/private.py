@@ -11,6 +11,7 @@ import pwd
 import stat
 from pathlib import Path
 
+from frame_extractor.regular import open_regular
 from framed.errors import PlaceNotUsable, RootOfAnother
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -62,9 +63,9 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def append_to(path: str | Path, text: str) -> None:
-    """The text is at the end of the file, which is made when it is missing. Raises OSError; ELOOP for a link."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o666), "a", encoding="utf-8", errors="backslashreplace") as file:
+    """The text is at the end of the file, which is made when missing. Raises OSError: for a link, for a pipe."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    with os.fdopen(open_regular(path, flags), "a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
 
 

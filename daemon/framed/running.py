@@ -13,10 +13,14 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
+from frame_extractor.regular import read_regular
 from framed.errors import PlaceNotUsable
 from framed.private import check_owner, is_trusted, make_private, replace_file
 from framed.settings.places import Places, runtime_dir
+
+_MOST_BYTES: Final = 1 << 16
 
 
 @contextlib.contextmanager
@@ -54,7 +58,7 @@ def running_roots(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 def _root_if_alive(entry: Path) -> Path | None:
     try:
-        known = json.loads(entry.read_bytes())
+        known = json.loads(read_regular(entry, _MOST_BYTES))
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(1.0)
             probe.connect(known["socket"])

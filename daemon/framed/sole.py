@@ -14,11 +14,14 @@ from typing import Final, TextIO
 import msgspec
 
 from frame_extractor.contract import ProcessIdentity
+from frame_extractor.regular import open_regular, read_regular
 from framed.errors import AlreadyRunning, PlaceNotUsable
 from framed.settings.places import Places
 
 _INTRODUCTION_S: Final = 1.0
 """How long a daemon that has just taken the lock is given to write its record into it."""
+
+_MOST_BYTES: Final = 1 << 16
 
 
 class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,10 +91,10 @@ def sole_daemon(places: Places) -> Iterator[RootLock]:
 
 def _taken(places: Places) -> tuple[TextIO, RootLock]:
     """The lock file, locked. Raises AlreadyRunning, PlaceNotUsable."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     while True:
         try:
-            file = os.fdopen(os.open(places.lock_file, flags, 0o600), "r+")
+            file = os.fdopen(open_regular(places.lock_file, flags, 0o600), "r+")
         except OSError as failed:
             raise PlaceNotUsable(places.lock_file, f"cannot be opened: {failed.strerror}") from None
         try:
@@ -112,7 +115,7 @@ def _pid_of_holder(lock_file: Path) -> int | None:
 
     until_s = time.monotonic() + _INTRODUCTION_S
     while time.monotonic() < until_s:
-        record = _record(lock_file.read_text(encoding="utf-8"))
+        record = _record(read_regular(lock_file, _MOST_BYTES).decode())
         # One that was killed has left its record behind, and is not the holder.
         if record is not None and is_alive(record.process):
             return record.pid
@@ -123,7 +126,7 @@ def _pid_of_holder(lock_file: Path) -> int | None:
 def last_daemon_words(places: Places) -> str:
     """`the last one (pid 8788) ended at 2026-11-22 20:45:49`, or that it was killed; empty when there was none."""
     try:
-        record = _record(places.lock_file.read_text(encoding="utf-8"))
+        record = _record(read_regular(places.lock_file, _MOST_BYTES).decode())
         if record is None:
             return ""
         if record.ended is not None:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from frame_extractor.regular import reading
+
 _BLOCK_BYTES: Final = 1 << 16
 
 
@@ -15,7 +17,7 @@ def start_of_last_lines(path: Path, n_lines: int) -> int:
     A last line without its newline counts as one.
     """
     try:
-        with path.open("rb") as file:
+        with reading(path) as file:
             end = file.seek(0, os.SEEK_END)
             if n_lines <= 0:
                 return end
@@ -41,7 +43,7 @@ def start_of_last_lines(path: Path, n_lines: int) -> int:
 def read_on(path: Path, offset: int, most_bytes: int) -> tuple[bytes, int]:
     """What follows `offset`, and the size of the file: nothing beyond its end. Raises OSError."""
     try:
-        with path.open("rb") as file:
+        with reading(path) as file:
             size_bytes = file.seek(0, os.SEEK_END)
             # Beyond what the file system can address, seeking itself fails.
             file.seek(min(offset, size_bytes))

@@ -11,13 +11,18 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal
 
 import msgspec
 
+from frame_extractor.regular import reading
+
 SCHEMA: Final = 1
 """Version of every file described here; written as `schema` in each."""
+
+MOST_RESULTS_BYTES: Final = 1 << 30
+"""Of an `extraction_results.json`; some 10,000 long films have a quarter of it."""
 
 SCORE_VERSION: Final = 1
 """Grows whenever the same film would get other scores, or be cut into other spans; kept ones are then made again."""
@@ -221,6 +226,8 @@ class AttemptSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Number of this attempt in this output folder; only ever grows."""
     films: tuple[str, ...]
     """Absolute paths, in the order in which they are extracted."""
+    films_dir: str = ""
+    """The project's folder: a film's name is its path below it. Empty, and for films elsewhere: its file name."""
     frames_dir: str
     settings: ExtractionSettings = ExtractionSettings()
     workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
@@ -237,6 +244,12 @@ class AttemptSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def layout(self) -> OutputLayout:
         return OutputLayout(Path(self.frames_dir))
+
+    def name_of(self, film: str | os.PathLike[str]) -> str:
+        """What results and messages call one of the films: `film.mkv`, `season 1/ep01.mkv`."""
+        path = PurePosixPath(film)
+        is_below = bool(self.films_dir) and path.is_relative_to(self.films_dir)
+        return path.relative_to(self.films_dir).as_posix() if is_below else path.name
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
@@ -281,7 +294,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     stage: Stage
     film: str
-    """File name of the film in work."""
+    """Name of the film in work, as in the results."""
     film_number: int
     """1-based."""
     n_films: int
@@ -366,7 +379,7 @@ class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
     """One film's entry in `extraction_results.json`."""
 
     name: str
-    """File name, without folder."""
+    """Of its file, relative to the project's folder in `raw_videos`, with forward slashes."""
     path: str
     fingerprint: str
     status: Literal["complete", "failed"]
@@ -502,7 +515,7 @@ def film_fingerprint(path: str | os.PathLike[str]) -> str:
     Reads at most 768 KiB. Raises OSError when the file cannot be read.
     """
     block = 256 * 1024
-    with open(path, "rb") as film:
+    with reading(path) as film:
         size = os.fstat(film.fileno()).st_size
         digest = hashlib.blake2b(str(size).encode(), digest_size=16)
         for offset in sorted({0, max(0, size // 2 - block // 2), max(0, size - block)}):

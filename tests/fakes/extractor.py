@@ -162,7 +162,7 @@ def _progress(spec: AttemptSpec, number: int, film: str, fraction: float, *, sec
     progress = Progress(
         attempt=spec.attempt,
         stage=Stage.DONE if fraction >= 1 else Stage.SCANNING,
-        film=os.path.basename(film),
+        film=spec.name_of(film),
         film_number=number,
         n_films=len(spec.films),
         fraction=fraction,
@@ -192,7 +192,7 @@ def _write_results(spec: AttemptSpec, extracted: list[str], failed: list[str]) -
         mark = film_fingerprint(path)
         is_good = path in extracted
         earlier[mark] = FilmResult(
-            name=os.path.basename(path),
+            name=spec.name_of(path),
             path=path,
             fingerprint=mark,
             status="complete" if is_good else "failed",

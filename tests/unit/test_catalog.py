@@ -18,7 +18,8 @@ from framed.settings.places import Places, load_places
 from framed.watching import keeper as keeper_module
 from framed.watching.catalog import Backlog, Catalog
 from framed.watching.keeper import MOST_READ_AT_ONCE, READ_AGAIN_AT_MOST, CatalogKeeper
-from framed.watching.scan import SeenFilm, fingerprint_of
+from framed.watching.listing import SeenFilm
+from framed.watching.scan import fingerprint_of
 
 
 class Disk:

@@ -12,7 +12,8 @@ from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
 from framed.errors import SettingsError
 from framed.model.project import FILM_SUFFIXES, FrameExtraction, Overrides, is_film_name
 from framed.model.values import as_written
-from framed.settings.config import DEFAULT, JobSettings, Settings, described, load_settings, outputs_in_the_way, resolve
+from framed.settings.config import DEFAULT, JobSettings, Settings, described, load_settings, resolve
+from framed.settings.outputs import outputs_in_the_way
 from framed.settings.places import Places, load_places
 
 SHIPPED = Path(__file__).resolve().parents[2] / "configs"
@@ -440,5 +441,6 @@ def test_visible_name_with_a_promised_extension_is_always_a_film(stem: str, suff
 def test_outputs_in_each_others_way_are_found(first: str, second: str, *, is_wrong: bool) -> None:
     """Whichever is asked about; a folder between them that is neither's own is no matter."""
     outputs = {"a": Path(first), "b": Path(second), "c": Path("/elsewhere/c/frames")}
-    assert outputs_in_the_way(outputs) == ({"a": "b", "b": "a"} if is_wrong else {})
-    assert outputs_in_the_way(dict(reversed(outputs.items()))) == ({"a": "b", "b": "a"} if is_wrong else {})
+    real = {path: str(path) for each in outputs.values() for path in (each, each.parent)}
+    assert outputs_in_the_way(outputs, real) == ({"a": "b", "b": "a"} if is_wrong else {})
+    assert outputs_in_the_way(dict(reversed(outputs.items())), real) == ({"a": "b", "b": "a"} if is_wrong else {})

@@ -114,7 +114,7 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
         standings = Standings(settings, ledger, watcher)
         engine = TmuxEngine(places.tmux_socket, places.tmux_config)
         lock = LockWatch(RootLock(lock_file, places.root / "lock"), places.root)
-        supervisor = Supervisor(ledger, engine, settings, lock, completion_log=places.completion_log)
+        supervisor = Supervisor(ledger, engine, settings, lock, places=places)
         machine = Machine(places.root)
         hindrances = Hindrances(
             watcher=watcher, standings=standings, disks=machine.disks, settings=settings, progress=supervisor.progress

@@ -5,7 +5,6 @@ The extractor writes them and may die at any moment, so whatever cannot be read 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -27,11 +26,14 @@ from frame_extractor.contract import (
     Progress,
     StartedRecord,
 )
+from frame_extractor.regular import read_regular, reading
 from framed.host.liveness import command_line, is_alive
 
 T = TypeVar("T")
 
 _NUMBERED: Final = re.compile(r"attempt-(\d+)\.")
+_MOST_RECORD_BYTES: Final = 1 << 26
+"""A specification lists all films of its project."""
 _CLEARING_S: Final = 2.0
 _LOG_TAIL_BYTES: Final = 8192
 _LOG_TAIL_LINES: Final = 5
@@ -95,11 +97,9 @@ def at_work(layout: OutputLayout) -> list[AtWork]:
 def claim_number(layout: OutputLayout) -> int:
     """The next attempt number of this folder, and no other attempt's: its specification, still empty, is there now.
 
-    Never one of which somebody else has the work folder's name. Makes the folder when it is missing, but not the whole
-    way to it: then a disk is not mounted, and the images would fill another one. Raises OSError.
+    Never one of which somebody else has the work folder's name. Makes the folder, and the way to it, when it is
+    missing. Raises OSError.
     """
-    if not layout.folder.parent.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder; is its disk mounted?", str(layout.folder.parent.parent))
     layout.control.mkdir(parents=True, exist_ok=True)
     number = max(_numbers(layout), default=0)
     while True:
@@ -187,7 +187,7 @@ def _empty(work_folder: Path) -> None:
 def last_lines(log: Path) -> tuple[str, ...]:
     """The end of a log, for a person: the last lines that are not empty; nothing when it cannot be read."""
     try:
-        with log.open("rb") as file:
+        with reading(log) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_TAIL_BYTES))
             text = file.read(_LOG_TAIL_BYTES).decode(errors="replace")
     except OSError:
@@ -207,6 +207,6 @@ def _numbers(layout: OutputLayout) -> list[int]:
 
 def _read(path: Path, kind: type[T]) -> T | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(read_regular(path, _MOST_RECORD_BYTES), type=kind)
     except (OSError, ValueError, RecursionError):
         return None

@@ -47,6 +47,8 @@ from framed.policy.retry import Again, Consequence, Done, GiveUp, Stop, judge, v
 from framed.printable import printable
 from framed.private import append_to
 from framed.settings.live_settings import LiveSettings
+from framed.settings.mount_guard import why_not_mounted
+from framed.settings.places import Places
 from framed.state.ledger import Ledger
 from framed.threads import in_own_thread
 from framed.watching.scan import FoundResults, read_results
@@ -79,7 +81,7 @@ class Supervisor:
         settings: LiveSettings,
         lock: LockWatch,
         *,
-        completion_log: Path,
+        places: Places,
         extractor: Sequence[str] = EXTRACTOR,
     ) -> None:
         self._ledger = ledger
@@ -87,7 +89,7 @@ class Supervisor:
         self._settings = settings
         self._lock = lock
         self._neighbours = Neighbours(ledger, lock)
-        self._completion_log = completion_log
+        self._places = places
         self._extractor = tuple(extractor)
         self._bells: dict[str, Bell] = {}
         self._locks: dict[str, anyio.Lock] = {}
@@ -150,6 +152,8 @@ class Supervisor:
         try:
             if (other := await self._neighbours.make_way(job, layout)) is not None:
                 trouble, number = left_alone(other, layout), max(number, other.attempt + 1)
+            elif why := await in_own_thread(why_not_mounted, layout.frames_dir, self._places):
+                trouble = _not_started(why)
             else:
                 number = await in_own_thread(attempt_files.claim_number, layout)
             host = await self._engine.prepare()
@@ -200,6 +204,7 @@ class Supervisor:
             job_id=job.id,
             attempt=attempt.number,
             films=tuple(film.path for film in job.films),
+            films_dir=str(self._places.films_dir(job.project)),
             frames_dir=job.options.frames_dir,
             settings=job.options.extraction,
             workers=attempt.workers,
@@ -299,7 +304,7 @@ class Supervisor:
         job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
         self.n_ended[AFTERMATHS[type(consequence)]] += 1
         if isinstance(job.state, Complete):
-            await in_own_thread(_note_completion, self._completion_log, job, outcome)
+            await in_own_thread(_note_completion, self._places.completion_log, job, outcome)
         if isinstance(job.state, Complete | Cancelled):
             await self._close_session_of(job)
 

@@ -25,8 +25,9 @@ from framed.errors import Refused
 from framed.log import fields
 from framed.model.job import Running, Verdict
 from framed.model.project import Overrides
-from framed.settings.config import Outputs, resolve
+from framed.settings.config import resolve
 from framed.settings.live_settings import LiveSettings
+from framed.settings.outputs import Outputs
 from framed.settings.places import Places
 from framed.state.ledger import Answer, Change, Ledger
 from framed.state.store import StoreUnavailable

@@ -33,16 +33,20 @@ from framed.control.messages import (
 )
 from framed.control.once import Keep
 from framed.control.report import Report
-from framed.errors import FramedError, Refused
+from framed.errors import FramedError, Refused, SettingsError
 from framed.model.job import Job, Running, Verdict
+from framed.model.project import Overrides
 from framed.policy.lifecycle import CancelAsked, Event
-from framed.settings.config import Outputs, resolve
+from framed.settings.config import resolve
 from framed.settings.live_settings import LiveSettings
+from framed.settings.mount_guard import why_not_mounted
+from framed.settings.outputs import Outputs
 from framed.settings.places import Places
 from framed.state.ledger import Change, Ledger
 from framed.state.replies import KeptReply
 from framed.watching.intake import options_of
-from framed.watching.scan import films_of, fingerprint_of, read_results, readable_films
+from framed.watching.listing import SeenFilm
+from framed.watching.scan import films_of, fingerprint_of, folder_of, read_results, readable_films
 from framed.watching.watch import Watcher
 
 Reply = TypeVar("Reply", SubmitReply, RetryReply)
@@ -115,7 +119,7 @@ class Handlers:
         """As `submit`, with the settings that the projects' last jobs had."""
         names = await self._disk.known(named(params, self._report.failed))
         for name in names:
-            await self._disk.ask(films_of, name, self._places.raw_videos, self._report.project_names)
+            await self._disk.ask(self._films_of, name, self._report.project_names())
         return await self._taken(lambda: self._retried(names), RetryReply, keep)
 
     async def cancel(self, params: Cancel, keep: Keep) -> CancelReply:
@@ -213,7 +217,7 @@ class Handlers:
         ignored = {film.name for film in self._report.films(name) if film.state is FilmState.IGNORED}
         but_not = frozenset() if job.with_ignored else frozenset(ignored)
         try:
-            return await self._disk.ask(_fingerprints_now, self._places.films_dir(name), but_not)
+            return await self._disk.ask(self._fingerprints_now, name, but_not)
         except Refused:
             return self._known_fingerprints(name, job)
 
@@ -226,11 +230,33 @@ class Handlers:
             while any(self._ledger.is_open(job.id) for job in jobs):
                 await self._ledger.change()
 
+    def _films_of(self, name: str, known: Iterable[str]) -> tuple[SeenFilm, ...]:
+        """Raises NoSuchProject, NoFilm, Refused. Blocking."""
+        folder = folder_of(name, self._places.raw_videos, lambda: known)
+        return films_of(folder, subfolders=self._takes_subfolders(name))
+
+    def _fingerprints_now(self, name: str, but_not: Container[str]) -> tuple[str, ...]:
+        """Of the films in the folder, settled or not. Raises Refused when it cannot be read. Blocking."""
+        folder = self._places.films_dir(name)
+        listing = readable_films(folder, subfolders=self._takes_subfolders(name))
+        return tuple(fingerprint_of(film) for film in listing.films.values() if film.name not in but_not)
+
+    def _takes_subfolders(self, name: str) -> bool:
+        """Where its settings are wrong, as framed.yaml says. Blocking."""
+        try:
+            return resolve(self._settings.now, self._places, name, Overrides()).subfolders
+        except SettingsError:
+            return self._settings.now.watch.subfolders
+
     def _find(self, name: str, params: Submit, known: Iterable[str], outputs: Outputs) -> Found:
         """Raises NoSuchProject, NoFilm, Refused, SettingsError. Blocking."""
-        films = films_of(name, self._places.raw_videos, lambda: known)
-        options = options_of(resolve(self._settings.now, self._places, name, params.overrides))
+        folder = folder_of(name, self._places.raw_videos, lambda: known)
+        settings = resolve(self._settings.now, self._places, name, params.overrides)
+        films = films_of(folder, subfolders=settings.subfolders)
+        options = options_of(settings)
         outputs.check(name)
+        if why := why_not_mounted(settings.frames_dir, self._places):
+            raise Refused(f"the images of {name} would go to {settings.frames_dir}: {why}")
         results = read_results(Path(options.frames_dir))
         marks = [fingerprint_of(film) for film in films]
         is_extracted = results is not None and all(results.has(mark, options.extraction) for mark in marks)
@@ -240,11 +266,6 @@ class Handlers:
 
 def _waits(job: Job) -> bool:
     return not job.is_over and not isinstance(job.state, Running)
-
-
-def _fingerprints_now(folder: Path, but_not: Container[str]) -> tuple[str, ...]:
-    """Of the films in the folder, settled or not. Raises Refused when it cannot be read. Blocking."""
-    return tuple(fingerprint_of(film) for film in readable_films(folder) if film.name not in but_not)
 
 
 def _server_name() -> str:

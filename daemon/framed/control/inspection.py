@@ -62,6 +62,8 @@ class ProjectFacts(msgspec.Struct, frozen=True, kw_only=True):
     frames: int
     """Images of it on disk."""
     output_dir: str | None
+    notes: tuple[str, ...] = ()
+    """What in its folder is not taken for a film, and what in its settings has no effect: a line each."""
 
 
 class ProjectsReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,6 +193,8 @@ class ShowReply(msgspec.Struct, frozen=True, kw_only=True):
     settings: tuple[SettingFacts, ...]
     """Empty when the settings file is wrong; then `settings_error` says how."""
     settings_error: str = ""
+    notes: tuple[str, ...] = ()
+    """As of `projects`."""
     films: tuple[FilmFacts, ...]
     job: JobFacts | None = None
     in_work: FilmInWork | None = None

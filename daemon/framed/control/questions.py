@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from frame_extractor.contract import OutputLayout, Results
+from frame_extractor.contract import MOST_RESULTS_BYTES, OutputLayout, Results
+from frame_extractor.regular import read_regular
 from framed.control.disk import Disk
 from framed.control.inspection import (
     MOST_LOG_BYTES,
@@ -81,6 +82,7 @@ class Questions:
             status=self._report.project(name),
             settings=tuple(_setting_facts(settings, job)) if settings else (),
             settings_error=wrong,
+            notes=self._report.notes(name),
             films=self._report.films(name),
             job=_job_facts(job) if job else None,
             in_work=self._report.in_work(name),
@@ -179,7 +181,7 @@ def _job_facts(job: Job) -> JobFacts:
 def _results_facts(layout: OutputLayout) -> ResultsFacts | None:
     """None when there are no results, or none that can be read. Blocking."""
     try:
-        results = msgspec.json.decode(layout.results.read_bytes(), type=Results)
+        results = msgspec.json.decode(read_regular(layout.results, MOST_RESULTS_BYTES), type=Results)
     except (OSError, ValueError, RecursionError):
         return None
     return ResultsFacts(

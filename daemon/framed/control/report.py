@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -25,6 +25,7 @@ from framed.control.notes import (
     no_results_words,
     replaced_words,
 )
+from framed.control.notices import notices
 from framed.faults import Faults
 from framed.host.clock import read_clocks
 from framed.host.machine import Machine
@@ -34,6 +35,7 @@ from framed.policy.schedule import Decision
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.watching.catalog import CatalogFilm, CatalogProject
+from framed.watching.listing import skipped_words
 from framed.watching.scan import FilmImages, FoundResults
 from framed.watching.standings import Standings, settling_words, standing_words
 from framed.watching.watch import Watcher
@@ -83,7 +85,7 @@ class Report:
                 max_active=self._dispatcher.budget.max_active,
             ),
             draining=self._ledger.is_draining,
-            notices=tuple(self._notices()),
+            notices=tuple(notices(self._watcher, self._settings, self._ledger)),
             projects=tuple(self._contained(name, now, outlook) for name in projects),
         )
 
@@ -101,6 +103,7 @@ class Report:
                 films=self.films(each.name),
                 frames=each.frames,
                 output_dir=each.output_dir,
+                notes=self.notes(each.name),
             )
             for each in reply.projects
         )
@@ -124,6 +127,11 @@ class Report:
             )
             for film, standing in self._standings.of(name, project, time.monotonic())
         )
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """What in the project's folder and settings has no effect, a line each."""
+        project = self._watcher.catalog.projects.get(name)
+        return (*skipped_words(project.skipped), *project.warnings) if project is not None else ()
 
     def in_work(self, name: str) -> FilmInWork | None:
         """The film that the project's extractor is at, by what it said last."""
@@ -193,25 +201,6 @@ class Report:
                 assert fingerprint is not None
                 return _STATE_OF_VERDICT.get(self._ledger.verdict(name, fingerprint), FilmState.NEW)
 
-    def _notices(self) -> Iterator[str]:
-        if self._watcher.has_looked.is_set() and (problem := self._watcher.catalog.problem):
-            yield f"{problem}; until it is back nothing is started, and nothing is forgotten"
-        backlog = self._watcher.catalog.backlog
-        if backlog is not None and backlog.n_films >= _LARGE_BACKLOG:
-            yield f"looking through raw_videos: {backlog.n_read} of {backlog.n_films} films; then they are queued"
-        if problem := self._watcher.hint_problem:
-            yield f"films are found by looking only, a little later than they come: {problem}"
-        for name in self._watcher.catalog.left_out[:_NOTICES_OF_NAMES]:
-            yield f"a folder in raw_videos is left out: its name {name} is not UTF-8; rename it"
-        if problem := self._settings.problem:
-            yield f"{problem}; until that is mended the settings before it hold"
-        if keys := self._settings.need_restart:
-            yield f"changed in framed.yaml, and waiting for a restart of framed: {', '.join(keys)}"
-        if self._ledger.is_draining:
-            yield "draining: what runs is finished, nothing is started; framectl undrain ends that"
-        if problem := self._ledger.problem:
-            yield f"{problem}; until then nothing new is queued, and what has ended is not shown as ended"
-
     def _contained(self, name: str, now: Moment, outlook: Decision) -> ProjectStatus:
         try:
             status = self._project(name, now, outlook)
@@ -236,7 +225,7 @@ class Report:
             status = self._with_job(job, project, now, outlook)
         wrong = project.settings_error if project is not None else ""
         replaced = replaced_words(name, self.replaced(name).values())
-        return msgspec.structs.replace(status, reason=joined(wrong, status.reason, replaced))
+        return msgspec.structs.replace(status, reason=joined(wrong, status.reason, replaced, *self.notes(name)))
 
     def _without_job(
         self, name: str, project: CatalogProject | None, standings: Sequence[tuple[CatalogFilm, Standing]], now: Moment
@@ -365,9 +354,6 @@ def _got_to(job: Job) -> tuple[float, int]:
     return 0.0, 0
 
 
-_NOTICES_OF_NAMES = 3
-_LARGE_BACKLOG = 20
-"""Films from which on it is told how far looking through them is."""
 _JOB_STATES: Mapping[type[JobState], ProjectState] = {
     Queued: ProjectState.QUEUED,
     Running: ProjectState.RUNNING,

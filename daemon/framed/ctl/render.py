@@ -188,4 +188,4 @@ def _films_note(project: ProjectFacts) -> str:
             [reason, *others] = {film.reason for film in films}
             why = f": {reason}" if reason and not others else ""
             parts.append(f"{state.value}: {listed([film.name for film in films])}{why}")
-    return "; ".join(parts)
+    return "; ".join((*parts, *project.notes))

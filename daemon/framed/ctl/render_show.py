@@ -56,8 +56,8 @@ def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
     at = len(name) + 1
     if terminal.colour and first[at : at + len(word)] == word:
         first = f"{first[:at]}{click.style(word, fg=COLOURS[status.state])}{first[at + len(word) :]}"
-    reason = aligned([[status.reason]], terminal, indent="  ") if status.reason else []
-    return [first, *others, *reason]
+    notes = [note for note in reply.notes if note not in status.reason]
+    return [first, *others, *aligned([[line] for line in (status.reason, *notes) if line], terminal, indent="  ")]
 
 
 def _setting(setting: SettingFacts) -> list[str]:

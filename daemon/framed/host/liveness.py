@@ -16,6 +16,7 @@ from pathlib import Path
 import anyio
 
 from frame_extractor.contract import ProcessIdentity
+from frame_extractor.regular import reading
 
 _STARTTIME_FIELD = 19
 _SESSION_FIELD = 3
@@ -115,7 +116,7 @@ def is_locked(path: Path) -> bool:
     Takes a shared lock for an instant, so it must not be asked while the file's owner may be about to take its own.
     """
     try:
-        with path.open("rb") as file:
+        with reading(path) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -106,10 +106,11 @@ def ignored_by_name(
 ) -> Mapping[str, str]:
     """Of a project's films those that are ignored for their names -> what of the name says so.
 
-    A word is matched where it stands by itself between characters that are no letters, in the name without its
-    extension; what has *, ? or [ is a glob over the whole name. Upper and lower case are the same. With `auto` a
-    project of nothing but samples and trailers keeps them: they are what its owner made it for. `extracted` are names
-    of films that may have been deleted since, and were in the project all the same.
+    `names` are relative to the project's folder. A word is matched where it stands by itself between characters that
+    are no letters, in the name without its extension; what has *, ? or [ is a glob over the whole name, or over the
+    file's alone. Upper and lower case are the same. With `auto` a project of nothing but samples and trailers keeps
+    them: they are what its owner made it for. `extracted` are names of films that may have been deleted since, and were
+    in the project all the same.
     """
     patterns = AUTO_WORDS if ignore == "auto" else ignore
     ignored: dict[str, str] = {}
@@ -125,11 +126,12 @@ def ignored_by_name(
 
 
 def _why_ignored(name: str, patterns: Iterable[str]) -> str:
+    folded = name.casefold()
     for pattern in patterns:
         if not _is_glob(pattern):
             if _word(pattern).search(name.rpartition(".")[0]):
                 return f"its name has the word {pattern}"
-        elif fnmatch.fnmatchcase(name.casefold(), pattern.casefold()):
+        elif any(fnmatch.fnmatchcase(each, pattern.casefold()) for each in (folded, folded.rpartition("/")[2])):
             return f"its name fits {pattern}"
     return ""
 

@@ -5,21 +5,21 @@ The daemon's defaults have their home here, those of an extraction in `frame_ext
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings, OutputLayout
-from framed.errors import SettingsError, is_one_name
+from frame_extractor.contract import ExtractionSettings
+from framed.errors import SettingsError, is_one_name, nearest
 from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import check_value
-from framed.settings.places import PathSettings, Places
-from framed.settings.settings_file import Section, check, expanded, read_sections
+from framed.settings.misnamed import misnamed_settings_file
+from framed.settings.places import PathSettings, Places, shown_path
+from framed.settings.settings_file import Section, Stranger, check, check_shared, expanded, read_sections
 
 DEFAULT: Final = "default"
 
@@ -80,6 +80,8 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Nor are films shorter than this."""
     order: Literal["name", "newest", "smallest"] = "name"
     """In which projects that are found together are submitted."""
+    subfolders: bool = False
+    """Whether films in folders below a project's are films of the project, as seasons are."""
     force_polling: bool = False
     """Whether the file system's own notifications are left unused everywhere."""
 
@@ -107,6 +109,12 @@ class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`host:port` that scrapes are answered on; empty: none are. Settled when the daemon starts."""
 
 
+class ProjectWatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`watch:` of a project's file: what of it may differ from project to project."""
+
+    subfolders: bool = False
+
+
 class QualitySettings(msgspec.Struct, frozen=True, kw_only=True):
     """`quality:`, of which framed knows one key."""
 
@@ -125,6 +133,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every project starts from."""
     origins: Mapping[str, str] = {}
     """Section and key with a dot between -> the file that set it; keys left at their defaults are not in it."""
+    warning: str = ""
+    """That framed.yaml is missing, and which file is probably meant to be it."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +149,12 @@ class JobSettings:
     frames_dir: Path
     origins: Mapping[str, str]
     """Every field of `FrameExtraction`, and `frames_dir` -> the option or file that set it, or `default`."""
+    subfolders: bool = False
+    """Whether films in folders below the project's are its own."""
+    own_subfolders: bool | None = None
+    """What the project's own file says of that; None when it does not."""
+    warnings: tuple[str, ...] = ()
+    """What stands in its file and has no effect, though it looks as if it should: a line for a person each."""
 
 
 _SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
@@ -151,7 +167,16 @@ _SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "notify": NotifySettings,
     "metrics": MetricsSettings,
 }
-_PROJECT_SECTIONS: Final = ("project", "paths", "frame_extraction", "quality")
+_PROJECT_SECTIONS: Final = ("project", "paths", "frame_extraction", "quality", "watch")
+_SHARED: Final[Mapping[str, tuple[str, ...]]] = {
+    "project": ("name",),
+    "paths": ("frames",),
+    "quality": QualitySettings.__struct_fields__,
+}
+"""Sections of a project's file in which other tools have keys of their own, and which of them are framed's."""
+_NEAR_KEY: Final = 0.9
+_NEAR_SECTION: Final = 0.7
+"""How alike a key must be that is another tool's by right: `model` is no `mode`."""
 _OTHER_SPELLINGS: Final = {"workers": "workers_per_project"}
 
 
@@ -175,6 +200,7 @@ def load_settings(places: Places) -> Settings:
             for name, section in sections.items()
             for key in section.nodes
         },
+        warning=misnamed_settings_file(places),
     )
 
 
@@ -189,8 +215,12 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
     origins = {key: settings.origins.get(f"{_section_of(key)}.{key}", DEFAULT) for key in values}
 
     file = places.project_file(project)
-    sections = read_sections(file, _PROJECT_SECTIONS, others_allowed=True)
+    strangers: dict[str, Stranger] = {}
+    sections = read_sections(file, _PROJECT_SECTIONS, others_allowed=True, strangers=strangers)
     origin = shown_path(file, places.root)
+    for name, ours in _SHARED.items():
+        check_shared(sections[name], ours)
+    own = check(sections["watch"], ProjectWatchSettings).get("subfolders")
     _check_name(sections["project"], project)
     for key, value in _extraction_values(sections).items():
         values[key], origins[key] = value, origin
@@ -217,73 +247,27 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
         retry=resolved.retry,
         frames_dir=frames_dir,
         origins=origins,
+        subfolders=settings.watch.subfolders if own is None else own,
+        own_subfolders=own,
+        warnings=tuple(_warnings(strangers, origin)),
     )
 
 
-class Outputs:
-    """Where the images of several projects go. Reads the settings of each, once: blocking."""
-
-    def __init__(self, settings: Settings, places: Places, projects: Iterable[str]) -> None:
-        self._places = places
-        self._frames_dirs: dict[str, Path] = {}
-        self._extraction: dict[str, ExtractionSettings] = {}
-        for project in projects:
-            with contextlib.suppress(SettingsError):
-                job = resolve(settings, places, project, Overrides())
-                self._frames_dirs[project], self._extraction[project] = job.frames_dir, job.extraction
-        self._in_the_way = outputs_in_the_way(self._frames_dirs)
-
-    def extraction(self, overrides: Overrides) -> Mapping[str, ExtractionSettings]:
-        """What a submit of each would take, but for projects whose settings are wrong; `overrides` are not checked."""
-        given = {
-            name: value
-            for name, value in msgspec.structs.asdict(overrides).items()
-            if value is not None and name in ExtractionSettings.__struct_fields__
-        }
-        return {name: msgspec.structs.replace(each, **given) for name, each in self._extraction.items()}
-
-    def check(self, project: str) -> None:
-        """Raises SettingsError when another project's output is in the way of this one's."""
-        other = self._in_the_way.get(project)
-        if other is not None:
-            raise output_shared(self._places, self._frames_dirs, project, other)
-
-
-def outputs_in_the_way(outputs: Mapping[str, Path]) -> dict[str, str]:
-    """Project -> another one, for each that would take that one's images or records for its own, or that one its.
-
-    `outputs`: their `frames/`. What is a project's own: that, and what lies beside it for framed's use.
-    """
-    folders = {name: os.path.realpath(frames_dir.parent) for name, frames_dir in outputs.items()}
-    owners: dict[str, str] = {}
-    found: dict[str, str] = {}
-    for name, frames_dir in outputs.items():
-        layout = OutputLayout(Path(folders[name], frames_dir.name))
-        # The folder itself, told apart by its closing separator, may be shared with nobody, but others may lie in it.
-        for own in (os.path.realpath(frames_dir), str(layout.temp), str(layout.control), folders[name] + os.sep):
-            other = owners.setdefault(own, name)
-            if other != name:
-                found |= {name: other, other: found.get(other, name)}
-    for name, folder in folders.items():
-        for above in (folder, *map(str, Path(folder).parents)):
-            other = owners.get(above, name)
-            if other != name:
-                found |= {name: other, other: found.get(other, name)}
-    return found
-
-
-def output_shared(places: Places, outputs: Mapping[str, Path], project: str, other: str) -> SettingsError:
-    """The output of one of the two lies where the other's does, or within it."""
-    blamed = project if outputs[project] != places.frames_dir(project) else other
-    folder, theirs = (os.path.realpath(outputs[name].parent) for name in (project, other))
-    both = " and ".join(repr(name) for name in sorted((project, other)))
-    way_out = f"give each its own, as in {outputs[blamed].parent / blamed / 'frames'}"
-    message = f"{outputs[project].parent} would be the output folder of both {both}; {way_out}"
-    if folder != theirs:
-        inner, outer = (project, other) if len(folder) > len(theirs) else (other, project)
-        message = f"the output of {inner!r}, {outputs[inner].parent}, would lie in that of {outer!r}; give it another"
-        blamed = inner if outputs[inner] != places.frames_dir(inner) else outer
-    return SettingsError(places.project_file(blamed), "paths.frames", message)
+def _warnings(strangers: Mapping[str, Stranger], file: str) -> Iterator[str]:
+    """What else stands at the top level of a project's file, where it looks as if it was meant for framed."""
+    keys = {*FrameExtraction.__struct_fields__, *_OTHER_SPELLINGS}
+    for name, stranger in strangers.items():
+        where = f"{file}:{stranger.line}: {name}"
+        if not stranger.is_section and (key := nearest(name, keys, cutoff=_NEAR_KEY)):
+            belongs = f"put it into {_section_of(key)}" if name == key else f"did you mean {_section_of(key)}.{key}?"
+            yield f"{where} has no effect at the top level; {belongs}"
+        elif name in _SECTIONS and stranger.keys & frozenset(_SECTIONS[name].__struct_fields__):
+            yield f"{where} has no effect here; it is read in framed.yaml only"
+        elif name not in _SECTIONS and (section := nearest(name, _PROJECT_SECTIONS, cutoff=_NEAR_SECTION)):
+            # `feature_extraction` is another tool's, unless what stands in it is framed's.
+            ours = frozenset(_SHARED.get(section) or _SECTIONS[section].__struct_fields__)
+            if stranger.keys & ours or nearest(name, [section], cutoff=_NEAR_KEY):
+                yield f"{where} has no effect; did you mean {section}?"
 
 
 Value = str | int | float | bool | tuple[str, ...]
@@ -309,11 +293,6 @@ def described(settings: Settings, places: Places) -> list[tuple[str, Value, str]
                 key, value = f"{section}.{name}", getattr(sources[section], name)
                 rows.append((key, msgspec.to_builtins(value, enc_hook=str), settings.origins.get(key, DEFAULT)))
     return rows
-
-
-def shown_path(file: Path, root: Path) -> str:
-    """A file as people call it: relative to the root when it lies there."""
-    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
 def _extraction_values(sections: Mapping[str, Section]) -> dict[str, Any]:

@@ -101,6 +101,11 @@ class Places:
         return self.state.name == _hash(self.root) and not self.state.is_relative_to(self.root)
 
 
+def shown_path(file: Path, root: Path) -> str:
+    """A file as people call it: relative to the root when it lies there."""
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+
+
 def settings_file(root: Path) -> Path:
     return root / "configs" / "framed.yaml"
 
@@ -205,6 +210,11 @@ def mount_of(path: Path, mountinfo: str) -> Mount:
     return found
 
 
+def is_mount_point(point: str, mountinfo: str) -> bool:
+    """Whether something is mounted there. `mountinfo`: see `mounts`."""
+    return any(mount.point == point for mount in _table(mountinfo))
+
+
 @functools.lru_cache(maxsize=2)
 def _table(mountinfo: str) -> tuple[Mount, ...]:
     """One root may have a thousand projects, and each is asked for."""
@@ -213,7 +223,7 @@ def _table(mountinfo: str) -> tuple[Mount, ...]:
         mount, _, source = line.partition(" - ")
         fields = mount.split(" ")
         if len(fields) >= 5:
-            found.append(Mount(_unescaped(fields[4]).rstrip("/"), source.split(" ", 1)[0]))
+            found.append(Mount(unescaped(fields[4]).rstrip("/"), source.split(" ", 1)[0]))
     return tuple(found)
 
 
@@ -271,7 +281,7 @@ def mounts() -> str:
         return ""
 
 
-def _unescaped(field: str) -> str:
+def unescaped(field: str) -> str:
     """A mount point as the kernel means it: it writes space, tab, newline and backslash as octal."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
 

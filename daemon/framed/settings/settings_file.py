@@ -16,11 +16,19 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from frame_extractor.regular import read_regular
 from framed.errors import SettingsError, is_utf8, nearest
 from framed.model.values import check_value, takes_list
+from framed.patience import Patience
 
+MOST_BYTES: Final = 1 << 20
+"""Of a settings file."""
+_READING: Final = Patience[str](2.0)
+"""Of the whole process: a file that does not answer is asked for once, whoever wants it."""
 _TAGS: Final = "tag:yaml.org,2002:"
 _LONGEST_SHOWN: Final = 60
+_NEAR: Final = 0.8
+"""How alike a key must be to one of framed's to be taken for it, where it may be another tool's."""
 _VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -67,15 +75,29 @@ class Section:
         return SettingsError(self.file, f"{self.name}.{key}", message, _line(node) if node is not None else None)
 
 
-def read_sections(file: Path, wanted: Collection[str], *, others_allowed: bool) -> dict[str, Section]:
+@dataclass(frozen=True)
+class Stranger:
+    """Something at the top level of a settings file that is no section of framed's."""
+
+    line: int
+    is_section: bool
+    keys: frozenset[str] = frozenset()
+    """Of a section, as far as they are plain words."""
+
+
+def read_sections(
+    file: Path, wanted: Collection[str], *, others_allowed: bool, strangers: dict[str, Stranger] | None = None
+) -> dict[str, Section]:
     """Every wanted section of the file; all of them empty when there is no file.
+
+    What else there is, where others are allowed, is put into `strangers` by its name.
 
     Raises SettingsError: unreadable, no YAML, a key given twice, a section that is no mapping, and, unless others are
     allowed, a section nobody wants.
     """
     sections = {name: Section(file, name) for name in wanted}
     try:
-        text = file.read_bytes()
+        text = _READING.call(str(file), lambda: read_regular(file, MOST_BYTES))
     except FileNotFoundError:
         return sections
     except OSError as failed:
@@ -88,14 +110,25 @@ def read_sections(file: Path, wanted: Collection[str], *, others_allowed: bool) 
             return sections
         if not isinstance(root, yaml.MappingNode):
             raise SettingsError(file, "", f"must hold sections like `{min(wanted)}:`", _line(root))
+        lines = {key.value: _line(key) for key, _ in root.value if isinstance(key, yaml.ScalarNode)}
         for name, node in _entries(file, "", root).items():
             if name in sections:
                 sections[name] = _section(file, name, node)
             elif not others_allowed:
-                raise SettingsError(file, name, f"no such section{_meant(name, wanted)}", _line(node))
+                raise SettingsError(file, name, f"no such section{_meant(name, wanted)}", lines.get(name, _line(node)))
+            elif strangers is not None:
+                strangers[name] = _stranger(node, lines.get(name, _line(node)))
     except yaml.YAMLError as invalid:
         raise _syntax_error(file, invalid) from None
     return sections
+
+
+def check_shared(section: Section, ours: Collection[str]) -> None:
+    """Raises SettingsError for a key that is nearly one of ours, which is not given; other tools may have others."""
+    missing = [key for key in ours if key not in section.nodes]
+    for key in section.nodes:
+        if key not in ours and (meant := nearest(key, missing, cutoff=_NEAR)):
+            raise section.error(key, f"no such key; did you mean {meant}?")
 
 
 def check(
@@ -200,6 +233,13 @@ def _syntax_error(file: Path, invalid: yaml.YAMLError) -> SettingsError:
 
 def _spellings(name: str, renamed: Mapping[str, str]) -> list[str]:
     return [name, *(other for other, field_name in renamed.items() if field_name == name)]
+
+
+def _stranger(node: yaml.Node, line: int) -> Stranger:
+    if not isinstance(node, yaml.MappingNode):
+        return Stranger(line, is_section=False)
+    keys = frozenset(str(key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+    return Stranger(line, is_section=True, keys=keys)
 
 
 def _is_null(node: yaml.Node) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from framed.model.job import JobFilm
+from framed.watching.listing import NOTHING_SKIPPED, Skipped
 from framed.watching.scan import FoundResults
 
 
@@ -34,6 +35,14 @@ class CatalogProject:
     results: FoundResults | None
     settings_error: str
     """What is wrong with the project's settings file or its folder, or fails of framed itself; empty when nothing."""
+    is_silent: bool = False
+    """A disk of it does not answer; the rest is what it was when that did."""
+    subfolders: tuple[str, ...] = ()
+    """Paths below the project's folder in which films are taken."""
+    skipped: Skipped = NOTHING_SKIPPED
+    """What in its folder is not taken for a film of it."""
+    warnings: tuple[str, ...] = ()
+    """Of its settings: what has no effect, though it looks as if it should."""
 
     @cached_property
     def settled(self) -> tuple[JobFilm, ...]:
@@ -88,11 +97,14 @@ class Catalog:
     """None once it is through, and while there is a problem."""
     left_out: tuple[str, ...] = ()
     """Folders that are no projects because their names are not UTF-8, as they can be shown."""
+    loose_films: tuple[str, ...] = ()
+    """Films that lie in raw_videos itself, in no project."""
+    is_cut_off: bool = False
+    """There is more in raw_videos than is read."""
 
     def is_as(self, other: Catalog) -> bool:
         """Whether both say the same, whenever they were looked at."""
-        return self.projects is other.projects and (self.problem, self.backlog, self.left_out) == (
-            other.problem,
-            other.backlog,
-            other.left_out,
-        )
+        return self.projects is other.projects and self._others() == other._others()
+
+    def _others(self) -> tuple[object, ...]:
+        return (self.problem, self.backlog, self.left_out, self.loose_films, self.is_cut_off)

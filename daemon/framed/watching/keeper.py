@@ -6,6 +6,7 @@ Which files lie there and how they change is on the disk (`scan`, `outputs`), wh
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
@@ -13,13 +14,24 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from framed.faults import Faults
+from framed.model.project import is_film_name
+from framed.patience import NoAnswer, Patience
 from framed.policy.settle import Signature, Track, is_settled, observe
 from framed.settings.live_settings import LiveSettings
+from framed.settings.misnamed import Misnamed
 from framed.settings.places import Places
 from framed.watching.catalog import Backlog, Catalog, CatalogFilm, CatalogProject
-from framed.watching.outputs import ProjectOutput, SharedOutputs
-from framed.watching.scan import Listing, SeenFilm, fingerprint_of, scan_raw_videos
+from framed.watching.listing import Listing, SeenFilm
+from framed.watching.outputs import SharedOutputs
+from framed.watching.project_disk import ProjectDisk, Seen
+from framed.watching.scan import fingerprint_of, scan_raw_videos
 
+_LOOK_PATIENCE_S: Final = 0.5
+"""How long one project's disk is waited for: those of the others are looked at after it."""
+_SILENT_S: Final = 3.0
+"""From when on it is said that it does not answer. One that is slow answers at the next look."""
+_READ_PATIENCE_S: Final = 10.0
+"""How long the beginning, middle and end of one film may take."""
 MOST_READ_AT_ONCE: Final = 32
 """Films whose fingerprint is read in one go; a backlog is spread over several, so that each ends soon."""
 READ_AGAIN_AT_MOST: Final = 3
@@ -31,8 +43,10 @@ _TURNS: Final = 6
 class _Known:
     """What is kept of one project from look to look."""
 
-    output: ProjectOutput
+    disk: ProjectDisk
     listing: Listing = field(default_factory=Listing)
+    silent_since_s: float | None = None
+    """Monotonic, of the first look to which its disk did not answer; None while it does."""
     tracks: dict[str, Track] = field(default_factory=dict)
     """By the name of the film; of all in the listing."""
     project: CatalogProject = field(default_factory=lambda: CatalogProject((), "", None, ""))
@@ -59,6 +73,12 @@ class CatalogKeeper:
         self._n_read_again: Counter[str] = Counter()
         """By the path of the film; begins anew when the film has changed."""
         self._faults = Faults("look for its films")
+        self._looking = Patience[str](_LOOK_PATIENCE_S, keeps_late=True)
+        """By project: each may lie on a disk of its own."""
+        self._reading = Patience[SeenFilm](_READ_PATIENCE_S, keeps_late=True)
+        self._unanswered: set[str] = set()
+        """Paths of films that could not be read in time. Nobody waits for them."""
+        self._misnamed = Misnamed(places)
 
     def take_newly_settled(self) -> dict[str, tuple[Signature, str]]:
         """What settled since this was last asked, to be remembered."""
@@ -73,11 +93,9 @@ class CatalogKeeper:
         overwritten in its place, or somebody takes images away.
         """
         raw_videos = self._places.raw_videos
-        before = {name: known.listing for name, known in self._known.items()}
-        quick = frozenset() if in_full else self._quick()
-        scan = scan_raw_videos(raw_videos, before, quick)
+        scan = scan_raw_videos(raw_videos)
         problem = scan.problem
-        if not scan.projects and not problem and self._has_seen_some():
+        if not scan.names and not problem and self._has_seen_some():
             problem = f"{raw_videos} is empty, or its disk is not mounted"
         if problem:
             self._catalog = Catalog(self._catalog.projects, problem, now_s)
@@ -85,20 +103,36 @@ class CatalogKeeper:
         if self._first_look_at_s is None:
             self._first_look_at_s = now_s
         self._unread.clear()
-        self._known = {name: self._known.get(name) or self._new(name) for name in scan.projects}
-        for name, listing in scan.projects.items():
-            if name in quick and listing is before[name]:
-                continue
-            self._look_at(name, listing, now_s)
-        self._catalog = Catalog(self._catalog.projects, "", now_s, left_out=scan.left_out)
+        quick = frozenset() if in_full else self._quick()
+        self._known = {name: self._known.get(name) or self._new(name) for name in scan.names}
+        with contextlib.suppress(NoAnswer):
+            self._looking.call("", self._misnamed.look)
+        seen = self._looking.each(scan.names, lambda name: self._ask(name, is_quick=name in quick))
+        for name in scan.names:
+            self._take(name, seen.get(name), now_s)
+        loose = (*scan.loose_films, *(name for name in scan.names if name not in self._known and is_film_name(name)))
+        self._catalog = Catalog(
+            self._catalog.projects,
+            "",
+            now_s,
+            left_out=scan.left_out,
+            loose_films=loose,
+            is_cut_off=scan.is_cut_off,
+        )
         return self.read_more()
 
     def read_more(self) -> Catalog:
         """The catalog with one more portion read of what had settled at the last look."""
         read: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        portion = {}
         for _ in range(min(MOST_READ_AT_ONCE, len(self._unread))):
             name, film = self._unread.popleft()
-            fingerprint = read[name][film.path] = fingerprint_of(film)
+            portion[film] = name
+        found = self._reading.each(portion, fingerprint_of)
+        self._unanswered |= {film.path for film in portion.keys() - found.keys()}
+        for film, fingerprint in found.items():
+            self._unanswered.discard(film.path)
+            read[portion[film]][film.path] = fingerprint
             self._fingerprints[film.path] = self._newly_settled[film.path] = (film.signature, fingerprint)
         for name, fingerprints in read.items():
             project = self._known[name].project
@@ -126,27 +160,53 @@ class CatalogKeeper:
         )
 
     def _new(self, project: str) -> _Known:
-        return _Known(ProjectOutput(self._places, self._settings, project))
+        return _Known(ProjectDisk(self._places, self._settings, project))
 
-    def _look_at(self, name: str, listing: Listing | str, now_s: float) -> None:
-        """`listing`: why it cannot be read, when it cannot; then the films are what they were."""
+    def _ask(self, name: str, *, is_quick: bool) -> Seen:
         known = self._known[name]
-        project, output = known.project, known.output
-        films = project.films
+        return known.disk.look(known.listing, quick=is_quick)
+
+    def _take(self, name: str, seen: Seen | None, now_s: float) -> None:
+        """`seen`: None when the disk did not answer. Where films cannot be read they are what they were."""
+        known = self._known[name]
+        project, output = known.project, known.disk.output
+        films, listing = project.films, known.listing
+        if seen is None:
+            known.silent_since_s = now_s if known.silent_since_s is None else known.silent_since_s
+            is_told = now_s - known.silent_since_s >= _SILENT_S or not output.frames_dir
+            wrong = f"{known.disk.asked} does not answer; is its disk there?" if is_told else project.settings_error
+            known.project = _changed(project, replace(project, settings_error=wrong, is_silent=True))
+            return
+        known.silent_since_s = None
+        if not seen.is_project:
+            del self._known[name]
+            return
+        if not seen.is_looked_at:
+            known.project = replace(project, is_silent=False) if project.is_silent else project
+            return
+        fault = seen.fault
         try:
-            if isinstance(listing, Listing):
+            if seen.listing is not None:
+                listing = seen.listing
                 if listing.films is not known.listing.films or project.settling:
                     films = self._films(name, listing, now_s)
                 known.listing = listing
-            output.look()
-            wrong = listing if isinstance(listing, str) else output.settings_error
-            now = (films, output.frames_dir, output.results, wrong)
-        except Exception as fault:  # noqa: BLE001 -- logged; it must cost neither the other projects nor the service
-            now = (films, "", None, self._faults.words(name, fault))
+        except Exception as failed:  # noqa: BLE001 -- logged; it must cost neither the other projects nor the service
+            fault = failed
+        now = CatalogProject(
+            films,
+            output.frames_dir,
+            output.results,
+            seen.why_not or output.settings_error,
+            subfolders=tuple(listing.folders)[1:],
+            skipped=listing.skipped,
+            warnings=(*output.warnings, *self._misnamed.warnings(name, self._known)),
+        )
+        if fault is not None:
+            now = replace(now, output_dir="", results=None, settings_error=self._faults.words(name, fault))
         else:
             self._faults.over(name)
-        if now != (project.films, project.output_dir, project.results, project.settings_error):
-            known.project = CatalogProject(*now)
+        known.project = _changed(project, now)
 
     def _films(self, name: str, listing: Listing, now_s: float) -> tuple[CatalogFilm, ...]:
         """What one more look at the project's films has come to."""
@@ -193,7 +253,7 @@ class CatalogKeeper:
         """All of them, each wrong that is in the way of another's output."""
         before = self._catalog.projects
         projects = {name: known.project for name, known in self._known.items()}
-        outputs = {name: known.output for name, known in self._known.items() if known.project.output_dir}
+        outputs = {name: known.disk.output for name, known in self._known.items() if known.project.output_dir}
         for name, wrong in self._shared.errors(outputs).items():
             projects[name] = replace(projects[name], settings_error=wrong)
             if projects[name] == before.get(name):
@@ -203,9 +263,14 @@ class CatalogKeeper:
     def _backlog(self, projects: Iterable[CatalogProject]) -> Backlog | None:
         if self._is_backlog_through:
             return None
-        films = [
-            film for project in projects for film in project.films if film.unchanged_since_s == self._first_look_at_s
-        ]
+        first_s = self._first_look_at_s
+        films = [film for project in projects for film in project.films if film.unchanged_since_s == first_s]
+        films = [film for film in films if film.path not in self._unanswered]
         n_read = sum(film.fingerprint is not None for film in films)
         self._is_backlog_through = n_read == len(films)
         return None if self._is_backlog_through else Backlog(n_films=len(films), n_read=n_read)
+
+
+def _changed(before: CatalogProject, now: CatalogProject) -> CatalogProject:
+    """The same object as before when it says the same."""
+    return before if now == before else now

@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from frame_extractor.contract import FilmResult, OutputLayout
+from frame_extractor.contract import MOST_RESULTS_BYTES, FilmResult, OutputLayout
+from frame_extractor.regular import read_regular
 
 _IMAGE_SUFFIX: Final = ".jpg"
 
@@ -60,7 +61,7 @@ class ImagesThere:
         """Fingerprint -> names of its images, removed ones too; of no film where the manifest cannot be read."""
         listed: dict[str, set[str]] = {}
         try:
-            lines = msgspec.json.Decoder(_Line).decode_lines(self._layout.manifest.read_bytes())
+            lines = msgspec.json.Decoder(_Line).decode_lines(read_regular(self._layout.manifest, MOST_RESULTS_BYTES))
         except (OSError, ValueError, RecursionError):
             return {}
         for line in lines:

@@ -8,51 +8,39 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings, FilmResult, OutputLayout, film_fingerprint
+from frame_extractor.contract import (
+    MOST_RESULTS_BYTES,
+    ExtractionSettings,
+    FilmResult,
+    OutputLayout,
+    film_fingerprint,
+)
+from frame_extractor.regular import read_regular
 from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name, is_utf8
 from framed.model.project import FILM_SUFFIXES, is_film_name
-from framed.policy.settle import Signature
+from framed.watching.listing import MOST_ENTRIES, Listing, SeenFilm, list_films, skipped_words
 from framed.watching.presence import ImagesThere
-
-MOST_ENTRIES: Final = 20_000
-"""Of one folder that are looked at: somebody may point raw_videos at the wrong place."""
-
-
-@dataclass(frozen=True)
-class SeenFilm:
-    path: str
-    signature: Signature
-
-    @property
-    def name(self) -> str:
-        return os.path.basename(self.path)
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The films in one folder."""
-
-    films: Mapping[str, SeenFilm] = field(default_factory=dict)
-    """By their names, in order."""
-    folder_mtime_ns: int = 0
-    """Of the folder, before it was read; it changes when a film comes, goes, or is replaced by another file."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    projects: dict[str, Listing | str]
-    """Where the folder could not be read just now, why."""
+    names: tuple[str, ...]
+    """Of the folders in raw_videos that are projects, in order, and of links, which may lead to none."""
     problem: str
     """Why nothing can be concluded from this scan; empty when all is well."""
     left_out: tuple[str, ...] = ()
     """Folders whose names are no text, as they can be shown: they are no projects until they are renamed."""
+    loose_films: tuple[str, ...] = ()
+    """Films that lie in raw_videos itself, in no project; links to films may be among `names` instead."""
+    is_cut_off: bool = False
+    """There is more in raw_videos than MOST_ENTRIES, and the rest was not read."""
 
 
 class FilmImages(NamedTuple):
@@ -108,49 +96,34 @@ class _ResultsFile(msgspec.Struct, frozen=True):
 
 def project_names(raw_videos: Path) -> list[str]:
     """The folders in raw_videos that are projects, by name. Raises OSError."""
-    return [name for name in _folders(raw_videos) if is_utf8(name)]
+    names, _, _ = _entries_of(raw_videos)
+    return [name for name in names if is_utf8(name) and os.path.isdir(raw_videos / name)]
 
 
-def scan_raw_videos(raw_videos: Path, before: Mapping[str, Listing], quick: Collection[str] = ()) -> Scan:
-    """Every project folder and its films. An unreadable raw_videos is a problem: its disk may be away.
-
-    `before`: what an earlier scan saw; films that are as they were then are the same mapping. A folder in `quick` is
-    only read when its own time has changed: that a film was overwritten there is not noticed.
-    """
+def scan_raw_videos(raw_videos: Path) -> Scan:
+    """What lies there, without a question to any project's own disk. That it cannot be read is a problem."""
     try:
-        folders = _folders(raw_videos)
+        names, loose, is_cut_off = _entries_of(raw_videos)
     except OSError as failed:
-        return Scan({}, f"{raw_videos} cannot be read: {failed.strerror}")
-    projects: dict[str, Listing | str] = {}
-    for name in filter(is_utf8, folders):
-        try:
-            projects[name] = _listed(os.path.join(raw_videos, name), before.get(name, Listing()), quick=name in quick)
-        except OSError as failed:
-            projects[name] = f"{raw_videos / name} cannot be read: {failed.strerror}"
-    left_out = tuple(os.fsencode(name).decode(errors="backslashreplace") for name in folders if not is_utf8(name))
-    return Scan(projects, "", left_out)
+        return Scan((), f"{raw_videos} cannot be read: {failed.strerror}")
+    left_out = tuple(os.fsencode(name).decode(errors="backslashreplace") for name in names if not is_utf8(name))
+    return Scan(tuple(filter(is_utf8, names)), "", left_out, tuple(filter(is_utf8, loose)), is_cut_off)
 
 
-def films_in(folder: Path) -> tuple[SeenFilm, ...]:
-    """The films in a project's folder, by name. Raises OSError when the folder cannot be read."""
-    return tuple(_listed(str(folder), Listing()).films.values())
-
-
-def readable_films(folder: Path) -> tuple[SeenFilm, ...]:
-    """The same, for a person who asks. Raises Refused when the folder cannot be read."""
+def readable_films(folder: Path, *, subfolders: bool) -> Listing:
+    """What lies in a project's folder, for a person who asks. Raises Refused when it cannot be read."""
     try:
-        return films_in(folder)
+        return list_films(str(folder), Listing(), subfolders=subfolders)
     except OSError as failed:
         raise Refused(f"{folder} cannot be read: {failed.strerror}") from None
 
 
-def films_of(name: str, raw_videos: Path, known: Callable[[], Iterable[str]]) -> tuple[SeenFilm, ...]:
-    """The films of the project that a person has named; 1 or more. Raises as the next one, and NoFilm."""
-    folder = folder_of(name, raw_videos, known)
-    films = readable_films(folder)
-    if not films:
-        raise NoFilm(folder, FILM_SUFFIXES)
-    return films
+def films_of(folder: Path, *, subfolders: bool) -> tuple[SeenFilm, ...]:
+    """The films of the project in that folder; 1 or more. Raises Refused, and NoFilm."""
+    listing = readable_films(folder, subfolders=subfolders)
+    if not listing.films:
+        raise NoFilm(folder, FILM_SUFFIXES, "; ".join(skipped_words(listing.skipped)))
+    return tuple(listing.films.values())
 
 
 def folder_of(name: str, raw_videos: Path, known: Callable[[], Iterable[str]]) -> Path:
@@ -188,7 +161,9 @@ def read_results(frames_dir: Path) -> FoundResults | None:
     """
     read_at_s = time.monotonic()
     try:
-        found = msgspec.json.decode(OutputLayout(frames_dir).results.read_bytes(), type=_ResultsFile)
+        found = msgspec.json.decode(
+            read_regular(OutputLayout(frames_dir).results, MOST_RESULTS_BYTES), type=_ResultsFile
+        )
     except (OSError, ValueError, RecursionError):
         return None
     is_earlier_tools = not found.films and found.total_frames > 0
@@ -223,53 +198,17 @@ def read_results(frames_dir: Path) -> FoundResults | None:
     )
 
 
-def _listed(folder: str, before: Listing, *, quick: bool = False) -> Listing:
-    """The folder's films now; `before` itself when that is not looked into. Raises OSError."""
-    mtime_ns = os.stat(folder).st_mtime_ns
-    if quick and mtime_ns == before.folder_mtime_ns:
-        return before
-    found: dict[str, SeenFilm] = {}
-    n_same = 0
-    for entry in _entries(folder):
-        name = entry.name
-        film = before.films.get(name)
-        if film is None and not (is_film_name(name) and is_utf8(name)):
-            continue
-        try:
-            if not entry.is_file():
-                continue
-            stat = entry.stat()
-        except OSError:
-            continue
-        if film is not None and _is_same(film.signature, stat):
-            n_same += 1
-        else:
-            film = SeenFilm(entry.path, Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns))
-        found[name] = film
-    is_as_before = n_same == len(found) == len(before.films)
-    return Listing(before.films if is_as_before else dict(sorted(found.items())), mtime_ns)
-
-
-def _is_same(seen: Signature, stat: os.stat_result) -> bool:
-    return (
-        seen.ctime_ns == stat.st_ctime_ns
-        and seen.mtime_ns == stat.st_mtime_ns
-        and seen.size_bytes == stat.st_size
-        and seen.inode == stat.st_ino
-    )
-
-
-def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        yield from itertools.islice(entries, MOST_ENTRIES)
-
-
-def _folders(raw_videos: Path) -> list[str]:
-    return sorted(entry.name for entry in _entries(raw_videos) if _is_visible_folder(entry))
-
-
-def _is_visible_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return is_one_name(entry.name) and entry.is_dir()
-    except OSError:
-        return False
+def _entries_of(raw_videos: Path) -> tuple[list[str], list[str], bool]:
+    """Names of folders and links, and of films, both in order; and whether there is more. Raises OSError."""
+    folders, films, n_read = [], [], 0
+    with os.scandir(raw_videos) as entries:
+        for entry in itertools.islice(entries, MOST_ENTRIES):
+            n_read += 1
+            # Where a link leads is asked later: it may be a disk that does not answer.
+            if entry.is_symlink() or entry.is_dir(follow_symlinks=False):
+                if is_one_name(entry.name):
+                    folders.append(entry.name)
+            elif is_film_name(entry.name):
+                films.append(entry.name)
+        is_cut_off = n_read == MOST_ENTRIES and next(entries, None) is not None
+    return sorted(folders), sorted(films), is_cut_off

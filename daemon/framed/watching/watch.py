@@ -11,7 +11,7 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import anyio
@@ -20,6 +20,7 @@ import anyio.abc
 from framed.bell import Bell
 from framed.faults import Faults
 from framed.log import fields
+from framed.patience import NoAnswer, Patience
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places, mounts
 from framed.state.ledger import Ledger
@@ -38,6 +39,9 @@ _MOST_OF_THE_TIME: Final = 0.05
 
 _LEAST_TELLING_GAP_S: Final = 1.0
 """While a backlog is read: listeners have all of it to think about each time."""
+
+_POINT_PATIENCE_S: Final = 2.0
+"""For asking which disks tell of changes; without an answer films are found by looking."""
 
 
 class Watcher:
@@ -61,10 +65,11 @@ class Watcher:
         self._hint = Hint(self._hinted_from_thread)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pointed_at: tuple[str, tuple[str, ...]] | None = None
-        """The table of mounts and the projects that the hint was last given."""
+        """The table of mounts and the folders that the hint was last given."""
         self._listeners: list[Callable[[], None]] = []
         self._told, self._told_at_s = self.catalog, time.monotonic()
         self._looking = Faults("look for films")
+        self._asking = Patience[str](_POINT_PATIENCE_S)
         self._pointing = Faults("ask for notifications")
 
     @property
@@ -164,20 +169,31 @@ class Watcher:
 
     def _point(self, catalog: Catalog) -> None:
         try:
-            self._watch(catalog)
+            self._asking.call("", lambda: self._watch(catalog))
+        except NoAnswer:
+            return  # the look says so as well, and the next one points anew
         except Exception as fault:  # noqa: BLE001 -- logged; it is only a hint
             self._pointing.words("", fault)
 
     def _watch(self, catalog: Catalog) -> None:
         """Where a change is told of by the kernel, it is by then."""
         is_wanted = not catalog.problem and not self._settings.now.watch.force_polling
-        about = (mounts(), tuple(catalog.projects)) if is_wanted else None
+        about = (mounts(), tuple(self._folders(catalog))) if is_wanted else None
         if about == self._pointed_at:
             return
         folders: frozenset[str] = frozenset()
         if about is not None:
-            table, projects = about
-            raw_videos = str(self._places.raw_videos)
-            folders = notified([raw_videos, *(os.path.join(raw_videos, name) for name in projects)], table)
+            table, wanted = about
+            folders = notified(wanted, table)
         self._hint.watch(folders)
         self._pointed_at = about
+
+    def _folders(self, catalog: Catalog) -> Iterator[str]:
+        """In which films come and go."""
+        raw_videos = str(self._places.raw_videos)
+        yield raw_videos
+        for name, project in catalog.projects.items():
+            if project.is_silent:
+                continue
+            yield os.path.join(raw_videos, name)
+            yield from project.subfolders

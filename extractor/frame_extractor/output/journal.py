@@ -28,6 +28,8 @@ class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = SCHEMA
     film: str
     """Its path."""
+    name: str = ""
+    """What the manifest calls it; empty: the file name."""
     folder: str
     film_modified_ns: int = 0
     """Of the file, when it was read."""

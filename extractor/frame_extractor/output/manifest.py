@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from frame_extractor.contract import (
+    MOST_RESULTS_BYTES,
     SCHEMA,
     ExtractionSettings,
     FilmResult,
@@ -27,6 +28,7 @@ from frame_extractor.errors import NewerSchema
 from frame_extractor.output.durable import entries, write_atomically
 from frame_extractor.output.names import film_folder
 from frame_extractor.output.removals import Removals
+from frame_extractor.regular import read_regular
 
 _JSON_SPACES: Final = 2
 
@@ -251,7 +253,7 @@ def _folder_of(entry: ManifestEntry) -> str:
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_regular(path, MOST_RESULTS_BYTES)
     except FileNotFoundError:
         return None
 

@@ -128,7 +128,7 @@ class Publisher:
         file = (PurePosixPath(self.folder) / image_name(pick)).as_posix()
         self._entries[file] = ManifestEntry(
             file=file,
-            film=Path(self._header.film).name,
+            film=self._header.name or Path(self._header.film).name,
             fingerprint=self._fingerprint,
             frame_index=pick.frame_index,
             time_s=pick.time_s,

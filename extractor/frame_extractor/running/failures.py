@@ -7,7 +7,7 @@ import os
 import signal
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from frame_extractor.contract import ExitCode
@@ -115,6 +115,13 @@ def failure_of(error: BaseException, film: Path | None = None, output: Path | No
             return _output_failure(error, output)
     where = f"{film.name}: " if film is not None else ""
     return Failure(ExitCode.INTERNAL, f"{where}internal fault: {_described(error)}", is_fault=True)
+
+
+def named(failure: Failure, film: Path, name: str) -> Failure:
+    """The same failure, its line about the film by that name where it is about it."""
+    prefix = f"{film.name}: "
+    is_about_it = failure.line.startswith(prefix)
+    return replace(failure, line=f"{name}: {failure.line.removeprefix(prefix)}") if is_about_it else failure
 
 
 def _described(error: BaseException) -> str:

@@ -55,6 +55,8 @@ class ToDo:
     """A film that is to be extracted."""
 
     film: Path
+    name: str
+    """As in the results."""
     number: int
     """1-based, among the films of the attempt."""
     original: Original
@@ -109,7 +111,7 @@ class FilmExtraction:
     def run(self, engine: Engine, pool: WorkerPool, report: Callable[[FilmProgress], None]) -> FilmResult:
         """All its images are in `frames/`; returns what there is to say of the film. Raises whatever goes wrong."""
         if line := self._kept.describe():
-            log.info("%s: %s", self._todo.film.name, line)
+            log.info("%s: %s", self._todo.name, line)
         self._before_change()
         place = Path(self._todo.fingerprint, self._spec.settings.image_key)
         pictures = attempt.take_over(
@@ -134,6 +136,7 @@ class FilmExtraction:
         entries = self._publisher.complete()
         result = msgspec.structs.replace(
             found,
+            name=self._todo.name,
             folder=self._publisher.folder,
             job_id=self._spec.job_id,
             images=sum(not entry.removed for entry in entries),
@@ -186,7 +189,8 @@ class FilmExtraction:
             journal.inherit(spec.layout, todo.film, todo.fingerprint, but_not_from=listed)
         header = journal.JournalHeader(
             film=str(todo.film),
-            folder=output.folder_for(todo.film.name, todo.fingerprint, journal.claims(spec.layout)),
+            name=todo.name,
+            folder=output.folder_for(todo.name, todo.fingerprint, journal.claims(spec.layout)),
             film_modified_ns=todo.original.modified_ns,
             image_key=spec.settings.image_key,
             job_id=spec.job_id,

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from frame_extractor.contract import film_fingerprint
 from frame_extractor.errors import NotAFilm
+from frame_extractor.regular import open_regular
 from frame_extractor.running.failures import FilmChanged
 
 READ_AGAIN_AT_MOST: Final = 3
@@ -39,7 +40,7 @@ class Original:
 
     def __enter__(self) -> Self:
         """Raises FilmChanged, and OSError when it cannot be read."""
-        self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = open_regular(self.path)
         try:
             self.require()
         except BaseException:

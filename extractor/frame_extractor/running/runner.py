@@ -28,7 +28,7 @@ from frame_extractor.output.journal import is_unsettled
 from frame_extractor.output.manifest import Output, read_output, results_config
 from frame_extractor.running import attempt
 from frame_extractor.running.epoch import Epoch
-from frame_extractor.running.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of
+from frame_extractor.running.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of, named
 from frame_extractor.running.film_extraction import Engine, FilmExtraction, ToDo, is_asked_again
 from frame_extractor.running.original import Original
 from frame_extractor.running.priority import stand_back
@@ -172,7 +172,7 @@ class _Runner:
         seen: set[str] = set()
         news = False
         for number, path in enumerate(self._spec.films, 1):
-            film = Path(path)
+            film, name = Path(path), self._spec.name_of(path)
             fingerprint = ""
             self._meter.step()
             try:
@@ -191,10 +191,10 @@ class _Runner:
                     self._n_skipped += 1
                     self._note(film_skipped(output.films[fingerprint], forced=self._spec.force))
                 elif fingerprint in {todo.fingerprint for todo in todos}:
-                    self._note(f"{film.name}: the same film as one before it; extracted once")
+                    self._note(f"{name}: the same film as one before it; extracted once")
                 else:
                     pool.warm_up()
-                    todos.append(ToDo(film, number, original, engine.probe_film(film)))
+                    todos.append(ToDo(film, name, number, original, engine.probe_film(film)))
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
         for fingerprint in output.images.keys() - seen:
@@ -229,7 +229,7 @@ class _Runner:
     def _extract(self, todo: ToDo, output: Output, engine: Engine, *, temp: Path, pool: WorkerPool) -> None:
         """The film's images and its entry are on the disk, or its failure is recorded."""
         self._signals.check()
-        self._meter.begin(todo.film.name, todo.number, todo.probe.duration_s)
+        self._meter.begin(todo.name, todo.number, todo.probe.duration_s)
         extraction = FilmExtraction(todo, self._spec, output, temp, before_change=self._before_change)
         try:
             with todo.original:
@@ -255,14 +255,15 @@ class _Runner:
         """The failure is told and recorded in the results. Raises `error` again when it ends the whole attempt."""
         # What is missing of a sudden is what a newer attempt has moved.
         self._epoch.require()
-        failure = failure_of(error, film)
+        name = self._spec.name_of(film)
+        failure = named(failure_of(error, film), film, name)
         if failure.ends_attempt:
             raise error
         self._fail(failure, error)
         if fingerprint and failure.code is not ExitCode.FILM_CHANGED:
             output.record_failure(
                 FilmResult(
-                    name=film.name,
+                    name=name,
                     path=str(film),
                     fingerprint=fingerprint,
                     status="failed",

@@ -1,0 +1,46 @@
+"""What stands below the head of `status`: all that concerns more than one project, in words. Touches no disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from framed.errors import listed
+from framed.settings.live_settings import LiveSettings
+from framed.state.ledger import Ledger
+from framed.watching.listing import MOST_ENTRIES
+from framed.watching.watch import Watcher
+
+_NOTICES_OF_NAMES: Final = 3
+_LARGE_BACKLOG: Final = 20
+"""Films from which on it is told how far looking through them is."""
+
+
+def notices(watcher: Watcher, settings: LiveSettings, ledger: Ledger) -> Iterator[str]:
+    """A line each."""
+    if watcher.has_looked.is_set() and (problem := watcher.catalog.problem):
+        yield f"{problem}; until it is back nothing is started, and nothing is forgotten"
+    backlog = watcher.catalog.backlog
+    if backlog is not None and backlog.n_films >= _LARGE_BACKLOG:
+        yield f"looking through raw_videos: {backlog.n_read} of {backlog.n_films} films; then they are queued"
+    if problem := watcher.hint_problem:
+        yield f"films are found by looking only, a little later than they come: {problem}"
+    if loose := watcher.catalog.loose_films:
+        yield (
+            f"{len(loose)} film{'s' * (len(loose) != 1)} in raw_videos itself {'are' if len(loose) != 1 else 'is'} "
+            f"skipped ({listed(loose)}); put each into the folder of a project"
+        )
+    if watcher.catalog.is_cut_off:
+        yield f"raw_videos holds more than {MOST_ENTRIES:,} folders and files; the rest is not read"
+    for name in watcher.catalog.left_out[:_NOTICES_OF_NAMES]:
+        yield f"a folder in raw_videos is left out: its name {name} is not UTF-8; rename it"
+    if problem := settings.problem:
+        yield f"{problem}; until that is mended the settings before it hold"
+    if warning := settings.now.warning:
+        yield warning
+    if keys := settings.need_restart:
+        yield f"changed in framed.yaml, and waiting for a restart of framed: {', '.join(keys)}"
+    if ledger.is_draining:
+        yield "draining: what runs is finished, nothing is started; framectl undrain ends that"
+    if problem := ledger.problem:
+        yield f"{problem}; until then nothing new is queued, and what has ended is not shown as ended"

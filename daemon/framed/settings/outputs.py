@@ -1,0 +1,104 @@
+"""Where the images of projects go, and which projects are in each other's way there. Blocking where it says so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from frame_extractor.contract import ExtractionSettings, OutputLayout
+from framed.errors import SettingsError
+from framed.model.project import Overrides
+from framed.patience import Patience
+from framed.settings.config import JobSettings, Settings, resolve
+from framed.settings.places import Places
+
+_LOCATING: Final = Patience[str](1.0)
+"""Of the whole process: the disk of a project's output that does not answer is waited for once."""
+
+
+class Outputs:
+    """Where the images of several projects go. Reads the settings of each, once: blocking.
+
+    Those are left out of which the settings are wrong, or the disk does not answer.
+    """
+
+    def __init__(self, settings: Settings, places: Places, projects: Iterable[str]) -> None:
+        self._places = places
+        answers = _LOCATING.each(projects, lambda project: _located(settings, places, project))
+        found = {project: where for project, where in answers.items() if where is not None}
+        self._frames_dirs = {project: job.frames_dir for project, (job, _) in found.items()}
+        self._extraction = {project: job.extraction for project, (job, _) in found.items()}
+        self._real_paths = {path: real for _, paths in found.values() for path, real in paths.items()}
+        self._in_the_way = outputs_in_the_way(self._frames_dirs, self._real_paths)
+
+    def extraction(self, overrides: Overrides) -> Mapping[str, ExtractionSettings]:
+        """What a submit of each would take, but for projects whose settings are wrong; `overrides` are not checked."""
+        given = {
+            name: value
+            for name, value in msgspec.structs.asdict(overrides).items()
+            if value is not None and name in ExtractionSettings.__struct_fields__
+        }
+        return {name: msgspec.structs.replace(each, **given) for name, each in self._extraction.items()}
+
+    def check(self, project: str) -> None:
+        """Raises SettingsError when another project's output is in the way of this one's."""
+        other = self._in_the_way.get(project)
+        if other is not None:
+            raise output_shared(self._places, self._frames_dirs, project, other, self._real_paths)
+
+
+def real_paths(frames_dir: Path) -> dict[Path, str]:
+    """Of `frames/` and the folder it is in, with links followed. Blocking."""
+    return {path: os.path.realpath(path) for path in (frames_dir, frames_dir.parent)}
+
+
+def _located(settings: Settings, places: Places, project: str) -> tuple[JobSettings, dict[Path, str]] | None:
+    try:
+        job = resolve(settings, places, project, Overrides())
+    except SettingsError:
+        return None
+    return job, real_paths(job.frames_dir)
+
+
+def outputs_in_the_way(outputs: Mapping[str, Path], real: Mapping[Path, str]) -> dict[str, str]:
+    """Project -> another one, for each that would take that one's images or records for its own, or that one its.
+
+    `outputs`: their `frames/`. What is a project's own: that, and what lies beside it for framed's use. `real`: see
+    `real_paths`.
+    """
+    folders = {name: real[frames_dir.parent] for name, frames_dir in outputs.items()}
+    owners: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for name, frames_dir in outputs.items():
+        layout = OutputLayout(Path(folders[name], frames_dir.name))
+        # The folder itself, told apart by its closing separator, may be shared with nobody, but others may lie in it.
+        for own in (real[frames_dir], str(layout.temp), str(layout.control), folders[name] + os.sep):
+            other = owners.setdefault(own, name)
+            if other != name:
+                found |= {name: other, other: found.get(other, name)}
+    for name, folder in folders.items():
+        for above in (folder, *map(str, Path(folder).parents)):
+            other = owners.get(above, name)
+            if other != name:
+                found |= {name: other, other: found.get(other, name)}
+    return found
+
+
+def output_shared(
+    places: Places, outputs: Mapping[str, Path], project: str, other: str, real: Mapping[Path, str]
+) -> SettingsError:
+    """The output of one of the two lies where the other's does, or within it."""
+    blamed = project if outputs[project] != places.frames_dir(project) else other
+    folder, theirs = (real[outputs[name].parent] for name in (project, other))
+    both = " and ".join(repr(name) for name in sorted((project, other)))
+    way_out = f"give each its own, as in {outputs[blamed].parent / blamed / 'frames'}"
+    message = f"{outputs[project].parent} would be the output folder of both {both}; {way_out}"
+    if folder != theirs:
+        inner, outer = (project, other) if len(folder) > len(theirs) else (other, project)
+        message = f"the output of {inner!r}, {outputs[inner].parent}, would lie in that of {outer!r}; give it another"
+        blamed = inner if outputs[inner] != places.frames_dir(inner) else outer
+    return SettingsError(places.project_file(blamed), "paths.frames", message)

@@ -1,0 +1,257 @@
+"""Which films lie in one project's folder, and what there is passed over. Blocking; changes nothing.
+
+Each folder is read once: what is skipped is counted on the way. Opens no file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from framed.errors import is_utf8
+from framed.model.project import is_film_name, is_other_video_name
+from framed.policy.settle import Signature
+
+MOST_ENTRIES: Final = 200_000
+"""Of a project's folder and all below it that are read: somebody may point raw_videos at the wrong place."""
+MOST_FOLDERS: Final = 2_000
+MOST_DEPTH: Final = 4
+"""Folders within each other below the project's."""
+
+_NOT_FOR_FILMS: Final = frozenset({"@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information"})
+"""Folders that file systems and network storage make for themselves, in lower case; as good as hidden."""
+
+
+@dataclass(frozen=True)
+class SeenFilm:
+    path: str
+    signature: Signature
+    name: str = ""
+    """Relative to the project's folder, with forward slashes."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What was passed over in a project's folder, though a person may take it for a film of the project."""
+
+    n_in_subfolders: int = 0
+    """Films below the project's folder, where those are not taken."""
+    n_other_videos: int = 0
+    """Video files of kinds that are not taken;"""
+    other_video: str = ""
+    """and the name of the first of them."""
+    n_not_utf8: int = 0
+    """Films and folders whose names are not UTF-8."""
+    n_broken_links: int = 0
+    """Names of films that are links to nothing."""
+    n_unreadable: int = 0
+    """Folders below that cannot be read."""
+    n_too_deep: int = 0
+    """Folders that lie more than MOST_DEPTH deep."""
+    is_cut_off: bool = False
+    """There is more than MOST_ENTRIES or MOST_FOLDERS, and the rest was not read."""
+
+
+NOTHING_SKIPPED: Final = Skipped()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The films of one project."""
+
+    films: Mapping[str, SeenFilm] = field(default_factory=dict)
+    """By their names, in order."""
+    folders: Mapping[str, int] = field(default_factory=dict)
+    """Path of each folder in which films are taken -> its mtime_ns before it was read. That changes when a film comes,
+    goes, or is replaced by another file.
+    """
+    takes_subfolders: bool = False
+    skipped: Skipped = NOTHING_SKIPPED
+
+
+def skipped_words(skipped: Skipped) -> tuple[str, ...]:
+    """What was passed over and what a person can do about it, a line each."""
+    lines = []
+    if n := skipped.n_in_subfolders:
+        lines.append(f"{_films(n)} in subfolders {_are(n)} skipped; set watch.subfolders: true")
+    if n := skipped.n_other_videos:
+        which = f" ({skipped.other_video}{' and others' * (n > 1)})" if skipped.other_video else ""
+        lines.append(f"{n} video{'s' * (n != 1)} of other formats{which} {_are(n)} skipped; convert to .mkv or .mp4")
+    if n := skipped.n_not_utf8:
+        lines.append(f"{n} name{'s' * (n != 1)} {_are(n)} not UTF-8, and skipped; rename")
+    if n := skipped.n_broken_links:
+        lines.append(f"{n} link{'s' * (n != 1)} to a film lead{'s' * (n == 1)} to nothing")
+    if n := skipped.n_unreadable:
+        lines.append(f"{n} subfolder{'s' * (n != 1)} cannot be read")
+    if n := skipped.n_too_deep:
+        lines.append(f"{n} folder{'s' * (n != 1)} more than {MOST_DEPTH} deep {_are(n)} skipped")
+    if skipped.is_cut_off:
+        lines.append(
+            f"there are more than {MOST_ENTRIES:,} files or {MOST_FOLDERS:,} folders, and the rest is not read: "
+            "films may be missing; use several projects"
+        )
+    return tuple(lines)
+
+
+def _films(number: int) -> str:
+    return f"{number:,} film{'s' * (number != 1)}"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def is_unchanged(before: Listing, *, subfolders: bool) -> bool:
+    """Whether no film has come or gone; that one was overwritten in its place is not noticed. Raises OSError."""
+    if before.takes_subfolders != subfolders or not before.folders:
+        return False
+    return all(os.stat(path).st_mtime_ns == mtime_ns for path, mtime_ns in before.folders.items())
+
+
+def list_films(folder: str, before: Listing, *, subfolders: bool) -> Listing:
+    """The project's films now. Raises OSError when its folder cannot be read.
+
+    `before`: what an earlier call found; films that are as they were then are the same mapping. Links to folders are
+    followed, but not to one that holds the project; no folder is read twice.
+    """
+    walk = _Walk(folder, before.films, subfolders=subfolders)
+    walk.run()
+    is_as_before = walk.n_same == len(walk.films) == len(before.films)
+    films = before.films if is_as_before else dict(sorted(walk.films.items()))
+    return Listing(films, walk.folders, subfolders, walk.skipped)
+
+
+class _Walk:
+    """Through the project's folder and those below it, nearest first, links last."""
+
+    def __init__(self, folder: str, before: Mapping[str, SeenFilm], *, subfolders: bool) -> None:
+        self.films: dict[str, SeenFilm] = {}
+        self.n_same = 0
+        self.folders: dict[str, int] = {}
+        self._folder = folder
+        self._before = before
+        self._subfolders = subfolders
+        self._n_left = MOST_ENTRIES
+        self._visited: set[tuple[int, int]] = set()
+        self._line: deque[tuple[str, str, int]] = deque([(folder, "", 0)])
+        """Path, what comes before the names in it, and depth."""
+        self._links: deque[tuple[str, str, int]] = deque()
+        self._counts: dict[str, int] = {}
+        self._other_video = ""
+        self._is_cut_off = False
+
+    @property
+    def skipped(self) -> Skipped:
+        return Skipped(**self._counts, other_video=self._other_video, is_cut_off=self._is_cut_off)
+
+    def run(self) -> None:
+        while self._line or self._links:
+            path, prefix, depth = self._line.popleft() if self._line else self._links.popleft()
+            if len(self._visited) >= MOST_FOLDERS or not self._n_left:
+                self._is_cut_off = True
+                return
+            try:
+                self._read(path, prefix, depth)
+            except OSError:
+                if not depth:
+                    raise
+                self._count("n_unreadable")
+
+    def _count(self, what: str) -> None:
+        self._counts[what] = self._counts.get(what, 0) + 1
+
+    def _read(self, path: str, prefix: str, depth: int) -> None:
+        stat = os.stat(path)
+        if (stat.st_dev, stat.st_ino) in self._visited:
+            return
+        self._visited.add((stat.st_dev, stat.st_ino))
+        is_taken = self._subfolders or not depth
+        if is_taken:
+            self.folders[path] = stat.st_mtime_ns
+        below: list[os.DirEntry[str]] = []
+        n_read = 0
+        with os.scandir(path) as entries:
+            for entry in itertools.islice(entries, self._n_left):
+                n_read += 1
+                try:
+                    if not self._is_dealt_with(entry, prefix, is_taken=is_taken) and _may_be_folder(entry):
+                        below.append(entry)
+                except OSError:
+                    continue
+            self._n_left -= n_read
+            if not self._n_left and next(entries, None) is not None:
+                self._is_cut_off = True
+        self._go_on(below, prefix, depth + 1)
+
+    def _is_dealt_with(self, entry: os.DirEntry[str], prefix: str, *, is_taken: bool) -> bool:
+        """Whether it is a video, taken or counted. Raises OSError."""
+        name = prefix + entry.name
+        film = self._before.get(name)
+        if film is None and not is_film_name(entry.name):
+            is_other_video = is_other_video_name(entry.name) and entry.is_file()
+            if is_other_video:
+                self._take_other_video(name)
+            return is_other_video
+        if not entry.is_file():
+            return False
+        if not is_utf8(entry.name):
+            self._count("n_not_utf8")
+        elif is_taken:
+            self._take(name, film, entry)
+        else:
+            self._count("n_in_subfolders")
+        return True
+
+    def _take(self, name: str, film: SeenFilm | None, entry: os.DirEntry[str]) -> None:
+        stat = entry.stat()
+        if film is not None and _is_same(film.signature, stat):
+            self.n_same += 1
+        else:
+            film = SeenFilm(entry.path, Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns), name)
+        self.films[name] = film
+
+    def _take_other_video(self, name: str) -> None:
+        self._count("n_other_videos")
+        if is_utf8(name) and (not self._other_video or name < self._other_video):
+            self._other_video = name
+
+    def _go_on(self, below: list[os.DirEntry[str]], prefix: str, depth: int) -> None:
+        for entry in sorted(below, key=lambda each: each.name):
+            is_link = entry.is_symlink()
+            if is_link and not self._leads_elsewhere(entry):
+                continue
+            if depth > MOST_DEPTH:
+                self._count("n_too_deep")
+            elif not is_utf8(entry.name):
+                self._count("n_not_utf8")
+            else:
+                (self._links if is_link else self._line).append((entry.path, f"{prefix}{entry.name}/", depth))
+
+    def _leads_elsewhere(self, link: os.DirEntry[str]) -> bool:
+        """Whether it is one to a folder that does not hold the project itself."""
+        if not os.path.exists(link.path):
+            if is_film_name(link.name):
+                self._count("n_broken_links")
+            return False
+        target = os.path.join(os.path.realpath(link.path), "")
+        return os.path.isdir(target) and not os.path.join(os.path.realpath(self._folder), "").startswith(target)
+
+
+def _may_be_folder(entry: os.DirEntry[str]) -> bool:
+    """A visible one, or a link, of which it is not asked yet where it leads."""
+    if entry.name.startswith(".") or entry.name.casefold() in _NOT_FOR_FILMS:
+        return False
+    return entry.is_symlink() or entry.is_dir(follow_symlinks=False)
+
+
+def _is_same(seen: Signature, stat: os.stat_result) -> bool:
+    return (
+        seen.ctime_ns == stat.st_ctime_ns
+        and seen.mtime_ns == stat.st_mtime_ns
+        and seen.size_bytes == stat.st_size
+        and seen.inode == stat.st_ino
+    )

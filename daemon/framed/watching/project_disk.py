@@ -1,0 +1,73 @@
+"""What the disk says of one project: its films, its settings file, its output. Blocking, and it may hang."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import Places
+from framed.watching.listing import Listing, is_unchanged, list_films
+from framed.watching.outputs import ProjectOutput
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look has come to."""
+
+    listing: Listing | None
+    """None when it could not be read."""
+    why_not: str = ""
+    """Why the films cannot be read."""
+    fault: Exception | None = None
+    """Of framed itself."""
+    is_project: bool = True
+    """False for a link that leads to no folder."""
+    is_looked_at: bool = True
+    """False when nothing has changed in the folder, and that was to be enough."""
+
+
+class ProjectDisk:
+    """Only one look at a time; what a look that hangs has found out so far may be read."""
+
+    def __init__(self, places: Places, settings: LiveSettings, project: str) -> None:
+        self.output = ProjectOutput(places, settings, project)
+        self._folder = str(places.films_dir(project))
+        self._settings = settings
+        self._is_in_output = False
+
+    @property
+    def asked(self) -> str:
+        """What the disk was asked about last."""
+        return self.output.asked if self._is_in_output else self._folder
+
+    def look(self, before: Listing, *, quick: bool) -> Seen:
+        """Never raises. `quick`: when no film has come or gone, the rest is not looked at either."""
+        try:
+            if quick and is_unchanged(before, subfolders=self._subfolders):
+                return Seen(before, is_looked_at=False)
+        except OSError:
+            pass  # told by what follows
+        self._is_in_output = True
+        try:
+            self.output.look()
+        except Exception as fault:  # noqa: BLE001 -- the keeper's to tell
+            return Seen(self._list(before).listing, fault=fault)
+        finally:
+            self._is_in_output = False
+        return self._list(before)
+
+    @property
+    def _subfolders(self) -> bool:
+        own = self.output.subfolders
+        return self._settings.now.watch.subfolders if own is None else own
+
+    def _list(self, before: Listing) -> Seen:
+        try:
+            return Seen(list_films(self._folder, before, subfolders=self._subfolders))
+        except OSError as failed:
+            is_gone = failed.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR) and os.path.islink(self._folder)
+            return Seen(None, f"{self._folder} cannot be read: {failed.strerror}", is_project=not is_gone)
+        except Exception as fault:  # noqa: BLE001 -- as above
+            return Seen(None, fault=fault)

@@ -1,0 +1,59 @@
+"""Blocking calls that are waited for only so long."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from framed.patience import NoAnswer, Patience
+
+
+def wait_until_it_hangs_no_more(patience: Patience[str], key: str) -> None:
+    ends = time.monotonic() + 10
+    while patience.hangs(key):
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def test_call_that_hangs_costs_the_others_nothing_and_is_not_made_twice() -> None:
+    patience = Patience[str](0.1)
+    gate = threading.Event()
+    asked = []
+
+    def call(key: str) -> str:
+        asked.append(key)
+        if key == "b":
+            gate.wait()
+        return key.upper()
+
+    assert patience.each("abc", call) == {"a": "A", "c": "C"}
+    assert patience.each("abc", call) == {"a": "A", "c": "C"}
+    assert asked == [*"abc", *"ac"]
+    with pytest.raises(NoAnswer, match="does not answer"):
+        patience.call("b", lambda: "B")
+    gate.set()
+    wait_until_it_hangs_no_more(patience, "b")
+    assert patience.call("b", lambda: "new") == "new"
+
+
+def test_what_is_slow_is_told_the_next_time_where_that_is_wanted() -> None:
+    """A listing that takes longer than anybody waits for would never be seen otherwise."""
+    patience = Patience[str](0.1, keeps_late=True)
+    gate = threading.Event()
+
+    def slow(_key: str) -> str:
+        gate.wait()
+        return "late"
+
+    assert patience.each("a", slow) == {}
+    gate.set()
+    wait_until_it_hangs_no_more(patience, "a")
+    assert patience.each("a", lambda _key: "next") == {"a": "late"}
+    assert patience.each("a", lambda _key: "next") == {"a": "next"}
+
+
+def test_what_a_call_raises_is_raised_where_it_is_awaited() -> None:
+    with pytest.raises(ZeroDivisionError):
+        Patience[str](10).call("a", lambda: 1 // 0)
