@@ -337,10 +337,14 @@ def test_second_extractor_in_the_same_folder_changes_nothing(long_film: Path, tm
     """It ends with 76 and names the first, which goes on undisturbed."""
     layout = output(tmp_path)
     first = start(long_film, "-o", layout.folder, *EVERY_FRAME)
-    wait_until(layout.progress.exists, "the first one's start")
+    # Its worker is stopped: a minute of so small a film is extracted in less time than the second one takes to start.
+    wait_until(lambda: layout.progress.exists() and workers_of(first.pid), "the first one's worker")
+    (worker,) = workers_of(first.pid)
+    os.kill(worker, signal.SIGSTOP)
     second = run(long_film, "-o", layout.folder)
     assert second.returncode == ExitCode.SUPERSEDED
     assert f"process {first.pid}" in second.stderr
+    os.kill(worker, signal.SIGCONT)
     first.communicate(timeout=PATIENCE_S)
     assert first.returncode == 0
 

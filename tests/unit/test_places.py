@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -232,8 +233,18 @@ def test_state_goes_home_where_the_root_cannot_hold_it(
     assert given.state.parent == Path("/var/tmp/states/framed")
 
 
-def test_sockets_go_to_the_runtime_folder_when_the_path_is_too_long(tmp_path: Path, environ: dict[str, str]) -> None:
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Private, with a path as short as that of a real runtime folder: one of pytest's may be too long for a socket."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_sockets_go_to_the_runtime_folder_when_the_path_is_too_long(
+    tmp_path: Path, environ: dict[str, str], short_folder: Path
+) -> None:
     """Up to 107 bytes they lie in the state folder, above that in the runtime folder, and can be bound there."""
+    environ["XDG_RUNTIME_DIR"] = str(short_folder)
     base = tmp_path / "r"
     room = 107 - len(os.fsencode(base / "state" / "control.sock"))
     fits, too_long = Path(f"{base}{'x' * room}"), Path(f"{base}{'x' * room}y")
