@@ -128,6 +128,8 @@ def test_root_that_goes_away_freezes_everything_and_comes_back_as_it_was(
     done = root.wait_for("done", COMPLETE)
     root.film("running", f"wait {gate}")
     root.wait_for("running", RUNNING)
+    # It has read its film, and does not miss the folder.
+    root.extractor("running")
     root.film("queued")
     root.wait_for("queued", QUEUED)
     raw_videos = root.places.raw_videos
