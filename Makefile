@@ -69,7 +69,7 @@ picture: $(INSTALLED) tmux ## draw the monitor for the README while a daemon ext
 
 schema: $(INSTALLED) ## write docs/protocol.schema.json from the types
 	mkdir -p build
-	$(BIN)/python -m framed.control.schema > build/protocol.schema.json
+	$(BIN)/python -m framed.protocol.schema > build/protocol.schema.json
 	mv build/protocol.schema.json docs/protocol.schema.json
 
 fix: $(INSTALLED) ## format, and mend the style where that can be done by machine

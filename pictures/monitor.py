@@ -17,9 +17,9 @@ from typing import Final
 
 import av
 
-from framed.control.messages import ProjectState
 from framed.ctl.monitor.app import Monitor
 from framed.demo.film import write_film
+from framed.protocol.messages import ProjectState
 from tests.fakes.root import Root
 
 SIZE: Final = (124, 30)

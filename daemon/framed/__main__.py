@@ -49,9 +49,9 @@ def start(*, recover: bool) -> int:
     import shutil  # noqa: PLC0415
 
     from framed.errors import TmuxMissing  # noqa: PLC0415
+    from framed.service_manager import is_journal  # noqa: PLC0415
     from framed.settings.config import load_settings  # noqa: PLC0415
     from framed.settings.places import make_folders  # noqa: PLC0415
-    from framed.systemd import is_journal  # noqa: PLC0415
 
     places = places_here(fresh=True)
     settings = load_settings(places)
@@ -84,8 +84,8 @@ def start(*, recover: bool) -> int:
 @root_option
 def stop() -> int:
     """End the daemon. The films it has started go on, and it takes them back when it is started again."""
-    from framed.control.messages import Shutdown, ShutdownReply  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
+    from framed.protocol.messages import Shutdown, ShutdownReply  # noqa: PLC0415
 
     places = places_here()
     with connect(places) as daemon, _process(daemon.hello.pid) as process:

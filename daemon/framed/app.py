@@ -15,46 +15,46 @@ import anyio.abc
 import anyio.to_thread
 
 from frame_extractor.cores import usable_cores
+from framed.attempts.adopt import find_running
+from framed.attempts.blockers import Blockers
 from framed.attempts.dispatch import Dispatcher
-from framed.attempts.hindrances import Hindrances
-from framed.attempts.reconcile import found_running
 from framed.attempts.recover import recover
-from framed.attempts.stalls import Stalls
+from framed.attempts.stalls import StallDetector
 from framed.attempts.supervise import EXTRACTOR, Supervisor
+from framed.control.bounded_disk import BoundedDisk
 from framed.control.cleaning import Cleaning
-from framed.control.disk import Disk
 from framed.control.feed import Feed
 from framed.control.handlers import Handlers
-from framed.control.once import Once
-from framed.control.questions import Questions
-from framed.control.report import Report
+from framed.control.idempotency import Idempotency
+from framed.control.queries import Queries
 from framed.control.server import Server
+from framed.control.status_reporter import StatusReporter
 from framed.control.steering import Steering
 from framed.engines import EngineRefused, EngineUnresponsive
 from framed.engines.tmux import TmuxEngine
 from framed.errors import FramedError
 from framed.host.machine import Machine
 from framed.host.memory import Memory
+from framed.instance_lock import instance_lock
 from framed.lock_watch import LockWatch
 from framed.log import configure, fields
 from framed.model.job import Moment, Running
 from framed.policy.memory import floor_bytes, shortage
 from framed.policy.shares import Budget
 from framed.policy.shares import budget as budget_of
-from framed.running import announced
+from framed.registry import registered
+from framed.service.health import Health
 from framed.service.notify.notifier import Notifier
-from framed.service.vitals import Vitals
+from framed.service_manager import ServiceManager
 from framed.settings.config import BudgetSettings, Settings
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places, make_folders
-from framed.sole import sole_daemon
 from framed.state.ledger import Ledger
 from framed.state.store import Store, make_store, take_away
-from framed.systemd import Unit
-from framed.watching.intake import Intake
-from framed.watching.probe import PROBER
-from framed.watching.probing import Probing
-from framed.watching.standings import Standings
+from framed.watching.auto_submit import AutoSubmitter
+from framed.watching.film_statuses import FilmStatuses
+from framed.watching.probe_process import PROBER
+from framed.watching.probe_queue import ProbeQueue
 from framed.watching.watch import Watcher
 
 _log: Final = logging.getLogger(__name__)
@@ -105,12 +105,12 @@ async def serve(
     tell_recovered: Callable[[str], None] | None = None,
 ) -> None:
     """As `run`, within a running event loop."""
-    unit = Unit(os.environ)
-    if unit.is_there:
+    unit = ServiceManager(os.environ)
+    if unit.is_present:
         # The watchdog ends a daemon that hangs with SIGABRT: then the journal tells where it hung.
         faulthandler.enable()
     make_folders(places)
-    with sole_daemon(places) as lock, announced(places, os.environ):
+    with instance_lock(places) as lock, registered(places, os.environ):
         configure(places.state / "framed.log")
         engine = TmuxEngine(places.tmux_socket, places.tmux_config, unit=os.environ.get("FRAMED_TMUX_UNIT", ""))
         if tell_recovered is not None:
@@ -153,7 +153,7 @@ async def _serve(
     settings: Settings,
     store: Store,
     engine: TmuxEngine,
-    unit: Unit,
+    unit: ServiceManager,
     *,
     lock: LockWatch,
     extractor: Sequence[str],
@@ -166,11 +166,11 @@ async def _serve(
     machine = Machine(places.datasets)
     budget = _budget(machine, live)
     supervisor = Supervisor(ledger, engine, live, lock, places=places, extractor=extractor)
-    stalls = Stalls(ledger, supervisor.progress, live)
+    stalls = StallDetector(ledger, supervisor.progress, live)
     notifier = Notifier(ledger, live)
     stalls.listen(notifier.stalled)
     watcher = Watcher(places, live, ledger)
-    standings = Standings(live, ledger, watcher)
+    standings = FilmStatuses(live, ledger, watcher)
     async with anyio.create_task_group() as tasks:
         dispatcher = Dispatcher(
             tasks,
@@ -180,7 +180,7 @@ async def _serve(
             standings=standings,
             supervisor=supervisor,
             budget=budget,
-            hindrances=Hindrances(
+            hindrances=Blockers(
                 watcher=watcher,
                 standings=standings,
                 disks=machine.disks,
@@ -190,7 +190,7 @@ async def _serve(
             shortage=lambda: _shortage(machine.memory, live.now.budget),
             tell_short_of_disk=notifier.disk_low,
         )
-        report = Report(
+        report = StatusReporter(
             ledger=ledger,
             watcher=watcher,
             standings=standings,
@@ -200,7 +200,7 @@ async def _serve(
             machine=machine,
             settings=live,
         )
-        disk = Disk(places, watcher, report)
+        disk = BoundedDisk(places, watcher, report)
         handlers = Handlers(
             places=places,
             settings=live,
@@ -211,7 +211,7 @@ async def _serve(
             disk=disk,
             shut_down=ending.set,
         )
-        questions = Questions(places=places, settings=live, ledger=ledger, engine=engine, report=report, disk=disk)
+        questions = Queries(places=places, settings=live, ledger=ledger, engine=engine, report=report, disk=disk)
         cleaning = Cleaning(
             places=places,
             settings=live,
@@ -222,19 +222,19 @@ async def _serve(
             disk=disk,
         )
         await tasks.start(_await_signal, ending)
-        tasks.start_soon(ledger.mend)
+        tasks.start_soon(ledger.retry_failed_writes)
         tasks.start_soon(notifier.run)
         tasks.start_soon(stalls.run)
         live.listen(lambda: dispatcher.change_budget(_budget(machine, live)))
-        live.listen(watcher.look_now)
+        live.listen(watcher.scan_now)
         await tasks.start(live.run)
         # Slots of what still runs are taken before anything may start, and before anybody may ask for more.
         await tasks.start(machine.run)
-        await tasks.start(dispatcher.run, await found_running(ledger))
-        tasks.start_soon(supervisor.tidy)
+        await tasks.start(dispatcher.run, await find_running(ledger))
+        tasks.start_soon(supervisor.close_leftover_sessions)
         await _begin_watching(tasks, watcher)
-        await tasks.start(Probing(standings, settings=live, ledger=ledger, watcher=watcher, command=prober).run)
-        await tasks.start(Intake(places, settings=live, ledger=ledger, watcher=watcher, standings=standings).run)
+        await tasks.start(ProbeQueue(standings, settings=live, ledger=ledger, watcher=watcher, command=prober).run)
+        await tasks.start(AutoSubmitter(places, settings=live, ledger=ledger, watcher=watcher, standings=standings).run)
         feed = Feed(ledger=ledger, report=report, disk=disk)
         await tasks.start(feed.run)
         verbs = (
@@ -244,7 +244,7 @@ async def _serve(
             Steering(ledger=ledger, dispatcher=dispatcher, settings=live, disk=disk),
             feed,
         )
-        await tasks.start(Server(places.control_socket, Once(ledger), *verbs).run, tasks)
+        await tasks.start(Server(places.control_socket, Idempotency(ledger), *verbs).run, tasks)
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:
             ready(budget)
@@ -254,11 +254,11 @@ async def _serve(
             Metrics(report=report, ledger=ledger, watcher=watcher, supervisor=supervisor, stalls=stalls).serve(
                 settings.metrics.listen
             )
-        unit.say(READY=1)
-        vitals = Vitals(ledger=ledger, dispatcher=dispatcher, watcher=watcher, settings=live)
-        tasks.start_soon(unit.keep_told, vitals.are_well, vitals.words)
+        unit.notify(READY=1)
+        vitals = Health(ledger=ledger, dispatcher=dispatcher, watcher=watcher, settings=live)
+        tasks.start_soon(unit.keep_notified, vitals.is_healthy, vitals.describe)
         await ending.wait()
-        unit.say(STOPPING=1)
+        unit.notify(STOPPING=1)
         n_running = sum(isinstance(job.state, Running) for job in ledger.open_jobs())
         _log.info("framed ends", extra=fields(running_films_go_on=n_running))
         await anyio.sleep(_LAST_WORDS_S)
@@ -268,7 +268,7 @@ async def _serve(
 async def _begin_watching(tasks: anyio.abc.TaskGroup, watcher: Watcher) -> None:
     await tasks.start(watcher.run)
     with anyio.move_on_after(_FIRST_LOOK_S):
-        await watcher.has_looked.wait()
+        await watcher.has_scanned.wait()
 
 
 async def _await_signal(ending: anyio.Event, *, task_status: anyio.abc.TaskStatus[None]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 
 from framed.errors import LockLost
-from framed.sole import RootLock
+from framed.instance_lock import RootLock
 
 POLL_S: Final = 0.5
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from framed.printable import printable
-from framed.systemd import is_journal
+from framed.service_manager import is_journal
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
 _KEPT_FILES: Final = 3

@@ -12,6 +12,9 @@ from typing import Final
 import msgspec
 
 from frame_extractor import show
+from frame_extractor.attempt import records, runner
+from frame_extractor.attempt.failures import OutputUnusable, Refused, failure_of
+from frame_extractor.attempt.film_snapshot import require_regular_file
 from frame_extractor.contract import (
     AttemptSpec,
     ExitCode,
@@ -27,9 +30,6 @@ from frame_extractor.estimate import estimate_film
 from frame_extractor.output.curation import is_curated
 from frame_extractor.output.durable import write_atomically
 from frame_extractor.output.manifest import read_output
-from frame_extractor.running import attempt, runner
-from frame_extractor.running.failures import OutputUnusable, Refused, failure_of
-from frame_extractor.running.original import require_regular_file
 from frame_extractor.show import say
 from frame_extractor.words import count, duration, size, times
 
@@ -208,8 +208,8 @@ def _grant(request: Request) -> _Grant:
 def _spec(request: Request, layout: OutputLayout, films: list[Path], workers: int) -> AttemptSpec:
     """The specification of a new attempt, also on the disk. Raises Refused when the output cannot be written."""
     try:
-        attempt.make_output(layout)
-        number = attempt.claim_number(layout)
+        records.make_output(layout)
+        number = records.claim_number(layout)
         spec = AttemptSpec(
             project=layout.folder.name or "output",
             job_id=f"by-hand-{number}",

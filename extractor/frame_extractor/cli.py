@@ -220,9 +220,9 @@ def extract(
 def run(spec_path: str) -> ExitCode:
     """Make one attempt, as the specification says. Its records are in the `.framed` folder beside the frames."""
     from frame_extractor import show, words  # noqa: PLC0415
-    from frame_extractor.running import attempt, runner  # noqa: PLC0415
+    from frame_extractor.attempt import records, runner  # noqa: PLC0415
 
-    spec = attempt.read_spec(spec_path)
+    spec = records.read_spec(spec_path)
     with show.screen() as screen:
         screen.note(words.introduction(spec))
         return runner.run_attempt(spec, screen=screen).code
@@ -244,9 +244,9 @@ def probe(film: str, as_json: bool) -> ExitCode:
 def estimate(spec_path: str, as_json: bool) -> ExitCode:
     """Say what extracting would probably give and cost; write nothing. SPEC.json may be - for standard input."""
     from frame_extractor import by_hand  # noqa: PLC0415
-    from frame_extractor.running import attempt  # noqa: PLC0415
+    from frame_extractor.attempt import records  # noqa: PLC0415
 
-    return by_hand.show_estimate(attempt.read_spec(spec_path), as_json=as_json)
+    return by_hand.show_estimate(records.read_spec(spec_path), as_json=as_json)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -258,9 +258,9 @@ def estimate(spec_path: str, as_json: bool) -> ExitCode:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def clean(frames_dir: Path, fingerprints: tuple[str, ...], dry_run: bool, as_json: bool) -> ExitCode:
     """Delete the images listed in frames.jsonl beside FRAMES_DIR, and what goes with them. Other files stay."""
-    from frame_extractor.running.clean import clean as clean_up  # noqa: PLC0415
-    from frame_extractor.running.clean import clean_films, plan  # noqa: PLC0415
-    from frame_extractor.running.failures import Refused, failure_of  # noqa: PLC0415
+    from frame_extractor.attempt.clean import clean as clean_up  # noqa: PLC0415
+    from frame_extractor.attempt.clean import clean_films, plan  # noqa: PLC0415
+    from frame_extractor.attempt.failures import Refused, failure_of  # noqa: PLC0415
     from frame_extractor.words import clean_plan, count, size  # noqa: PLC0415
 
     layout = OutputLayout(frames_dir.absolute())
@@ -316,7 +316,7 @@ def _command_of(typed: Sequence[str]) -> tuple[click.Command, list[str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """What `frame-extractor` runs. Returns the exit code; prints one line about what was typed wrong."""
-    from frame_extractor.running.failures import Refused, failure_of  # noqa: PLC0415
+    from frame_extractor.attempt.failures import Refused, failure_of  # noqa: PLC0415
 
     typed = list(sys.argv[1:] if arguments is None else arguments)
     if completion.variable(PROGRAM) in os.environ:

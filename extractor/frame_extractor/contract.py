@@ -262,7 +262,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     """The one it is meant for."""
     serial: Annotated[int, msgspec.Meta(ge=1)]
-    """Grows with each one written for the attempt; `Progress.heeds` says which has been read."""
+    """Grows with each one written for the attempt; `Progress.control_serial_seen` says which has been read."""
     workers: Annotated[int, msgspec.Meta(ge=0, le=1024)]
     """Worker processes; 0 is as good as paused."""
     paused: bool = False
@@ -316,7 +316,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """The last few of them, in order."""
     workers: int
     """Cores in use: worker processes at work, and decoder threads of a film that is read whole. Parked ones are not."""
-    heeds: int = 0
+    control_serial_seen: int = msgspec.field(default=0, name="heeds")
     """`Control.serial` of what holds; 0 while that is the specification. No worker is begun beyond it."""
     paused: bool = False
     """Whether it says to pause. All have parked when `workers` is 0 as well."""

@@ -15,12 +15,12 @@ from PIL.JpegImagePlugin import get_sampling
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, OutputLayout
 from frame_extractor.engine.film_progress import FilmProgress
-from frame_extractor.engine.kept import KeptScores
 from frame_extractor.engine.pipeline import extract_film
+from frame_extractor.engine.score_cache import ScoreCache
 from frame_extractor.output.names import image_name
 from frame_extractor.output.picture import Picture
 from frame_extractor.picking.plan import Pick
-from frame_extractor.workers.crew import Crew
+from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import WorkerPool
 from tests.films import FilmPlan, read_barcode
 
@@ -85,7 +85,7 @@ def extract(
     film: Path,
     temp: Path,
     *,
-    workers: int | Crew = 2,
+    workers: int | WorkerGrant = 2,
     settings: ExtractionSettings | None = None,
     on_progress: Callable[[FilmProgress], None] = lambda _: None,
 ) -> Outcome:
@@ -93,14 +93,14 @@ def extract(
     temp.mkdir()
     settings = settings or ExtractionSettings()
     looked_at = LookedAt()
-    kept = KeptScores(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", anew=False)
+    kept = ScoreCache(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", anew=False)
     told: list[FilmProgress] = []
 
     def report(progress: FilmProgress) -> None:
         told.append(progress)
         on_progress(progress)
 
-    with WorkerPool(Crew(workers) if isinstance(workers, int) else workers) as pool:
+    with WorkerPool(WorkerGrant(workers) if isinstance(workers, int) else workers) as pool:
         result = extract_film(
             film,
             settings=settings,

@@ -18,7 +18,7 @@ from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
 from frame_extractor.engine.film_progress import FilmProgress
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
 from frame_extractor.reading.film import open_film
-from frame_extractor.workers.crew import Crew
+from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import WorkerPool
 from frame_extractor.workers.tasks import RepairTask
 from tests.conformance.extraction import CUTS, LONG, Outcome, extract, frame_of, workers_of
@@ -153,7 +153,7 @@ def test_workers_that_say_nothing_do_not_keep_an_ending_waiting(film: Path, tmp_
         if next(asked) > 2:
             raise InterruptedError
 
-    with pytest.raises(InterruptedError), WorkerPool(Crew(2), end_later) as pool:
+    with pytest.raises(InterruptedError), WorkerPool(WorkerGrant(2), end_later) as pool:
         list(pool.run([RepairTask(open_film(film), None, ExtractionSettings(), tmp_path, "pyav", frozenset({0}))]))
     assert workers_of(psutil.Process()) == []
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from framed.control.schema import text
-from framed.control.verbs import VERBS
+from framed.protocol.schema import text
+from framed.protocol.verbs import VERBS
 from tests.conformance.protocol_client import DOCS, SCHEMA, Client
 from tests.fakes.root import MANUAL, Root, roots, until
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from frame_extractor.contract import ExtractionSettings, FilmResult, Probe, Stage, film_fingerprint
 from frame_extractor.engine.film_progress import FilmProgress
-from frame_extractor.engine.kept import KeptScores
+from frame_extractor.engine.score_cache import ScoreCache
 from frame_extractor.errors import NotAFilm
 from frame_extractor.output.picture import Images, Picture
 from frame_extractor.picking.plan import Pick
-from frame_extractor.workers.crew import Crew
+from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import WorkerPool
 
 
@@ -52,7 +52,7 @@ class FakeEngine:
             source_frames=int(self.duration_s * 24),
         )
 
-    def worker_pool(self, crew: Crew, check: Callable[[], None]) -> WorkerPool:
+    def worker_pool(self, crew: WorkerGrant, check: Callable[[], None]) -> WorkerPool:
         """Real workers would take a second to start, for nothing."""
         return _IdlePool(crew, check)
 
@@ -64,7 +64,7 @@ class FakeEngine:
         pool: WorkerPool,  # noqa: ARG002 - as the pipeline is called
         temp: Path,
         images: Images,
-        kept: KeptScores,
+        kept: ScoreCache,
         report: Callable[[FilmProgress], None],
     ) -> FilmResult:
         self.extracted.append(film.name)

@@ -172,7 +172,7 @@ def _progress(spec: AttemptSpec, number: int, film: str, fraction: float, *, sec
         shots=2,
         last_shots=(ShotStart(scene=0, start_s=0.0), ShotStart(scene=1, start_s=3725.04)),
         workers=spec.workers if told is None else 0 if told.paused else told.workers,
-        heeds=told.serial if told is not None else 0,
+        control_serial_seen=told.serial if told is not None else 0,
         paused=told is not None and told.paused,
         elapsed_s=1.0,
         eta_s=1.0,

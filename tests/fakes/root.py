@@ -20,7 +20,11 @@ from typing import Final, TypeVar
 import msgspec
 
 from frame_extractor.contract import OutputLayout, ProcessIdentity, StartedRecord
-from framed.control.messages import (
+from framed.ctl.client import connect
+from framed.errors import FramedError
+from framed.host.liveness import is_alive, kill_tree
+from framed.model.project import Overrides
+from framed.protocol.messages import (
     Cancel,
     CancelReply,
     ProjectState,
@@ -30,10 +34,6 @@ from framed.control.messages import (
     Submit,
     SubmitReply,
 )
-from framed.ctl.client import connect
-from framed.errors import FramedError
-from framed.host.liveness import is_alive, kill_tree
-from framed.model.project import Overrides
 from framed.settings.places import Places, load_places
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from framed.control.messages import StatusReply
+from framed.protocol.messages import StatusReply
 
 FAKE_DAEMON = Path(__file__).with_name("daemon.py")
 PATIENCE_S = 60.0

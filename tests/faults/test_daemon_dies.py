@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from frame_extractor.contract import ProcessIdentity
-from framed.control.messages import ProjectState
 from framed.errors import Exit, FramedError
 from framed.host.liveness import is_alive
+from framed.protocol.messages import ProjectState
 from tests.fakes.held_film import drop, hold
 from tests.fakes.root import DEADLINE_S, QUICK, Root, stop, until
 from tests.fakes.tmux_trap import TmuxTrap

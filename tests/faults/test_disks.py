@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from framed.control.messages import ProjectState
 from framed.ctl.client import CallFailed
 from framed.errors import Exit
+from framed.protocol.messages import ProjectState
 from tests.fakes.held_film import drop, hold
 from tests.fakes.root import QUICK, Root, stop, until
 

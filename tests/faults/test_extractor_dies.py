@@ -9,9 +9,9 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from framed.attempts.at_work import GRACE_S
-from framed.control.messages import ProjectState
+from framed.attempts.live_extractors import GRACE_S
 from framed.host.liveness import is_alive
+from framed.protocol.messages import ProjectState
 from tests.fakes.held_film import drop, hold
 from tests.fakes.processes import session_members
 from tests.fakes.root import QUICK, Root, until

@@ -20,8 +20,8 @@ from typing import Final
 
 import pytest
 
-from framed.control.messages import ProjectState
 from framed.errors import Exit
+from framed.protocol.messages import ProjectState
 from tests.fakes.root import DEADLINE_S, Root, until
 from tests.fakes.site import Site, new_site
 

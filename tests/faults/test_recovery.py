@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from framed.control.messages import ProjectState
 from framed.errors import Exit
 from framed.host.liveness import is_alive
+from framed.protocol.messages import ProjectState
 from tests.fakes.root import DEADLINE_S, QUICK, Root, stop, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED

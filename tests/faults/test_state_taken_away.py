@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from framed.control.messages import Cancel, CancelReply, ProjectState
 from framed.ctl.client import connect
 from framed.errors import Exit
 from framed.host.liveness import is_alive
+from framed.protocol.messages import Cancel, CancelReply, ProjectState
 from tests.fakes.held_film import drop, hold
 from tests.fakes.root import DEADLINE_S, Root, until
 

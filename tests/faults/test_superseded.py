@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from frame_extractor.contract import ExitCode, OutputLayout
-from framed.control.messages import ProjectState
 from framed.host.liveness import is_alive
+from framed.protocol.messages import ProjectState
 from tests.fakes.root import Root, stop, until
 from tests.films import FilmPlan, write_film
 

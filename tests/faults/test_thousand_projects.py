@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import psutil
 
-from framed.control.messages import ProjectState
+from framed.protocol.messages import ProjectState
 from tests.fakes.root import QUICK, Root, until
 
 N_PROJECTS = 1000

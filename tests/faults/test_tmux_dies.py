@@ -9,8 +9,8 @@ import statistics
 import time
 from pathlib import Path
 
-from framed.control.messages import ProjectState
 from framed.host.liveness import is_alive
+from framed.protocol.messages import ProjectState
 from tests.fakes.held_film import drop, hold
 from tests.fakes.root import Root, stop, until
 from tests.fakes.tmux_trap import TmuxTrap

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from framed.control.messages import ProjectState
+from framed.protocol.messages import ProjectState
 from tests.fakes.root import QUICK, Root, stop, until
 
 COMPLETE, RETRYING = ProjectState.COMPLETE, ProjectState.RETRYING

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import FilmResult, Results
-from framed.control.messages import ProjectState, ProjectStatus
+from framed.protocol.messages import ProjectState, ProjectStatus
 from tests.fakes.root import Root, roots
 
 SETTINGS = """\

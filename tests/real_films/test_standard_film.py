@@ -17,7 +17,7 @@ from PIL import Image
 
 from frame_extractor.contract import FilmResult, ManifestEntry, Results
 from frame_extractor.reading.film import Rgb
-from framed.control.messages import ProjectState
+from framed.protocol.messages import ProjectState
 from tests.fakes.root import Root, roots
 
 SETTINGS = """\

@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from framed.control.messages import (
+from framed.control.server import MAX_CONNECTIONS
+from framed.ctl.client import CallFailed, connect
+from framed.host.liveness import is_alive
+from framed.protocol.messages import (
     PROTOCOL,
     ErrorCode,
     Hello,
@@ -26,9 +29,6 @@ from framed.control.messages import (
     SubmitReply,
     Submitted,
 )
-from framed.control.server import MAX_CONNECTIONS
-from framed.ctl.client import CallFailed, connect
-from framed.host.liveness import is_alive
 from tests.fakes.root import MANUAL, Root, roots, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import ExitCode, Results
-from framed.control.messages import ProjectState
+from framed.protocol.messages import ProjectState
 from tests.conformance.damaged_film import H264, with_damage
 from tests.fakes.root import Root
 from tests.films import FilmPlan, write_film

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from frame_extractor.contract import WORK_MARKER
-from framed.control.messages import ProjectState, Submitted
 from framed.ctl.client import CallFailed
 from framed.errors import Exit
+from framed.protocol.messages import ProjectState, Submitted
 from tests.fakes.root import QUICK, Root, stop, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED

@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from frame_extractor.contract import Results
-from framed.control.messages import Pause, PauseReply, ProjectState, ProjectStatus, Resume, ResumeReply
 from framed.ctl.client import connect
+from framed.protocol.messages import Pause, PauseReply, ProjectState, ProjectStatus, Resume, ResumeReply
 from tests.fakes.root import QUICK, Root, until
 
 COMPLETE, FAILED, RUNNING = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.RUNNING

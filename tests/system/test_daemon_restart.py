@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 import pytest
 
-from framed.control import wire
-from framed.control.messages import Cancel, ProjectState, Shutdown, ShutdownReply
 from framed.ctl.client import CallFailed, connect
 from framed.errors import Exit
 from framed.host.liveness import is_alive
+from framed.protocol import wire
+from framed.protocol.messages import Cancel, ProjectState, Shutdown, ShutdownReply
 from tests.fakes.root import DEADLINE_S, QUICK, Root, stop, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framed.control.messages import StatusReply
+from framed.protocol.messages import StatusReply
 from tests.fakes.site import PATIENCE_S, SETTINGS, Site, new_site, until
 
 PERMISSIONS_COUNT = () if os.getuid() else ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")

@@ -21,9 +21,9 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import ManifestEntry, OutputLayout, film_fingerprint
-from framed.control.inspection import FilmState, LogsReply, ProjectsReply, ShowReply
-from framed.control.messages import CancelReply, CleanReply, RetryReply, StatusReply, SubmitReply
-from framed.ctl.documents import Versions, Waited
+from framed.protocol.documents import Versions, Waited
+from framed.protocol.messages import CancelReply, CleanReply, RetryReply, StatusReply, SubmitReply
+from framed.protocol.queries import FilmState, LogsReply, ProjectsReply, ShowReply
 from tests.fakes.site import PATIENCE_S, Site, new_site, until
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from framed.control.messages import LONGEST_KEY, Clean, CleanReply, Drain, DrainReply, ErrorCode, ProjectState, Undrain
-from framed.control.verbs import VERBS
 from framed.ctl.client import CallFailed, connect
+from framed.protocol.messages import LONGEST_KEY, Clean, CleanReply, Drain, DrainReply, ErrorCode, ProjectState, Undrain
+from framed.protocol.verbs import VERBS
 from tests.fakes.root import MANUAL, Root, roots, stop
 
 KEYED = [name for name, verb in VERBS.items() if verb.is_keyed]

@@ -14,8 +14,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
 
-from framed.control.messages import ProjectState
 from framed.ctl.monitor.app import Monitor
+from framed.protocol.messages import ProjectState
 from tests.fakes.root import DEADLINE_S, MANUAL, Root, roots, stop, until
 
 

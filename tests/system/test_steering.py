@@ -15,7 +15,9 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import AttemptSpec, Control
-from framed.control.messages import (
+from framed.ctl.client import CallFailed, connect
+from framed.errors import Exit
+from framed.protocol.messages import (
     Drain,
     DrainReply,
     Pause,
@@ -27,8 +29,6 @@ from framed.control.messages import (
     ResumeReply,
     Undrain,
 )
-from framed.ctl.client import CallFailed, connect
-from framed.errors import Exit
 from tests.fakes.root import QUICK, Root, stop, until
 
 WIDE = QUICK.replace("slots: 4, max_active: 4", "slots: 6, max_active: 3").replace(

@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framed.control.messages import ProjectState, ProjectStatus, Retry, RetryReply, Submit, SubmitReply, Submitted
 from framed.ctl.client import connect
-from framed.ctl.documents import Waited
 from framed.ctl.waiting import wait_for
 from framed.errors import Exit
 from framed.model.project import Overrides
+from framed.protocol.documents import Waited
+from framed.protocol.messages import ProjectState, ProjectStatus, Retry, RetryReply, Submit, SubmitReply, Submitted
 from tests.fakes.root import MANUAL, Root, roots, until
 
 COMPLETE, CANCELLED, RUNNING = ProjectState.COMPLETE, ProjectState.CANCELLED, ProjectState.RUNNING

@@ -9,14 +9,14 @@ from frame_extractor.contract import Probe
 from framed.policy.admission import (
     Changing,
     Decided,
+    FilmStatus,
     Ignored,
-    NotOpened,
+    ProbeFailed,
     Ready,
-    Standing,
-    Unopenable,
-    Unopened,
+    Unprobed,
+    Unreadable,
+    film_status,
     ignored_by_name,
-    standing,
 )
 from framed.settings.config import WatchSettings
 from tests.stores.make import PROBE
@@ -82,10 +82,10 @@ def test_sample_is_left_out_also_when_its_film_has_been_extracted_and_deleted() 
         (True, "its name", None, None, Decided()),
         (False, "its name", None, None, Ignored("its name")),
         (False, "", None, MINUTE, Changing()),
-        (False, "", 99.0, None, Unopened()),
+        (False, "", 99.0, None, Unprobed()),
         (False, "", 10.0, MINUTE, Ready()),
-        (False, "", 10.0, NotOpened("no index", 0.0), Unopenable("no index", 50.0)),
-        (False, "", 60.0, NotOpened("no index", 0.0), Ready(doubt="no index")),
+        (False, "", 10.0, ProbeFailed("no index", 0.0), Unreadable("no index", 50.0)),
+        (False, "", 60.0, ProbeFailed("no index", 0.0), Ready(doubt="no index")),
         (False, "", 10.0, msgspec.structs.replace(MINUTE, duration_s=0.0), Ready()),
         (False, "", 10.0, msgspec.structs.replace(MINUTE, duration_s=30.0), Ready()),
     ],
@@ -95,15 +95,15 @@ def test_film_is_ready_when_it_lies_still_and_opens(
     is_decided: bool,
     ignored_for: str,
     unchanged_s: float | None,
-    opening: Probe | NotOpened | None,
-    expected: Standing,
+    opening: Probe | ProbeFailed | None,
+    expected: FilmStatus,
 ) -> None:
     """Or when it has not opened for so long that its extraction may as well fail."""
-    found = standing(
+    found = film_status(
         is_decided=is_decided,
-        ignored_for=ignored_for,
+        ignored_because=ignored_for,
         unchanged_s=unchanged_s,
-        opening=opening,
+        probe_result=opening,
         settings=SETTINGS,
     )
     assert found == expected
@@ -111,5 +111,5 @@ def test_film_is_ready_when_it_lies_still_and_opens(
 
 def test_short_film_is_ignored_with_the_setting_that_says_so() -> None:
     short = msgspec.structs.replace(MINUTE, duration_s=12.34)
-    found = standing(is_decided=False, ignored_for="", unchanged_s=10.0, opening=short, settings=SETTINGS)
+    found = film_status(is_decided=False, ignored_because="", unchanged_s=10.0, probe_result=short, settings=SETTINGS)
     assert found == Ignored("it is 12.3 s long, less than watch.min_duration_s 30")

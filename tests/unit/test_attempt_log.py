@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from frame_extractor.attempt.records import log_file
 from frame_extractor.contract import AttemptSpec, ExtractionSettings
-from frame_extractor.running.attempt import log_file
 
 
 def written(log_path: Path, message: str) -> None:

@@ -12,12 +12,12 @@ from msgspec import inspect
 
 from frame_extractor import cli
 from frame_extractor.contract import ExitCode, ExtractionSettings
-from framed.control.verbs import VERBS
 from framed.ctl.commands import framectl
 from framed.ctl.options import Checked
 from framed.model.job import Options
 from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import check_value
+from framed.protocol.verbs import VERBS
 from framed.settings.config import _SECTIONS
 
 NUMBERS = (inspect.IntType, inspect.FloatType)

@@ -15,9 +15,9 @@ from framed.policy.settle import Signature
 from framed.settings.config import Settings, WatchSettings
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places, load_places
-from framed.watching import keeper as keeper_module
+from framed.watching import catalog_builder as keeper_module
 from framed.watching.catalog import Backlog, Catalog
-from framed.watching.keeper import MOST_READ_AT_ONCE, READ_AGAIN_AT_MOST, CatalogKeeper
+from framed.watching.catalog_builder import MOST_READ_AT_ONCE, READ_AGAIN_AT_MOST, CatalogBuilder
 from framed.watching.listing import SeenFilm
 from framed.watching.scan import fingerprint_of
 
@@ -31,9 +31,9 @@ class Disk:
         self.keeper = self.new_keeper({})
         self.now_s = 100.0
 
-    def new_keeper(self, remembered: dict[str, tuple[Signature, str]]) -> CatalogKeeper:
+    def new_keeper(self, remembered: dict[str, tuple[Signature, str]]) -> CatalogBuilder:
         settings = Settings(watch=WatchSettings(settle_s=10, settle_scans=3))
-        return CatalogKeeper(self.places, LiveSettings(self.places, settings), remembered)
+        return CatalogBuilder(self.places, LiveSettings(self.places, settings), remembered)
 
     def film(self, name: str = "onward/film.mkv", content: str = "film") -> Path:
         path = self.places.raw_videos / name
@@ -51,7 +51,7 @@ class Disk:
         catalog = Catalog()
         for _ in range(times):
             self.now_s += 5
-            catalog = self.keeper.look(self.now_s)
+            catalog = self.keeper.scan(self.now_s)
         return catalog
 
 
@@ -64,11 +64,11 @@ def test_film_settles_and_has_its_fingerprint_from_then_on(disk: Disk) -> None:
     disk.film()
     settling = disk.look(2).projects["onward"]
     assert not settling.settled
-    assert settling.settling_words(disk.now_s) == "settling: film.mkv unchanged for 5 s"
+    assert settling.settling_text(disk.now_s) == "settling: film.mkv unchanged for 5 s"
     settled = disk.look().projects["onward"]
     assert len(settled.settled) == 1
     assert not settled.settling
-    assert settled.settling_words(disk.now_s) == ""
+    assert settled.settling_text(disk.now_s) == ""
 
 
 def test_film_that_grows_goes_on_settling(disk: Disk) -> None:
@@ -122,7 +122,7 @@ def test_backlog_is_read_in_portions(disk: Disk) -> None:
     assert len(first.projects["onward"].settled) == MOST_READ_AT_ONCE
     disk.film("onward/later.mkv")
     second = disk.keeper.read_more()
-    assert (second.is_partial, second.backlog, second.looked_at_s) == (False, None, first.looked_at_s)
+    assert (second.is_partial, second.backlog, second.scanned_at_s) == (False, None, first.scanned_at_s)
     assert [film.name for film in second.projects["onward"].settling] == ["growing.mkv"]
     assert len(disk.look(3).projects["onward"].settled) == MOST_READ_AT_ONCE + 7
     assert disk.look().backlog is None
@@ -134,12 +134,12 @@ def test_nothing_is_put_together_anew_while_nothing_changes(disk: Disk) -> None:
     disk.film("up/film.mkv")
     before = disk.look(3)
     after = disk.look()
-    assert after.is_as(before)
+    assert after.says_the_same_as(before)
     assert after.projects is before.projects
-    assert after.looked_at_s > before.looked_at_s
+    assert after.scanned_at_s > before.scanned_at_s
     disk.film("up/another.mkv")
     changed = disk.look()
-    assert not changed.is_as(before)
+    assert not changed.says_the_same_as(before)
     assert changed.projects["onward"] is before.projects["onward"]
 
 
@@ -148,12 +148,12 @@ def test_film_overwritten_in_its_place_is_noticed_soon_though_not_every_look_ask
     path = disk.film()
     disk.look(3)
     path.write_text("overwritten before it was extracted")
-    assert disk.keeper.look(disk.now_s, in_full=False).projects["onward"].settling
+    assert disk.keeper.scan(disk.now_s, in_full=False).projects["onward"].settling
     disk.extracted_by_the_earlier_tool("onward")
     assert disk.look(3).projects["onward"].is_done
     for content in ("overwritten", "and again"):
         path.write_text(content)
-        looks = [disk.keeper.look(disk.now_s, in_full=False).projects["onward"] for _ in range(6)]
+        looks = [disk.keeper.scan(disk.now_s, in_full=False).projects["onward"] for _ in range(6)]
         assert looks[-1].settling
         assert disk.look(3).projects["onward"].is_done
     path.write_text("and once more")
@@ -296,7 +296,7 @@ def test_shared_output_folder_is_shown_with_both_projects_for_as_long_as_it_is(d
     (disk.places.datasets / "b").rmdir()
     (disk.places.datasets / "b").symlink_to("a")
     assert wrong() == ["a", "b"]
-    assert disk.look().is_as(disk.look())
+    assert disk.look().says_the_same_as(disk.look())
     (disk.places.datasets / "b").unlink()
     assert wrong() == []
 

@@ -11,8 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from framed.control import wire
-from framed.control.messages import (
+from framed.ctl import client
+from framed.ctl.client import CallFailed, connect
+from framed.errors import DaemonUnreachable, Exit, Refused
+from framed.protocol import wire
+from framed.protocol.messages import (
     ErrorCode,
     HelloReply,
     MachineStatus,
@@ -22,9 +25,6 @@ from framed.control.messages import (
     Status,
     StatusReply,
 )
-from framed.ctl import client
-from framed.ctl.client import CallFailed, connect
-from framed.errors import DaemonUnreachable, Exit, Refused
 from framed.settings.places import Places, load_places
 
 HELLO = wire.reply(1, HelloReply(protocol="1.7", server="framed 9", pid=1, root="ROOT"))

@@ -11,15 +11,15 @@ from rich.cells import cell_len
 from textual.widgets import Label, Static
 
 from frame_extractor.contract import ShotStart
-from framed.control.inspection import AttemptFacts, FilmInWork, JobFacts, ShowReply
-from framed.control.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus
-from framed.control.subscription import Event
 from framed.ctl.monitor.app import Monitor, ProjectTable
 from framed.ctl.monitor.dialogs import Confirm
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
 from framed.ctl.monitor.view import View, columns_at
 from framed.ctl.render import URGENCY
 from framed.model.job import Ending
+from framed.protocol.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus
+from framed.protocol.queries import AttemptFacts, FilmInWork, JobFacts, ShowReply
+from framed.protocol.subscription import Event
 from framed.settings.places import load_places
 
 NAMES = ("onward", "千と千尋の神隠し 完全版 デジタルリマスター", "x" * 300, "two\nlines \x1b[31m", "Café Zoë 🎬")

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from framed.control.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus, StatusReply
 from framed.ctl.render import duration, size, status_lines
 from framed.ctl.terminal import Terminal, terminal_of
 from framed.printable import printable
+from framed.protocol.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus, StatusReply
 
 RAW_VIDEOS = Path("/films")
 REASON = "/films/broken/text.mp4: not a film that can be decoded: Invalid data found when processing input"

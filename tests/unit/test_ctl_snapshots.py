@@ -13,7 +13,12 @@ import msgspec
 import pytest
 from rich.cells import cell_len
 
-from framed.control.inspection import (
+from framed.ctl.render import projects_lines, status_lines
+from framed.ctl.render_show import show_lines
+from framed.ctl.terminal import Terminal
+from framed.model.job import Ending
+from framed.protocol.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus, StatusReply
+from framed.protocol.queries import (
     AttemptFacts,
     FilmFacts,
     FilmResultFacts,
@@ -25,11 +30,6 @@ from framed.control.inspection import (
     SettingFacts,
     ShowReply,
 )
-from framed.control.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus, StatusReply
-from framed.ctl.render import projects_lines, status_lines
-from framed.ctl.render_show import show_lines
-from framed.ctl.terminal import Terminal
-from framed.model.job import Ending
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 WIDTHS = (60, 80, 160)

@@ -83,7 +83,7 @@ async def test_disk_of_a_folder_that_is_not_there_yet_is_that_of_the_one_above(t
     async with anyio.create_task_group() as tasks:
         await tasks.start(disks.run)
         tasks.cancel_scope.cancel()
-    room = disks.room_on(disks.home)
+    room = disks.free_space_on(disks.home)
     assert room is not None
     assert (room.disk, room.total_bytes) == (os.stat(tmp_path).st_dev, shutil.disk_usage(tmp_path).total)
 
@@ -96,12 +96,12 @@ async def test_disk_that_hangs_holds_up_no_other(tmp_path: Path, monkeypatch: py
     os.mkdir(alive)
     answers, n_asked = threading.Event(), 0
 
-    def measured(folder: str) -> disks_module.Room:
+    def measured(folder: str) -> disks_module.FreeSpace:
         nonlocal n_asked
         if folder == dead:
             n_asked += 1
             answers.wait(30)
-        return disks_module.Room(disk=len(folder), free_bytes=7, total_bytes=9)
+        return disks_module.FreeSpace(disk=len(folder), free_bytes=7, total_bytes=9)
 
     monkeypatch.setattr(disks_module, "_measured", measured)
     monkeypatch.setattr(disks_module, "INTERVAL_S", 0.01)
@@ -110,13 +110,13 @@ async def test_disk_that_hangs_holds_up_no_other(tmp_path: Path, monkeypatch: py
     disks.watch([dead])
     async with anyio.create_task_group() as tasks:
         await tasks.start(disks.run)
-        assert disks.room_on(alive) is not None
-        assert disks.room_on(dead) is None
+        assert disks.free_space_on(alive) is not None
+        assert disks.free_space_on(dead) is None
         await anyio.sleep(0.2)
         assert n_asked == 1
-        assert disks.silent_s(dead) > 0.1
+        assert disks.unresponsive_s(dead) > 0.1
         answers.set()
-        await come_true(lambda: disks.room_on(dead) is not None)
+        await come_true(lambda: disks.free_space_on(dead) is not None)
         tasks.cancel_scope.cancel()
 
 
@@ -127,11 +127,11 @@ async def test_answer_of_a_new_folder_is_awaited_and_that_of_a_dead_disk_not_for
     """Else a film would begin before anybody knows what room there is, or never. Of the dead one few are asked for."""
     answers, asked = threading.Event(), []
 
-    def measured(folder: str) -> disks_module.Room:
+    def measured(folder: str) -> disks_module.FreeSpace:
         asked.append(folder)
         if "dead" in folder:
             answers.wait(30)
-        return disks_module.Room(disk=1, free_bytes=7, total_bytes=9)
+        return disks_module.FreeSpace(disk=1, free_bytes=7, total_bytes=9)
 
     monkeypatch.setattr(disks_module, "_measured", measured)
     monkeypatch.setattr(disks_module, "_PATIENCE_S", 0.05)
@@ -141,11 +141,11 @@ async def test_answer_of_a_new_folder_is_awaited_and_that_of_a_dead_disk_not_for
         await tasks.start(disks.run)
         dead = [f"/dead/{number}" for number in range(30)]
         disks.watch(["/alive", *dead])
-        assert disks.is_awaited("/alive")
-        assert disks.is_awaited(dead[0])
-        await come_true(lambda: not disks.is_awaited("/alive") and not disks.is_awaited(dead[0]))
-        assert disks.room_on("/alive") is not None
-        assert disks.room_on(dead[0]) is None
+        assert disks.is_pending("/alive")
+        assert disks.is_pending(dead[0])
+        await come_true(lambda: not disks.is_pending("/alive") and not disks.is_pending(dead[0]))
+        assert disks.free_space_on("/alive") is not None
+        assert disks.free_space_on(dead[0]) is None
         assert sum("dead" in folder for folder in asked) <= 8
         answers.set()
         tasks.cancel_scope.cancel()
@@ -158,14 +158,14 @@ async def test_folder_that_comes_to_lie_on_another_disk_is_found_out(
     """A disk was mounted there, beside folders that stay where they are: each is asked for in its turn."""
     moved: set[str] = set()
 
-    def measured(folder: str) -> disks_module.Room:
-        return disks_module.Room(disk=2 if folder in moved else 1, free_bytes=7, total_bytes=9)
+    def measured(folder: str) -> disks_module.FreeSpace:
+        return disks_module.FreeSpace(disk=2 if folder in moved else 1, free_bytes=7, total_bytes=9)
 
     monkeypatch.setattr(disks_module, "_measured", measured)
     monkeypatch.setattr(disks_module, "INTERVAL_S", 0.01)
 
     def lies_on_the_other(folder: str) -> bool:
-        room = disks.room_on(folder)
+        room = disks.free_space_on(folder)
         return room is not None and room.disk == 2
 
     disks = Disks(str(tmp_path))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.engine.film_progress import SCAN_SHARE, FilmProgress, Teller
+from frame_extractor.engine.film_progress import SCAN_SHARE, FilmProgress, FilmProgressReporter
 from frame_extractor.reading.film import UPRIGHT, Film
 
 FILM = Film(Path("/film.mkv"), "matroska", "h264", 0, 640, 360, UPRIGHT, 24.0, 600.0, 14_400)
@@ -17,7 +17,7 @@ class Told:
 
     def __init__(self) -> None:
         self.progress: list[FilmProgress] = []
-        self.teller = Teller(FILM, self.progress.append)
+        self.teller = FilmProgressReporter(FILM, self.progress.append)
 
     @property
     def fraction(self) -> float:

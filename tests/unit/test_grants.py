@@ -13,7 +13,7 @@ from frame_extractor.contract import Control, OutputLayout, Progress
 from framed.attempts.grants import Grants
 from framed.attempts.slots import SlotPool
 from framed.model.job import Running
-from framed.policy.lifecycle import PauseAsked, ResumeAsked
+from framed.policy.lifecycle import PauseRequested, ResumeRequested
 from framed.state.ledger import Ledger
 from framed.state.store import Store
 from tests.fakes.jobs import PROGRESS, attempt, job, moment, options
@@ -50,15 +50,15 @@ class Office:
     async def tell(self, **shares: int) -> Control:
         """What the attempt was told, once it stands in the file."""
         self.changed = anyio.Event()
-        self.grants.tell(shares)
+        self.grants.send(shares)
         with anyio.fail_after(10):
             await self.changed.wait()
         return msgspec.json.decode(self.layout.control_file.read_bytes(), type=Control)
 
     def hear(self, *, heeds: int, workers: int) -> int:
         """The slots it holds, when it has said this."""
-        self.progress["j1"] = msgspec.structs.replace(PROGRESS, heeds=heeds, workers=workers)
-        self.grants.collect()
+        self.progress["j1"] = msgspec.structs.replace(PROGRESS, control_serial_seen=heeds, workers=workers)
+        self.grants.reclaim_parked()
         assert self.pool.statistics().used == self.grants.slots_of("j1")
         return self.grants.slots_of("j1")
 
@@ -84,7 +84,7 @@ async def test_slots_are_taken_before_more_is_granted_and_an_old_word_frees_none
     await office.tell(j1=4)
     office.hear(heeds=1, workers=4)
     office.changed = anyio.Event()
-    office.grants.tell({"j1": 7})
+    office.grants.send({"j1": 7})
     assert office.grants.slots_of("j1") == 7
     with anyio.fail_after(10):
         await office.changed.wait()
@@ -94,14 +94,14 @@ async def test_slots_are_taken_before_more_is_granted_and_an_old_word_frees_none
 
 async def test_paused_attempt_is_told_once_and_holds_nothing_when_all_have_parked(office: Office) -> None:
     """Resumed, it is told when it has slots again."""
-    await office.ledger.record("j1", PauseAsked())
+    await office.ledger.record("j1", PauseRequested())
     told = await office.tell()
     assert (told.workers, told.paused) == (8, True)
-    office.grants.tell({})
+    office.grants.send({})
     assert office.hear(heeds=1, workers=3) == 3
     assert office.hear(heeds=1, workers=0) == 0
-    await office.ledger.record("j1", ResumeAsked())
-    office.grants.tell({})
+    await office.ledger.record("j1", ResumeRequested())
+    office.grants.send({})
     await anyio.wait_all_tasks_blocked()
     assert msgspec.json.decode(office.layout.control_file.read_bytes(), type=Control).serial == 1
     office.grants.take("j1", 5)
@@ -114,7 +114,7 @@ async def test_share_that_cannot_be_written_is_not_believed(office: Office, monk
     monkeypatch.setattr("framed.attempts.grants._WRITE_AGAIN_S", 0.01)
     office.layout.control.rename(office.layout.folder / "away")
     office.changed = anyio.Event()
-    office.grants.tell({"j1": 4})
+    office.grants.send({"j1": 4})
     with anyio.fail_after(10):
         await office.changed.wait()
     assert office.hear(heeds=0, workers=0) == 8

@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 
 from framed.model.job import Ending, Job, Outcome, Running, Successor
 from framed.policy.lifecycle import (
-    CancelAsked,
-    Changed,
+    CancelRequested,
     Ended,
     Event,
-    FilmsGone,
     IllegalEvent,
-    PauseAsked,
-    Replaced,
-    ResumeAsked,
+    NoFilmsLeft,
+    PauseRequested,
+    ReplaceRequested,
+    Resubmitted,
+    ResumeRequested,
     Started,
 )
-from framed.policy.retry import judge
+from framed.policy.retry import consequence_of
 from framed.settings.config import RetrySettings
 from framed.state.ledger import Ledger, NewJob, ProjectBusy
 from framed.state.store import StoreUnavailable
@@ -106,14 +106,14 @@ class History:
         self.n_attempts += what == "start"
         events: Mapping[str, Event] = {
             "start": Started(attempt=attempt(number=self.n_attempts, ordinal=job.failures + 1), films=()),
-            "cancel": CancelAsked(),
-            "change": Changed(options=options(retry=1), force=True),
-            "replace": Replaced(successor=Successor(id=f"after-{job.id}", options=options(), force=False)),
-            "pause": PauseAsked(),
-            "resume": ResumeAsked(),
-            "films gone": FilmsGone(outcome=how),
+            "cancel": CancelRequested(),
+            "change": Resubmitted(options=options(retry=1), force=True),
+            "replace": ReplaceRequested(successor=Successor(id=f"after-{job.id}", options=options(), force=False)),
+            "pause": PauseRequested(),
+            "resume": ResumeRequested(),
+            "films gone": NoFilmsLeft(outcome=how),
         }
-        return events.get(what) or Ended(outcome=how, consequence=judge(job, how, RetrySettings(), 0.0))
+        return events.get(what) or Ended(outcome=how, consequence=consequence_of(job, how, RetrySettings(), 0.0))
 
     def seen(self) -> dict[str, Job]:
         """Project -> its latest job, as the ledger shows it."""

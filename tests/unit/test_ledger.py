@@ -9,8 +9,8 @@ import anyio
 import pytest
 
 from framed.model.job import Cancelled, Ending, Queued, Successor, Verdict
-from framed.policy.lifecycle import CancelAsked, Ended, IllegalEvent, Replaced, Started
-from framed.policy.retry import Stop
+from framed.policy.lifecycle import CancelRequested, Ended, IllegalEvent, ReplaceRequested, Started
+from framed.policy.retry import StopCancelled
 from framed.state import ledger as ledger_module
 from framed.state.ledger import Ledger, NewJob, ProjectBusy
 from framed.state.store import Store, StoreUnavailable
@@ -68,9 +68,9 @@ async def test_nothing_is_visible_that_is_not_durable(store: BrittleStore) -> No
 async def test_one_event_too_late_undoes_the_whole_commit(store: BrittleStore) -> None:
     ledger = open_ledger(store)
     jobs = await ledger.commit({}, [new_job("a"), new_job("b")])
-    await ledger.commit({jobs["a"].id: CancelAsked()})
+    await ledger.commit({jobs["a"].id: CancelRequested()})
     with pytest.raises(IllegalEvent):
-        await ledger.commit({jobs["b"].id: CancelAsked(), jobs["a"].id: CancelAsked()}, [new_job("c")])
+        await ledger.commit({jobs["b"].id: CancelRequested(), jobs["a"].id: CancelRequested()}, [new_job("c")])
     assert isinstance(ledger.job(jobs["b"].id).state, Queued)
     assert ledger.latest("c") is None
 
@@ -80,7 +80,7 @@ async def test_project_has_one_open_job_at_a_time(store: BrittleStore) -> None:
     jobs = await ledger.commit({}, [new_job()])
     with pytest.raises(ProjectBusy):
         await ledger.commit({}, [new_job()])
-    await ledger.commit({jobs["onward"].id: CancelAsked()})
+    await ledger.commit({jobs["onward"].id: CancelRequested()})
     await ledger.commit({}, [new_job()])
     assert len(ledger.open_jobs()) == 1
 
@@ -94,9 +94,9 @@ async def test_what_happened_is_recorded_when_the_disk_has_room_again(
     job = (await ledger.commit({}, [new_job()]))["onward"]
     store.is_full = True
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ledger.record, job.id, CancelAsked(), {"f1": Verdict.CANCELLED})
+        tasks.start_soon(ledger.record, job.id, CancelRequested(), {"f1": Verdict.CANCELLED})
         with anyio.move_on_after(0.05):
-            await ledger.change()
+            await ledger.wait_for_change()
         assert isinstance(ledger.job(job.id).state, Queued)
         assert ledger.problem == f"the state database {store._path} cannot be written: disk full"
         store.is_full = False
@@ -116,15 +116,15 @@ async def test_state_that_can_be_written_again_is_found_out_without_a_change(
     with pytest.raises(StoreUnavailable):
         await ledger.commit({}, [new_job()])
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ledger.mend)
+        tasks.start_soon(ledger.retry_failed_writes)
         with anyio.move_on_after(0.05):
-            await ledger.change()
+            await ledger.wait_for_change()
         assert ledger.problem
         store.is_full = False
-        await ledger.change()
+        await ledger.wait_for_change()
         tasks.cancel_scope.cancel()
     assert ledger.problem == ""
-    assert store.marks() == frozenset()
+    assert store.flags() == frozenset()
 
 
 async def test_successor_is_in_the_queue_with_the_end_of_the_job_it_replaces(store: BrittleStore) -> None:
@@ -132,9 +132,9 @@ async def test_successor_is_in_the_queue_with_the_end_of_the_job_it_replaces(sto
     ledger = open_ledger(store)
     job = (await ledger.commit({}, [new_job()]))["onward"]
     await ledger.record(job.id, Started(attempt=attempt(), films=()))
-    await ledger.record(job.id, Replaced(successor=Successor(id="j2", options=options(retry=9), force=True)))
+    await ledger.record(job.id, ReplaceRequested(successor=Successor(id="j2", options=options(retry=9), force=True)))
     again = open_ledger(store)
-    ended = await again.record(job.id, Ended(outcome=outcome(None, Ending.STOPPED), consequence=Stop()))
+    ended = await again.record(job.id, Ended(outcome=outcome(None, Ending.STOPPED), consequence=StopCancelled()))
     assert (ended.id, type(ended.state)) == (job.id, Cancelled)
     for each in (again, open_ledger(store)):
         [following] = each.open_jobs()
@@ -149,7 +149,7 @@ async def test_old_jobs_leave_the_memory(store: BrittleStore) -> None:
     job_ids = []
     for _ in range(5):
         job_ids.append((await ledger.commit({}, [new_job()]))["onward"].id)
-        await ledger.commit({job_ids[-1]: CancelAsked()})
+        await ledger.commit({job_ids[-1]: CancelRequested()})
     assert list(ledger._jobs) == job_ids[-1:]
 
 

@@ -22,32 +22,32 @@ from framed.model.job import (
 )
 from framed.policy.lifecycle import (
     KEPT_ATTEMPTS,
-    CancelAsked,
-    Changed,
+    CancelRequested,
     Ended,
     Event,
-    FilmsGone,
     IllegalEvent,
-    PauseAsked,
-    Replaced,
-    ResumeAsked,
+    NoFilmsLeft,
+    PauseRequested,
+    ReplaceRequested,
+    Resubmitted,
+    ResumeRequested,
     Started,
     advance,
     successor_of,
 )
-from framed.policy.retry import Again, Done, GiveUp, Stop
+from framed.policy.retry import Done, GiveUp, RetryAfter, StopCancelled
 from tests.fakes.jobs import attempt, job, moment, options, outcome
 
 FILMS = (JobFilm(path="/raw/onward/a.ts", fingerprint="f1"),)
 STARTED = Started(attempt=attempt(), films=FILMS)
 DONE = Ended(outcome=outcome(0), consequence=Done())
 GIVEN_UP = Ended(outcome=outcome(65), consequence=GiveUp())
-STOPPED = Ended(outcome=outcome(None, Ending.STOPPED), consequence=Stop())
-RETRY = Ended(outcome=outcome(137), consequence=Again(after_s=30, counted=True))
-LOST = Ended(outcome=outcome(None, Ending.LOST), consequence=Again(after_s=0, counted=False))
-CHANGED = Changed(options=options(retry=9), force=True)
-REPLACED = Replaced(successor=Successor(id="j2", options=options(retry=7), force=False))
-GONE = FilmsGone(outcome=outcome(None, Ending.NOT_STARTED))
+STOPPED = Ended(outcome=outcome(None, Ending.STOPPED), consequence=StopCancelled())
+RETRY = Ended(outcome=outcome(137), consequence=RetryAfter(after_s=30, counted=True))
+LOST = Ended(outcome=outcome(None, Ending.LOST), consequence=RetryAfter(after_s=0, counted=False))
+CHANGED = Resubmitted(options=options(retry=9), force=True)
+REPLACED = ReplaceRequested(successor=Successor(id="j2", options=options(retry=7), force=False))
+GONE = NoFilmsLeft(outcome=outcome(None, Ending.NOT_STARTED))
 EVENTS: list[Event] = [
     STARTED,
     DONE,
@@ -55,12 +55,12 @@ EVENTS: list[Event] = [
     STOPPED,
     RETRY,
     LOST,
-    CancelAsked(),
+    CancelRequested(),
     CHANGED,
     REPLACED,
     GONE,
-    PauseAsked(),
-    ResumeAsked(),
+    PauseRequested(),
+    ResumeRequested(),
 ]
 
 
@@ -76,10 +76,10 @@ def after(*events: Event) -> Job:
     [
         ([], Queued),
         ([CHANGED], Queued),
-        ([CancelAsked()], Cancelled),
+        ([CancelRequested()], Cancelled),
         ([GONE], Failed),
         ([STARTED], Running),
-        ([STARTED, CancelAsked()], Running),
+        ([STARTED, CancelRequested()], Running),
         ([STARTED, REPLACED], Running),
         ([STARTED, REPLACED, STOPPED], Cancelled),
         ([STARTED, DONE], Complete),
@@ -89,7 +89,7 @@ def after(*events: Event) -> Job:
         ([STARTED, RETRY], Retrying),
         ([STARTED, RETRY, STARTED], Running),
         ([STARTED, RETRY, CHANGED], Queued),
-        ([STARTED, RETRY, CancelAsked()], Cancelled),
+        ([STARTED, RETRY, CancelRequested()], Cancelled),
         ([STARTED, RETRY, GONE], Failed),
     ],
 )
@@ -106,7 +106,7 @@ def test_what_cannot_happen_is_a_fault(history: list[Event]) -> None:
         after(*history)
 
 
-@pytest.mark.parametrize("end", [[CancelAsked()], [STARTED, DONE], [STARTED, GIVEN_UP], [STARTED, STOPPED]])
+@pytest.mark.parametrize("end", [[CancelRequested()], [STARTED, DONE], [STARTED, GIVEN_UP], [STARTED, STOPPED]])
 @pytest.mark.parametrize("event", EVENTS)
 def test_ended_jobs_never_change(end: list[Event], event: Event) -> None:
     with pytest.raises(IllegalEvent):
@@ -132,30 +132,30 @@ def test_replaced_job_is_cancelled_for_its_successor() -> None:
     assert replaced.state.cancelling
     for end in (STOPPED, DONE):
         assert successor_of(replaced, advance(replaced, end, moment())) == REPLACED.successor
-    cancelled = after(STARTED, REPLACED, CancelAsked())
+    cancelled = after(STARTED, REPLACED, CancelRequested())
     assert successor_of(cancelled, advance(cancelled, STOPPED, moment())) is None
     assert successor_of(after(STARTED), replaced) is None
 
 
 def test_only_the_last_attempt_keeps_the_end_of_its_log() -> None:
     """A job tries fifty times and more."""
-    crash = Ended(outcome=outcome(137, last_lines=("killed",)), consequence=Again(after_s=1, counted=True))
+    crash = Ended(outcome=outcome(137, last_lines=("killed",)), consequence=RetryAfter(after_s=1, counted=True))
     tried = after(STARTED, crash, STARTED, crash)
     assert [each.outcome and each.outcome.last_lines for each in tried.attempts] == [(), ("killed",)]
 
 
-@pytest.mark.parametrize("history", [[], [STARTED], [STARTED, RETRY], [STARTED, CancelAsked()]])
+@pytest.mark.parametrize("history", [[], [STARTED], [STARTED, RETRY], [STARTED, CancelRequested()]])
 def test_pause_is_beside_the_state_and_asked_twice_is_asked_once(history: list[Event]) -> None:
     """The state is what it was; an attempt that ends meanwhile leaves the job paused, a new job is not."""
     before = after(*history)
-    paused = after(*history, PauseAsked(), PauseAsked())
+    paused = after(*history, PauseRequested(), PauseRequested())
     assert (paused.paused, paused.state) == (True, before.state)
-    assert after(*history, PauseAsked(), ResumeAsked(), ResumeAsked()) == before
-    assert after(STARTED, PauseAsked(), LOST).paused
+    assert after(*history, PauseRequested(), ResumeRequested(), ResumeRequested()) == before
+    assert after(STARTED, PauseRequested(), LOST).paused
 
 
 def test_cancelled_job_says_whether_it_was_asked_to_end() -> None:
-    asked = after(STARTED, CancelAsked(), STOPPED).state
+    asked = after(STARTED, CancelRequested(), STOPPED).state
     by_itself = after(STARTED, STOPPED).state
     assert isinstance(asked, Cancelled)
     assert isinstance(by_itself, Cancelled)

@@ -17,7 +17,7 @@ import pytest
 
 from framed.model.job import Outcome
 from framed.policy.lifecycle import Ended, Started
-from framed.policy.retry import Again, Consequence, Done
+from framed.policy.retry import Consequence, Done, RetryAfter
 from framed.service.notify import command, desktop
 from framed.service.notify.events import Digest, Event, What
 from framed.service.notify.notifier import Notifier
@@ -155,7 +155,7 @@ async def test_full_disk_is_told_once_for_as_long_as_a_job_fails_for_it(tmp_path
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(desk.notifier.run)
-        again = Again(after_s=0, counted=False)
+        again = RetryAfter(after_s=0, counted=False)
         await attempt_ends(1, FULL, again)
         await attempt_ends(2, FULL, again)
         await desk.until(1)

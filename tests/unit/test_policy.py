@@ -13,8 +13,17 @@ from hypothesis import strategies as st
 from frame_extractor.contract import ExitCode, ExitRecord, Progress, Stage
 from framed.model.job import Due, Ending, Job, Moment, Outcome, Retrying, Running
 from framed.policy.ending import Evidence, SessionView, conclude
-from framed.policy.retry import FURTHER_S, Again, Consequence, Done, GiveUp, Stop, backoff_s, judge
-from framed.policy.schedule import Decision, Seat, decide
+from framed.policy.retry import (
+    FURTHER_S,
+    Consequence,
+    Done,
+    GiveUp,
+    RetryAfter,
+    StopCancelled,
+    backoff_s,
+    consequence_of,
+)
+from framed.policy.schedule import Decision, SlotHolding, decide
 from framed.policy.settle import Signature, Track, is_settled, observe
 from framed.policy.shares import Budget, budget, share
 from framed.settings.config import BudgetSettings, RetrySettings
@@ -88,29 +97,29 @@ STEADY = RetrySettings(base_s=30, factor=2, max_s=600, jitter=0.2)
         (outcome(ExitCode.NOT_A_FILM), 0, GiveUp()),
         (outcome(ExitCode.TOO_MUCH_FAILED), 0, GiveUp()),
         (outcome(ExitCode.BAD_SETTINGS), 0, GiveUp()),
-        (outcome(ExitCode.OUTPUT_NOT_MADE), 0, Again(after_s=30, counted=True)),
-        (outcome(ExitCode.OUTPUT_NOT_WRITTEN), 1, Again(after_s=60, counted=True)),
-        (outcome(ExitCode.NOT_PERMITTED), 2, Again(after_s=120, counted=True)),
+        (outcome(ExitCode.OUTPUT_NOT_MADE), 0, RetryAfter(after_s=30, counted=True)),
+        (outcome(ExitCode.OUTPUT_NOT_WRITTEN), 1, RetryAfter(after_s=60, counted=True)),
+        (outcome(ExitCode.NOT_PERMITTED), 2, RetryAfter(after_s=120, counted=True)),
         (outcome(ExitCode.INTERNAL), 3, GiveUp()),
-        (outcome(137, Ending.CRASHED), 0, Again(after_s=30, counted=True)),
+        (outcome(137, Ending.CRASHED), 0, RetryAfter(after_s=30, counted=True)),
         (outcome(139, Ending.CRASHED), 3, GiveUp()),
-        (outcome(ExitCode.TERMINATED), 0, Again(after_s=30, counted=True)),
-        (outcome(ExitCode.DISK_FULL), 3, Again(after_s=30, counted=False)),
-        (outcome(ExitCode.SUPERSEDED), 3, Again(after_s=30, counted=False)),
-        (outcome(ExitCode.FILM_CHANGED), 3, Again(after_s=30, counted=False)),
-        (outcome(ExitCode.DISK_FULL, Ending.NOT_STARTED), 3, Again(after_s=30, counted=False)),
+        (outcome(ExitCode.TERMINATED), 0, RetryAfter(after_s=30, counted=True)),
+        (outcome(ExitCode.DISK_FULL), 3, RetryAfter(after_s=30, counted=False)),
+        (outcome(ExitCode.SUPERSEDED), 3, RetryAfter(after_s=30, counted=False)),
+        (outcome(ExitCode.FILM_CHANGED), 3, RetryAfter(after_s=30, counted=False)),
+        (outcome(ExitCode.DISK_FULL, Ending.NOT_STARTED), 3, RetryAfter(after_s=30, counted=False)),
         (outcome(ExitCode.NOT_PERMITTED, Ending.NOT_STARTED), 3, GiveUp()),
-        (outcome(None, Ending.NOT_STARTED), 3, Again(after_s=30, counted=False)),
-        (outcome(None, Ending.LOST), 3, Again(after_s=0, counted=False)),
-        (outcome(ExitCode.TERMINATED, Ending.LOST), 3, Again(after_s=0, counted=False)),
-        (outcome(None, Ending.STOPPED), 0, Stop()),
-        (outcome(ExitCode.INTERRUPTED, Ending.STOPPED), 0, Stop()),
+        (outcome(None, Ending.NOT_STARTED), 3, RetryAfter(after_s=30, counted=False)),
+        (outcome(None, Ending.LOST), 3, RetryAfter(after_s=0, counted=False)),
+        (outcome(ExitCode.TERMINATED, Ending.LOST), 3, RetryAfter(after_s=0, counted=False)),
+        (outcome(None, Ending.STOPPED), 0, StopCancelled()),
+        (outcome(ExitCode.INTERRUPTED, Ending.STOPPED), 0, StopCancelled()),
     ],
 )
 def test_consequence_follows_from_the_cause(ended: Outcome, failures: int, consequence: Consequence) -> None:
     """`retry: 3` means three more attempts after the first; causes that are not the film's do not count."""
     running = job(state=Running(since=moment().utc, attempt=attempt()), failures=failures)
-    assert judge(running, ended, STEADY, dice=0.0) == consequence
+    assert consequence_of(running, ended, STEADY, dice=0.0) == consequence
 
 
 @pytest.mark.parametrize(
@@ -121,9 +130,9 @@ def test_consequence_follows_from_the_cause(ended: Outcome, failures: int, conse
         ([600.0], None, GiveUp()),
         ([600.0], 600.0, GiveUp()),
         ([600.0], 600.0 - FURTHER_S + 0.1, GiveUp()),
-        ([600.0], 600.0 - FURTHER_S, Again(after_s=120, counted=False)),
+        ([600.0], 600.0 - FURTHER_S, RetryAfter(after_s=120, counted=False)),
         ([600.0, 300.0, 600.0], 500.0, GiveUp()),
-        ([600.0, 300.0, None], 200.0, Again(after_s=120, counted=False)),
+        ([600.0, 300.0, None], 200.0, RetryAfter(after_s=120, counted=False)),
     ],
 )
 def test_attempt_that_got_further_than_all_before_is_not_counted(
@@ -132,7 +141,7 @@ def test_attempt_that_got_further_than_all_before_is_not_counted(
     """With all retries used up. A film that crashes at one place gets no further, whatever its last words were."""
     before = tuple(attempt(outcome=outcome(137, Ending.CRASHED, film_left_s=each)) for each in left_before)
     running = job(state=Running(since=moment().utc, attempt=attempt()), attempts=before, failures=3)
-    assert judge(running, outcome(137, Ending.CRASHED, film_left_s=left), STEADY, dice=0.0) == consequence
+    assert consequence_of(running, outcome(137, Ending.CRASHED, film_left_s=left), STEADY, dice=0.0) == consequence
 
 
 @pytest.mark.parametrize(
@@ -159,8 +168,8 @@ def test_outcome_says_how_much_film_was_left(done: float, total: float, stage: S
 def test_cancelled_attempt_is_not_tried_again_however_it_ended() -> None:
     """Unless it was done before the signal came."""
     running = job(state=Running(since=moment().utc, attempt=attempt(), cancelling=True))
-    assert judge(running, outcome(137, Ending.CRASHED), STEADY, dice=0.0) == Stop()
-    assert judge(running, outcome(ExitCode.DONE), STEADY, dice=0.0) == Done()
+    assert consequence_of(running, outcome(137, Ending.CRASHED), STEADY, dice=0.0) == StopCancelled()
+    assert consequence_of(running, outcome(ExitCode.DONE), STEADY, dice=0.0) == Done()
 
 
 def test_attempts_lost_again_and_again_wait_longer_and_longer() -> None:
@@ -169,8 +178,8 @@ def test_attempts_lost_again_and_again_wait_longer_and_longer() -> None:
     waits = []
     for n_before in range(4):
         running = job(state=Running(since=moment().utc, attempt=attempt()), attempts=(lost,) * n_before)
-        consequence = judge(running, outcome(None, Ending.LOST), STEADY, dice=0.0)
-        assert isinstance(consequence, Again)
+        consequence = consequence_of(running, outcome(None, Ending.LOST), STEADY, dice=0.0)
+        assert isinstance(consequence, RetryAfter)
         waits.append(consequence.after_s)
     assert waits == [0, 60, 120, 240]
 
@@ -257,16 +266,16 @@ def decision_of(
     jobs: list[Job],
     limits: Budget | None = None,
     *,
-    seats: Mapping[str, Seat] | None = None,
+    seats: Mapping[str, SlotHolding] | None = None,
     gates: Mapping[str, str] | None = None,
     now: Moment | None = None,
 ) -> Decision:
     return decide(
         jobs,
-        seats=seats or {},
-        line=(),
-        gates=gates or {},
-        rests={},
+        holdings=seats or {},
+        slot_queue=(),
+        start_blocked=gates or {},
+        run_blocked={},
         budget=limits or Budget(24, 1),
         now=now or moment(),
     )
@@ -328,7 +337,7 @@ def test_every_job_either_starts_or_says_why_not(
     for number, workers in enumerate(asked):
         own = options(workers=workers, frames_dir=f"/datasets/p{number}/frames")
         jobs.append(waiting_job(number, options=own))
-    seats = {each.id: Seat(1) for each in jobs[:n_seated]}
+    seats = {each.id: SlotHolding(1) for each in jobs[:n_seated]}
     limits = Budget(slots, min(max_active, slots))
     decision = decision_of(jobs, limits, seats=seats)
     started = {start.job_id for start in decision.starts}

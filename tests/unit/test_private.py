@@ -10,9 +10,9 @@ from typing import Final
 import pytest
 
 from framed.errors import PlaceNotUsable, RootOfAnother
-from framed.private import append_to, check_owner, check_root_folder, make_private, replace_file
+from framed.instance_lock import instance_lock
+from framed.private_files import append_to, check_owner, check_root_folder, make_private, replace_file
 from framed.settings.places import load_places, make_folders
-from framed.sole import sole_daemon
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can make what belongs to somebody else")
 
@@ -91,7 +91,7 @@ def test_no_file_is_written_through_a_link(tmp_path: Path) -> None:
     victim.write_text("of root")
     for path in (places.lock_file, places.completion_log, places.tmux_config):
         path.symlink_to(victim)
-    with pytest.raises(PlaceNotUsable, match="lock: cannot be opened"), sole_daemon(places):
+    with pytest.raises(PlaceNotUsable, match="lock: cannot be opened"), instance_lock(places):
         pass
     with pytest.raises(OSError, match="symbolic links"):
         append_to(places.completion_log, "line\n")
@@ -117,11 +117,11 @@ def test_lock_is_lost_with_its_name_and_not_with_its_content(tmp_path: Path) -> 
     root.mkdir()
     places = load_places(root)
     make_folders(places)
-    with sole_daemon(places) as first:
+    with instance_lock(places) as first:
         places.lock_file.write_text("whatever")
         assert not first.is_lost()
         places.lock_file.unlink()
         assert first.is_lost()
-        with sole_daemon(places) as second:
+        with instance_lock(places) as second:
             assert first.is_lost()
             assert not second.is_lost()

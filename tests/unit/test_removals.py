@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from frame_extractor.attempt.clean import clean, clean_films
+from frame_extractor.attempt.runner import Ending
 from frame_extractor.contract import SCHEMA, ExitCode, ExtractionSettings, OutputLayout
 from frame_extractor.errors import NewerSchema
 from frame_extractor.output.manifest import read_output
 from frame_extractor.output.removals import Removals
-from frame_extractor.running.clean import clean, clean_films
-from frame_extractor.running.runner import Ending
 from tests.unit.test_runner import Project, at_picture, raising
 
 OTHER = ExtractionSettings(interval_seconds=1.0)

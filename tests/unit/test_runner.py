@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from frame_extractor.attempt import film_snapshot, runner
+from frame_extractor.attempt.epoch import KEPT_RECORDS
+from frame_extractor.attempt.records import claim_number
+from frame_extractor.attempt.runner import Ending, run_attempt
 from frame_extractor.contract import (
     WORK_MARKER,
     AttemptSpec,
@@ -21,10 +25,6 @@ from frame_extractor.contract import (
     film_fingerprint,
 )
 from frame_extractor.errors import NotAFilm
-from frame_extractor.running import original, runner
-from frame_extractor.running.attempt import claim_number
-from frame_extractor.running.epoch import KEPT_RECORDS
-from frame_extractor.running.runner import Ending, run_attempt
 from tests.fakes.engine import FakeEngine, RecordingScreen
 
 
@@ -561,7 +561,7 @@ def test_film_whose_mode_and_links_change_while_it_is_read_is_complete(
         n_read += 1
         return film_fingerprint(path)
 
-    monkeypatch.setattr(original, "film_fingerprint", counted)
+    monkeypatch.setattr(film_snapshot, "film_fingerprint", counted)
     monkeypatch.setattr(runner, "LOOK_AT_FILM_EVERY_S", 0)
 
     def change(number: int) -> None:
@@ -572,7 +572,7 @@ def test_film_whose_mode_and_links_change_while_it_is_read_is_complete(
     project.engine.duration_s = 9.0
     assert project.attempt().code is ExitCode.DONE
     assert len(project.images()) == 9
-    assert n_read == 1 + original.READ_AGAIN_AT_MOST
+    assert n_read == 1 + film_snapshot.READ_AGAIN_AT_MOST
 
 
 def test_film_that_is_replaced_while_it_waits_for_its_turn_is_not_read(project: Project) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from frame_extractor import by_hand
+from frame_extractor.attempt import runner
 from frame_extractor.by_hand import Request
 from frame_extractor.contract import ExitCode, ExtractionSettings
-from frame_extractor.running import runner
 from tests.fakes.engine import FakeEngine
 
 

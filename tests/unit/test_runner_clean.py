@@ -10,6 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from frame_extractor.attempt.clean import clean, clean_films, plan
+from frame_extractor.attempt.failures import OutputBusy, Refused
+from frame_extractor.attempt.records import sole_use
 from frame_extractor.cli import main
 from frame_extractor.contract import (
     WORK_MARKER,
@@ -22,9 +25,6 @@ from frame_extractor.contract import (
     Results,
 )
 from frame_extractor.output.manifest import read_output, results_config
-from frame_extractor.running.attempt import sole_use
-from frame_extractor.running.clean import clean, clean_films, plan
-from frame_extractor.running.failures import OutputBusy, Refused
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from frame_extractor.contract import Control
-from framed.attempts.grants import held_by
+from framed.attempts.grants import held_slots
 from framed.attempts.slots import Lease, SlotPool
 from framed.model.job import Job, Running
-from framed.policy.schedule import OPEN, Closed, Decision, Seat, decide
+from framed.policy.schedule import NOTHING_BLOCKED, Decision, SlotHolding, StartsBlocked, decide
 from framed.policy.shares import Budget, Claim, shares
 from tests.fakes.jobs import PROGRESS, attempt, job, moment, options
 
@@ -27,15 +27,22 @@ def a_job(name: str, order: int = 1, asked: int | Literal["auto"] = "auto", **ch
 def decided(
     jobs: list[Job],
     *,
-    seats: dict[str, Seat] | None = None,
+    seats: dict[str, SlotHolding] | None = None,
     line: tuple[str, ...] = (),
     budget: Budget | None = None,
     rests: dict[str, str] | None = None,
-    closed: Closed = OPEN,
+    closed: StartsBlocked = NOTHING_BLOCKED,
 ) -> Decision:
     limits = budget or Budget(24, 6)
     return decide(
-        jobs, seats=seats or {}, line=line, gates={}, rests=rests or {}, budget=limits, now=moment(), closed=closed
+        jobs,
+        holdings=seats or {},
+        slot_queue=line,
+        start_blocked={},
+        run_blocked=rests or {},
+        budget=limits,
+        now=moment(),
+        closed=closed,
     )
 
 
@@ -48,42 +55,42 @@ A, B, C, D = (a_job(name, order) for order, name in enumerate("ABCD"))
 
 def test_third_project_shrinks_the_two_running_ones_and_starts_when_they_have_parked() -> None:
     """32 threads: 12 each, then 8 each."""
-    asked = decided([A, B, C], seats={"A": Seat(12), "B": Seat(12)})
+    asked = decided([A, B, C], seats={"A": SlotHolding(12), "B": SlotHolding(12)})
     assert asked.shares == {"A": 8, "B": 8}
-    assert (asked.starts, asked.line) == ((), ("C",))
+    assert (asked.starts, asked.slot_queue) == ((), ("C",))
     assert asked.waiting["C"] == "waiting for 8 workers: 24 of 24 in use"
-    half = decided([A, B, C], seats={"A": Seat(8), "B": Seat(9)}, line=asked.line)
+    half = decided([A, B, C], seats={"A": SlotHolding(8), "B": SlotHolding(9)}, line=asked.slot_queue)
     assert half.starts == ()
-    parked = decided([A, B, C], seats={"A": Seat(8), "B": Seat(8)}, line=half.line)
-    assert (starts(parked), parked.line) == ([("C", 8)], ())
+    parked = decided([A, B, C], seats={"A": SlotHolding(8), "B": SlotHolding(8)}, line=half.slot_queue)
+    assert (starts(parked), parked.slot_queue) == ([("C", 8)], ())
 
 
 def test_the_others_grow_back_when_one_has_ended() -> None:
     """By what is free, and by no more."""
-    seats = {"A": Seat(8), "B": Seat(8)}
+    seats = {"A": SlotHolding(8), "B": SlotHolding(8)}
     assert decided([A, B], seats=seats).shares == {"A": 12, "B": 12}
     assert decided([A, B], seats=seats, budget=Budget(18, 6)).shares == {"A": 9, "B": 9}
-    late = {"A": Seat(8), "B": Seat(8), "C": Seat(5)}  # C is paused, and has not parked all
+    late = {"A": SlotHolding(8), "B": SlotHolding(8), "C": SlotHolding(5)}  # C is paused, and has not parked all
     assert decided([A, B, msgspec.structs.replace(C, paused=True)], seats=late).shares == {"A": 11, "B": 8}
 
 
 def test_nobody_grows_past_one_who_waits() -> None:
     """Else he might wait for ever."""
-    seats = {"A": Seat(4), "B": Seat(14)}
+    seats = {"A": SlotHolding(4), "B": SlotHolding(14)}
     decision = decided([A, B, C], seats=seats)
-    assert (decision.line, decision.shares) == (("C",), {"A": 4, "B": 8})
+    assert (decision.slot_queue, decision.shares) == (("C",), {"A": 4, "B": 8})
 
 
 def test_who_waits_for_slots_is_not_overtaken_by_one_before_him_in_the_queue() -> None:
     """A narrow job whose backoff is over comes first in the queue, and after him in the line."""
     narrow, wide = a_job("narrow", 1, 1), a_job("wide", 9, 12)
-    decision = decided([narrow, A, wide], seats={"A": Seat(20)}, line=("wide",))
-    assert (decision.starts, decision.line) == ((), ("wide", "narrow"))
+    decision = decided([narrow, A, wide], seats={"A": SlotHolding(20)}, line=("wide",))
+    assert (decision.starts, decision.slot_queue) == ((), ("wide", "narrow"))
 
 
 def test_film_that_is_read_whole_keeps_its_slots_and_the_others_share_the_rest() -> None:
     """It cannot park a part of its threads: nobody waits for that."""
-    decision = decided([A, B, C], seats={"A": Seat(12, is_elastic=False), "B": Seat(6)})
+    decision = decided([A, B, C], seats={"A": SlotHolding(12, is_elastic=False), "B": SlotHolding(6)})
     assert decision.shares == {"A": 8, "B": 6}
     assert starts(decision) == [("C", 6)]
     assert shares({"A": Claim("auto", fixed=8), "B": Claim("auto"), "C": Claim(2)}, 8) == {"A": 2, "B": 1, "C": 1}
@@ -92,41 +99,41 @@ def test_film_that_is_read_whole_keeps_its_slots_and_the_others_share_the_rest()
 def test_paused_job_gives_its_place_and_its_slots_away() -> None:
     """Running or waiting; and it stands in line again when it is resumed."""
     paused = msgspec.structs.replace(A, paused=True)
-    decision = decided([paused, B], seats={"A": Seat(0)}, budget=Budget(4, 1))
+    decision = decided([paused, B], seats={"A": SlotHolding(0)}, budget=Budget(4, 1))
     assert starts(decision) == [("B", 4)]
-    waits = decided([paused, B], seats={"B": Seat(4)}, budget=Budget(4, 1))
+    waits = decided([paused, B], seats={"B": SlotHolding(4)}, budget=Budget(4, 1))
     assert waits.waiting == {"A": "paused"}
-    resumed = decided([A, B], seats={"A": Seat(0), "B": Seat(4)}, budget=Budget(4, 1))
+    resumed = decided([A, B], seats={"A": SlotHolding(0), "B": SlotHolding(4)}, budget=Budget(4, 1))
     assert resumed.waiting == {"A": "waiting for a place: 1 of 1 projects running"}
-    assert starts(decided([A], seats={"A": Seat(0)}, budget=Budget(4, 1))) == [("A", 4)]
+    assert starts(decided([A], seats={"A": SlotHolding(0)}, budget=Budget(4, 1))) == [("A", 4)]
 
 
 def test_job_that_is_to_rest_gives_its_slots_to_those_that_are_not() -> None:
     """As one that its user has paused; it is told to, and goes on by itself."""
     low = {"A": "disk low: needs 1.4 GB, 0.9 free"}
-    seats = {"A": Seat(4), "B": Seat(4)}
+    seats = {"A": SlotHolding(4), "B": SlotHolding(4)}
     decision = decided([A, B], seats=seats, budget=Budget(8, 2), rests=low)
-    assert (decision.shares, decision.resting) == ({"A": 0, "B": 4}, low)
-    parked = decided([A, B], seats={"A": Seat(0), "B": Seat(4)}, budget=Budget(8, 2), rests=low)
+    assert (decision.shares, decision.suspended) == ({"A": 0, "B": 4}, low)
+    parked = decided([A, B], seats={"A": SlotHolding(0), "B": SlotHolding(4)}, budget=Budget(8, 2), rests=low)
     assert (parked.shares, starts(parked)) == ({"A": 0, "B": 8}, [])
-    assert starts(decided([A, B], seats={"A": Seat(0), "B": Seat(4)}, budget=Budget(8, 2))) == [("A", 4)]
-    paused = decided([msgspec.structs.replace(A, paused=True)], seats={"A": Seat(0)}, rests=low)
-    assert paused.resting == {}
+    assert starts(decided([A, B], seats={"A": SlotHolding(0), "B": SlotHolding(4)}, budget=Budget(8, 2))) == [("A", 4)]
+    paused = decided([msgspec.structs.replace(A, paused=True)], seats={"A": SlotHolding(0)}, rests=low)
+    assert paused.suspended == {}
 
 
 def test_draining_starts_nothing_and_lets_what_runs_go_on() -> None:
     """Also what was paused."""
-    draining = Closed(for_new="draining")
-    decision = decided([A, B, C], seats={"A": Seat(0), "B": Seat(12)}, closed=draining)
+    draining = StartsBlocked(for_new="draining")
+    decision = decided([A, B, C], seats={"A": SlotHolding(0), "B": SlotHolding(12)}, closed=draining)
     assert starts(decision) == [("A", 12)]
     assert decision.waiting == {"C": "draining"}
     assert decision.shares == {"B": 12}
 
 
 def test_without_memory_nothing_begins_and_nothing_grows() -> None:
-    low = Closed(for_more_memory="memory low: 3.1 GB free, needs 3.5")
-    decision = decided([A, B, C], seats={"A": Seat(0), "B": Seat(6)}, closed=low)
-    assert (decision.starts, decision.line) == ((), ())
+    low = StartsBlocked(for_more_memory="memory low: 3.1 GB free, needs 3.5")
+    decision = decided([A, B, C], seats={"A": SlotHolding(0), "B": SlotHolding(6)}, closed=low)
+    assert (decision.starts, decision.slot_queue) == ((), ())
     assert decision.waiting == {"A": low.for_more_memory, "C": low.for_more_memory}
     assert decision.shares == {"B": 6}
 
@@ -151,8 +158,8 @@ def test_adopted_job_holds_what_it_may_really_use(
     """It began with 8. What it was told counts when it says that it knows of it; until then the larger."""
     progress = None
     if heeds is not None:
-        progress = msgspec.structs.replace(PROGRESS, heeds=heeds, workers=at_work)
-    held = held_by(attempt(workers=8), control, progress)
+        progress = msgspec.structs.replace(PROGRESS, control_serial_seen=heeds, workers=at_work)
+    held = held_slots(attempt(workers=8), control, progress)
     assert held.slots == slots
     assert held.serial >= max(heeds or 0, control.serial if control else 0)
 
@@ -186,10 +193,16 @@ class ScheduleMachine(RuleBasedStateMachine):
         self.n_jobs = 0
 
     def run_pass(self) -> Decision:
-        seats = {name: Seat(each.lease.n_slots, each.is_elastic) for name, each in self.extractors.items()}
+        seats = {name: SlotHolding(each.lease.n_slots, each.is_elastic) for name, each in self.extractors.items()}
         jobs = sorted(self.jobs.values(), key=lambda each: each.order)
         decision = decide(
-            jobs, seats=seats, line=self.line, gates={}, rests=self.rests, budget=self.budget, now=moment()
+            jobs,
+            holdings=seats,
+            slot_queue=self.line,
+            start_blocked={},
+            run_blocked=self.rests,
+            budget=self.budget,
+            now=moment(),
         )
         still_wanting = [name for name in self.line if name in self.jobs and not self.is_resting(name)]
         for start in decision.starts:
@@ -212,7 +225,7 @@ class ScheduleMachine(RuleBasedStateMachine):
                 extractor.granted = decision.shares[name]
                 if extractor.is_elastic:
                     extractor.at_work = max(extractor.at_work, extractor.granted)
-        self.line = decision.line
+        self.line = decision.slot_queue
         assert {*self.jobs} == {*self.extractors} | {*decision.waiting}
         return decision
 
@@ -268,7 +281,7 @@ class ScheduleMachine(RuleBasedStateMachine):
                 extractor.park(99)
             decision = self.run_pass()
         if all(extractor.is_elastic for extractor in self.extractors.values()):
-            assert decision.line == ()
+            assert decision.slot_queue == ()
             at_work = [name for name in self.extractors if not self.is_resting(name)]
             able = [name for name in self.jobs if not self.is_resting(name)]
             assert len(at_work) >= min(len(able), self.budget.max_active), decision

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import Progress, Stage
-from framed.attempts.stalls import Stalls
+from framed.attempts.stalls import StallDetector
 from framed.model.job import Running
-from framed.policy.lifecycle import CancelAsked, PauseAsked
+from framed.policy.lifecycle import CancelRequested, PauseRequested
 from framed.settings.config import NotifySettings, Settings
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import load_places
@@ -34,10 +34,10 @@ class Hall:
         self.ledger = Ledger(self.store, lambda project, _now: project)
         self.progress: dict[str, Progress] = {}
         settings = Settings(notify=NotifySettings(stalled_after_s=AFTER_S))
-        self.stalls = Stalls(self.ledger, self.progress, LiveSettings(load_places(folder), settings))
+        self.stalls = StallDetector(self.ledger, self.progress, LiveSettings(load_places(folder), settings))
         self.told: list[str] = []
         self.stalls.listen(lambda _job, words: self.told.append(words))
-        self.stalls.look(0)
+        self.stalls.check(0)
 
     def goes(self, **changes: Any) -> None:
         self.progress["j1"] = msgspec.structs.replace(self.progress.get("j1", PROGRESS), **changes)
@@ -45,8 +45,8 @@ class Hall:
     def pass_by(self, seconds: float) -> str:
         """So much later, in looks of five seconds."""
         for _ in range(round(seconds / 5)):
-            self.stalls.look(5)
-        return self.stalls.words("j1")
+            self.stalls.check(5)
+        return self.stalls.describe("j1")
 
 
 @pytest.fixture
@@ -115,8 +115,10 @@ def test_parked_attempt_rests_and_begins_to_count_anew(hall: Hall) -> None:
     assert hall.pass_by(AFTER_S - 50) == ""
 
 
-@pytest.mark.parametrize("wish", [PauseAsked(), CancelAsked()])
-def test_attempt_that_somebody_wants_to_rest_or_end_is_not_told(hall: Hall, wish: PauseAsked | CancelAsked) -> None:
+@pytest.mark.parametrize("wish", [PauseRequested(), CancelRequested()])
+def test_attempt_that_somebody_wants_to_rest_or_end_is_not_told(
+    hall: Hall, wish: PauseRequested | CancelRequested
+) -> None:
     """Whoever asked looks at it already."""
     hall.goes(steps=1)
 

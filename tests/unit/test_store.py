@@ -17,7 +17,7 @@ from framed.state import replies
 from framed.state import store as store_module
 from framed.state.ledger import Ledger
 from framed.state.replies import KEPT_REPLIES, KEPT_S
-from framed.state.schema import LADDER, SCHEMA_VERSION, climb
+from framed.state.schema import MIGRATIONS, SCHEMA_VERSION, migrate
 from framed.state.store import Store, StoreUnavailable, make_store
 from tests.fakes.jobs import job, kept_reply, moment, outcome
 from tests.stores.make import PROBE
@@ -282,18 +282,18 @@ def _refusing(db: sqlite3.Connection) -> None:
 def test_older_store_climbs_to_the_newest_version_or_stays_as_it_is(path: Path) -> None:
     """All steps or none, with what is in it; a new one climbs the same ladder."""
     make_store(path, verdicts=[verdict("f1", Verdict.FAILED)])
-    ladder = (*LADDER, _renamed)
+    ladder = (*MIGRATIONS, _renamed)
     newest = SCHEMA_VERSION
     for steps, version, column in (((*ladder, _refusing), newest, "verdict"), (ladder, newest + 1, "word")):
         db = sqlite3.connect(path, isolation_level=None)
         with contextlib.suppress(sqlite3.OperationalError):
-            climb(db, newest, steps)
+            migrate(db, newest, steps)
         assert db.execute("PRAGMA user_version").fetchall() == [(version,)]
         assert column in [name for _, name, *_ in db.execute("PRAGMA table_info(verdicts)")]
         assert db.execute("SELECT count(*) FROM verdicts").fetchall() == [(1,)]
         db.close()
     fresh = sqlite3.connect(path.with_name("fresh.db"), isolation_level=None)
-    climb(fresh, 0, ladder)
+    migrate(fresh, 0, ladder)
     assert fresh.execute("SELECT word FROM verdicts").fetchall() == []
     fresh.close()
 
@@ -302,7 +302,7 @@ def test_store_opens_one_of_an_older_version(path: Path, monkeypatch: pytest.Mon
     """Forged: the version before this one is what is left of the ladder without its last step."""
     make_store(path, [job()])
     monkeypatch.setattr(store_module, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
-    monkeypatch.setattr(store_module, "climb", lambda db, version: climb(db, version, (*LADDER, _renamed)))
+    monkeypatch.setattr(store_module, "migrate", lambda db, version: migrate(db, version, (*MIGRATIONS, _renamed)))
     opened = Store(path)
     assert opened._rows("PRAGMA user_version") == [(SCHEMA_VERSION + 1,)]
     assert opened._rows("SELECT word FROM verdicts") == []
@@ -326,7 +326,7 @@ def test_store_of_every_released_version_loads(path: Path, version: int) -> None
     assert (signature, fingerprint) == (Signature(1, 2, 2**63 + 5), "f-complete")
     assert signature.ctime_ns == (None if version < 4 else 4)
     assert store.probes() == ({} if version == 1 else {"f-complete": PROBE})
-    assert store.marks() == {"draining"}
+    assert store.flags() == {"draining"}
     assert store._rows("PRAGMA user_version") == [(SCHEMA_VERSION,)]
     store.close()
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framed.control import wire
-from framed.control.messages import ErrorCode, Submit
+from framed.protocol import wire
+from framed.protocol.messages import ErrorCode, Submit
 
 
 def test_request_survives_the_wire() -> None:

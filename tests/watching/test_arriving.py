@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import Results, film_fingerprint
-from framed.control.messages import ProjectState
+from framed.protocol.messages import ProjectState
 from tests.fakes.root import QUICK, Root, until
 
 COMPLETE, QUEUED, RUNNING = ProjectState.COMPLETE, ProjectState.QUEUED, ProjectState.RUNNING

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from framed.control.messages import Drain, DrainReply, ProjectState
 from framed.ctl.client import connect
+from framed.protocol.messages import Drain, DrainReply, ProjectState
 from tests.fakes.root import QUICK, Root, stop, until
 
 QUEUED = ProjectState.QUEUED

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from framed.control.inspection import AskSettings, Projects, ProjectsReply, SettingsReply, Show, ShowReply
-from framed.control.messages import ProjectState, Reload, ReloadReply, Submitted
 from framed.ctl.client import CallFailed, connect
+from framed.protocol.messages import ProjectState, Reload, ReloadReply, Submitted
+from framed.protocol.queries import AskSettings, Projects, ProjectsReply, SettingsReply, Show, ShowReply
 from tests.fakes.dead_disk import dead_disk
 from tests.fakes.root import Root, stop, until
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from framed.control.inspection import FilmState, Projects, ProjectsReply
-from framed.control.messages import ProjectState, Submit, SubmitReply
 from framed.ctl.client import connect
+from framed.protocol.messages import ProjectState, Submit, SubmitReply
+from framed.protocol.queries import FilmState, Projects, ProjectsReply
 from tests.fakes.root import QUICK, Root, until
 
 COMPLETE, IGNORED, NEW = ProjectState.COMPLETE, ProjectState.IGNORED, ProjectState.NEW

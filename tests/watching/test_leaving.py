@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from framed.control.messages import ProjectState, Submitted
 from framed.ctl.client import CallFailed
+from framed.protocol.messages import ProjectState, Submitted
 from tests.fakes.root import QUICK, Root, until
 from tests.films import FilmPlan, write_film
 

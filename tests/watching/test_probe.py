@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from framed.control.messages import ProjectState
+from framed.protocol.messages import ProjectState
 from tests.fakes.root import QUICK, Root, stop, until
 from tests.films import FilmPlan, write_film
 

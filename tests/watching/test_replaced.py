@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from frame_extractor.contract import film_fingerprint
-from framed.control.messages import Clean, CleanReply, ProjectState
 from framed.ctl.client import connect
+from framed.protocol.messages import Clean, CleanReply, ProjectState
 from tests.fakes.root import Root, until
 from tests.films import FilmPlan, write_film
 

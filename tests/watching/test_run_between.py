@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from framed.control.messages import Pause, PauseReply, ProjectState, Reload, ReloadReply, Resume, ResumeReply
 from framed.ctl.client import connect
+from framed.protocol.messages import Pause, PauseReply, ProjectState, Reload, ReloadReply, Resume, ResumeReply
 from tests.fakes.root import QUICK, Root, until
 
 COMPLETE, PAUSED, QUEUED, RUNNING = (

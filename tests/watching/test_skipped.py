@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from frame_extractor.contract import AttemptSpec, ManifestEntry, OutputLayout, Results
-from framed.control.inspection import Projects, ProjectsReply, Show, ShowReply
-from framed.control.messages import ProjectState
 from framed.ctl.client import CallFailed, connect
+from framed.protocol.messages import ProjectState
+from framed.protocol.queries import Projects, ProjectsReply, Show, ShowReply
 from tests.fakes.root import QUICK, Root, until
 from tests.films import FilmPlan, write_film
 

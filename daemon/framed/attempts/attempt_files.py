@@ -41,7 +41,7 @@ _LONGEST_LINE: Final = 300
 
 
 @dataclass(frozen=True)
-class Sight:
+class Observation:
     """One look at an attempt."""
 
     process: ProcessIdentity | None
@@ -72,7 +72,7 @@ def past_attempts(layout: OutputLayout) -> list[PastAttempt]:
 
 
 @dataclass(frozen=True)
-class AtWork:
+class LiveExtractor:
     """An extractor that lives, and works on the attempt that its record names."""
 
     process: ProcessIdentity
@@ -80,12 +80,12 @@ class AtWork:
     attempt: int
 
 
-def at_work(layout: OutputLayout) -> list[AtWork]:
+def live_extractors(layout: OutputLayout) -> list[LiveExtractor]:
     """The extractors in this folder that live, whoever has started them. What a record names and is no extractor at
     work on that attempt is not among them.
     """
     return [
-        AtWork(past.started.process, past.started.job_id, past.spec.attempt)
+        LiveExtractor(past.started.process, past.started.job_id, past.spec.attempt)
         for past in past_attempts(layout)
         if past.started is not None
         and past.exit is None
@@ -138,7 +138,7 @@ def read_control(layout: OutputLayout, number: int) -> Control | None:
     return control if control is not None and control.attempt == number else None
 
 
-def look(layout: OutputLayout, number: int) -> Sight:
+def observe(layout: OutputLayout, number: int) -> Observation:
     """What is to be seen of attempt `number`."""
     started = _read(layout.started(number), StartedRecord)
     process = started.process if started is not None and started.attempt == number else None
@@ -146,7 +146,7 @@ def look(layout: OutputLayout, number: int) -> Sight:
     alive = process is not None and is_alive(process)
     ended = _read(layout.exit(number), ExitRecord)
     progress = _read(layout.progress, Progress)
-    return Sight(
+    return Observation(
         process=process,
         is_alive=alive,
         progress=progress if progress is not None and progress.attempt == number else None,

@@ -11,21 +11,21 @@ from typing import Final
 import anyio
 import anyio.abc
 
+from framed.attempts.adopt import Adoption
+from framed.attempts.blockers import BlockedJobs, Blockers
 from framed.attempts.grants import Grants
-from framed.attempts.hindrances import Found, Hindrances
-from framed.attempts.reconcile import Adoption
 from framed.attempts.slots import SlotPool
 from framed.attempts.supervise import POLL_S, Supervisor
-from framed.bell import Bell
-from framed.faults import Faults
+from framed.fault_log import FaultLog
 from framed.host.clock import read_clocks
 from framed.log import fields
 from framed.model.job import Ending, Job, Outcome, Running
-from framed.policy.lifecycle import FilmsGone, IllegalEvent
-from framed.policy.schedule import Closed, Decision, Start, decide
+from framed.policy.lifecycle import IllegalEvent, NoFilmsLeft
+from framed.policy.schedule import Decision, Start, StartsBlocked, decide
 from framed.policy.shares import Budget
 from framed.state.ledger import Ledger
-from framed.watching.standings import Standings
+from framed.wakeup import Wakeup
+from framed.watching.film_statuses import FilmStatuses
 from framed.watching.watch import Watcher
 
 _log: Final = logging.getLogger(__name__)
@@ -46,10 +46,10 @@ class Dispatcher:
         raw_videos: Path,
         ledger: Ledger,
         watcher: Watcher,
-        standings: Standings,
+        standings: FilmStatuses,
         supervisor: Supervisor,
         budget: Budget,
-        hindrances: Hindrances,
+        hindrances: Blockers,
         shortage: Callable[[], str],
         tell_short_of_disk: Callable[[Collection[str]], None],
     ) -> None:
@@ -68,78 +68,78 @@ class Dispatcher:
         self._hindrances = hindrances
         self._shortage = shortage
         self._tell_short_of_disk = tell_short_of_disk
-        self._bell = Bell()
+        self._bell = Wakeup()
         self._grants = Grants(
-            tasks, ledger=ledger, pool=self.pool, progress=supervisor.progress, changed=self._bell.ring
+            tasks, ledger=ledger, pool=self.pool, progress=supervisor.progress, changed=self._bell.set
         )
-        self._faults = Faults("decide what may start")
-        self._line: tuple[str, ...] = ()
+        self._faults = FaultLog("decide what may start")
+        self._slot_queue: tuple[str, ...] = ()
         self._n_passes, self._n_passes_seen = 0, -1
-        ledger.listen(self._bell.ring)
-        watcher.listen(self._bell.ring)
-        standings.listen(self._bell.ring)
+        ledger.listen(self._bell.set)
+        watcher.listen(self._bell.set)
+        standings.listen(self._bell.set)
 
     @property
     def n_running(self) -> int:
         """Projects that hold slots."""
-        return sum(seat.slots > 0 for seat in self._grants.seats().values())
+        return sum(seat.slots > 0 for seat in self._grants.holdings().values())
 
-    def outlook(self) -> Decision:
+    def decision_now(self) -> Decision:
         """What would be decided at this moment: what each job waits for, or why it rests."""
-        return self._decided(self._ledger.open_jobs())[0]
+        return self._decide(self._ledger.open_jobs())[0]
 
-    def rests(self) -> Mapping[str, str]:
+    def run_blocked(self) -> Mapping[str, str]:
         """Job id -> why none of its workers may be at work for now, be it paused or not; of jobs with an extractor."""
-        return self._hindrances.of(self._ledger.open_jobs(), self._grants.seats()).rests
+        return self._hindrances.find(self._ledger.open_jobs(), self._grants.holdings()).run_blocked
 
     def slots_of(self, job_id: str) -> int:
         """How many slots the job holds now."""
         return self._grants.slots_of(job_id)
 
-    def has_passed(self) -> bool:
+    def has_made_pass(self) -> bool:
         """Whether a pass was made since this was asked last; asks for the next."""
         has_passed = self._n_passes > self._n_passes_seen
         self._n_passes_seen = self._n_passes
-        self._bell.ring()
+        self._bell.set()
         return has_passed
 
     def change_budget(self, budget: Budget) -> None:
         """Running jobs are told their new shares; none is ended for there being fewer places."""
         self.budget = budget
         self.pool.total = budget.slots
-        self._bell.ring()
+        self._bell.set()
 
     async def run(self, adoptions: Iterable[Adoption], *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Takes over what runs, then starts what may start for as long as the daemon lives."""
         for adoption in adoptions:
             self._grants.adopt(adoption.job_id, adoption.held)
             resume = functools.partial(self._supervisor.resume, adoption.job_id)
-            self._tasks.start_soon(self._conduct, adoption.job_id, resume)
+            self._tasks.start_soon(self._supervise, adoption.job_id, resume)
         task_status.started()
         while True:
             try:
                 wait_s = self._pass()
             except Exception as fault:  # noqa: BLE001 -- logged; what runs goes on, and the next pass may succeed
-                self._faults.words("", fault)
+                self._faults.record("", fault)
                 wait_s = _FAULT_PAUSE_S
             else:
-                self._faults.over("")
+                self._faults.clear("")
             await self._bell.wait(wait_s)
 
     def _pass(self) -> float | None:
         """Returns how long until there is something to decide again, whatever happens."""
         self._n_passes += 1
-        self._grants.collect()
+        self._grants.reclaim_parked()
         jobs = self._ledger.open_jobs()
-        decision, found = self._decided(jobs)
-        self._line = decision.line
-        if found.needs_a_look:
-            self._watcher.look_now()
+        decision, found = self._decide(jobs)
+        self._slot_queue = decision.slot_queue
+        if found.needs_scan:
+            self._watcher.scan_now()
         self._tell_short_of_disk([f"{project}: {lack}" for project, lack in found.short_of_disk.items()])
-        seated = self._grants.seats()
+        seated = self._grants.holdings()
         for job in jobs:
             if job.id in seated:
-                self._supervisor.look_again(job.id)
+                self._supervisor.wake(job.id)
         went_on = {start.job_id: start.workers for start in decision.starts if start.job_id in seated}
         # Of those that are new one at a time: what it will write is promised when the next is looked at.
         newcomers = [start for start in decision.starts if start.job_id not in seated]
@@ -147,38 +147,38 @@ class Dispatcher:
             self._grants.take(job_id, workers)
         for start in newcomers[:1]:
             self._grants.take(start.job_id, start.workers)
-            self._tasks.start_soon(self._conduct, start.job_id, functools.partial(self._attempt, start))
+            self._tasks.start_soon(self._supervise, start.job_id, functools.partial(self._attempt, start))
         if newcomers[1:]:
-            self._bell.ring()
-        self._grants.tell({**decision.shares, **went_on})
-        waits_s = [due_s for due_s in (decision.next_due_s, found.again_in_s) if due_s is not None]
+            self._bell.set()
+        self._grants.send({**decision.shares, **went_on})
+        waits_s = [due_s for due_s in (decision.next_due_s, found.recheck_in_s) if due_s is not None]
         if not self._grants.is_settled:
             waits_s.append(POLL_S)
         if decision.waiting and self._shortage():
             waits_s.append(_MEMORY_POLL_S)
         return min(waits_s, default=None)
 
-    def _decided(self, jobs: list[Job]) -> tuple[Decision, Found]:
-        seats = self._grants.seats()
-        found = self._hindrances.of(jobs, seats)
+    def _decide(self, jobs: list[Job]) -> tuple[Decision, BlockedJobs]:
+        seats = self._grants.holdings()
+        found = self._hindrances.find(jobs, seats)
         decision = decide(
             jobs,
-            seats=seats,
-            line=self._line,
-            gates=found.gates,
-            rests=found.rests,
+            holdings=seats,
+            slot_queue=self._slot_queue,
+            start_blocked=found.start_blocked,
+            run_blocked=found.run_blocked,
             budget=self.budget,
             now=read_clocks(),
-            closed=Closed(_DRAINING if self._ledger.is_draining else "", self._shortage()),
+            closed=StartsBlocked(_DRAINING if self._ledger.is_draining else "", self._shortage()),
         )
         return decision, found
 
-    async def _conduct(self, job_id: str, supervise: Callable[[], Awaitable[None]]) -> None:
+    async def _supervise(self, job_id: str, supervise: Callable[[], Awaitable[None]]) -> None:
         try:
             await self._contained(job_id, supervise)
         finally:
-            self._grants.leave(job_id)
-            self._bell.ring()
+            self._grants.release(job_id)
+            self._bell.set()
 
     async def _contained(self, job_id: str, supervise: Callable[[], Awaitable[None]]) -> None:
         """A fault of framed itself in one job's supervision costs neither the other jobs nor this one."""
@@ -208,6 +208,6 @@ class Dispatcher:
         if job.attempts:
             await self._supervisor.clear_temp(job)
         try:
-            await self._ledger.record(job.id, FilmsGone(outcome=outcome))
+            await self._ledger.record(job.id, NoFilmsLeft(outcome=outcome))
         except IllegalEvent:
             _log.info("job was over already", extra=fields(job_id=job.id))

@@ -20,7 +20,7 @@ from framed.attempts import attempt_files
 from framed.attempts.slots import Lease, SlotPool
 from framed.log import fields
 from framed.model.job import Attempt, Job, Running
-from framed.policy.schedule import Seat
+from framed.policy.schedule import SlotHolding
 from framed.state.ledger import Ledger
 from framed.threads import in_own_thread
 
@@ -30,7 +30,7 @@ _WRITE_AGAIN_S: Final = 2.0
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldSlots:
     """What an attempt has, from its files."""
 
     slots: int
@@ -40,23 +40,23 @@ class Held:
     """The highest that was ever used for it."""
 
 
-def held_by(attempt: Attempt, control: Control | None, progress: Progress | None) -> Held:
+def held_slots(attempt: Attempt, control: Control | None, progress: Progress | None) -> HeldSlots:
     """What it holds at most. `control` and `progress` are this attempt's, or None."""
-    heeds = progress.heeds if progress is not None else 0
+    heeds = progress.control_serial_seen if progress is not None else 0
     at_work = progress.workers if progress is not None else 0
     if control is not None and heeds == control.serial:
-        return Held(max(_granted(control), at_work), control, heeds)
+        return HeldSlots(max(_granted(control), at_work), control, heeds)
     told = control.workers if control is not None else 0
     serial = max(heeds, control.serial if control is not None else 0)
-    return Held(max(attempt.workers, told, at_work), control, serial)
+    return HeldSlots(max(attempt.workers, told, at_work), control, serial)
 
 
 @dataclass
-class _Seat:
+class _Holding:
     lease: Lease
-    told: Control | None = None
+    control: Control | None = None
     serial: int = 0
-    is_being_told: bool = False
+    is_sending: bool = False
 
 
 class Grants:
@@ -77,16 +77,20 @@ class Grants:
         self._pool = pool
         self._progress = progress
         self._changed = changed
-        self._seats: dict[str, _Seat] = {}
+        self._seats: dict[str, _Holding] = {}
 
     @property
     def is_settled(self) -> bool:
         """Whether every attempt has parked what it was told to."""
-        return all(seat.told is None or seat.lease.n_slots == _granted(seat.told) for seat in self._seats.values())
+        return all(
+            seat.control is None or seat.lease.n_slots == _granted(seat.control) for seat in self._seats.values()
+        )
 
-    def seats(self) -> dict[str, Seat]:
+    def holdings(self) -> dict[str, SlotHolding]:
         """By job id."""
-        return {job_id: Seat(seat.lease.n_slots, self._is_elastic(job_id)) for job_id, seat in self._seats.items()}
+        return {
+            job_id: SlotHolding(seat.lease.n_slots, self._is_elastic(job_id)) for job_id, seat in self._seats.items()
+        }
 
     def slots_of(self, job_id: str) -> int:
         """How many the job holds now."""
@@ -98,26 +102,26 @@ class Grants:
         if (seat := self._seats.get(job_id)) is not None:
             seat.lease.grow(n_slots)
         else:
-            self._seats[job_id] = _Seat(self._pool.take(n_slots))
+            self._seats[job_id] = _Holding(self._pool.take(n_slots))
 
-    def adopt(self, job_id: str, held: Held) -> None:
+    def adopt(self, job_id: str, held: HeldSlots) -> None:
         """The job was running when the last daemon ended."""
-        self._seats[job_id] = _Seat(self._pool.adopt(held.slots), held.control, held.serial)
+        self._seats[job_id] = _Holding(self._pool.adopt(held.slots), held.control, held.serial)
 
-    def leave(self, job_id: str) -> None:
+    def release(self, job_id: str) -> None:
         """Its slots are free."""
         self._seats.pop(job_id).lease.release()
 
-    def collect(self) -> None:
+    def reclaim_parked(self) -> None:
         """What attempts have parked as they were told is free."""
         for job_id, seat in self._seats.items():
             progress = self._progress.get(job_id)
-            if progress is None or seat.told is None or seat.is_being_told:
+            if progress is None or seat.control is None or seat.is_sending:
                 continue
-            if progress.attempt == seat.told.attempt and progress.heeds == seat.told.serial:
-                seat.lease.shrink(min(seat.lease.n_slots, max(_granted(seat.told), progress.workers)))
+            if progress.attempt == seat.control.attempt and progress.control_serial_seen == seat.control.serial:
+                seat.lease.shrink(min(seat.lease.n_slots, max(_granted(seat.control), progress.workers)))
 
-    def tell(self, shares: Mapping[str, int]) -> None:
+    def send(self, shares: Mapping[str, int]) -> None:
         """Every running attempt is told its share, or to pause (a share of 0), unless it knows."""
         for job_id, seat in self._seats.items():
             if not self._ledger.is_open(job_id):
@@ -126,7 +130,7 @@ class Grants:
             if not isinstance(job.state, Running):
                 continue
             attempt = job.state.attempt
-            before = (seat.told.workers, seat.told.paused) if seat.told else (attempt.workers, False)
+            before = (seat.control.workers, seat.control.paused) if seat.control else (attempt.workers, False)
             if job.paused or not seat.lease.n_slots or shares.get(job_id) == 0:
                 after = (before[0], True)
             elif job_id in shares:
@@ -135,13 +139,13 @@ class Grants:
                 after = (shares[job_id], False)
             else:
                 continue
-            if after != before and not seat.is_being_told:
+            if after != before and not seat.is_sending:
                 seat.serial += 1
-                seat.is_being_told = True
+                seat.is_sending = True
                 control = Control(attempt=attempt.number, serial=seat.serial, workers=after[0], paused=after[1])
                 self._tasks.start_soon(self._write, job, seat, control)
 
-    async def _write(self, job: Job, seat: _Seat, control: Control) -> None:
+    async def _write(self, job: Job, seat: _Holding, control: Control) -> None:
         told = fields(project=job.project, attempt=control.attempt, workers=control.workers, paused=control.paused)
         try:
             layout = OutputLayout(Path(job.options.frames_dir))
@@ -150,10 +154,10 @@ class Grants:
             _log.warning("attempt cannot be told", extra=told | fields(why=failed.strerror))
             await anyio.sleep(_WRITE_AGAIN_S)
         else:
-            seat.told = control
+            seat.control = control
             _log.info("attempt is told", extra=told)
         finally:
-            seat.is_being_told = False
+            seat.is_sending = False
             self._changed()
 
     def _is_elastic(self, job_id: str) -> bool:

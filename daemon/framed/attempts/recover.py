@@ -38,10 +38,10 @@ from framed.model.job import (
 from framed.model.project import FrameExtraction, Overrides
 from framed.policy.ending import Evidence, conclude
 from framed.policy.lifecycle import KEPT_ATTEMPTS, Ended, Started, advance
-from framed.policy.retry import Consequence, is_not_counted, judge, verdict_of
+from framed.policy.retry import Consequence, consequence_of, is_not_counted, verdict_of
 from framed.settings.config import Settings, resolve
 from framed.settings.places import Places
-from framed.watching.scan import FoundResults, read_results
+from framed.watching.scan import ResultsSummary, read_results
 
 _LOST: Final = (
     "what the datasets do not tell is lost: which projects were queued and had not begun, with which options (their "
@@ -100,7 +100,7 @@ def recover(
         verdicts: dict[str, Verdict] = {}
         if job is not None and attempts[-1].exit is not None:
             running, outcome = job, _outcome(job, attempts[-1], now)
-            consequence = judge(running, outcome, settings.retry, 0.0)
+            consequence = consequence_of(running, outcome, settings.retry, 0.0)
             job = advance(running, Ended(outcome=outcome, consequence=consequence), now)
             verdicts.update(_verdicts_of(running, outcome, consequence))
         verdicts.update(_verdicts_in(results))
@@ -245,7 +245,7 @@ def _verdicts_of(job: Job, outcome: Outcome, consequence: Consequence) -> Mappin
     return {} if verdict is None else {film.fingerprint: verdict for film in job.films}
 
 
-def _verdicts_in(results: FoundResults | None) -> Mapping[str, Verdict]:
+def _verdicts_in(results: ResultsSummary | None) -> Mapping[str, Verdict]:
     if results is None:
         return {}
     return dict.fromkeys(results.failed, Verdict.FAILED) | dict.fromkeys(results.complete, Verdict.COMPLETE)

@@ -28,7 +28,7 @@ _LOOKS: Final = 5
 
 
 @dataclass
-class _Stand:
+class _Position:
     """Where an attempt was when it was last seen to move."""
 
     mark: tuple[object, ...]
@@ -36,7 +36,7 @@ class _Stand:
     is_told: bool = False
 
 
-class Stalls:
+class StallDetector:
     """Time is counted in looks, so that a machine that slept, or had no time to look, has not stalled anything."""
 
     def __init__(self, ledger: Ledger, progress: Mapping[str, Progress], settings: LiveSettings) -> None:
@@ -44,7 +44,7 @@ class Stalls:
         self._ledger = ledger
         self._progress = progress
         self._settings = settings
-        self._stands: dict[str, _Stand] = {}
+        self._stands: dict[str, _Position] = {}
         self._listeners: list[Callable[[Job, str], None]] = []
 
     def listen(self, listener: Callable[[Job, str], None]) -> None:
@@ -56,7 +56,7 @@ class Stalls:
         """Attempts that stand still."""
         return sum(stand.is_told for stand in self._stands.values())
 
-    def words(self, job_id: str) -> str:
+    def describe(self, job_id: str) -> str:
         """`no progress for 12 min`; empty while it moves, or rests as it should."""
         stand = self._stands.get(job_id)
         if stand is None or not stand.is_told:
@@ -68,9 +68,9 @@ class Stalls:
         while True:
             look_s = min(_LOOK_S, self._settings.now.notify.stalled_after_s / _LOOKS)
             await anyio.sleep(look_s)
-            self.look(look_s)
+            self.check(look_s)
 
-    def look(self, since_s: float) -> None:
+    def check(self, since_s: float) -> None:
         """Looks at every running attempt; `since_s` is how long ago that was done last."""
         before, self._stands = self._stands, {}
         for job in self._ledger.open_jobs():
@@ -79,7 +79,7 @@ class Stalls:
             mark = (job.state.attempt.number, *_mark(self._progress.get(job.id)))
             stand = before.get(job.id)
             if stand is None or stand.mark != mark:
-                self._stands[job.id] = _Stand(mark)
+                self._stands[job.id] = _Position(mark)
                 if stand is not None and stand.is_told:
                     _log.info("attempt goes on", extra=_log_fields(job, stand))
                 continue
@@ -89,14 +89,14 @@ class Stalls:
                 stand.is_told = True
                 _log.warning("attempt stands still", extra=_log_fields(job, stand))
                 for listener in self._listeners:
-                    listener(job, self.words(job.id))
+                    listener(job, self.describe(job.id))
 
     def _rests(self, job: Job, state: Running) -> bool:
         progress = self._progress.get(job.id)
         return job.paused or state.cancelling or (progress is not None and progress.paused)
 
 
-def _log_fields(job: Job, stand: _Stand) -> dict[str, object]:
+def _log_fields(job: Job, stand: _Position) -> dict[str, object]:
     attempt = job.last_attempt
     return fields(
         project=job.project, job_id=job.id, attempt=attempt.number if attempt else None, still_s=round(stand.still_s)

@@ -22,9 +22,8 @@ import msgspec
 
 from frame_extractor.contract import AttemptSpec, ExitCode, OutputLayout, ProcessIdentity, Progress
 from framed.attempts import attempt_files
-from framed.attempts.at_work import Neighbours, left_alone, outlive
-from framed.attempts.attempt_files import Sight
-from framed.bell import Bell
+from framed.attempts.attempt_files import Observation
+from framed.attempts.live_extractors import OtherExtractors, await_end, left_alone
 from framed.engines import Engine, EngineRefused, EngineUnresponsive
 from framed.host.clock import read_clocks
 from framed.host.liveness import is_locked, terminate
@@ -43,26 +42,27 @@ from framed.model.job import (
 )
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.lifecycle import Ended, IllegalEvent, Started
-from framed.policy.retry import Again, Consequence, Done, GiveUp, Stop, judge, verdict_of
+from framed.policy.retry import Consequence, Done, GiveUp, RetryAfter, StopCancelled, consequence_of, verdict_of
 from framed.printable import printable
-from framed.private import append_to
+from framed.private_files import append_to
 from framed.settings.live_settings import LiveSettings
 from framed.settings.mount_guard import why_not_mounted
 from framed.settings.places import Places
 from framed.state.ledger import Ledger
 from framed.threads import in_own_thread
-from framed.watching.scan import FoundResults, read_results
+from framed.wakeup import Wakeup
+from framed.watching.scan import ResultsSummary, read_results
 
 _log: Final = logging.getLogger(__name__)
 
 EXTRACTOR: Final = (sys.executable, "-m", "frame_extractor", "run")
 """The extractor's command; the path of a specification follows."""
 
-AFTERMATHS: Final[Mapping[type[Consequence], str]] = {
+CONSEQUENCE_NAMES: Final[Mapping[type[Consequence], str]] = {
     Done: "completed",
     GiveUp: "failed",
-    Stop: "cancelled",
-    Again: "retried",
+    StopCancelled: "cancelled",
+    RetryAfter: "retried",
 }
 """What came of an attempt, in a word."""
 
@@ -88,22 +88,22 @@ class Supervisor:
         self._engine = engine
         self._settings = settings
         self._lock = lock
-        self._neighbours = Neighbours(ledger, lock)
+        self._neighbours = OtherExtractors(ledger, lock)
         self._places = places
         self._extractor = tuple(extractor)
-        self._bells: dict[str, Bell] = {}
+        self._bells: dict[str, Wakeup] = {}
         self._locks: dict[str, anyio.Lock] = {}
-        self.n_ended = Counter(dict.fromkeys(AFTERMATHS.values(), 0))
+        self.n_ended = Counter(dict.fromkeys(CONSEQUENCE_NAMES.values(), 0))
         """How many attempts have ended since the daemon began, by what came of them."""
         self.progress: dict[str, Progress] = {}
         """Job id -> what its running attempt says."""
-        self.results: dict[str, FoundResults] = {}
+        self.results: dict[str, ResultsSummary] = {}
         """Project -> what its results said when its last attempt ended."""
 
-    def look_again(self, job_id: str) -> None:
+    def wake(self, job_id: str) -> None:
         """The job was changed from outside; whoever watches over it looks at once."""
         if bell := self._bells.get(job_id):
-            bell.ring()
+            bell.set()
 
     async def run(self, job_id: str, films: tuple[JobFilm, ...], workers: int) -> None:
         """A new attempt of a waiting job, from launch to the job's next state."""
@@ -134,7 +134,7 @@ class Supervisor:
         """Nothing is left of the killed attempts of a job that is over."""
         await in_own_thread(attempt_files.clear_temp, OutputLayout(Path(job.options.frames_dir)))
 
-    async def tidy(self) -> None:
+    async def close_leftover_sessions(self) -> None:
         """Sessions that a daemon left behind because it died just after a job ended are gone."""
         with contextlib.suppress(EngineUnresponsive):
             found = await self._engine.sessions()
@@ -228,7 +228,7 @@ class Supervisor:
 
     async def _observe(self, job_id: str, attempt: Attempt, layout: OutputLayout) -> Outcome:
         """How the attempt ended, once it has."""
-        bell = self._bells[job_id] = Bell()
+        bell = self._bells[job_id] = Wakeup()
         try:
             while True:
                 sight = await _look(layout, attempt)
@@ -246,7 +246,7 @@ class Supervisor:
                 if self._is_cancelling(job_id):
                     await self._end(attempt, sight.process)
                 elif sight.exit is not None and sight.process is not None:
-                    await outlive(sight.process)
+                    await await_end(sight.process)
                 await bell.wait(POLL_S)
         finally:
             del self._bells[job_id]
@@ -259,7 +259,7 @@ class Supervisor:
             await self._close(attempt.session)
         else:
             await in_own_thread(terminate, process)
-            await outlive(process)
+            await await_end(process)
 
     def _is_cancelling(self, job_id: str) -> bool:
         state = self._ledger.job(job_id).state
@@ -268,7 +268,7 @@ class Supervisor:
     async def _view(self, attempt: Attempt) -> SessionView | None:
         """None when the engine does not answer."""
         try:
-            return await self._engine.look(attempt.session)
+            return await self._engine.inspect(attempt.session)
         except EngineUnresponsive:
             return None
 
@@ -287,7 +287,7 @@ class Supervisor:
 
     async def _record(self, job_id: str, outcome: Outcome) -> None:
         job = self._ledger.job(job_id)
-        consequence = judge(job, outcome, self._settings.now.retry, random.uniform(-1, 1))  # noqa: S311 -- spreads waits, no secret
+        consequence = consequence_of(job, outcome, self._settings.now.retry, random.uniform(-1, 1))  # noqa: S311 -- spreads waits, no secret
         results = await in_own_thread(read_results, Path(job.options.frames_dir))
         if results is not None:
             self.results[job.project] = results
@@ -299,10 +299,10 @@ class Supervisor:
         if not isinstance(consequence, Done):
             lines = await in_own_thread(attempt_files.last_lines, Path(job.log_path))
             outcome = msgspec.structs.replace(outcome, last_lines=lines)
-        if not isinstance(consequence, Again):
+        if not isinstance(consequence, RetryAfter):
             await self.clear_temp(job)
         job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
-        self.n_ended[AFTERMATHS[type(consequence)]] += 1
+        self.n_ended[CONSEQUENCE_NAMES[type(consequence)]] += 1
         if isinstance(job.state, Complete):
             await in_own_thread(_note_completion, self._places.completion_log, job, outcome)
         if isinstance(job.state, Complete | Cancelled):
@@ -329,8 +329,8 @@ class Supervisor:
         return self._locks.setdefault(project, anyio.Lock())
 
 
-async def _look(layout: OutputLayout, attempt: Attempt) -> Sight:
-    return await in_own_thread(attempt_files.look, layout, attempt.number)
+async def _look(layout: OutputLayout, attempt: Attempt) -> Observation:
+    return await in_own_thread(attempt_files.observe, layout, attempt.number)
 
 
 def _holds_lock(layout: OutputLayout) -> bool:
@@ -343,7 +343,7 @@ def _holds_lock(layout: OutputLayout) -> bool:
     return True
 
 
-def _concluded(attempt: Attempt, sight: Sight, view: SessionView | None) -> Outcome:
+def _concluded(attempt: Attempt, sight: Observation, view: SessionView | None) -> Outcome:
     evidence = Evidence(was_started=sight.process is not None, record=sight.exit, view=view, progress=sight.progress)
     return conclude(attempt, evidence, read_clocks())
 
@@ -364,7 +364,7 @@ def _cannot_write(failed: OSError, layout: OutputLayout) -> Outcome:
     return Outcome(ending=Ending.NOT_STARTED, code=code, reason=reason, ended_at=read_clocks().utc)
 
 
-def _verdicts(job: Job, consequence: Consequence, results: FoundResults | None) -> Mapping[str, Verdict]:
+def _verdicts(job: Job, consequence: Consequence, results: ResultsSummary | None) -> Mapping[str, Verdict]:
     """What became of each film of a job that is over; nothing of one that goes on."""
     rest = verdict_of(consequence)
     if rest is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from framed.control.messages import Cancel, Pause, Resume, Retry, Submit
 from framed.errors import FramedError
+from framed.protocol.messages import Cancel, Pause, Resume, Retry, Submit
 
 
 class ProjectsNotSaid(FramedError):

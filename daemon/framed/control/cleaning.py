@@ -17,14 +17,14 @@ import msgspec
 
 from frame_extractor.contract import Cleaned
 from framed.attempts.supervise import Supervisor
-from framed.control.disk import Disk
-from framed.control.messages import Clean, CleanReply
-from framed.control.once import Keep
-from framed.control.report import Report
+from framed.control.bounded_disk import BoundedDisk
+from framed.control.idempotency import Keep
+from framed.control.status_reporter import StatusReporter
 from framed.errors import Refused
 from framed.log import fields
 from framed.model.job import Running, Verdict
 from framed.model.project import Overrides
+from framed.protocol.messages import Clean, CleanReply
 from framed.settings.config import resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.outputs import Outputs
@@ -51,8 +51,8 @@ class Cleaning:
         ledger: Ledger,
         watcher: Watcher,
         supervisor: Supervisor,
-        report: Report,
-        disk: Disk,
+        report: StatusReporter,
+        disk: BoundedDisk,
     ) -> None:
         self._places = places
         self._settings = settings
@@ -71,10 +71,10 @@ class Cleaning:
         not_now = self._not_now(name)
         if not_now and not params.dry_run:
             raise Refused(not_now)
-        frames_dir = await self._disk.ask(self._frames_dir, name)
+        frames_dir = await self._disk.run(self._frames_dir, name)
         films: tuple[str, ...] = ()
         if params.replaced:
-            await self._disk.look()
+            await self._disk.scan()
             films = tuple(self._report.replaced(name))
         if films or not params.replaced:
             cleaned = await _cleaned(frames_dir, films, dry_run=params.dry_run)
@@ -97,7 +97,7 @@ class Cleaning:
             except StoreUnavailable as unavailable:
                 # What is deleted is deleted, and cleaning again deletes nothing more.
                 _log.warning("answer not kept", extra=fields(project=name, why=unavailable.why))
-            self._watcher.look_now()
+            self._watcher.scan_now()
         return reply
 
     def _cleaned_verdicts(self, params: Clean, answer: Answer) -> Change:

@@ -12,7 +12,7 @@ from framed.attempts.supervise import Supervisor
 from framed.model.job import Job, Verdict
 from framed.state.ledger import Ledger
 from framed.watching.catalog import CatalogProject
-from framed.watching.scan import FoundResults
+from framed.watching.scan import ResultsSummary
 from framed.watching.watch import Watcher
 
 
@@ -24,7 +24,7 @@ class Extracted:
         self._watcher = watcher
         self._supervisor = supervisor
 
-    def results(self, name: str, project: CatalogProject | None) -> FoundResults | None:
+    def results(self, name: str, project: CatalogProject | None) -> ResultsSummary | None:
         job = self._ledger.latest(name)
         if job is not None and self.are_results_gone(job, project):
             return None
@@ -40,7 +40,7 @@ class Extracted:
         if project is None or project.results is not None or project.output_dir != job.options.frames_dir:
             return False
         read = self._supervisor.results.get(job.project)
-        return read is None or self._watcher.catalog.looked_at_s > read.read_at_s
+        return read is None or self._watcher.catalog.scanned_at_s > read.read_at_s
 
     def are_all(
         self,
@@ -76,7 +76,7 @@ class Extracted:
         results = self.results(name, project)
         if project is None or results is None:
             return []
-        return [film.name for film in project.films if film.fingerprint in results.gone]
+        return [film.name for film in project.films if film.fingerprint in results.missing]
 
     def failed_films(self, name: str, project: CatalogProject | None) -> list[str]:
         """The films in the project's folder of which extracting was given up, and that nobody has extracted since."""

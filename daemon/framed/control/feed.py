@@ -12,12 +12,12 @@ from typing import Final
 import anyio
 import anyio.abc
 
-from framed.bell import Bell
-from framed.control.disk import Disk
-from framed.control.messages import ProjectStatus, StatusReply
-from framed.control.report import Report
-from framed.control.subscription import Event, Subscribe, SubscribeReply
+from framed.control.bounded_disk import BoundedDisk
+from framed.control.status_reporter import StatusReporter
+from framed.protocol.messages import ProjectStatus, StatusReply
+from framed.protocol.subscription import Event, Subscribe, SubscribeReply
 from framed.state.ledger import Ledger
+from framed.wakeup import Wakeup
 
 INTERVAL_S: Final = 0.5
 """Between two looks at most, while anybody is subscribed: progress changes without a word."""
@@ -29,7 +29,7 @@ MAX_REMEMBERED_REMOVALS: Final = 1000
 class Feed:
     """The newest state, and at which number each project came to be as it is."""
 
-    def __init__(self, *, ledger: Ledger, report: Report, disk: Disk) -> None:
+    def __init__(self, *, ledger: Ledger, report: StatusReporter, disk: BoundedDisk) -> None:
         self._report = report
         self._disk = disk
         self._instance = os.urandom(8).hex()
@@ -40,9 +40,9 @@ class Feed:
         self._forgotten_seq = 0
         """Of the last removal that is not remembered; who has read no further than that needs everything anew."""
         self._n_subscribers = 0
-        self._bell = Bell()
+        self._bell = Wakeup()
         self._changed = anyio.Event()
-        ledger.listen(self._bell.ring)
+        ledger.listen(self._bell.set)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         task_status.started()
@@ -63,7 +63,7 @@ class Feed:
 
     def joined(self) -> None:
         self._n_subscribers += 1
-        self._bell.ring()
+        self._bell.set()
 
     def left(self) -> None:
         self._n_subscribers -= 1

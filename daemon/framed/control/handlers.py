@@ -11,11 +11,16 @@ from typing import Final, TypeVar
 import anyio
 
 from framed.attempts.supervise import Supervisor
-from framed.control.again import Found, Step, refused, retried, submitted
+from framed.control.bounded_disk import BoundedDisk
 from framed.control.changes import named
-from framed.control.disk import Disk
-from framed.control.inspection import FilmState
-from framed.control.messages import (
+from framed.control.idempotency import Keep
+from framed.control.status_reporter import StatusReporter
+from framed.control.submission import SubmissionStep, SubmittedProject, refused, resubmission, submission
+from framed.errors import FramedError, Refused, SettingsError
+from framed.model.job import Job, Running, Verdict
+from framed.model.project import Overrides
+from framed.policy.lifecycle import CancelRequested, Event
+from framed.protocol.messages import (
     PROTOCOL,
     Cancel,
     CancelOutcome,
@@ -31,12 +36,7 @@ from framed.control.messages import (
     Submit,
     SubmitReply,
 )
-from framed.control.once import Keep
-from framed.control.report import Report
-from framed.errors import FramedError, Refused, SettingsError
-from framed.model.job import Job, Running, Verdict
-from framed.model.project import Overrides
-from framed.policy.lifecycle import CancelAsked, Event
+from framed.protocol.queries import FilmState
 from framed.settings.config import resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.mount_guard import why_not_mounted
@@ -44,7 +44,7 @@ from framed.settings.outputs import Outputs
 from framed.settings.places import Places
 from framed.state.ledger import Change, Ledger
 from framed.state.replies import KeptReply
-from framed.watching.intake import options_of
+from framed.watching.auto_submit import options_of
 from framed.watching.listing import SeenFilm
 from framed.watching.scan import films_of, fingerprint_of, folder_of, read_results, readable_films
 from framed.watching.watch import Watcher
@@ -73,8 +73,8 @@ class Handlers:
         ledger: Ledger,
         watcher: Watcher,
         supervisor: Supervisor,
-        report: Report,
-        disk: Disk,
+        report: StatusReporter,
+        disk: BoundedDisk,
         shut_down: Callable[[], None],
     ) -> None:
         self._places = places
@@ -94,21 +94,21 @@ class Handlers:
     async def status(self, params: Status) -> StatusReply:
         names = await self._disk.known(params.projects)
         if params.look:
-            await self._disk.look()
+            await self._disk.scan()
         return self._report.status(names or sorted(self._report.project_names()))
 
     async def submit(self, params: Submit, keep: Keep) -> SubmitReply:
         """All projects are queued, or none: the first that cannot be is the error. With `all` it is an outcome."""
         if params.every:
-            await self._disk.look()
+            await self._disk.scan()
         known = self._report.project_names()
-        outputs = await self._disk.ask(Outputs, self._settings.now, self._places, {*known, *params.projects})
+        outputs = await self._disk.run(Outputs, self._settings.now, self._places, {*known, *params.projects})
         settings = outputs.extraction(params.overrides)
         names = named(params, lambda: self._report.unextracted(settings, force=params.force, restore=params.restore))
-        found: list[Found | Step] = []
+        found: list[SubmittedProject | SubmissionStep] = []
         for name in names:
             try:
-                found.append(await self._disk.ask(self._find, name, params, known, outputs))
+                found.append(await self._disk.run(self._find, name, params, known, outputs))
             except FramedError as wrong:
                 if not params.every:
                     raise
@@ -119,7 +119,7 @@ class Handlers:
         """As `submit`, with the settings that the projects' last jobs had."""
         names = await self._disk.known(named(params, self._report.failed))
         for name in names:
-            await self._disk.ask(self._films_of, name, self._report.project_names())
+            await self._disk.run(self._films_of, name, self._report.project_names())
         return await self._taken(lambda: self._retried(names), RetryReply, keep)
 
     async def cancel(self, params: Cancel, keep: Keep) -> CancelReply:
@@ -147,21 +147,21 @@ class Handlers:
         self._shut_down()
         return ShutdownReply(running=tuple(running))
 
-    def _submitted(self, found: Found | Step, params: Submit) -> Step:
-        if isinstance(found, Step):
+    def _submitted(self, found: SubmittedProject | SubmissionStep, params: Submit) -> SubmissionStep:
+        if isinstance(found, SubmissionStep):
             return found
         try:
-            return submitted(found, self._ledger.latest(found.project), params)
+            return submission(found, self._ledger.latest(found.project), params)
         except Refused as why:
             if not params.every:
                 raise
             return refused(found.project, why)
 
-    def _retried(self, names: Iterable[str]) -> list[Step]:
+    def _retried(self, names: Iterable[str]) -> list[SubmissionStep]:
         failed = self._report.failed()
-        return [retried(name, self._ledger.latest(name), has_failed=name in failed) for name in names]
+        return [resubmission(name, self._ledger.latest(name), has_failed=name in failed) for name in names]
 
-    async def _taken(self, decided: Callable[[], list[Step]], kind: type[Reply], keep: Keep) -> Reply:
+    async def _taken(self, decided: Callable[[], list[SubmissionStep]], kind: type[Reply], keep: Keep) -> Reply:
         """The reply, with the ids of the new jobs, once all of it is on the disk, and the reply too, under its key.
 
         `decided`: what is to be done for each project, by how its job is doing at that moment. Raises Refused when
@@ -184,7 +184,7 @@ class Handlers:
             return Change(events=events, new_jobs=new_jobs, answer=answer)
 
         await self._ledger.decide(decision)
-        self._watcher.look_now()
+        self._watcher.scan_now()
         return reply
 
     def _cancelled(
@@ -199,7 +199,7 @@ class Handlers:
             if job is None or job.is_over:
                 message = "nothing of it is queued or running"
             else:
-                events[job.id] = CancelAsked()
+                events[job.id] = CancelRequested()
                 message = "cancelled"
                 if not isinstance(job.state, Running):
                     marks = films.get(name, self._known_fingerprints(name, job))
@@ -217,7 +217,7 @@ class Handlers:
         ignored = {film.name for film in self._report.films(name) if film.state is FilmState.IGNORED}
         but_not = frozenset() if job.with_ignored else frozenset(ignored)
         try:
-            return await self._disk.ask(self._fingerprints_now, name, but_not)
+            return await self._disk.run(self._fingerprints_now, name, but_not)
         except Refused:
             return self._known_fingerprints(name, job)
 
@@ -228,7 +228,7 @@ class Handlers:
     async def _ended(self, jobs: Iterable[Job]) -> None:
         with anyio.move_on_after(CANCEL_PATIENCE_S):
             while any(self._ledger.is_open(job.id) for job in jobs):
-                await self._ledger.change()
+                await self._ledger.wait_for_change()
 
     def _films_of(self, name: str, known: Iterable[str]) -> tuple[SeenFilm, ...]:
         """Raises NoSuchProject, NoFilm, Refused. Blocking."""
@@ -248,7 +248,7 @@ class Handlers:
         except SettingsError:
             return self._settings.now.watch.subfolders
 
-    def _find(self, name: str, params: Submit, known: Iterable[str], outputs: Outputs) -> Found:
+    def _find(self, name: str, params: Submit, known: Iterable[str], outputs: Outputs) -> SubmittedProject:
         """Raises NoSuchProject, NoFilm, Refused, SettingsError. Blocking."""
         folder = folder_of(name, self._places.raw_videos, lambda: known)
         settings = resolve(self._settings.now, self._places, name, params.overrides)
@@ -261,7 +261,7 @@ class Handlers:
         marks = [fingerprint_of(film) for film in films]
         is_extracted = results is not None and all(results.has(mark, options.extraction) for mark in marks)
         n_removed = sum(results.removed.get(mark, 0) for mark in marks) if results is not None else 0
-        return Found(project=name, options=options, is_extracted=is_extracted, n_removed=n_removed)
+        return SubmittedProject(project=name, options=options, is_extracted=is_extracted, n_removed=n_removed)
 
 
 def _waits(job: Job) -> bool:

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Collection, Sequence
 
 from framed.errors import listed
-from framed.policy.admission import Ready, Standing
+from framed.policy.admission import FilmStatus, Ready
 from framed.watching.catalog import CatalogFilm
+from framed.watching.film_statuses import film_status_text
 from framed.watching.scan import FilmImages
-from framed.watching.standings import standing_words
 
 
 def joined(*parts: str) -> str:
@@ -17,7 +17,7 @@ def joined(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def failed_words(films: Sequence[str]) -> str:
+def failed_text(films: Sequence[str]) -> str:
     if not films:
         return ""
     return f"{len(films)} film{'s' * (len(films) != 1)} of the project failed: {listed(films)}"
@@ -28,11 +28,11 @@ def cancelled_words(why: str) -> str:
     return f"its last job was cancelled{f' ({why})' if why else ''}; all of its films are extracted"
 
 
-def lost_words(seconds: float) -> str:
+def lost_text(seconds: float) -> str:
     return f"{seconds:.1f} s of film are damaged or missing, see failed_ranges in its results" if seconds else ""
 
 
-def gone_words(films: Sequence[str]) -> str:
+def missing_text(films: Sequence[str]) -> str:
     return f"images are gone of {listed(films)}; `submit` extracts them again" if films else ""
 
 
@@ -42,21 +42,21 @@ def no_results_words(project: str, *, are_cleaned: bool) -> str:
     return f"{happened}; framectl submit {shlex.quote(project)} extracts it again"
 
 
-def doubt_words(film: str, standing: Standing) -> str:
+def doubt_text(film: str, standing: FilmStatus) -> str:
     """`onward.mp4 cannot be opened (it is empty)`, of one that is to be extracted all the same."""
-    return f"{film} {standing_words(standing)}" if isinstance(standing, Ready) and standing.doubt else ""
+    return f"{film} {film_status_text(standing)}" if isinstance(standing, Ready) and standing.doubt else ""
 
 
-def ignored_words(project: str, standings: Sequence[tuple[CatalogFilm, Standing]]) -> str:
+def ignored_text(project: str, standings: Sequence[tuple[CatalogFilm, FilmStatus]]) -> str:
     """`standings`: of films that are ignored, 1 or more."""
     film, first = standings[0]
     more = len(standings) - 1
     others, them = (f" and {more} more are", "them") if more else (" is", "it")
-    why = f"{film.name}{others} ignored: {standing_words(first)}"
+    why = f"{film.name}{others} ignored: {film_status_text(first)}"
     return f"{why}; framectl submit {shlex.quote(project)} extracts {them} all the same"
 
 
-def replaced_words(project: str, images: Collection[FilmImages]) -> str:
+def replaced_text(project: str, images: Collection[FilmImages]) -> str:
     """`images`: of films that are no longer there, although there are others of their names."""
     if not images:
         return ""

@@ -18,12 +18,12 @@ _LARGE_BACKLOG: Final = 20
 
 def notices(watcher: Watcher, settings: LiveSettings, ledger: Ledger) -> Iterator[str]:
     """A line each."""
-    if watcher.has_looked.is_set() and (problem := watcher.catalog.problem):
+    if watcher.has_scanned.is_set() and (problem := watcher.catalog.problem):
         yield f"{problem}; until it is back nothing is started, and nothing is forgotten"
     backlog = watcher.catalog.backlog
     if backlog is not None and backlog.n_films >= _LARGE_BACKLOG:
         yield f"looking through raw_videos: {backlog.n_read} of {backlog.n_films} films; then they are queued"
-    if problem := watcher.hint_problem:
+    if problem := watcher.notifier_problem:
         yield f"films are found by looking only, a little later than they come: {problem}"
     if loose := watcher.catalog.loose_films:
         yield (

@@ -21,15 +21,15 @@ import anyio
 import anyio.abc
 import msgspec
 
-from framed.control import wire
 from framed.control.changes import ProjectsNotSaid
 from framed.control.feed import Subscription
 from framed.control.handlers import ProtocolMismatch
-from framed.control.messages import ErrorCode
-from framed.control.once import Once
-from framed.control.verbs import VERBS
+from framed.control.idempotency import Idempotency
 from framed.errors import FramedError, NoFilm, NoSuchProject, PlaceNotUsable, Refused, SettingsError
 from framed.log import fields
+from framed.protocol import wire
+from framed.protocol.messages import ErrorCode
+from framed.protocol.verbs import VERBS
 from framed.state.store import StoreUnavailable
 
 _log: Final = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class _Connection:
 class Server:
     """Listens on a path that nobody else listens on: the caller holds the lock that says so."""
 
-    def __init__(self, path: Path, once: Once, *handlers: object) -> None:
+    def __init__(self, path: Path, once: Idempotency, *handlers: object) -> None:
         """Every verb is a method, of its own name, of one of the handlers; `once` stands before those with a key."""
         self._path = path
         self._bound_as: tuple[int, int] | None = None

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from framed.attempts.dispatch import Dispatcher
+from framed.control.bounded_disk import BoundedDisk
 from framed.control.changes import named
-from framed.control.disk import Disk
-from framed.control.messages import (
+from framed.control.idempotency import Keep
+from framed.model.job import Cancelled, Failed, Job, Running
+from framed.policy.lifecycle import Event, PauseRequested, ResumeRequested
+from framed.protocol.messages import (
     Drain,
     DrainReply,
     Pause,
@@ -21,9 +24,6 @@ from framed.control.messages import (
     ResumeReply,
     Undrain,
 )
-from framed.control.once import Keep
-from framed.model.job import Cancelled, Failed, Job, Running
-from framed.policy.lifecycle import Event, PauseAsked, ResumeAsked
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Change, Ledger
 
@@ -35,7 +35,7 @@ _NOTHING_OPEN: Final = "nothing of it is queued or running"
 class Steering:
     """One method for each verb, named for it. Each is durable before it is answered."""
 
-    def __init__(self, *, ledger: Ledger, dispatcher: Dispatcher, settings: LiveSettings, disk: Disk) -> None:
+    def __init__(self, *, ledger: Ledger, dispatcher: Dispatcher, settings: LiveSettings, disk: BoundedDisk) -> None:
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._settings = settings
@@ -44,12 +44,12 @@ class Steering:
     async def pause(self, params: Pause, keep: Keep) -> PauseReply:
         """Answered before the workers have parked."""
         names = await self._meant(params, lambda _job: True)
-        return await self._changed(names, PauseAsked(), PauseReply, keep)
+        return await self._changed(names, PauseRequested(), PauseReply, keep)
 
     async def resume(self, params: Resume, keep: Keep) -> ResumeReply:
         """Answered before they are at work again, which may take until there is a place."""
         names = await self._meant(params, lambda job: job.paused)
-        return await self._changed(names, ResumeAsked(), ResumeReply, keep)
+        return await self._changed(names, ResumeRequested(), ResumeReply, keep)
 
     async def drain(self, params: Drain, keep: Keep) -> DrainReply:  # noqa: ARG002 -- every verb takes its params
         return await self._set_draining(keep, draining=True)
@@ -68,10 +68,10 @@ class Steering:
         )
 
     async def _changed(
-        self, names: tuple[str, ...], event: PauseAsked | ResumeAsked, kind: type[Reply], keep: Keep
+        self, names: tuple[str, ...], event: PauseRequested | ResumeRequested, kind: type[Reply], keep: Keep
     ) -> Reply:
         """What became of each, once it is on the disk."""
-        rests = self._dispatcher.rests()
+        rests = self._dispatcher.run_blocked()
         reply = kind(outcomes=())
 
         def decision() -> Change:
@@ -104,18 +104,18 @@ class Steering:
         return reply
 
 
-def _heeds(job: Job, event: PauseAsked | ResumeAsked) -> bool:
+def _heeds(job: Job, event: PauseRequested | ResumeRequested) -> bool:
     """Whether the event makes a difference to the job."""
-    return not job.is_over and job.paused != isinstance(event, PauseAsked) and not _is_ending(job)
+    return not job.is_over and job.paused != isinstance(event, PauseRequested) and not _is_ending(job)
 
 
 def _is_ending(job: Job) -> bool:
     return isinstance(job.state, Running) and job.state.cancelling
 
 
-def _outcome(name: str, job: Job | None, event: PauseAsked | ResumeAsked, rests_for: str) -> PauseOutcome:
+def _outcome(name: str, job: Job | None, event: PauseRequested | ResumeRequested, rests_for: str) -> PauseOutcome:
     """`rests_for`: why it may not be at work whether it is paused or not; empty when it may."""
-    pausing = isinstance(event, PauseAsked)
+    pausing = isinstance(event, PauseRequested)
     if job is None or job.is_over:
         message = _over_words(job) if job is not None and not pausing else _NOTHING_OPEN
         return PauseOutcome(project=name, paused=False, message=message)

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from framed.ctl.client import connect
-from framed.ctl.output import tell
+from framed.ctl.output import notice
 from framed.errors import DaemonUnreachable
 from framed.settings.places import Places
 
@@ -18,7 +18,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 class Asker:
     """Asks one daemon, a connection each time; one that goes away is waited for, and said so once."""
 
-    def __init__(self, places: Places, tell: Callable[[str], None] = tell) -> None:
+    def __init__(self, places: Places, tell: Callable[[str], None] = notice) -> None:
         self._places = places
         self._tell = tell
         self._was_there = False

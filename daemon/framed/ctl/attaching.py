@@ -10,9 +10,9 @@ import os
 import shutil
 import stat
 
-from framed.control.inspection import AttachReply
 from framed.errors import PlaceNotUsable, Refused, TmuxMissing
-from framed.private import check_owner, user_words
+from framed.private_files import check_owner, user_words
+from framed.protocol.queries import AttachReply
 from framed.sessions import attach_command, session_name
 from framed.settings.places import Places
 

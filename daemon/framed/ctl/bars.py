@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Column
 
-from framed.control.messages import ProjectState, ProjectStatus
 from framed.ctl.render import duration
 from framed.printable import printable
+from framed.protocol.messages import ProjectState, ProjectStatus
 
 
 class Bars:

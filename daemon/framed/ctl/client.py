@@ -13,10 +13,10 @@ from typing import Final, Self, TypeVar
 
 import msgspec
 
-from framed.control import wire
-from framed.control.messages import PROTOCOL, ErrorCode, Hello, HelloReply
 from framed.errors import DaemonUnreachable, Exit, FramedError, Refused
-from framed.private import check_owner, is_trusted, user_words
+from framed.private_files import check_owner, is_trusted, user_words
+from framed.protocol import wire
+from framed.protocol.messages import PROTOCOL, ErrorCode, Hello, HelloReply
 from framed.settings.places import Places
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -172,15 +172,15 @@ def _check_peer(opened: socket.socket, places: Places) -> None:
 
 def _why_not(failed: OSError, places: Places) -> FramedError:
     path = places.control_socket
-    from framed.sole import last_daemon_words  # noqa: PLC0415 -- only when there is none
+    from framed.instance_lock import last_daemon_text  # noqa: PLC0415 -- only when there is none
 
     start = f"start framed with: framed start --root {shlex.quote(str(places.root))}"
     match failed:
         case FileNotFoundError() | NotADirectoryError():
-            last = last_daemon_words(places)
+            last = last_daemon_text(places)
             return DaemonUnreachable(f"framed is not running: there is no socket {path}{last and f'; {last}'}", start)
         case ConnectionRefusedError():
-            last = last_daemon_words(places) or "the last one left it behind"
+            last = last_daemon_text(places) or "the last one left it behind"
             return DaemonUnreachable(f"framed is not running: nobody listens on {path}; {last}", start)
         case TimeoutError() | BlockingIOError():
             return DaemonUnreachable(f"framed takes no connections on {path}", f"see {places.state}/framed.log")

@@ -156,7 +156,7 @@ def places_of(root: str | None, *, fresh: bool = False, anothers: bool = False) 
 
     Root is refused that of another user, unless `anothers`: for a command that does nothing there.
     """
-    from framed.private import check_root_folder  # noqa: PLC0415 -- --help does without
+    from framed.private_files import check_root_folder  # noqa: PLC0415 -- --help does without
     from framed.settings.places import find_root, load_places  # noqa: PLC0415 -- likewise
 
     found = find_root(root, os.environ, fresh=fresh)

@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
-from framed.control.inspection import Logs, LogsReply
 from framed.ctl.asking import Asker
-from framed.ctl.output import document, record, say, tell
+from framed.ctl.output import document, notice, record, say
 from framed.errors import Exit
+from framed.protocol.queries import Logs, LogsReply
 from framed.settings.places import Places
 
 POLL_S: Final = 0.5
@@ -28,9 +28,9 @@ def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_jso
     lines = _Lines()
     piece, content = first, bytearray(first.content)
     if follow and not first.size_bytes and not first.is_over:
-        tell(f"{project} is {first.state.value}; nothing is in its log yet")
+        notice(f"{project} is {first.state.value}; nothing is in its log yet")
     elif not first.size_bytes and not as_json:
-        tell(f"{project} is {first.state.value}, and its log {first.path} is empty or gone")
+        notice(f"{project} is {first.state.value}, and its log {first.path} is empty or gone")
     while True:
         if as_json and follow and (piece.content or piece is first):
             record(piece)
@@ -44,7 +44,7 @@ def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_jso
             time.sleep(POLL_S)
         read = asker.ask("logs", Logs(project=project, offset=piece.next_offset), LogsReply)
         if read is not None and read.job_id != piece.job_id:
-            tell(f"another job of {project} has begun")
+            notice(f"another job of {project} has begun")
             read = asker.ask("logs", Logs(project=project, offset=0), LogsReply)
         if read is not None:
             piece = read

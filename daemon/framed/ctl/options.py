@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 import msgspec
 
-from framed.control.messages import ProjectState
 from framed.errors import nearest
 from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import check_value
+from framed.protocol.messages import ProjectState
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

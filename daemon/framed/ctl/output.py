@@ -8,11 +8,11 @@ from collections.abc import Iterable
 import click
 import msgspec
 
-from framed.control.messages import CancelReply, PauseReply, ResumeReply
 from framed.ctl.command_line import given_color
 from framed.ctl.terminal import Terminal, terminal_of
 from framed.errors import Exit
 from framed.printable import printable
+from framed.protocol.messages import CancelReply, PauseReply, ResumeReply
 
 
 def screen() -> Terminal:
@@ -25,7 +25,7 @@ def say(line: str) -> None:
     click.echo(printable(line))
 
 
-def tell(message: str) -> None:
+def notice(message: str) -> None:
     """One line that is no data."""
     click.echo(f"framectl: {printable(message)}", err=True)
 
@@ -54,5 +54,5 @@ def show_outcomes(reply: CancelReply | PauseReply | ResumeReply, *, otherwise: s
     for outcome in reply.outcomes:
         say(f"{outcome.project}: {outcome.message}")
     if not reply.outcomes:
-        tell(otherwise)
+        notice(otherwise)
     return Exit.OK

@@ -8,12 +8,12 @@ from typing import Final
 
 import click
 
-from framed.control.inspection import FilmState, ProjectFacts, ProjectsReply
-from framed.control.messages import ProjectState, ProjectStatus, StatusReply
 from framed.ctl.layout import Column, aligned, fitted, table, whole
 from framed.ctl.terminal import Terminal
 from framed.errors import listed
 from framed.printable import printable
+from framed.protocol.messages import ProjectState, ProjectStatus, StatusReply
+from framed.protocol.queries import FilmState, ProjectFacts, ProjectsReply
 
 COLOURS: Final = {
     ProjectState.NEW: "cyan",

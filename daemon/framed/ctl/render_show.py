@@ -7,7 +7,14 @@ from datetime import datetime
 import click
 
 from frame_extractor.contract import ShotStart
-from framed.control.inspection import (
+from framed.ctl.layout import aligned, fitted
+from framed.ctl.render import COLOURS, clock, duration, size
+from framed.ctl.terminal import Terminal
+from framed.model.job import exit_code_text
+from framed.model.values import as_written
+from framed.printable import printable
+from framed.protocol.messages import ProjectStatus
+from framed.protocol.queries import (
     AttemptFacts,
     FilmFacts,
     FilmInWork,
@@ -16,13 +23,6 @@ from framed.control.inspection import (
     SettingFacts,
     ShowReply,
 )
-from framed.control.messages import ProjectStatus
-from framed.ctl.layout import aligned, fitted
-from framed.ctl.render import COLOURS, clock, duration, size
-from framed.ctl.terminal import Terminal
-from framed.model.job import code_words
-from framed.model.values import as_written
-from framed.printable import printable
 
 
 def show_lines(reply: ShowReply, terminal: Terminal) -> list[str]:
@@ -106,7 +106,7 @@ def _attempt(attempt: AttemptFacts, status: ProjectStatus) -> list[str]:
     if attempt.ending is None:
         return [*row, ", ".join(part for part in ("running", files) if part)]
     code = "" if attempt.code is None else f"exit {attempt.code}"
-    words = attempt.reason or (code_words(attempt.code) if attempt.code is not None else attempt.ending.value)
+    words = attempt.reason or (exit_code_text(attempt.code) if attempt.code is not None else attempt.ending.value)
     took = f"after {duration(attempt.wall_s)}" if attempt.wall_s else ""
     return [*row, ", ".join(part for part in (code, words, took, files) if part)]
 

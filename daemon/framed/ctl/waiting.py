@@ -6,13 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from framed.control.messages import ErrorCode, ProjectState, ProjectStatus, Status, StatusReply
 from framed.ctl.asking import Asker
 from framed.ctl.bars import Bars
 from framed.ctl.client import CallFailed
-from framed.ctl.documents import Waited
-from framed.ctl.output import say, tell
+from framed.ctl.output import notice, say
 from framed.errors import Exit
+from framed.protocol.documents import Waited
+from framed.protocol.messages import ErrorCode, ProjectState, ProjectStatus, Status, StatusReply
 from framed.settings.places import Places
 
 POLL_S: Final = 0.5
@@ -111,7 +111,7 @@ class _Wait:
 
     def _tell(self, message: str) -> None:
         with self._bars.lifted():
-            tell(message)
+            notice(message)
 
     def _result(self, exit_code: Exit) -> Waited:
         seen = tuple(self._latest[name] for name in self._projects if name in self._latest)

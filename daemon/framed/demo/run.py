@@ -21,12 +21,12 @@ import click
 import msgspec
 
 from frame_extractor.contract import FilmResult, OutputLayout, Results
-from framed.control.messages import Cancel, CancelReply, ProjectState, ProjectStatus, Status, StatusReply
 from framed.ctl.client import connect
 from framed.ctl.terminal import Terminal, terminal_of
 from framed.demo import film as demo_film
 from framed.errors import DaemonUnreachable, Exit, FramedError, Refused, TmuxMissing
 from framed.printable import printable
+from framed.protocol.messages import Cancel, CancelReply, ProjectState, ProjectStatus, Status, StatusReply
 from framed.settings.places import Places, load_places
 
 PROJECT: Final = "demo"

@@ -32,7 +32,7 @@ class Engine(Protocol):
     async def launch(self, session: str, argv: Sequence[str]) -> None:
         """The session runs `argv`, in place of whatever was in it. Raises EngineUnresponsive, EngineRefused."""
 
-    async def look(self, session: str) -> SessionView:
+    async def inspect(self, session: str) -> SessionView:
         """What the session shows now. Raises EngineUnresponsive."""
 
     async def sessions(self) -> frozenset[str]:

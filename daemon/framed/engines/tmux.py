@@ -29,7 +29,7 @@ from framed.engines import EngineRefused, EngineUnresponsive
 from framed.errors import TmuxMissing
 from framed.host.liveness import identify, send
 from framed.policy.ending import SessionView
-from framed.private import replace_file
+from framed.private_files import replace_file
 from framed.sessions import attach_command, session_name, target
 from framed.threads import in_own_thread
 
@@ -107,7 +107,7 @@ class TmuxEngine:
     async def launch(self, session: str, argv: Sequence[str]) -> None:
         await self._in_thread(lambda: self._launch(session, [_word(argument) for argument in argv]))
 
-    async def look(self, session: str) -> SessionView:
+    async def inspect(self, session: str) -> SessionView:
         return await self._in_thread(lambda: self._look(session))
 
     async def sessions(self) -> frozenset[str]:

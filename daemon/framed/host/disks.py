@@ -12,8 +12,8 @@ from typing import Final
 import anyio
 import anyio.abc
 
-from framed.bell import Bell
 from framed.threads import in_own_thread
+from framed.wakeup import Wakeup
 
 INTERVAL_S: Final = 2.0
 _PATIENCE_S: Final = 1.0
@@ -27,7 +27,7 @@ _MOST_SILENT: Final = 64
 
 
 @dataclass(frozen=True)
-class Room:
+class FreeSpace:
     """What one disk has."""
 
     disk: int
@@ -47,7 +47,7 @@ class Disks:
         """With the monotonic time since when each is wanted."""
         self._device_of: dict[str, int] = {}
         """By folder."""
-        self._rooms: dict[int, Room] = {}
+        self._rooms: dict[int, FreeSpace] = {}
         """By device."""
         self._asked: dict[str, float] = {}
         """Folders whose disk has not answered yet, with the monotonic time when it was asked."""
@@ -55,21 +55,21 @@ class Disks:
         """Folders that cannot be asked for."""
         self._all_have_answered = anyio.Event()
         self._n_rounds = 0
-        self._bell = Bell()
+        self._bell = Wakeup()
 
     def watch(self, folders: Iterable[str]) -> None:
         """It is these from now on, and no others; new ones are asked for at once. They need not exist yet."""
         now_s, before = time.monotonic(), self._folders
         self._folders = {folder: before.get(folder, now_s) for folder in (self.home, *folders)}
         if self._folders.keys() - before.keys():
-            self._bell.ring()
+            self._bell.set()
 
-    def is_awaited(self, folder: str) -> bool:
+    def is_pending(self, folder: str) -> bool:
         """Whether it will be known in a moment what the folder's disk has; it is not for long, should that hang."""
         is_new = time.monotonic() - self._folders.get(folder, 0.0) < _NEW_S
         return is_new and folder not in self._device_of and folder not in self._failed
 
-    def room_on(self, folder: str) -> Room | None:
+    def free_space_on(self, folder: str) -> FreeSpace | None:
         """What the folder's disk has; None while nobody knows.
 
         A new one below `home`, not asked for yet, is taken to lie on home's disk: a film may begin the moment it comes.
@@ -78,7 +78,7 @@ class Disks:
         unasked = self._device_of.get(self.home, -1) if is_at_home else -1
         return self._rooms.get(self._device_of.get(folder, unasked))
 
-    def silent_s(self, folder: str) -> float:
+    def unresponsive_s(self, folder: str) -> float:
         """For how long the folder's disk has not answered; 0 when it has."""
         device = self._device_of.get(folder)
         same = (self._asked[each] for each in self._asked if each == folder or self._device_of.get(each, -1) == device)
@@ -103,7 +103,7 @@ class Disks:
             await self._all_have_answered.wait()
             if self._folders.keys() - self._device_of.keys() - self._failed:
                 # There were too many to ask for all at once.
-                self._bell.ring()
+                self._bell.set()
 
     def _to_ask(self) -> list[str]:
         """One folder for each disk, another each time, and some of those of which it is not known where they lie."""
@@ -146,9 +146,9 @@ class Disks:
                 self._all_have_answered.set()
 
 
-def _measured(folder: str) -> Room:
+def _measured(folder: str) -> FreeSpace:
     """Of the disk that the folder lies on, or will when it is made. Blocking. Raises OSError."""
     while not os.path.isdir(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
     stat = os.statvfs(folder)
-    return Room(os.stat(folder).st_dev, stat.f_bavail * stat.f_frsize, stat.f_blocks * stat.f_frsize)
+    return FreeSpace(os.stat(folder).st_dev, stat.f_bavail * stat.f_frsize, stat.f_blocks * stat.f_frsize)

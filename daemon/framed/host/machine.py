@@ -10,9 +10,9 @@ import anyio
 import anyio.abc
 import psutil
 
-from framed.control.messages import MachineStatus
 from framed.host.disks import Disks
 from framed.host.memory import read_memory
+from framed.protocol.messages import MachineStatus
 from framed.threads import in_own_thread
 
 _INTERVAL_S: Final = 2.0
@@ -42,7 +42,7 @@ class Machine:
 
     def _measure(self) -> MachineStatus:
         memory = self.memory
-        room = self.disks.room_on(self.disks.home)
+        room = self.disks.free_space_on(self.disks.home)
         # Always in the same thread: psutil measures since the last time that this thread asked.
         cores_percent = tuple(psutil.cpu_percent(interval=None, percpu=True))
         return MachineStatus(

@@ -91,7 +91,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         """The outcome in a few words: `exit 137 (killed)`, `exit 65 (no video stream)`."""
         if self.code is None:
             return self.reason or self.ending.value.replace("_", " ")
-        words = self.reason or code_words(self.code)
+        words = self.reason or exit_code_text(self.code)
         return f"exit {self.code} ({words})" if words else f"exit {self.code}"
 
 
@@ -219,7 +219,7 @@ class FilmVerdict(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: datetime
 
 
-def code_words(code: int) -> str:
+def exit_code_text(code: int) -> str:
     """What an exit code means, in a word or two; empty when it has no meaning."""
     if code > 128:
         try:

@@ -19,7 +19,7 @@ PROBE_AGAIN_S: Final = 10.0
 
 
 @dataclass(frozen=True)
-class NotOpened:
+class ProbeFailed:
     """A probe of a film has failed."""
 
     reason: str
@@ -46,12 +46,12 @@ class Ignored:
 
 
 @dataclass(frozen=True)
-class Unopened:
+class Unprobed:
     """It lies still, and has not been probed."""
 
 
 @dataclass(frozen=True)
-class Unopenable:
+class Unreadable:
     """It lies still, and could not be opened: perhaps it is not whole."""
 
     reason: str
@@ -67,38 +67,38 @@ class Ready:
     """Why it could not be opened; the extractor has the last word."""
 
 
-Standing = Decided | Changing | Ignored | Unopened | Unopenable | Ready
+FilmStatus = Decided | Changing | Ignored | Unprobed | Unreadable | Ready
 
 
-def standing(
+def film_status(
     *,
     is_decided: bool,
-    ignored_for: str,
+    ignored_because: str,
     unchanged_s: float | None,
-    opening: Probe | NotOpened | None,
+    probe_result: Probe | ProbeFailed | None,
     settings: WatchSettings,
-) -> Standing:
+) -> FilmStatus:
     """`ignored_for`: what of its name says so; empty when nothing does. `unchanged_s`: None while it is being written.
 
     `opening`: what its last probe has come to.
     """
     if is_decided:
         return Decided()
-    if ignored_for:
-        return Ignored(ignored_for)
+    if ignored_because:
+        return Ignored(ignored_because)
     if unchanged_s is None:
         return Changing()
-    match opening:
+    match probe_result:
         case None:
-            return Unopened()
+            return Unprobed()
         case Probe(duration_s=duration_s) if 0 < duration_s < settings.min_duration_s:
             return Ignored(f"it is {duration_s:.1f} s long, less than watch.min_duration_s {settings.min_duration_s:g}")
         case Probe():
             return Ready()
-        case NotOpened(reason=reason) if unchanged_s >= settings.give_up_s:
+        case ProbeFailed(reason=reason) if unchanged_s >= settings.give_up_s:
             return Ready(doubt=reason)
-        case NotOpened(reason=reason):
-            return Unopenable(reason, settings.give_up_s - unchanged_s)
+        case ProbeFailed(reason=reason):
+            return Unreadable(reason, settings.give_up_s - unchanged_s)
 
 
 def ignored_by_name(

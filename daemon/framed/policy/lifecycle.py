@@ -24,7 +24,7 @@ from framed.model.job import (
     Running,
     Successor,
 )
-from framed.policy.retry import Again, Consequence, Done, GiveUp, Stop
+from framed.policy.retry import Consequence, Done, GiveUp, RetryAfter, StopCancelled
 
 KEPT_ATTEMPTS: Final = 50
 """A job waiting for room tries for weeks; its oldest attempts are forgotten."""
@@ -47,12 +47,12 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class CancelAsked:
+class CancelRequested:
     """The user wants the job to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changed:
+class Resubmitted:
     """The user submits a job that waits: with these settings, without the rest of a backoff, with all its attempts."""
 
     options: Options
@@ -62,30 +62,32 @@ class Changed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Replaced:
+class ReplaceRequested:
     """The user wants the running job to end, and another to take its place then."""
 
     successor: Successor
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilmsGone:
+class NoFilmsLeft:
     """A waiting job has nothing left to extract."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True)
-class PauseAsked:
+class PauseRequested:
     """The user wants the job to rest, whether it runs or waits."""
 
 
 @dataclass(frozen=True)
-class ResumeAsked:
+class ResumeRequested:
     """The user wants it to go on."""
 
 
-Event = Started | Ended | CancelAsked | Changed | Replaced | FilmsGone | PauseAsked | ResumeAsked
+Event = (
+    Started | Ended | CancelRequested | Resubmitted | ReplaceRequested | NoFilmsLeft | PauseRequested | ResumeRequested
+)
 
 
 class IllegalEvent(Exception):
@@ -102,19 +104,19 @@ def advance(job: Job, event: Event, now: Moment) -> Job:
     match job.state, event:
         case Queued() | Retrying(), Started(attempt=attempt, films=films):
             return _with(job, Running(since=now.utc, attempt=attempt), films=films)
-        case Queued() | Retrying(), CancelAsked():
+        case Queued() | Retrying(), CancelRequested():
             last = job.last_attempt
             return _with(job, Cancelled(since=now.utc, outcome=last.outcome if last else None, asked=True))
-        case Queued() | Retrying(), Changed() as change:
+        case Queued() | Retrying(), Resubmitted() as change:
             asked = {name: getattr(change, name) for name in ("options", "force", "with_ignored", "restore")}
             return _with(job, Queued(since=now.utc), **asked, by="user", failures=0)
-        case Queued() | Retrying(), FilmsGone(outcome=outcome):
+        case Queued() | Retrying(), NoFilmsLeft(outcome=outcome):
             return _with(job, Failed(since=now.utc, outcome=outcome))
-        case Queued() | Retrying() | Running(), PauseAsked() | ResumeAsked():
-            return _with(job, job.state, paused=isinstance(event, PauseAsked))
-        case Running() as running, CancelAsked():
+        case Queued() | Retrying() | Running(), PauseRequested() | ResumeRequested():
+            return _with(job, job.state, paused=isinstance(event, PauseRequested))
+        case Running() as running, CancelRequested():
             return _with(job, msgspec.structs.replace(running, cancelling=True, successor=None))
-        case Running() as running, Replaced(successor=successor):
+        case Running() as running, ReplaceRequested(successor=successor):
             return _with(job, msgspec.structs.replace(running, cancelling=True, successor=successor))
         case Running() as running, Ended(outcome=outcome, consequence=consequence):
             ended = msgspec.structs.replace(running.attempt, outcome=outcome)
@@ -134,11 +136,11 @@ def _after(running: Running, outcome: Outcome, consequence: Consequence, now: Mo
             return Complete(since=now.utc, outcome=outcome)
         case GiveUp():
             return Failed(since=now.utc, outcome=outcome)
-        case Stop():
+        case StopCancelled():
             return Cancelled(since=now.utc, outcome=outcome, asked=running.cancelling)
-        case Again(after_s=after_s) if after_s > 0:
+        case RetryAfter(after_s=after_s) if after_s > 0:
             return Retrying(since=now.utc, due=Due(boot_id=now.boot_id, monotonic_s=now.monotonic_s + after_s))
-        case Again():
+        case RetryAfter():
             return Queued(since=now.utc, reason=outcome.summary)
 
 
@@ -157,7 +159,7 @@ def _without_lines(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
 
 
 def _counts(consequence: Consequence) -> bool:
-    return isinstance(consequence, GiveUp) or (isinstance(consequence, Again) and consequence.counted)
+    return isinstance(consequence, GiveUp) or (isinstance(consequence, RetryAfter) and consequence.counted)
 
 
 def _with(job: Job, state: JobState, **changes: object) -> Job:

@@ -35,12 +35,12 @@ class GiveUp:
 
 
 @dataclass(frozen=True)
-class Stop:
+class StopCancelled:
     """The job is cancelled."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Again:
+class RetryAfter:
     """Another attempt, so much later."""
 
     after_s: float
@@ -48,40 +48,40 @@ class Again:
     """Whether the failed attempt counts against the limit."""
 
 
-Consequence = Done | GiveUp | Stop | Again
+Consequence = Done | GiveUp | StopCancelled | RetryAfter
 
 
-def judge(job: Job, outcome: Outcome, settings: RetrySettings, dice: float) -> Consequence:
+def consequence_of(job: Job, outcome: Outcome, settings: RetrySettings, dice: float) -> Consequence:
     """What follows for a running job from its attempt's outcome. `dice`, from -1 to 1, spreads the waits."""
     if outcome.code == ExitCode.DONE:
         return Done()
     if outcome.ending is Ending.STOPPED or (isinstance(job.state, Running) and job.state.cancelling):
-        return Stop()
+        return StopCancelled()
     if outcome.code in _NEVER_AGAIN:
         return GiveUp()
     if is_not_counted(outcome):
         before = _not_counted_in_a_row(job.attempts)
         # Lost once is bad luck and goes on at once; lost again and again has a cause that needs time.
         at_once = outcome.ending is Ending.LOST and before == 0
-        return Again(after_s=0.0 if at_once else backoff_s(before + 1, settings, dice), counted=False)
+        return RetryAfter(after_s=0.0 if at_once else backoff_s(before + 1, settings, dice), counted=False)
     if got_further(job.attempts, outcome):
-        return Again(after_s=backoff_s(max(1, job.failures), settings, dice), counted=False)
+        return RetryAfter(after_s=backoff_s(max(1, job.failures), settings, dice), counted=False)
     failures = job.failures + 1
     if failures > job.options.retry:
         return GiveUp()
-    return Again(after_s=backoff_s(failures, settings, dice), counted=True)
+    return RetryAfter(after_s=backoff_s(failures, settings, dice), counted=True)
 
 
 def verdict_of(consequence: Consequence) -> Verdict | None:
     """What the end of a job says of its films, but for those that are extracted; None where the job goes on."""
     match consequence:
-        case Again():
+        case RetryAfter():
             return None
         case Done():
             return Verdict.COMPLETE
         case GiveUp():
             return Verdict.FAILED
-        case Stop():
+        case StopCancelled():
             return Verdict.CANCELLED
 
 

@@ -14,7 +14,7 @@ PAUSED = "paused"
 
 
 @dataclass(frozen=True)
-class Seat:
+class SlotHolding:
     """What a job that was started has at this moment, as far as framed knows."""
 
     slots: int
@@ -24,7 +24,7 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Closed:
+class StartsBlocked:
     """Why nothing may start, for all jobs alike: one line for a person each, empty when it may."""
 
     for_new: str = ""
@@ -33,7 +33,7 @@ class Closed:
     """For whatever begins worker processes."""
 
 
-OPEN = Closed()
+NOTHING_BLOCKED = StartsBlocked()
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Start:
 class Decision:
     starts: tuple[Start, ...]
     """Jobs that start, or go on after a pause, with slots that are free; in the order in which they take them."""
-    line: tuple[str, ...]
+    slot_queue: tuple[str, ...]
     """Ids of those that have a place and wait for slots, the first first."""
     shares: Mapping[str, int]
     """Job id -> the slots that a job at work is to have: it parks what is more, and takes what is free of the rest. 0
     for those that are to rest; paused ones are not in it.
     """
-    resting: Mapping[str, str]
+    suspended: Mapping[str, str]
     """Job id -> why a job with an extractor is to rest although its user has not paused it, one line for a person."""
     waiting: Mapping[str, str]
     """Job id -> what it waits for, one line for a person."""
@@ -63,13 +63,13 @@ class Decision:
 def decide(
     jobs: Iterable[Job],
     *,
-    seats: Mapping[str, Seat],
-    line: Sequence[str],
-    gates: Mapping[str, str],
-    rests: Mapping[str, str],
+    holdings: Mapping[str, SlotHolding],
+    slot_queue: Sequence[str],
+    start_blocked: Mapping[str, str],
+    run_blocked: Mapping[str, str],
     budget: Budget,
     now: Moment,
-    closed: Closed = OPEN,
+    closed: StartsBlocked = NOTHING_BLOCKED,
 ) -> Decision:
     """Who may start, first come first served.
 
@@ -78,18 +78,20 @@ def decide(
     instance because its film is still being copied. `rests`: job id -> why one that was started may not be at work.
     """
     jobs = list(jobs)
-    resting = {job.id: rests[job.id] for job in jobs if job.id in seats and job.id in rests and not job.paused}
-    able = {job.id for job in jobs if job.id in seats and not job.paused and job.id not in resting}
-    active = [job for job in jobs if job.id in able and seats[job.id].slots]
+    resting = {
+        job.id: run_blocked[job.id] for job in jobs if job.id in holdings and job.id in run_blocked and not job.paused
+    }
+    able = {job.id for job in jobs if job.id in holdings and not job.paused and job.id not in resting}
+    active = [job for job in jobs if job.id in able and holdings[job.id].slots]
     waiting: dict[str, str] = {}
     ready: list[Job] = []
-    dues = [_due_in_s(job, now) for job in jobs if job.id not in seats and not job.paused]
-    folders = {_output_folder(job): job.project for job in jobs if job.id in seats}
+    dues = [_due_in_s(job, now) for job in jobs if job.id not in holdings and not job.paused]
+    folders = {_output_folder(job): job.project for job in jobs if job.id in holdings}
     for job in jobs:
-        if job.id in seats:
-            if job.id in able and not seats[job.id].slots:
+        if job.id in holdings:
+            if job.id in able and not holdings[job.id].slots:
                 ready.append(job)
-        elif why := _hindrance(job, gates, closed, now):
+        elif why := _start_blocker(job, start_blocked, closed, now):
             waiting[job.id] = why
         elif (other := folders.get(_output_folder(job))) is not None:
             waiting[job.id] = f"waiting for project {other}, which writes into the same folder"
@@ -100,15 +102,15 @@ def decide(
         # Of those with an extractor too: their workers may have been ended while they were paused.
         waiting |= {job.id: closed.for_more_memory for job in ready}
         ready = []
-    ready.sort(key=lambda job: line.index(job.id) if job.id in line else len(line))
+    ready.sort(key=lambda job: slot_queue.index(job.id) if job.id in slot_queue else len(slot_queue))
     chosen = ready[: max(0, budget.max_active - len(active))]
     n_running = len(active) + len(chosen)
     for job in ready[len(chosen) :]:
         waiting[job.id] = f"waiting for a place: {n_running} of {budget.max_active} projects running"
 
-    claims = {job.id: _claim(job, seats.get(job.id)) for job in (*active, *chosen)}
+    claims = {job.id: _claim(job, holdings.get(job.id)) for job in (*active, *chosen)}
     share_of = shares(claims, budget.slots)
-    used = sum(seat.slots for seat in seats.values())
+    used = sum(seat.slots for seat in holdings.values())
     starts: list[Start] = []
     for job in chosen:
         workers = min(share_of[job.id], budget.slots)
@@ -124,20 +126,20 @@ def decide(
     free = 0 if in_line or closed.for_more_memory else max(0, budget.slots - used)
     is_to_have = dict.fromkeys(resting, 0)
     for job in active:
-        held = seats[job.id].slots
+        held = holdings[job.id].slots
         is_to_have[job.id] = min(share_of[job.id], held + free)
         free -= max(0, is_to_have[job.id] - held)
     return Decision(
         starts=tuple(starts),
-        line=tuple(job.id for job in in_line),
+        slot_queue=tuple(job.id for job in in_line),
         shares=is_to_have,
-        resting=resting,
+        suspended=resting,
         waiting=waiting,
         next_due_s=min((due_s for due_s in dues if due_s > 0), default=None),
     )
 
 
-def _hindrance(job: Job, gates: Mapping[str, str], closed: Closed, now: Moment) -> str:
+def _start_blocker(job: Job, gates: Mapping[str, str], closed: StartsBlocked, now: Moment) -> str:
     """Why a job that has no extractor may not begin one whatever its place; empty when it may."""
     if job.paused:
         return PAUSED
@@ -150,7 +152,7 @@ def _due_in_s(job: Job, now: Moment) -> float:
     return job.state.due.in_s(now) if isinstance(job.state, Retrying) else 0.0
 
 
-def _claim(job: Job, seat: Seat | None) -> Claim:
+def _claim(job: Job, seat: SlotHolding | None) -> Claim:
     return Claim(job.options.workers, fixed=0 if seat is None or seat.is_elastic else seat.slots)
 
 

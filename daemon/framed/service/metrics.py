@@ -16,13 +16,13 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from framed.attempts.stalls import Stalls
+from framed.attempts.stalls import StallDetector
 from framed.attempts.supervise import Supervisor
-from framed.control.messages import ProjectState
-from framed.control.report import Report
+from framed.control.status_reporter import StatusReporter
 from framed.host.clock import read_clocks
 from framed.log import fields
 from framed.model.job import Queued
+from framed.protocol.messages import ProjectState
 from framed.state.ledger import Ledger
 from framed.watching.watch import Watcher
 
@@ -35,7 +35,7 @@ class Metrics(Collector):
     """Collected anew for every scrape; keeps nothing."""
 
     def __init__(
-        self, *, report: Report, ledger: Ledger, watcher: Watcher, supervisor: Supervisor, stalls: Stalls
+        self, *, report: StatusReporter, ledger: Ledger, watcher: Watcher, supervisor: Supervisor, stalls: StallDetector
     ) -> None:
         """To be made in the event loop."""
         self._report = report
@@ -101,12 +101,12 @@ class Metrics(Collector):
         yield _gauge(
             "framed_scan_age_seconds",
             "Since the last look at raw_videos was through.",
-            time.monotonic() - self._watcher.looked_at_s,
+            time.monotonic() - self._watcher.scanned_at_s,
         )
         yield _gauge(
             "framed_scan_duration_seconds",
             "How long the last look at raw_videos took.",
-            self._watcher.look_took_s,
+            self._watcher.scan_took_s,
         )
         free_bytes = status.machine.output_free_bytes
         if free_bytes is not None:

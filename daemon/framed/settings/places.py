@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from framed.errors import PlaceNotUsable, RootAmbiguous, RootMissing, RootNotFound, is_utf8
-from framed.private import check_root_folder, make_private
+from framed.private_files import check_root_folder, make_private
 
 LONGEST_SOCKET_PATH_BYTES: Final = 107
 """Linux gives a Unix socket's path 108 bytes, one of them for the closing NUL."""
@@ -126,7 +126,7 @@ def find_root(explicit: str | None, environ: Mapping[str, str], *, fresh: bool =
         raise RootMissing(Path(environ.get("PWD", ".")), "it was removed; cd elsewhere", "the current folder") from None
     if fresh or (current / "raw_videos").is_dir() or settings_file(current).is_file():
         return _existing(current, "the current folder", fresh=fresh)
-    from framed.running import running_roots  # noqa: PLC0415 -- rarely needed, and it imports json
+    from framed.registry import running_roots  # noqa: PLC0415 -- rarely needed, and it imports json
 
     roots = running_roots(environ)
     if len(roots) == 1:

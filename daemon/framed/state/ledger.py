@@ -86,7 +86,7 @@ class Ledger:
         self._latest: dict[str, str] = {job.project: job.id for job in self._jobs.values()}
         self._verdicts = store.verdicts()
         self._last_order = store.last_order()
-        self.is_draining = _DRAINING in store.marks()
+        self.is_draining = _DRAINING in store.flags()
         """Whether nothing new may start until the user says so."""
         self._changed = anyio.Event()
         self._listeners: list[Callable[[], None]] = []
@@ -97,7 +97,7 @@ class Ledger:
         """`listener` is called after every change. It must be quick and must not raise."""
         self._listeners.append(listener)
 
-    async def change(self) -> None:
+    async def wait_for_change(self) -> None:
         """Returns after the next change."""
         await self._changed.wait()
 
@@ -218,7 +218,7 @@ class Ledger:
             self._publish(jobs)
         return jobs
 
-    async def mend(self) -> None:
+    async def retry_failed_writes(self) -> None:
         """Runs for ever: while the state cannot be written it tries to, so that all goes on as soon as it can."""
         while True:
             await anyio.sleep(_RETRY_S)
@@ -226,7 +226,7 @@ class Ledger:
                 with contextlib.suppress(StoreUnavailable):
                     async with self._writing:
                         await self._written(self._store.try_to_write)
-                    self._tell()
+                    self._notify()
 
     async def _written(self, write: Callable[[Unpack[Arguments]], None], *arguments: *Arguments) -> None:
         try:
@@ -260,9 +260,9 @@ class Ledger:
             self._latest[job.project] = job.id
             self._last_order = max(self._last_order, job.order)
             _log.info("job changed", extra=_log_fields(job))
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
         for listener in self._listeners:

@@ -1,6 +1,6 @@
 """The answers kept by idempotency key: which are kept, how much of each, and for how long. Blocking.
 
-Works within the transactions of `store`; which request gets which answer is decided in `control.once`.
+Works within the transactions of `store`; which request gets which answer is decided in `control.idempotency`.
 """
 
 from __future__ import annotations

@@ -78,13 +78,13 @@ def _add_change_times(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE films ADD COLUMN ctime_ns INTEGER")
 
 
-LADDER: Final[Sequence[Step]] = (_create, _add_probes, _bound_replies, _add_change_times)
+MIGRATIONS: Final[Sequence[Step]] = (_create, _add_probes, _bound_replies, _add_change_times)
 """Step n, counted from 0, leads from version n to n + 1."""
 
-SCHEMA_VERSION: Final = len(LADDER)
+SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 
-def climb(db: sqlite3.Connection, version: int, ladder: Sequence[Step] = LADDER) -> None:
+def migrate(db: sqlite3.Connection, version: int, ladder: Sequence[Step] = MIGRATIONS) -> None:
     """The database is of the newest version, or, when anything fails, as it was: all steps are one transaction."""
     db.execute("BEGIN IMMEDIATE")
     try:

@@ -22,7 +22,7 @@ from framed.model.job import FilmVerdict, Job, Verdict
 from framed.policy.settle import Signature
 from framed.state import replies
 from framed.state.replies import KeptReply
-from framed.state.schema import APPLICATION_ID, SCHEMA_VERSION, climb
+from framed.state.schema import APPLICATION_ID, SCHEMA_VERSION, migrate
 
 _log: Final = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Store:
                 [(msgspec.json.encode(probe), path, probe.fingerprint) for path, probe in probes.items()],
             )
 
-    def marks(self) -> frozenset[str]:
+    def flags(self) -> frozenset[str]:
         """Every mark that is set: what holds for the daemon as a whole."""
         return frozenset(str(name) for (name,) in self._rows("SELECT name FROM marks"))
 
@@ -191,7 +191,7 @@ class Store:
             raise sqlite3.DatabaseError(str(found))
         db.execute("PRAGMA journal_mode = WAL")
         if version < SCHEMA_VERSION:
-            climb(db, version)
+            migrate(db, version)
             _log.info("state database upgraded", extra=fields(store=self._path, schema=SCHEMA_VERSION, was=version))
             _compact(db)
 
@@ -256,7 +256,7 @@ def make_store(path: Path, jobs: Sequence[Job] = (), verdicts: Sequence[FilmVerd
             stale.unlink(missing_ok=True)
         db = _connect(new)
         try:
-            climb(db, 0)
+            migrate(db, 0)
         finally:
             db.close()
         filled = Store(new)

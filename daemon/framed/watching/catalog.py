@@ -1,4 +1,4 @@
-"""The catalog: what is known of every project's films. No input or output: see `keeper`, which makes it."""
+"""The catalog: what is known of every project's films. No input or output: see `catalog_builder`, which makes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 
 from framed.model.job import JobFilm
 from framed.watching.listing import NOTHING_SKIPPED, Skipped
-from framed.watching.scan import FoundResults
+from framed.watching.scan import ResultsSummary
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class CatalogProject:
     """By name."""
     output_dir: str
     """Its `frames/`; empty when its settings file is wrong."""
-    results: FoundResults | None
+    results: ResultsSummary | None
     settings_error: str
     """What is wrong with the project's settings file or its folder, or fails of framed itself; empty when nothing."""
     is_silent: bool = False
@@ -61,7 +61,7 @@ class CatalogProject:
             film.fingerprint is not None and self.is_extracted(film.fingerprint) for film in self.films
         )
 
-    def settling_words(self, now_s: float) -> str:
+    def settling_text(self, now_s: float) -> str:
         """`settling: onward.ts unchanged for 4 s`; empty when all have settled."""
         if not self.settling:
             return ""
@@ -89,10 +89,10 @@ class Catalog:
     """The same object from look to look for as long as nothing in it changes."""
     problem: str = "looking for films"
     """Why it is not believed just now (then it is the last that was); empty when it is."""
-    looked_at_s: float = 0.0
+    scanned_at_s: float = 0.0
     """Monotonic; when the look began."""
     is_partial: bool = False
-    """Some settled films have not been read yet; `CatalogKeeper.read_more` does."""
+    """Some settled films have not been read yet; `CatalogBuilder.read_more` does."""
     backlog: Backlog | None = None
     """None once it is through, and while there is a problem."""
     left_out: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class Catalog:
     is_cut_off: bool = False
     """There is more in raw_videos than is read."""
 
-    def is_as(self, other: Catalog) -> bool:
+    def says_the_same_as(self, other: Catalog) -> bool:
         """Whether both say the same, whenever they were looked at."""
         return self.projects is other.projects and self._others() == other._others()
 

@@ -14,7 +14,7 @@ from framed.settings.live_settings import LiveSettings
 from framed.settings.mount_guard import why_not_mounted
 from framed.settings.outputs import output_shared, outputs_in_the_way, real_paths
 from framed.settings.places import Places
-from framed.watching.scan import FoundResults, read_results
+from framed.watching.scan import ResultsSummary, read_results
 
 _State = tuple[int, int, int, int] | None
 """Of a file or folder: device, inode, mtime_ns and size; None when it is not there."""
@@ -37,7 +37,7 @@ class ProjectOutput:
         """The path that the disk was asked about last: the one that it does not answer about, where it does not."""
         self.real_paths: dict[Path, str] = {}
         """Of `frames/` and the folder it is in, with links followed; as the last look found them."""
-        self.results: FoundResults | None = None
+        self.results: ResultsSummary | None = None
         self.identity: tuple[object, ...] = ()
         """Changes when another folder takes the place of one of its own."""
         self._places = places
@@ -47,7 +47,7 @@ class ProjectOutput:
         self._states: tuple[_State, ...] = ()
         """Of what was watched at the last look."""
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """All is as the disk says now; nothing is read of what is as it was."""
         states = self._states_now()
         if states == self._states and self.frames_dir and not self.settings_error:

@@ -51,7 +51,7 @@ class ProjectDisk:
             pass  # told by what follows
         self._is_in_output = True
         try:
-            self.output.look()
+            self.output.refresh()
         except Exception as fault:  # noqa: BLE001 -- the keeper's to tell
             return Seen(self._list(before).listing, fault=fault)
         finally:

@@ -50,7 +50,7 @@ class FilmImages(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FoundResults:
+class ResultsSummary:
     """What an `extraction_results.json` says is done."""
 
     read_at_s: float
@@ -63,7 +63,7 @@ class FoundResults:
     """Fingerprint -> the id of the job that extracted its film."""
     failed: frozenset[str]
     """Fingerprints of films that could not be extracted."""
-    gone: frozenset[str]
+    missing: frozenset[str]
     """Fingerprints of complete films that have lost their images: all, or some and nobody knows by whose doing."""
     removed: dict[str, int]
     """Fingerprint -> how many images of a complete film its user has removed; only films with any."""
@@ -84,7 +84,7 @@ class FoundResults:
         """
         if self.by_earlier_tool:
             return True
-        if fingerprint in self.gone:
+        if fingerprint in self.missing:
             return False
         return fingerprint in self.complete and settings in (None, self.complete[fingerprint])
 
@@ -154,7 +154,7 @@ def fingerprint_of(film: SeenFilm) -> str:
         return f"unreadable-{signature.size_bytes:x}-{signature.mtime_ns:x}-{signature.inode:x}"
 
 
-def read_results(frames_dir: Path) -> FoundResults | None:
+def read_results(frames_dir: Path) -> ResultsSummary | None:
     """What is extracted already; None when there are no results or nothing can be made of them.
 
     Lists the folders of images, and looks at no image.
@@ -175,13 +175,13 @@ def read_results(frames_dir: Path) -> FoundResults | None:
     presences = {film.fingerprint: there.of(film) for film in complete if film.images}
     numbers = {film.fingerprint: film.images for film in found.films}
     numbers |= {mark: presence.there for mark, presence in presences.items()}
-    return FoundResults(
+    return ResultsSummary(
         read_at_s=read_at_s,
         total_frames=found.total_frames - sum(film.images - numbers[film.fingerprint] for film in found.films),
         complete={film.fingerprint: film.settings for film in complete},
         made_by={film.fingerprint: film.job_id for film in complete},
         failed=frozenset(film.fingerprint for film in found.films if film.status == "failed"),
-        gone=frozenset(mark for mark, presence in presences.items() if presence.is_lost),
+        missing=frozenset(mark for mark, presence in presences.items() if presence.is_lost),
         removed={
             film.fingerprint: n
             for film in complete

@@ -1,6 +1,6 @@
 """Looks for films for as long as the daemon lives, and tells whoever listens what the catalog says.
 
-The scan at its interval is the truth; notifications only wake it early. Submits nothing: see `intake`.
+The scan at its interval is the truth; notifications only wake it early. Submits nothing: see `auto_submit`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Final
 import anyio
 import anyio.abc
 
-from framed.bell import Bell
-from framed.faults import Faults
+from framed.fault_log import FaultLog
 from framed.log import fields
 from framed.patience import NoAnswer, Patience
 from framed.settings.live_settings import LiveSettings
@@ -26,9 +25,10 @@ from framed.settings.places import Places, mounts
 from framed.state.ledger import Ledger
 from framed.state.store import StoreUnavailable
 from framed.threads import in_own_thread
+from framed.wakeup import Wakeup
 from framed.watching.catalog import Catalog
-from framed.watching.hint import Hint, notified
-from framed.watching.keeper import CatalogKeeper
+from framed.watching.catalog_builder import CatalogBuilder
+from framed.watching.change_notifier import ChangeNotifier, notifying_folders
 
 _log: Final = logging.getLogger(__name__)
 
@@ -49,38 +49,38 @@ class Watcher:
 
     def __init__(self, places: Places, settings: LiveSettings, ledger: Ledger) -> None:
         self.catalog = Catalog()
-        self.has_looked = anyio.Event()
-        self.looking_since_s: float | None = None
+        self.has_scanned = anyio.Event()
+        self.scanning_since_s: float | None = None
         """Monotonic; None while nothing is asked of the disk."""
-        self.looked_at_s = time.monotonic()
+        self.scanned_at_s = time.monotonic()
         """Monotonic; when the disk answered last."""
-        self.look_took_s = 0.0
+        self.scan_took_s = 0.0
         """The last look, from beginning to end."""
         self._places = places
         self._settings = settings
         self._ledger = ledger
-        self._keeper = CatalogKeeper(places, settings, ledger.remembered_films())
-        self._bell = Bell()
-        self._is_asked, self._is_hinted = True, False
-        self._hint = Hint(self._hinted_from_thread)
+        self._keeper = CatalogBuilder(places, settings, ledger.remembered_films())
+        self._bell = Wakeup()
+        self._is_requested, self._is_notified = True, False
+        self._hint = ChangeNotifier(self._notified_in_thread)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pointed_at: tuple[str, tuple[str, ...]] | None = None
+        self._watched: tuple[str, tuple[str, ...]] | None = None
         """The table of mounts and the folders that the hint was last given."""
         self._listeners: list[Callable[[], None]] = []
-        self._told, self._told_at_s = self.catalog, time.monotonic()
-        self._looking = Faults("look for films")
+        self._published, self._published_at_s = self.catalog, time.monotonic()
+        self._looking = FaultLog("look for films")
         self._asking = Patience[str](_POINT_PATIENCE_S)
-        self._pointing = Faults("ask for notifications")
+        self._pointing = FaultLog("ask for notifications")
 
     @property
-    def hint_problem(self) -> str:
+    def notifier_problem(self) -> str:
         """Why nobody tells of new films at once, and what helps; empty when somebody does or nobody could."""
         return self._hint.problem
 
-    def look_now(self) -> None:
+    def scan_now(self) -> None:
         """The next look comes at once, and is told whatever it sees."""
-        self._is_asked = True
-        self._bell.ring()
+        self._is_requested = True
+        self._bell.set()
 
     def listen(self, listener: Callable[[], None]) -> None:
         """`listener` is called when a look saw something new, and after one that was asked for.
@@ -96,14 +96,16 @@ class Watcher:
         try:
             while True:
                 began_s = time.monotonic()
-                is_asked, self._is_asked, self._is_hinted = self._is_asked, False, False
-                catalog = await self._at_disk(functools.partial(self._keeper.look, began_s, in_full=is_asked), began_s)
-                self.look_took_s = self.looked_at_s - began_s
-                if await self._take(catalog, is_asked=is_asked):
-                    await in_own_thread(self._point, catalog)
+                is_asked, self._is_requested, self._is_notified = self._is_requested, False, False
+                catalog = await self._read_disk(
+                    functools.partial(self._keeper.scan, began_s, in_full=is_asked), began_s
+                )
+                self.scan_took_s = self.scanned_at_s - began_s
+                if await self._publish(catalog, is_asked=is_asked):
+                    await in_own_thread(self._update_notifier, catalog)
                 while (wait_s := self._due_s(began_s) - time.monotonic()) > 0:
                     if self.catalog.is_partial:
-                        await self._take(await self._at_disk(self._keeper.read_more, began_s))
+                        await self._publish(await self._read_disk(self._keeper.read_more, began_s))
                     else:
                         await self._bell.wait(wait_s)
         finally:
@@ -112,36 +114,36 @@ class Watcher:
     def _due_s(self, began_s: float) -> float:
         """When the next look is due, after one that began then."""
         wait_s = self._settings.now.watch.scan_interval_s
-        if self._is_hinted:
-            wait_s = min(wait_s, max(_LEAST_GAP_S, self.look_took_s / _MOST_OF_THE_TIME))
-        if self._is_asked:
+        if self._is_notified:
+            wait_s = min(wait_s, max(_LEAST_GAP_S, self.scan_took_s / _MOST_OF_THE_TIME))
+        if self._is_requested:
             wait_s = min(wait_s, _LEAST_GAP_S)
         return began_s + wait_s
 
-    def _hinted_from_thread(self) -> None:
+    def _notified_in_thread(self) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the daemon has ended meanwhile
-                self._loop.call_soon_threadsafe(self._take_hint)
+                self._loop.call_soon_threadsafe(self._on_notification)
 
-    def _take_hint(self) -> None:
-        self._is_hinted = True
-        self._bell.ring()
+    def _on_notification(self) -> None:
+        self._is_notified = True
+        self._bell.set()
 
-    async def _at_disk(self, look: Callable[[], Catalog], now_s: float) -> Catalog:
-        self.looking_since_s = time.monotonic()
-        catalog = await in_own_thread(self._look, look, now_s)
-        self.looking_since_s, self.looked_at_s = None, time.monotonic()
+    async def _read_disk(self, look: Callable[[], Catalog], now_s: float) -> Catalog:
+        self.scanning_since_s = time.monotonic()
+        catalog = await in_own_thread(self._contained, look, now_s)
+        self.scanning_since_s, self.scanned_at_s = None, time.monotonic()
         return catalog
 
-    def _look(self, look: Callable[[], Catalog], now_s: float) -> Catalog:
+    def _contained(self, look: Callable[[], Catalog], now_s: float) -> Catalog:
         try:
             catalog = look()
         except Exception as fault:  # noqa: BLE001 -- logged; the next look may succeed, and what runs goes on
-            return Catalog(self.catalog.projects, self._looking.words("", fault), now_s)
-        self._looking.over("")
+            return Catalog(self.catalog.projects, self._looking.record("", fault), now_s)
+        self._looking.clear("")
         return catalog
 
-    async def _take(self, catalog: Catalog, *, is_asked: bool = False) -> bool:
+    async def _publish(self, catalog: Catalog, *, is_asked: bool = False) -> bool:
         """The catalog is that one from now on; returns whether that was told."""
         before, self.catalog = self.catalog, catalog
         if catalog.problem and catalog.problem != before.problem:
@@ -150,13 +152,13 @@ class Watcher:
             why = "its name is not UTF-8"
             _log.warning("folder is left out", extra=fields(folders=", ".join(catalog.left_out), why=why))
         await self._remember()
-        is_due = not catalog.is_partial or time.monotonic() - self._told_at_s >= _LEAST_TELLING_GAP_S
-        is_news = is_asked or (is_due and not catalog.is_as(self._told))
+        is_due = not catalog.is_partial or time.monotonic() - self._published_at_s >= _LEAST_TELLING_GAP_S
+        is_news = is_asked or (is_due and not catalog.says_the_same_as(self._published))
         if is_news:
-            self._told, self._told_at_s = catalog, time.monotonic()
+            self._published, self._published_at_s = catalog, time.monotonic()
             for listener in self._listeners:
                 listener()
-        self.has_looked.set()
+        self.has_scanned.set()
         return is_news
 
     async def _remember(self) -> None:
@@ -167,26 +169,26 @@ class Watcher:
             except StoreUnavailable as unavailable:
                 _log.warning("settled films are not remembered", extra=fields(why=unavailable.why))
 
-    def _point(self, catalog: Catalog) -> None:
+    def _update_notifier(self, catalog: Catalog) -> None:
         try:
             self._asking.call("", lambda: self._watch(catalog))
         except NoAnswer:
             return  # the look says so as well, and the next one points anew
         except Exception as fault:  # noqa: BLE001 -- logged; it is only a hint
-            self._pointing.words("", fault)
+            self._pointing.record("", fault)
 
     def _watch(self, catalog: Catalog) -> None:
         """Where a change is told of by the kernel, it is by then."""
         is_wanted = not catalog.problem and not self._settings.now.watch.force_polling
         about = (mounts(), tuple(self._folders(catalog))) if is_wanted else None
-        if about == self._pointed_at:
+        if about == self._watched:
             return
         folders: frozenset[str] = frozenset()
         if about is not None:
             table, wanted = about
-            folders = notified(wanted, table)
+            folders = notifying_folders(wanted, table)
         self._hint.watch(folders)
-        self._pointed_at = about
+        self._watched = about
 
     def _folders(self, catalog: Catalog) -> Iterator[str]:
         """In which films come and go."""

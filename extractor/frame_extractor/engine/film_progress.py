@@ -40,7 +40,7 @@ class FilmProgress:
     last_shots: tuple[ShotStart, ...] = ()
 
 
-class Teller:
+class FilmProgressReporter:
     """Turns work done into progress that never goes back."""
 
     def __init__(self, film: Film, report: Callable[[FilmProgress], None]) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult
-from frame_extractor.engine.film_progress import FilmProgress, Teller
-from frame_extractor.engine.kept import KeptPart, KeptScores
+from frame_extractor.engine.film_progress import FilmProgress, FilmProgressReporter
+from frame_extractor.engine.score_cache import CachedPart, ScoreCache
 from frame_extractor.engine.stitch import Scan, Stitcher
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm, TooMuchFailed
 from frame_extractor.output.picture import Images, Picture
@@ -27,7 +27,7 @@ from frame_extractor.reading.film import Film, open_film
 from frame_extractor.reading.film import probe_film as probe_film  # noqa: PLC0414 -- part of what an Engine has
 from frame_extractor.reading.readers.fallback import FIRST_READER, LAST_READER
 from frame_extractor.stopwatch import Stopwatch
-from frame_extractor.workers.crew import Crew
+from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import Finished, GivenUp, Restarted, WorkerPool
 from frame_extractor.workers.scan import unreadable_part
 from frame_extractor.workers.spans import Span, spans_of
@@ -37,7 +37,7 @@ SHOTS_TOLD: Final = 12
 """Of those found so far, the last; so many fit on a screen."""
 
 
-def worker_pool(crew: Crew, check: Callable[[], None]) -> WorkerPool:
+def worker_pool(crew: WorkerGrant, check: Callable[[], None]) -> WorkerPool:
     """Whose workers extract films, one after the other. What `check` raises ends the film in work."""
     return WorkerPool(crew, check)
 
@@ -49,7 +49,7 @@ def extract_film(
     pool: WorkerPool,
     temp: Path,
     images: Images,
-    kept: KeptScores,
+    kept: ScoreCache,
     report: Callable[[FilmProgress], None],
 ) -> FilmResult:
     """The film's picks, each published as a finished file, and what there is to say of the film.
@@ -60,7 +60,7 @@ def extract_film(
     allow, OSError as it comes from reading or writing. No worker is busy with the film when it returns or raises.
     """
     film = open_film(path)
-    tell = Teller(film, report)
+    tell = FilmProgressReporter(film, report)
 
     def extract(*, in_chunks: bool) -> FilmResult:
         extraction = _Extraction(film, settings, pool=pool, temp=temp, images=images, kept=kept, tell=tell)
@@ -89,8 +89,8 @@ class _Extraction:
         pool: WorkerPool,
         temp: Path,
         images: Images,
-        kept: KeptScores,
-        tell: Teller,
+        kept: ScoreCache,
+        tell: FilmProgressReporter,
     ) -> None:
         self._film = film
         self._settings = settings
@@ -159,7 +159,7 @@ class _Extraction:
         self._finish(stitcher)
         return self._judged(stitcher.scan())
 
-    def _recall(self, stitcher: Stitcher, number: int, kept: KeptPart) -> None:
+    def _recall(self, stitcher: Stitcher, number: int, kept: CachedPart) -> None:
         """Takes a part that need not be scanned again."""
         self._n_kept += len(kept.part.numbers)
         self._rejected |= kept.rejected

@@ -19,7 +19,7 @@ from typing import Self
 
 from frame_extractor.errors import WorkersKilled
 from frame_extractor.signals import held
-from frame_extractor.workers.crew import Crew
+from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.tasks import Message, Task
 from frame_extractor.workers.worker_process import Assignment, Finished, Parked, Worker
 
@@ -58,11 +58,11 @@ Event = Message | Finished | Restarted | GivenUp
 class WorkerPool:
     """Processes that do one task each at a time. A context manager: none of them outlives it, or this process."""
 
-    def __init__(self, crew: Crew, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, crew: WorkerGrant, check: Callable[[], None] = lambda: None) -> None:
         """`check` is called at least every LOOK_EVERY_S while tasks run; what it raises ends them."""
         self._check = check
         self._context = multiprocessing.get_context("spawn")
-        self._crew = crew
+        self._grant = crew
         self._workers: list[Worker] = []
         self._begun_at = 0.0
         self.waited_s = 0.0
@@ -76,17 +76,17 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._dismiss(self._workers)
+        self._end_workers(self._workers)
 
     def warm_up(self) -> None:
         """As many as are granted are being started, so that they are ready when there is something to do."""
-        while len(self._workers) < self._crew.granted.at_work:
-            self._hire()
+        while len(self._workers) < self._grant.granted.at_work:
+            self._start_worker()
 
     @property
     def n_workers(self) -> int:
         """How many there may be, pauses aside; at least 1."""
-        return max(1, self._crew.granted.workers)
+        return max(1, self._grant.granted.workers)
 
     def run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Event]]:
         """(number of the task in `tasks`, what happened to it), as it happens. Takes tasks only as they are needed.
@@ -98,7 +98,7 @@ class WorkerPool:
         try:
             yield from self._run(tasks)
         finally:
-            self._dismiss([worker for worker in self._workers if worker.assignment is not None])
+            self._end_workers([worker for worker in self._workers if worker.assignment is not None])
 
     def _run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Event]]:
         self._begun_at = time.monotonic()
@@ -107,7 +107,7 @@ class WorkerPool:
         is_exhausted = False
         while True:
             self._check()
-            yield from self._obey(waiting)
+            yield from self._apply_grant(waiting)
             while len(waiting) < AHEAD and not is_exhausted:
                 number_and_task = next(source, None)
                 if number_and_task is None:
@@ -120,87 +120,87 @@ class WorkerPool:
             if not busy and not waiting:
                 return
             for worker in self._ready(busy):
-                yield from self._hear(worker, waiting)
+                yield from self._receive(worker, waiting)
 
-    def _obey(self, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
+    def _apply_grant(self, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
         """Workers above the grant are told to park and those within it to go on; who has rested for long is gone."""
-        granted = self._crew.granted.at_work
-        going = [worker for worker in self._workers if worker.assignment is not None and not worker.is_held]
+        granted = self._grant.granted.at_work
+        going = [worker for worker in self._workers if worker.assignment is not None and not worker.is_told_to_park]
         # Those that began last have least to lose when they are not let on in time. Threads cannot be taken away.
         going.sort(key=lambda worker: worker.began_at)
         for worker in going[granted:]:
-            worker.hold()
+            worker.request_park()
         # One that has not parked yet takes no further core by going on; of the others, the one that is ended next.
-        held = [worker for worker in self._workers if worker.is_held]
-        held.sort(key=lambda worker: worker.resting_since or 0.0)
+        held = [worker for worker in self._workers if worker.is_told_to_park]
+        held.sort(key=lambda worker: worker.idle_since or 0.0)
         for worker in held[: max(0, granted - len(going))]:
-            worker.go_on()
-        self._muster()
-        rested = [worker for worker in self._workers if worker.has_rested(PARKED_S)]
+            worker.request_continue()
+        self._update_usage()
+        rested = [worker for worker in self._workers if worker.has_idled(PARKED_S)]
         for worker in rested[: max(0, len(self._workers) - granted)]:
-            self._dismiss([worker])
+            self._end_workers([worker])
             if worker.assignment is not None:
                 waiting.appendleft(worker.assignment)
                 yield worker.assignment.number, Restarted()
 
     def _assign(self, waiting: deque[Assignment]) -> None:
-        while waiting and self._muster() < self._crew.granted.at_work:
+        while waiting and self._update_usage() < self._grant.granted.at_work:
             idle = (worker for worker in self._workers if worker.assignment is None)
-            worker = next(idle, None) or self._hire()
-            self.waited_s += time.monotonic() - max(self._begun_at, worker.resting_since or 0.0)
+            worker = next(idle, None) or self._start_worker()
+            self.waited_s += time.monotonic() - max(self._begun_at, worker.idle_since or 0.0)
             worker.begin(waiting.popleft())
-        self._muster()
+        self._update_usage()
 
-    def _dismiss(self, workers: Iterable[Worker]) -> None:
+    def _end_workers(self, workers: Iterable[Worker]) -> None:
         # Whole, whatever signal comes: a worker that nobody knows of any more would not be ended by anybody.
         with held():
             for worker in list(workers):
                 worker.end()
                 self._workers.remove(worker)
-        self._muster()
+        self._update_usage()
 
-    def _hire(self) -> Worker:
+    def _start_worker(self) -> Worker:
         with held():
             worker = Worker(self._context)
             self._workers.append(worker)
         return worker
 
-    def _muster(self) -> int:
+    def _update_usage(self) -> int:
         """Cores in use; the crew knows of them now."""
         at_work = [worker.assignment.task for worker in self._workers if worker.assignment and not worker.is_parked]
-        self._crew.is_elastic = not any(task.is_whole for task in at_work)
-        self._crew.at_work = sum(task.threads for task in at_work)
-        return self._crew.at_work
+        self._grant.is_elastic = not any(task.is_whole for task in at_work)
+        self._grant.at_work = sum(task.threads for task in at_work)
+        return self._grant.at_work
 
     def _ready(self, busy: list[Worker]) -> list[Worker]:
         """The busy workers with something to say; those silent for too long have been killed, and are among them."""
         heard = wait([worker.connection for worker in busy], timeout=LOOK_EVERY_S)
         now = time.monotonic()
         for worker in busy:
-            if worker.connection not in heard and not worker.is_parked and now - worker.heard_at > SILENCE_S:
+            if worker.connection not in heard and not worker.is_parked and now - worker.last_message_at > SILENCE_S:
                 worker.kill_hung()
         return [worker for worker in busy if worker.connection in heard or not worker.is_alive()]
 
-    def _hear(self, worker: Worker, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
+    def _receive(self, worker: Worker, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
         assignment = worker.assignment
         assert assignment is not None
         try:
             message = worker.receive()
         except (EOFError, OSError):
-            yield from self._bury(worker, assignment, waiting)
+            yield from self._reap(worker, assignment, waiting)
             return
         if isinstance(message, BaseException):
             raise message
         if isinstance(message, Parked):
-            worker.park(message.number)
-            self._muster()
+            worker.mark_parked(message.number)
+            self._update_usage()
             return
         if isinstance(message, Finished):
             worker.finish()
             self._assign(waiting)
         yield assignment.number, message
 
-    def _bury(self, worker: Worker, assignment: Assignment, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
+    def _reap(self, worker: Worker, assignment: Assignment, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
         exit_code = worker.end()
         self._workers.remove(worker)
         is_films_fault = worker.has_hung or exit_code in CRASHES

@@ -37,14 +37,14 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Hold:
+class Park:
     """To a worker: park at your next sign of life."""
 
     number: int
 
 
 @dataclass(frozen=True)
-class GoOn:
+class Continue:
     """To a worker: do not park, or no longer."""
 
 
@@ -84,58 +84,58 @@ class Worker:
         self.assignment: Assignment | None = None
         self.began_at = 0.0
         """When it was given its assignment."""
-        self.heard_at = time.monotonic()
+        self.last_message_at = time.monotonic()
         self.has_hung = False
-        self.is_held = False
+        self.is_told_to_park = False
         """Told to park with its assignment, whether it has or not."""
-        self.resting_since: float | None = self.heard_at
+        self.idle_since: float | None = self.last_message_at
         """Since when it has had nothing to do, or been parked; None while it is at work."""
         self._n_holds = 0
 
     @property
     def is_parked(self) -> bool:
-        return self.assignment is not None and self.resting_since is not None
+        return self.assignment is not None and self.idle_since is not None
 
-    def has_rested(self, seconds: float) -> bool:
+    def has_idled(self, seconds: float) -> bool:
         """Whether for so long, and ending it costs less than a film."""
-        if self.resting_since is None or (self.assignment is not None and self.assignment.task.is_whole):
+        if self.idle_since is None or (self.assignment is not None and self.assignment.task.is_whole):
             return False
-        return time.monotonic() - self.resting_since > seconds
+        return time.monotonic() - self.idle_since > seconds
 
     def begin(self, assignment: Assignment) -> None:
         self.assignment = assignment
-        self.began_at = self.heard_at = time.monotonic()
-        self.resting_since = None
+        self.began_at = self.last_message_at = time.monotonic()
+        self.idle_since = None
         self._send(assignment.task)
 
     def finish(self) -> None:
         """Its task is done; it waits for another."""
         self.assignment = None
-        self.is_held = False
-        self.resting_since = time.monotonic()
+        self.is_told_to_park = False
+        self.idle_since = time.monotonic()
 
-    def hold(self) -> None:
-        self.is_held = True
+    def request_park(self) -> None:
+        self.is_told_to_park = True
         self._n_holds += 1
-        self._send(Hold(self._n_holds))
+        self._send(Park(self._n_holds))
 
-    def go_on(self) -> None:
-        self.is_held = False
-        self.resting_since = None
-        self.heard_at = time.monotonic()
-        self._send(GoOn())
+    def request_continue(self) -> None:
+        self.is_told_to_park = False
+        self.idle_since = None
+        self.last_message_at = time.monotonic()
+        self._send(Continue())
 
-    def park(self, number: int) -> None:
+    def mark_parked(self, number: int) -> None:
         """It has said so; which counts only if it was not told otherwise since."""
-        if self.is_held and number == self._n_holds:
-            self.resting_since = time.monotonic()
+        if self.is_told_to_park and number == self._n_holds:
+            self.idle_since = time.monotonic()
 
     def receive(self) -> Message | Finished | Parked | BaseException:
         message: Message | Finished | Parked | BaseException = self.connection.recv()
-        self.heard_at = time.monotonic()
+        self.last_message_at = time.monotonic()
         return message
 
-    def _send(self, message: Task | Hold | GoOn) -> None:
+    def _send(self, message: Task | Park | Continue) -> None:
         with contextlib.suppress(OSError):  # Already dead: the wait that follows finds out.
             self.connection.send(message)
 
@@ -179,8 +179,8 @@ def _work(connection: Connection, parent_pid: int) -> None:
 def _next_task(connection: Connection) -> Task:
     """What comes next; what was said about a task that is done counts no more. Raises EOFError."""
     while True:
-        message: Task | Hold | GoOn = connection.recv()
-        if not isinstance(message, Hold | GoOn):
+        message: Task | Park | Continue = connection.recv()
+        if not isinstance(message, Park | Continue):
             return message
 
 
@@ -201,9 +201,9 @@ def _do(task: Task, connection: Connection) -> None:
 
 def _park_if_told(connection: Connection) -> None:
     """Returns when the last that was said is to go on, or nothing. Raises EOFError."""
-    told: Hold | GoOn | None = None
+    told: Park | Continue | None = None
     while connection.poll():
         told = connection.recv()
-    while isinstance(told, Hold):
+    while isinstance(told, Park):
         connection.send(Parked(told.number))
         told = connection.recv()

@@ -9,7 +9,12 @@ from typing import Annotated, Any, Final
 import click
 import msgspec
 
-from framed.control.messages import (
+from framed.ctl.command_line import common_options, given_color, places_here
+from framed.ctl.commands.naming import chosen_or_all, chosen_projects, projects_arguments
+from framed.ctl.options import Checked, extraction_options, json_option, overrides
+from framed.ctl.output import document, notice, say, show_outcomes
+from framed.errors import Exit
+from framed.protocol.messages import (
     Cancel,
     CancelReply,
     Retry,
@@ -19,11 +24,6 @@ from framed.control.messages import (
     SubmitReply,
     Submitted,
 )
-from framed.ctl.command_line import common_options, given_color, places_here
-from framed.ctl.commands.naming import chosen_or_all, chosen_projects, projects_arguments
-from framed.ctl.options import Checked, extraction_options, json_option, overrides
-from framed.ctl.output import document, say, show_outcomes, tell
-from framed.errors import Exit
 from framed.settings.places import Places
 
 _Timeout = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
@@ -66,7 +66,7 @@ def submit(
     if dry_run:
         if waits:
             raise click.UsageError("--dry-run starts nothing that --wait could wait for")
-        from framed.preview import preview  # noqa: PLC0415
+        from framed.dry_run import preview  # noqa: PLC0415
 
         projects = chosen_or_all(names, listed, places, every=every)
         return preview(places, projects, overrides(options), force=force, restore=restore, every=every, as_json=as_json)
@@ -161,7 +161,7 @@ def _followed(reply: SubmitReply | RetryReply, places: Places, *, waits: bool, a
     for outcome in reply.outcomes:
         _say_outcome(outcome, as_json=as_json)
     if not reply.outcomes and not as_json:
-        tell(otherwise)
+        notice(otherwise)
     was_refused = any(outcome.outcome is Submitted.REFUSED for outcome in reply.outcomes)
     jobs = {outcome.project: outcome.job_id for outcome in reply.outcomes if outcome.job_id is not None}
     code = _waited(places, tuple(jobs), None, jobs=jobs, as_json=as_json) if waits and (jobs or as_json) else Exit.OK
@@ -171,7 +171,7 @@ def _followed(reply: SubmitReply | RetryReply, places: Places, *, waits: bool, a
 def _say_outcome(outcome: SubmitOutcome, *, as_json: bool) -> None:
     line = f"{outcome.project}: {outcome.message}"
     if outcome.outcome is Submitted.REFUSED:
-        tell(line)
+        notice(line)
     elif not as_json:
         say(line)
 

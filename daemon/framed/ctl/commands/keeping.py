@@ -12,7 +12,7 @@ from framed.ctl.command_line import common_options, completion_command, places_h
 from framed.ctl.commands.jobs import new_key
 from framed.ctl.commands.naming import project_argument
 from framed.ctl.options import json_option
-from framed.ctl.output import document, say, tell
+from framed.ctl.output import document, notice, say
 from framed.errors import Exit, FramedError, Refused
 
 _CLEAN_PATIENCE_S: Final = 620.0
@@ -32,9 +32,9 @@ def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool)
     Asks first. Only what frames.jsonl lists, results, records and unfinished work: films, logs, captions and other
     files stay.
     """
-    from framed.control.messages import Clean, CleanReply  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
     from framed.ctl.render import size  # noqa: PLC0415
+    from framed.protocol.messages import Clean, CleanReply  # noqa: PLC0415
 
     with connect(places_here()) as daemon:
         plan = daemon.call(
@@ -61,7 +61,7 @@ def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool)
                 if not sys.stdin.isatty():
                     raise click.UsageError(f"this would delete {described}; say --yes")
                 if not click.confirm(f"Delete {described}?", err=True):
-                    tell("nothing was deleted")
+                    notice("nothing was deleted")
                     return Exit.REFUSED
             request = Clean(project=name, replaced=replaced, key=new_key())
             reply = daemon.call("clean", request, CleanReply, patience_s=_CLEAN_PATIENCE_S)
@@ -83,9 +83,9 @@ def version(*, as_json: bool) -> int:
     """The versions of this command, the protocol and the daemon."""
     from importlib.metadata import version as version_of  # noqa: PLC0415
 
-    from framed.control.messages import PROTOCOL  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
-    from framed.ctl.documents import Versions  # noqa: PLC0415
+    from framed.protocol.documents import Versions  # noqa: PLC0415
+    from framed.protocol.messages import PROTOCOL  # noqa: PLC0415
 
     daemon, why = None, ""
     try:
@@ -101,7 +101,7 @@ def version(*, as_json: bool) -> int:
     if daemon is not None:
         say(f"{daemon.server}, protocol {daemon.protocol}, pid {daemon.pid}, root {daemon.root}")
     else:
-        tell(why)
+        notice(why)
     return Exit.OK
 
 

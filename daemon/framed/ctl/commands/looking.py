@@ -12,12 +12,12 @@ from typing import Annotated, Any, Final, NoReturn, TypeVar
 import click
 import msgspec
 
-from framed.control.messages import ProjectState, Status, StatusReply
 from framed.ctl.command_line import common_options, places_here
 from framed.ctl.commands.naming import chosen_projects, project_argument, projects_arguments
 from framed.ctl.options import Checked, States, json_option
-from framed.ctl.output import document, record, screen, show, tell
+from framed.ctl.output import document, notice, record, screen, show
 from framed.errors import Exit
+from framed.protocol.messages import ProjectState, Status, StatusReply
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -128,8 +128,8 @@ def monitor(names: tuple[str, ...], listed: str | None, *, once: bool, interval_
 @common_options
 def projects(*, as_json: bool) -> int:
     """What is in raw_videos, and what of it is done."""
-    from framed.control.inspection import Projects, ProjectsReply  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
+    from framed.protocol.queries import Projects, ProjectsReply  # noqa: PLC0415
 
     with connect(places_here()) as daemon:
         reply = daemon.call("projects", Projects(), ProjectsReply)
@@ -151,8 +151,8 @@ def show_project(name: str, *, as_json: bool) -> int:
 
     Settings and where they come from, films, attempts, results, paths.
     """
-    from framed.control.inspection import Show, ShowReply  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
+    from framed.protocol.queries import Show, ShowReply  # noqa: PLC0415
 
     with connect(places_here()) as daemon:
         reply = daemon.call("show", Show(project=name), ShowReply)
@@ -199,9 +199,9 @@ def attach(name: str, *, write: bool, as_json: bool) -> int:
 
     Ctrl-B D leaves it. Read-only unless --write is given.
     """
-    from framed.control.inspection import Attach, AttachReply  # noqa: PLC0415
     from framed.ctl.attaching import command_for  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
+    from framed.protocol.queries import Attach, AttachReply  # noqa: PLC0415
 
     if not as_json and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("attach needs a terminal; --json says what it would run there")
@@ -212,7 +212,7 @@ def attach(name: str, *, write: bool, as_json: bool) -> int:
     if as_json:
         document(msgspec.structs.replace(reply, argv=command))
         return Exit.OK
-    tell("Ctrl-B D leaves it" + ("; Ctrl-C ends the film" if write else ""))
+    notice("Ctrl-B D leaves it" + ("; Ctrl-C ends the film" if write else ""))
     return _become(command)
 
 

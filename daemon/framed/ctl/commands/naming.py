@@ -111,9 +111,9 @@ def complete_name(context: click.Context, _: click.Parameter, incomplete: str) -
 
 def _known_names(context: click.Context) -> list[str]:
     """The projects the daemon knows, else those that have a folder; none rather than an error."""
-    from framed.control.messages import Status, StatusReply  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
     from framed.errors import FramedError  # noqa: PLC0415
+    from framed.protocol.messages import Status, StatusReply  # noqa: PLC0415
 
     try:
         places = places_of(given_root(context))

@@ -6,7 +6,13 @@ from typing import Final
 
 import click
 
-from framed.control.messages import (
+from framed.ctl.command_line import common_options, places_here
+from framed.ctl.commands.jobs import new_key
+from framed.ctl.commands.naming import chosen_projects, projects_arguments
+from framed.ctl.options import json_option
+from framed.ctl.output import document, notice, say, show_outcomes
+from framed.errors import Exit
+from framed.protocol.messages import (
     Drain,
     DrainReply,
     Pause,
@@ -17,12 +23,6 @@ from framed.control.messages import (
     ResumeReply,
     Undrain,
 )
-from framed.ctl.command_line import common_options, places_here
-from framed.ctl.commands.jobs import new_key
-from framed.ctl.commands.naming import chosen_projects, projects_arguments
-from framed.ctl.options import json_option
-from framed.ctl.output import document, say, show_outcomes, tell
-from framed.errors import Exit
 
 
 @click.command()
@@ -103,7 +103,7 @@ def reload(*, as_json: bool) -> int:
         return Exit.OK
     say(f"changed: {', '.join(reply.changed)}" if reply.changed else "nothing has changed")
     if reply.need_restart:
-        tell(f"holds only after a restart of framed: {', '.join(reply.need_restart)}")
+        notice(f"holds only after a restart of framed: {', '.join(reply.need_restart)}")
     return Exit.OK
 
 

@@ -21,8 +21,15 @@ from textual.coordinate import Coordinate
 from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Static
 
-from framed.control.inspection import Attach, AttachReply
-from framed.control.messages import (
+from framed.ctl.attaching import command_for
+from framed.ctl.client import connect
+from framed.ctl.monitor.dialogs import Ask, Confirm, Help
+from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
+from framed.ctl.monitor.stream import details, events
+from framed.ctl.monitor.view import SORTS, Cells, View, columns_at
+from framed.errors import DaemonUnreachable, Exit, FramedError
+from framed.printable import printable
+from framed.protocol.messages import (
     Cancel,
     CancelReply,
     Drain,
@@ -41,15 +48,8 @@ from framed.control.messages import (
     SubmitReply,
     Undrain,
 )
-from framed.control.subscription import Event
-from framed.ctl.attaching import command_for
-from framed.ctl.client import connect
-from framed.ctl.monitor.dialogs import Ask, Confirm, Help
-from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
-from framed.ctl.monitor.stream import details, events
-from framed.ctl.monitor.view import SORTS, Cells, View, columns_at
-from framed.errors import DaemonUnreachable, Exit, FramedError
-from framed.printable import printable
+from framed.protocol.queries import Attach, AttachReply
+from framed.protocol.subscription import Event
 from framed.settings.places import Places
 
 _DRAWN_EVERY_S: Final = 1.0

@@ -10,14 +10,14 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from framed.control.inspection import AttemptFacts, FilmInWork, ResultsFacts, ShowReply
-from framed.control.messages import MachineStatus, ProjectState, ProjectStatus
-from framed.control.subscription import Event
 from framed.ctl.layout import wrapped
 from framed.ctl.monitor.view import bar
 from framed.ctl.render import COLOURS, URGENCY, clock, duration, size
-from framed.model.job import code_words
+from framed.model.job import exit_code_text
 from framed.printable import printable
+from framed.protocol.messages import MachineStatus, ProjectState, ProjectStatus
+from framed.protocol.queries import AttemptFacts, FilmInWork, ResultsFacts, ShowReply
+from framed.protocol.subscription import Event
 
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _NARROWEST_BAR: Final = 4
@@ -140,7 +140,9 @@ def _errors(shown: ShowReply) -> list[str]:
 def _attempt_error(attempt: AttemptFacts) -> str:
     at = f"{attempt.ended_at.astimezone():%H:%M:%S} " if attempt.ended_at is not None else ""
     code = "" if attempt.code is None else f"exit {attempt.code}"
-    meaning = code_words(attempt.code) if attempt.code is not None else attempt.ending.value if attempt.ending else ""
+    meaning = (
+        exit_code_text(attempt.code) if attempt.code is not None else attempt.ending.value if attempt.ending else ""
+    )
     why = ", ".join(part for part in (code, attempt.reason or meaning) if part)
     return f"{at}attempt {attempt.number}: {why}"
 

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from framed.control.inspection import Logs, LogsReply, Show, ShowReply
-from framed.control.messages import ProjectStatus
-from framed.control.subscription import Event, Subscribe, SubscribeReply
 from framed.ctl.client import connect
 from framed.ctl.monitor.panels import Details
 from framed.errors import FramedError
+from framed.protocol.messages import ProjectStatus
+from framed.protocol.queries import Logs, LogsReply, Show, ShowReply
+from framed.protocol.subscription import Event, Subscribe, SubscribeReply
 from framed.settings.places import Places
 
 _PAUSE_S: Final = 0.5

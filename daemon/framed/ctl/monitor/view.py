@@ -8,11 +8,11 @@ from typing import Final
 
 from rich.text import Text
 
-from framed.control.messages import ProjectState, ProjectStatus
-from framed.control.subscription import Event
 from framed.ctl.layout import shortened
 from framed.ctl.render import COLOURS, URGENCY, duration
 from framed.printable import printable
+from framed.protocol.messages import ProjectState, ProjectStatus
+from framed.protocol.subscription import Event
 
 SORTS: Final = ("state", "name", "progress", "eta")
 RATE_WINDOW_S: Final = 30.0

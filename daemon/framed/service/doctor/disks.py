@@ -18,7 +18,7 @@ from framed.policy.disk import floor_bytes
 from framed.service.doctor.finding import Finding, Level
 from framed.settings.config import Settings, resolve
 from framed.settings.places import Mount, Places, mount_of, mounts
-from framed.watching.hint import notifies
+from framed.watching.change_notifier import supports_notifications
 from framed.watching.scan import project_names
 
 _PROBE_BYTES: Final = 32 * 1024 * 1024
@@ -66,7 +66,7 @@ def _how(folder: Path, settings: Settings) -> str:
     every = f"looked at every {settings.watch.scan_interval_s:g} s"
     if settings.watch.force_polling:
         return f"{every} (watch.force_polling)"
-    return "told of changes" if notifies(folder) else f"{every}, for it tells nobody of changes"
+    return "told of changes" if supports_notifications(folder) else f"{every}, for it tells nobody of changes"
 
 
 def outputs(places: Places, settings: Settings) -> Iterator[Finding]:

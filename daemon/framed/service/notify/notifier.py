@@ -15,8 +15,7 @@ import anyio
 import msgspec
 
 from frame_extractor.contract import ExitCode
-from framed.bell import Bell
-from framed.faults import Faults
+from framed.fault_log import FaultLog
 from framed.log import fields
 from framed.model.job import Job
 from framed.service.notify import command, desktop
@@ -24,6 +23,7 @@ from framed.service.notify.events import Digest, Event, What, of_end
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.threads import in_own_thread
+from framed.wakeup import Wakeup
 
 _log: Final = logging.getLogger(__name__)
 
@@ -39,11 +39,11 @@ class Notifier:
     def __init__(self, ledger: Ledger, settings: LiveSettings) -> None:
         self._ledger = ledger
         self._settings = settings
-        self._bell = Bell()
+        self._bell = Wakeup()
         self._open = {job.id for job in ledger.open_jobs()}
         self._pending: list[Event] = []
         self._problems: dict[str, str] = {}
-        self._faults = Faults("tell what has happened")
+        self._faults = FaultLog("tell what has happened")
         self._short_of_room: tuple[str, ...] = ()
         self._is_disk_low = False
         ledger.listen(self._note)
@@ -74,9 +74,9 @@ class Notifier:
         try:
             await self._tell_pending()
         except Exception as fault:  # noqa: BLE001 -- logged; the films matter more
-            self._faults.words("", fault)
+            self._faults.record("", fault)
         else:
-            self._faults.over("")
+            self._faults.clear("")
 
     async def _tell_pending(self) -> None:
         events, self._pending = tuple(self._pending), []
@@ -121,4 +121,4 @@ class Notifier:
 
     def _add(self, event: Event) -> None:
         self._pending.append(event)
-        self._bell.ring()
+        self._bell.set()

@@ -1,0 +1,70 @@
+"""JSON that `framectl` prints and the protocol does not know, as types. No behaviour."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from framed.protocol.messages import HelloReply, ProjectStatus, SubmitOutcome
+from framed.protocol.queries import SettingFacts
+
+DOCUMENT_SCHEMA: Final = 1
+
+
+class Waited(msgspec.Struct, frozen=True, kw_only=True):
+    """`framectl wait --json`, and `submit --wait --json`."""
+
+    schema: int = DOCUMENT_SCHEMA
+    exit_code: int
+    """That of the command: 0 all complete, 1 one failed, 7 one was cancelled, 4 one has no film, 124 time-out."""
+    projects: tuple[ProjectStatus, ...]
+    """As they were last seen, in the order asked for."""
+
+
+class PlannedFilm(msgspec.Struct, frozen=True, kw_only=True):
+    """One film of a dry run."""
+
+    name: str
+    path: str
+    size_bytes: int
+    is_extracted: bool
+    """With these settings: it would be skipped, and nothing is estimated."""
+    removed: int = 0
+    """Images of one that is extracted that its user has removed: `--restore` makes them again."""
+    images: int | None = None
+    """About so many; null where it would be skipped, or would fail."""
+    image_bytes: int | None = None
+    wall_s: float | None = None
+    error: str = ""
+    """Why it would fail; empty when nothing is known to speak against it."""
+
+
+class PlannedProject(msgspec.Struct, frozen=True, kw_only=True):
+    """One project of a dry run."""
+
+    name: str
+    settings: tuple[SettingFacts, ...]
+    workers: int
+    """Granted, when nothing else runs."""
+    output_dir: str
+    films: tuple[PlannedFilm, ...]
+
+
+class DryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """`framectl submit --dry-run --json`."""
+
+    schema: int = DOCUMENT_SCHEMA
+    projects: tuple[PlannedProject, ...]
+    refused: tuple[SubmitOutcome, ...] = ()
+    """Only with `--all`: those that could not be submitted."""
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """`framectl version --json`."""
+
+    schema: int = DOCUMENT_SCHEMA
+    framectl: str
+    protocol: str
+    daemon: HelloReply | None
+    """Null when none answers."""

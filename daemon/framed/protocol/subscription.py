@@ -1,0 +1,45 @@
+"""Messages of the `subscribe` verb, as types. No behaviour, no input or output."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from framed.protocol.messages import REPLY_SCHEMA, MachineStatus, ProjectStatus, SlotsStatus
+
+
+class Subscribe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    projects: tuple[str, ...] = ()
+    """Empty for all, also those that come later."""
+    instance: str = ""
+    """Of the daemon whose `seq` is in `since`."""
+    since: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] | None = None
+    """The `seq` of the last event that was read; None to begin with everything."""
+
+
+class SubscribeReply(msgspec.Struct, frozen=True, kw_only=True):
+    schema: int = REPLY_SCHEMA
+    instance: str
+    """Another one after each start of the daemon."""
+    resumed: bool
+    """Whether the first event has only what changed after `since`; else it has everything."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """How things are now. Machine, slots and notices are whole; of the projects only those that have changed."""
+
+    seq: int
+    """Greater with each event; not every number need be seen."""
+    lagged: int = 0
+    """States that were passed over since the last event, because it was not read in time."""
+    full: bool
+    """Whether `projects` has them all, so that those not among them are to be forgotten."""
+    machine: MachineStatus
+    slots: SlotsStatus
+    draining: bool = False
+    notices: tuple[str, ...] = ()
+    projects: tuple[ProjectStatus, ...]
+    """Those that are new or otherwise than they were."""
+    removed: tuple[str, ...] = ()
+    """Projects that there are no more."""

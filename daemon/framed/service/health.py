@@ -1,0 +1,48 @@
+"""Whether the daemon does its work, and what it is doing in one line: for the manager of the service."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from framed.attempts.dispatch import Dispatcher
+from framed.model.job import Running
+from framed.settings.live_settings import LiveSettings
+from framed.state.ledger import Ledger
+from framed.watching.watch import Watcher
+
+_LATE_S: Final = 60.0
+"""A look that has not begun so long after it was due never will."""
+_LONG_LOOK_S: Final = 30.0
+
+
+class Health:
+    """Reads what the other parts hold; changes nothing."""
+
+    def __init__(self, *, ledger: Ledger, dispatcher: Dispatcher, watcher: Watcher, settings: LiveSettings) -> None:
+        self._ledger = ledger
+        self._dispatcher = dispatcher
+        self._watcher = watcher
+        self._settings = settings
+
+    def is_healthy(self) -> bool:
+        """Whether the scheduler made a pass since this was asked last, and the scanner looks when it should.
+
+        A look that takes long is no reason: its disk hangs, as it would for a daemon started anew. `words` says so.
+        """
+        idle_s = time.monotonic() - self._watcher.scanned_at_s
+        is_late = idle_s > self._settings.now.watch.scan_interval_s + _LATE_S
+        is_looking = self._watcher.scanning_since_s is not None
+        return self._dispatcher.has_made_pass() and (is_looking or not is_late)
+
+    def describe(self) -> str:
+        """`1 running, 2 waiting, 12 of 24 slots`, and what is wrong."""
+        jobs = self._ledger.open_jobs()
+        n_running = sum(isinstance(job.state, Running) for job in jobs)
+        slots = self._dispatcher.pool.statistics()
+        parts = [f"{n_running} running, {len(jobs) - n_running} waiting, {slots.used} of {slots.total} slots"]
+        since_s = self._watcher.scanning_since_s
+        if since_s is not None and time.monotonic() - since_s > _LONG_LOOK_S:
+            parts.append("a look at raw_videos takes long; does its disk hang?")
+        troubles = (self._watcher.catalog.problem, self._settings.problem, self._ledger.problem)
+        return "; ".join([*parts, *filter(None, troubles)])

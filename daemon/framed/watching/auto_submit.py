@@ -1,0 +1,113 @@
+"""Turns films that have settled into jobs, each once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import anyio
+import anyio.abc
+
+from framed.errors import SettingsError
+from framed.fault_log import FaultLog
+from framed.log import fields
+from framed.model.job import Options
+from framed.model.project import Overrides
+from framed.policy.admission import Ready, Unprobed
+from framed.settings.config import JobSettings, resolve
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import Places
+from framed.state.ledger import Ledger, NewJob, ProjectBusy
+from framed.state.store import StoreUnavailable
+from framed.threads import in_own_thread
+from framed.wakeup import Wakeup
+from framed.watching.film_statuses import FilmStatuses, PendingProject
+from framed.watching.watch import Watcher
+
+_log: Final = logging.getLogger(__name__)
+
+
+class AutoSubmitter:
+    """Submits by itself what nobody has decided about yet."""
+
+    def __init__(
+        self, places: Places, *, settings: LiveSettings, ledger: Ledger, watcher: Watcher, standings: FilmStatuses
+    ) -> None:
+        self._places = places
+        self._settings = settings
+        self._ledger = ledger
+        self._watcher = watcher
+        self._standings = standings
+        self._bell = Wakeup()
+        self._faults = FaultLog("submit its films")
+        watcher.listen(self._bell.set)
+        standings.listen(self._bell.set)
+        ledger.listen(self._bell.set)
+        settings.listen(self._bell.set)
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Submits what can be, now and whenever something has changed."""
+        task_status.started()
+        self._bell.set()
+        while True:
+            await self._bell.wait()
+            catalog = self._watcher.catalog
+            # What lay there at the start is put in order as a whole.
+            if catalog.problem or catalog.backlog is not None or not self._settings.now.watch.auto_submit:
+                continue
+            began_s = time.monotonic()
+            waiting = self._standings.pending_projects(began_s)
+            wanted = [each.name for each in _due(waiting) if self._may_be_submitted(each)]
+            took_s = time.monotonic() - began_s
+            if wanted:
+                await self._submit(wanted)
+            # However many films there are, and however much happens: a tenth of a core at most.
+            await anyio.sleep(9 * took_s)
+
+    def _may_be_submitted(self, project: PendingProject) -> bool:
+        latest = self._ledger.latest(project.name)
+        return not project.project.settings_error and (latest is None or latest.is_over)
+
+    async def _submit(self, projects: list[str]) -> None:
+        try:
+            await self._ledger.commit({}, await in_own_thread(self._new_jobs, projects))
+        except ProjectBusy:
+            self._bell.set()
+        except StoreUnavailable as unavailable:
+            _log.warning("films are not submitted", extra=fields(projects=len(projects), why=unavailable.why))
+
+    def _new_jobs(self, projects: list[str]) -> list[NewJob]:
+        new_jobs = []
+        for name in projects:
+            try:
+                settings = resolve(self._settings.now, self._places, name, Overrides())
+            except SettingsError as wrong:
+                _log.warning("project is not submitted", extra=fields(project=name, why=wrong))
+            except Exception as fault:  # noqa: BLE001 -- logged; the others are submitted
+                self._faults.record(name, fault)
+            else:
+                new_jobs.append(NewJob(project=name, by="watch", options=options_of(settings)))
+        return new_jobs
+
+
+def _due(waiting: Iterable[PendingProject]) -> Iterator[PendingProject]:
+    """Those to be submitted now. None overtakes one whose films have still to be opened, which is soon."""
+    for project in waiting:
+        standings = [standing for _, standing in project.films]
+        if any(isinstance(each, Unprobed) for each in standings):
+            return
+        # Films that are still written, or cannot be opened yet, hold up nothing: they make the next job.
+        if any(isinstance(each, Ready) for each in standings):
+            yield project
+
+
+def options_of(settings: JobSettings) -> Options:
+    """The resolved settings as a job keeps them."""
+    return Options(
+        extraction=settings.extraction,
+        workers=settings.workers,
+        retry=settings.retry,
+        frames_dir=str(settings.frames_dir),
+    )

@@ -1,0 +1,276 @@
+"""Keeps the catalog: one look at the disk after the other, and what came of each. Blocking.
+
+Which files lie there and how they change is on the disk (`scan`, `outputs`), when one of them is whole is
+`policy.settle`. A look costs little more than asking the disk: what is as it was is not put together anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from framed.fault_log import FaultLog
+from framed.model.project import is_film_name
+from framed.patience import NoAnswer, Patience
+from framed.policy.settle import Signature, Track, is_settled, observe
+from framed.settings.live_settings import LiveSettings
+from framed.settings.misnamed import Misnamed
+from framed.settings.places import Places
+from framed.watching.catalog import Backlog, Catalog, CatalogFilm, CatalogProject
+from framed.watching.listing import Listing, SeenFilm
+from framed.watching.outputs import SharedOutputs
+from framed.watching.project_disk import ProjectDisk, Seen
+from framed.watching.scan import fingerprint_of, scan_raw_videos
+
+_LOOK_PATIENCE_S: Final = 0.5
+"""How long one project's disk is waited for: those of the others are looked at after it."""
+_SILENT_S: Final = 3.0
+"""From when on it is said that it does not answer. One that is slow answers at the next look."""
+_READ_PATIENCE_S: Final = 10.0
+"""How long the beginning, middle and end of one film may take."""
+MOST_READ_AT_ONCE: Final = 32
+"""Films whose fingerprint is read in one go; a backlog is spread over several, so that each ends soon."""
+READ_AGAIN_AT_MOST: Final = 3
+"""How often the fingerprint of one film is read again because its change time alone is another."""
+_TURNS: Final = 6
+
+
+@dataclass
+class _Known:
+    """What is kept of one project from look to look."""
+
+    disk: ProjectDisk
+    listing: Listing = field(default_factory=Listing)
+    silent_since_s: float | None = None
+    """Monotonic, of the first look to which its disk did not answer; None while it does."""
+    tracks: dict[str, Track] = field(default_factory=dict)
+    """By the name of the film; of all in the listing."""
+    project: CatalogProject = field(default_factory=lambda: CatalogProject((), "", None, ""))
+    """As it is but for what other projects' outputs mean for it."""
+
+
+class CatalogBuilder:
+    """Looks, and remembers what it saw. Only one thread at a time."""
+
+    def __init__(self, places: Places, settings: LiveSettings, remembered: Mapping[str, tuple[Signature, str]]) -> None:
+        """`remembered`: path -> signature and fingerprint of films that had settled before; they need not again."""
+        self._places = places
+        self._settings = settings
+        self._fingerprints = dict(remembered)
+        self._known: dict[str, _Known] = {}
+        self._unread: deque[tuple[str, SeenFilm]] = deque()
+        """Projects and their films that have settled, as the last look saw them."""
+        self._catalog = Catalog()
+        self._shared = SharedOutputs(places)
+        self._turn = 0
+        self._first_look_at_s: float | None = None
+        self._is_backlog_through = False
+        self._newly_settled: dict[str, tuple[Signature, str]] = {}
+        self._n_read_again: Counter[str] = Counter()
+        """By the path of the film; begins anew when the film has changed."""
+        self._faults = FaultLog("look for its films")
+        self._looking = Patience[str](_LOOK_PATIENCE_S, keeps_late=True)
+        """By project: each may lie on a disk of its own."""
+        self._reading = Patience[SeenFilm](_READ_PATIENCE_S, keeps_late=True)
+        self._unanswered: set[str] = set()
+        """Paths of films that could not be read in time. Nobody waits for them."""
+        self._misnamed = Misnamed(places)
+
+    def take_newly_settled(self) -> dict[str, tuple[Signature, str]]:
+        """What settled since this was last asked, to be remembered."""
+        taken, self._newly_settled = self._newly_settled, {}
+        return taken
+
+    def scan(self, now_s: float, *, in_full: bool = True) -> Catalog:
+        """The catalog after one more look at the disk; of what has settled, a first portion is read.
+
+        Unless it is `in_full`, the projects of which all films are extracted are passed over, each at five looks of
+        six, when the times of their folders have not changed. So it is noticed a little later when such a film is
+        overwritten in its place, or somebody takes images away.
+        """
+        raw_videos = self._places.raw_videos
+        scan = scan_raw_videos(raw_videos)
+        problem = scan.problem
+        if not scan.names and not problem and self._has_seen_some():
+            problem = f"{raw_videos} is empty, or its disk is not mounted"
+        if problem:
+            self._catalog = Catalog(self._catalog.projects, problem, now_s)
+            return self._catalog
+        if self._first_look_at_s is None:
+            self._first_look_at_s = now_s
+        self._unread.clear()
+        quick = frozenset() if in_full else self._skipped_this_turn()
+        self._known = {name: self._known.get(name) or self._new(name) for name in scan.names}
+        with contextlib.suppress(NoAnswer):
+            self._looking.call("", self._misnamed.look)
+        seen = self._looking.each(scan.names, lambda name: self._ask(name, is_quick=name in quick))
+        for name in scan.names:
+            self._take(name, seen.get(name), now_s)
+        loose = (*scan.loose_films, *(name for name in scan.names if name not in self._known and is_film_name(name)))
+        self._catalog = Catalog(
+            self._catalog.projects,
+            "",
+            now_s,
+            left_out=scan.left_out,
+            loose_films=loose,
+            is_cut_off=scan.is_cut_off,
+        )
+        return self.read_more()
+
+    def read_more(self) -> Catalog:
+        """The catalog with one more portion read of what had settled at the last look."""
+        read: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        portion = {}
+        for _ in range(min(MOST_READ_AT_ONCE, len(self._unread))):
+            name, film = self._unread.popleft()
+            portion[film] = name
+        found = self._reading.each(portion, fingerprint_of)
+        self._unanswered |= {film.path for film in portion.keys() - found.keys()}
+        for film, fingerprint in found.items():
+            self._unanswered.discard(film.path)
+            read[portion[film]][film.path] = fingerprint
+            self._fingerprints[film.path] = self._newly_settled[film.path] = (film.signature, fingerprint)
+        for name, fingerprints in read.items():
+            project = self._known[name].project
+            films = tuple(
+                replace(film, fingerprint=fingerprints.get(film.path, film.fingerprint)) for film in project.films
+            )
+            self._known[name].project = replace(project, films=films)
+        projects = self._projects()
+        backlog = self._backlog(projects.values())
+        self._catalog = replace(self._catalog, projects=projects, is_partial=bool(self._unread), backlog=backlog)
+        return self._catalog
+
+    def _has_seen_some(self) -> bool:
+        """Whether there was ever something in raw_videos; a new one is empty for no worse reason than that."""
+        prefix = f"{self._places.raw_videos}{os.sep}"
+        return bool(self._catalog.projects) or any(path.startswith(prefix) for path in self._fingerprints)
+
+    def _skipped_this_turn(self) -> frozenset[str]:
+        """The projects that are done and whose turn it is not."""
+        self._turn = (self._turn + 1) % _TURNS
+        return frozenset(
+            name
+            for number, (name, known) in enumerate(self._known.items())
+            if number % _TURNS != self._turn and known.project.is_done
+        )
+
+    def _new(self, project: str) -> _Known:
+        return _Known(ProjectDisk(self._places, self._settings, project))
+
+    def _ask(self, name: str, *, is_quick: bool) -> Seen:
+        known = self._known[name]
+        return known.disk.look(known.listing, quick=is_quick)
+
+    def _take(self, name: str, seen: Seen | None, now_s: float) -> None:
+        """`seen`: None when the disk did not answer. Where films cannot be read they are what they were."""
+        known = self._known[name]
+        project, output = known.project, known.disk.output
+        films, listing = project.films, known.listing
+        if seen is None:
+            known.silent_since_s = now_s if known.silent_since_s is None else known.silent_since_s
+            is_told = now_s - known.silent_since_s >= _SILENT_S or not output.frames_dir
+            wrong = f"{known.disk.asked} does not answer; is its disk there?" if is_told else project.settings_error
+            known.project = _changed(project, replace(project, settings_error=wrong, is_silent=True))
+            return
+        known.silent_since_s = None
+        if not seen.is_project:
+            del self._known[name]
+            return
+        if not seen.is_looked_at:
+            known.project = replace(project, is_silent=False) if project.is_silent else project
+            return
+        fault = seen.fault
+        try:
+            if seen.listing is not None:
+                listing = seen.listing
+                if listing.films is not known.listing.films or project.settling:
+                    films = self._films(name, listing, now_s)
+                known.listing = listing
+        except Exception as failed:  # noqa: BLE001 -- logged; it must cost neither the other projects nor the service
+            fault = failed
+        now = CatalogProject(
+            films,
+            output.frames_dir,
+            output.results,
+            seen.why_not or output.settings_error,
+            subfolders=tuple(listing.folders)[1:],
+            skipped=listing.skipped,
+            warnings=(*output.warnings, *self._misnamed.warnings(name, self._known)),
+        )
+        if fault is not None:
+            now = replace(now, output_dir="", results=None, settings_error=self._faults.record(name, fault))
+        else:
+            self._faults.clear(name)
+        known.project = _changed(project, now)
+
+    def _films(self, name: str, listing: Listing, now_s: float) -> tuple[CatalogFilm, ...]:
+        """What one more look at the project's films has come to."""
+        known, watch = self._known[name], self._settings.now.watch
+        tracks, films = {}, []
+        for film_name, film in listing.films.items():
+            track = tracks[film_name] = observe(known.tracks.get(film_name), film.signature, now_s)
+            recorded = self._fingerprints.get(film.path)
+            if recorded is not None and recorded[0] == film.signature:
+                fingerprint: str | None = recorded[1]
+                self._look_behind(name, film, *recorded)
+            else:
+                fingerprint = None
+                self._n_read_again.pop(film.path, None)
+                if is_settled(track, now_s, settle_s=watch.settle_s, settle_scans=watch.settle_scans):
+                    self._unread.append((name, film))
+            films.append(
+                CatalogFilm(
+                    name=film_name,
+                    path=film.path,
+                    fingerprint=fingerprint,
+                    unchanged_since_s=track.unchanged_since_s,
+                    size_bytes=film.signature.size_bytes,
+                    modified_ns=film.signature.mtime_ns,
+                )
+            )
+        known.tracks = tracks
+        return tuple(films)
+
+    def _look_behind(self, name: str, film: SeenFilm, recorded: Signature, fingerprint: str) -> None:
+        """A film that may have been overwritten, its size and time put back, has its fingerprint read again.
+
+        One recorded without a change time is what it was, and has the one of now.
+        """
+        if recorded.ctime_ns is None:
+            self._fingerprints[film.path] = self._newly_settled[film.path] = (film.signature, fingerprint)
+            return
+        n_read = self._n_read_again[film.path]
+        if film.signature.may_hide_other_content(recorded) and n_read < READ_AGAIN_AT_MOST:
+            self._n_read_again[film.path] += 1
+            self._unread.append((name, film))
+
+    def _projects(self) -> Mapping[str, CatalogProject]:
+        """All of them, each wrong that is in the way of another's output."""
+        before = self._catalog.projects
+        projects = {name: known.project for name, known in self._known.items()}
+        outputs = {name: known.disk.output for name, known in self._known.items() if known.project.output_dir}
+        for name, wrong in self._shared.errors(outputs).items():
+            projects[name] = replace(projects[name], settings_error=wrong)
+            if projects[name] == before.get(name):
+                projects[name] = before[name]
+        return before if projects == before else projects
+
+    def _backlog(self, projects: Iterable[CatalogProject]) -> Backlog | None:
+        if self._is_backlog_through:
+            return None
+        first_s = self._first_look_at_s
+        films = [film for project in projects for film in project.films if film.unchanged_since_s == first_s]
+        films = [film for film in films if film.path not in self._unanswered]
+        n_read = sum(film.fingerprint is not None for film in films)
+        self._is_backlog_through = n_read == len(films)
+        return None if self._is_backlog_through else Backlog(n_films=len(films), n_read=n_read)
+
+
+def _changed(before: CatalogProject, now: CatalogProject) -> CatalogProject:
+    """The same object as before when it says the same."""
+    return before if now == before else now

@@ -1,0 +1,123 @@
+"""The file system's own notifications, as a hint that a scan is worth while. The scan is the truth, not they.
+
+Not used where they do not come, folder by folder: 9p and drvfs (/mnt/c under WSL2), NFS, SMB and their like.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import watchfiles
+
+from framed.host.inotify import read_limits
+from framed.log import fields
+from framed.settings.places import mount_of, mounts
+
+_log: Final = logging.getLogger(__name__)
+
+_SILENT: Final = frozenset(
+    {"9p", "drvfs", "nfs", "nfs4", "cifs", "smb3", "smbfs", "virtiofs", "vboxsf", "prl_fs", "afs", "ceph", "lustre"}
+    | {"fuse.sshfs", "fuse.rclone", "fuse.glusterfs", "fuse.vmhgfs-fuse"}
+)
+"""File systems of which others may change files, and the kernel tells nobody."""
+
+_PAUSE_S: Final = 1.0
+"""After notifications broke off, until they are asked for anew;"""
+_LONG_PAUSE_S: Final = 5.0
+"""and while they cannot be had."""
+
+
+def supports_notifications(folder: Path) -> bool:
+    """Whether changes in `folder` are told by the kernel, whoever makes them."""
+    return mount_of(folder, mounts()).kind not in _SILENT
+
+
+def notifying_folders(folders: Iterable[str], table: str) -> frozenset[str]:
+    """Those of the folders in which they are; each may lie on a disk of its own. `table`: see `mounts`."""
+    return frozenset(folder for folder in folders if mount_of(Path(folder), table).kind not in _SILENT)
+
+
+class ChangeNotifier:
+    """Rings after changes in a set of folders, not in folders below them."""
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        """`ring` is called from another thread."""
+        self._ring = ring
+        self._folders: frozenset[str] = frozenset()
+        self._stop = threading.Event()
+        self._limit = ""
+
+    @property
+    def problem(self) -> str:
+        """Which of the kernel's limits is in the way, and what raises it; empty when none is."""
+        if not self._limit:
+            return ""
+        limits = read_limits()
+        return f"{self._limit} is used up" + (f"; {limits.remedy}" if limits is not None else "")
+
+    def watch(self, folders: frozenset[str]) -> None:
+        """From now on these folders are watched, and no others."""
+        if folders != self._folders:
+            self.stop()
+            self._folders, self._stop, self._limit = folders, threading.Event(), ""
+            if not folders:
+                return
+            # Not one of anyio's threads: they cannot be left behind when the daemon ends.
+            threading.Thread(target=self._listen, args=(folders, self._stop), name="hint", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _listen(self, folders: frozenset[str], stop: threading.Event) -> None:
+        told, is_blind = "", False
+        while not stop.is_set():
+            # Not left to watchfiles: what it then ignores is every failure, also that there are no watches left.
+            readable = sorted(folder for folder in folders if os.access(folder, os.R_OK))
+            try:
+                for changes in watchfiles.watch(
+                    *readable,
+                    watch_filter=None,
+                    debounce=400,
+                    stop_event=stop,
+                    rust_timeout=1000,
+                    raise_interrupt=False,
+                    force_polling=False,
+                    recursive=False,
+                    ignore_permission_denied=False,
+                    yield_on_timeout=True,
+                ):
+                    self._be_limited_by("", stop)
+                    if changes or is_blind:
+                        self._ring()
+                    told, is_blind = "", False
+            except (OSError, RuntimeError) as failed:
+                # A name that is no text ends the watch of all folders, though it is only one change in one of them.
+                # Nobody tells of what changes until the next watch stands, so then somebody must look.
+                if not is_blind:
+                    self._ring()
+                is_blind = True
+                limit = _limit(failed)
+                self._be_limited_by(limit, stop)
+                if str(failed) != told:
+                    told = str(failed)
+                    _log.warning("file system notifications break off, scanning goes on", extra=fields(why=failed))
+                stop.wait(_LONG_PAUSE_S if limit else _PAUSE_S)
+
+    def _be_limited_by(self, limit: str, stop: threading.Event) -> None:
+        if self._stop is stop:
+            self._limit = limit
+
+
+def _limit(failed: Exception) -> str:
+    """The limit that has been reached; empty for other failures. watchfiles gives its words only, and no number."""
+    words = str(failed)
+    if "file watch limit reached" in words:
+        return "the user's number of inotify watches (fs.inotify.max_user_watches)"
+    if "os error 24" in words:
+        return "the user's number of inotify instances (fs.inotify.max_user_instances)"
+    return ""

@@ -1,0 +1,182 @@
+"""What framed makes of each film by itself: what the catalog, the ledger, the settings and its probe say together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from frame_extractor.contract import Probe
+from framed.errors import listed
+from framed.model.job import Job, JobFilm
+from framed.policy.admission import (
+    Changing,
+    Decided,
+    FilmStatus,
+    Ignored,
+    ProbeFailed,
+    Ready,
+    Unprobed,
+    Unreadable,
+    film_status,
+    ignored_by_name,
+)
+from framed.settings.live_settings import LiveSettings
+from framed.state.ledger import Ledger
+from framed.watching.catalog import CatalogFilm, CatalogProject
+from framed.watching.watch import Watcher
+
+
+@dataclass(frozen=True)
+class PendingProject:
+    """A project with something to be extracted by itself, now or soon."""
+
+    name: str
+    project: CatalogProject
+    films: tuple[tuple[CatalogFilm, FilmStatus], ...]
+    """Those that are undecided and not ignored."""
+
+
+class FilmStatuses:
+    """Reads what the other parts hold; keeps nothing itself but what probes have found."""
+
+    def __init__(self, settings: LiveSettings, ledger: Ledger, watcher: Watcher) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._watcher = watcher
+        self._probes = ledger.remembered_probes()
+        """By fingerprint."""
+        self._failures: dict[str, tuple[float, ProbeFailed]] = {}
+        """By path, with the time since when the file had been as it was then."""
+        self._ignored: dict[str, tuple[CatalogProject, object, Mapping[str, str]]] = {}
+        """By project: of which films, under which setting, which of them are ignored for their names, and why."""
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """`listener` is called after every probe, and when a film is given up. It must be quick and must not raise."""
+        self._listeners.append(listener)
+
+    def probe_of(self, fingerprint: str) -> Probe | None:
+        """What is known of that film; None while it has not been opened, and where it cannot be."""
+        return self._probes.get(fingerprint)
+
+    def probe_result_of(self, film: CatalogFilm) -> Probe | ProbeFailed | None:
+        """What the last probe of the file, as it is now, has come to."""
+        if film.fingerprint is None:
+            return None
+        since_s, failure = self._failures.get(film.path, (0.0, None))
+        return self._probes.get(film.fingerprint) or (failure if since_s == film.unchanged_since_s else None)
+
+    def notify(self) -> None:
+        """Something has changed in how films stand."""
+        for listener in self._listeners:
+            listener()
+
+    def record(self, film: CatalogFilm, opening: Probe | ProbeFailed) -> None:
+        """A probe of the film, as it was when that was begun, has come to this."""
+        if isinstance(opening, Probe) and opening.fingerprint != film.fingerprint:
+            opening = ProbeFailed("it changed while it was opened", time.monotonic())
+        if isinstance(opening, Probe):
+            self._probes[opening.fingerprint] = opening
+            self._failures.pop(film.path, None)
+        else:
+            self._failures[film.path] = (film.unchanged_since_s, opening)
+        self.notify()
+
+    def statuses_of(self, name: str, project: CatalogProject, now_s: float) -> Iterator[tuple[CatalogFilm, FilmStatus]]:
+        """Each film of the project, by name."""
+        ignored = self._ignored_by_name(name, project)
+        watch = self._settings.now.watch
+        for film in project.films:
+            mark = film.fingerprint
+            yield (
+                film,
+                film_status(
+                    is_decided=mark is not None and self._is_decided(name, mark, project),
+                    ignored_because=ignored.get(film.name, ""),
+                    unchanged_s=None if mark is None else now_s - film.unchanged_since_s,
+                    probe_result=self.probe_result_of(film),
+                    settings=watch,
+                ),
+            )
+
+    def start_blocker(self, job: Job, project: CatalogProject) -> str:
+        """What of the project's films a job has to wait for; empty when it may have an attempt.
+
+        What a user asks for is meant for whole files, all of them; what was submitted by itself begins with what is
+        ready, and waits only where nothing is, as when its film was replaced while it was read.
+        """
+        now_s = time.monotonic()
+        if job.by == "user":
+            return project.settling_text(now_s)
+        standings = [*self.statuses_of(job.project, project, now_s)]
+        is_ready = any(isinstance(each, Ready) for _, each in standings)
+        return "" if is_ready else settling_text(standings, now_s)
+
+    def films_for(self, job: Job, project: CatalogProject) -> tuple[JobFilm, ...]:
+        """What an attempt of the job is given.
+
+        All films of a project that a user has named, but for those that are still written; else those that are ready.
+        When nothing is any more, because somebody has extracted them meanwhile, that is for the extractor to find out.
+        """
+        standings = [*self.statuses_of(job.project, project, time.monotonic())]
+        kept = [film for film, each in standings if job.with_ignored or not isinstance(each, Ignored)]
+        ready = [film for film, each in standings if job.by == "watch" and isinstance(each, Ready)]
+        chosen = ready or kept or project.films
+        return tuple(JobFilm(path=film.path, fingerprint=film.fingerprint) for film in chosen if film.fingerprint)
+
+    def pending_projects(self, now_s: float) -> list[PendingProject]:
+        """The projects with films that are undecided and not ignored, in the order in which they are submitted."""
+        found = []
+        for name, project in self._watcher.catalog.projects.items():
+            films = tuple(
+                each for each in self.statuses_of(name, project, now_s) if not isinstance(each[1], Decided | Ignored)
+            )
+            if films:
+                found.append(PendingProject(name, project, films))
+        order = self._settings.now.watch.order
+        if order == "newest":
+            found.sort(key=lambda each: max(film.modified_ns for film, _ in each.films), reverse=True)
+        elif order == "smallest":
+            found.sort(key=lambda each: sum(film.size_bytes for film, _ in each.films))
+        return found
+
+    def _is_decided(self, name: str, fingerprint: str, project: CatalogProject) -> bool:
+        return self._ledger.verdict(name, fingerprint) is not None or project.is_extracted(fingerprint)
+
+    def _ignored_by_name(self, name: str, project: CatalogProject) -> Mapping[str, str]:
+        ignore = self._settings.now.watch.ignore
+        known = self._ignored.get(name)
+        if known is None or known[0] is not project or known[1] != ignore:
+            names = [film.name for film in project.films]
+            extracted = [each.film for each in project.results.images.values()] if project.results is not None else []
+            known = self._ignored[name] = (project, ignore, ignored_by_name(names, ignore, extracted))
+        return known[2]
+
+
+def film_status_text(standing: FilmStatus) -> str:
+    """Why a film is ignored or cannot be opened; empty for any other."""
+    match standing:
+        case Ignored(reason=reason):
+            return reason
+        case Unreadable(reason=reason, left_s=left_s):
+            return f"cannot be opened yet ({reason}); given up in {left_s:.0f} s"
+        case Ready(doubt=doubt) if doubt:
+            return f"cannot be opened ({doubt})"
+    return ""
+
+
+def settling_text(standings: Sequence[tuple[CatalogFilm, FilmStatus]], now_s: float) -> str:
+    """`settling: onward.ts unchanged for 4 s`; empty when nothing does."""
+    parts = []
+    if changing := [film for film, each in standings if isinstance(each, Changing)]:
+        latest = max(changing, key=lambda film: film.unchanged_since_s)
+        parts.append(f"{latest.name} unchanged for {now_s - latest.unchanged_since_s:.0f} s")
+    for film, each in standings:
+        if isinstance(each, Unreadable):
+            parts.append(f"{film.name} {film_status_text(each)}")
+            break
+    unopened = [film.name for film, each in standings if isinstance(each, Unprobed)]
+    if unopened and not parts:
+        parts.append(f"{listed(unopened)} {'are' if len(unopened) != 1 else 'is'} about to be opened")
+    return f"settling: {'; '.join(parts)}" if parts else ""

@@ -1,0 +1,92 @@
+"""Opens films to see whether they are whole, each in a process of its own: `frame-extractor probe FILM --json`.
+
+A film may hang its reader, its disk may never answer: that holds up nothing but a process that is killed in time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import anyio
+import msgspec
+
+from frame_extractor.contract import Probe
+from framed.host.liveness import identify, kill_tree, until_gone
+from framed.model.job import exit_code_text
+from framed.policy.admission import ProbeFailed
+from framed.threads import in_own_thread
+
+PROBER: Final = (sys.executable, "-m", "frame_extractor", "probe")
+"""The command; a film's path and `--json` follow."""
+
+PATIENCE_S: Final = 30.0
+_NICENESS: Final = 10
+_FIRST_TO_GO: Final = "1000"
+"""A film that eats up the memory costs its probe, and nobody else."""
+
+
+async def probe(
+    film: str,
+    tell: Callable[[Probe | ProbeFailed], None],
+    command: Sequence[str] = PROBER,
+    *,
+    patience_s: float = PATIENCE_S,
+) -> None:
+    """`tell` is given what the film is, or why it cannot be opened; in time, or not at all when this is cancelled.
+
+    Returns when the process is gone; one whose disk hangs cannot be killed, and is waited for.
+    """
+    try:
+        process = subprocess.Popen(  # noqa: ASYNC220 -- back as soon as it is begun; its end is awaited in a thread
+            [*command, film, "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            cwd="/",
+        )
+    except OSError as failed:
+        tell(ProbeFailed(f"its probe cannot be started: {failed.strerror}", time.monotonic()))
+        return
+    identity = identify(process.pid)
+    _stand_back(process.pid)
+    answer: Probe | str = f"no answer from it in {patience_s:g} s"
+    try:
+        with anyio.move_on_after(patience_s):
+            said, complained = await in_own_thread(process.communicate)
+            answer = _answer(Path(film).name, process.returncode, said, complained)
+    finally:
+        if identity is not None:
+            kill_tree(identity)
+    tell(ProbeFailed(answer, time.monotonic()) if isinstance(answer, str) else answer)
+    if identity is not None:
+        await until_gone(identity)
+
+
+def _answer(name: str, code: int, said: bytes, complained: bytes) -> Probe | str:
+    """What the film is, or why it cannot be opened."""
+    if code == 0:
+        try:
+            return msgspec.json.decode(said, type=Probe)
+        except msgspec.DecodeError as strange:
+            return f"its probe is not understood: {strange}"
+    lines = complained.decode(errors="backslashreplace").strip().splitlines()
+    if code > 0 and lines:
+        return lines[-1].removeprefix("frame-extractor: ").removeprefix(f"{name}: ")
+    number = code if code > 0 else 128 - code
+    return f"its probe ended with {number} ({exit_code_text(number) or 'no word'})"
+
+
+def _stand_back(pid: int) -> None:
+    """Films that are being extracted come first. As far as a service may say so."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")

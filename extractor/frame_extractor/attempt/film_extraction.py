@@ -1,0 +1,220 @@
+"""One film of an attempt: from what earlier attempts have kept of it to its images and its entry in the results."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from frame_extractor.attempt import records
+from frame_extractor.attempt.film_snapshot import FilmSnapshot
+from frame_extractor.contract import AttemptSpec, ExtractionSettings, FilmResult, Probe
+from frame_extractor.output import journal, publish
+from frame_extractor.output.durable import sync_file_system
+from frame_extractor.output.manifest import Output
+from frame_extractor.output.names import picture_name
+
+if TYPE_CHECKING:
+    from frame_extractor.engine.film_progress import FilmProgress
+    from frame_extractor.engine.score_cache import ScoreCache
+    from frame_extractor.output.picture import Images
+    from frame_extractor.workers.grant import WorkerGrant
+    from frame_extractor.workers.pool import WorkerPool
+
+log = logging.getLogger("frame_extractor")
+
+
+class Engine(Protocol):
+    """The pipeline, as seen from here: the module `frame_extractor.engine.pipeline` is one."""
+
+    def probe_film(self, film: Path) -> Probe: ...
+
+    def worker_pool(self, crew: WorkerGrant, check: Callable[[], None]) -> WorkerPool: ...
+
+    def extract_film(
+        self,
+        film: Path,
+        *,
+        settings: ExtractionSettings,
+        pool: WorkerPool,
+        temp: Path,
+        images: Images,
+        kept: ScoreCache,
+        report: Callable[[FilmProgress], None],
+    ) -> FilmResult: ...
+
+
+@dataclass(frozen=True)
+class PendingFilm:
+    """A film that is to be extracted."""
+
+    film: Path
+    name: str
+    """As in the results."""
+    number: int
+    """1-based, among the films of the attempt."""
+    snapshot: FilmSnapshot
+    probe: Probe
+
+    @property
+    def fingerprint(self) -> str:
+        return self.snapshot.fingerprint
+
+
+def is_asked_again(spec: AttemptSpec, output: Output, fingerprint: str) -> bool:
+    """Whether what was done of the film before, or removed of it, does not count.
+
+    Force and restore are for what was there before the job: a retry of it must come to an end.
+    """
+    film = output.films.get(fingerprint)
+    is_own = film is not None and film.status == "complete" and film.job_id == spec.job_id
+    return (spec.force or spec.restore) and not is_own
+
+
+class FilmExtraction:
+    """`run`, `conclude`, `forget_work`; `give_up` when one of the first two raised; `close` in the end."""
+
+    def __init__(
+        self, todo: PendingFilm, spec: AttemptSpec, output: Output, temp: Path, *, before_change: Callable[[], None]
+    ) -> None:
+        """`before_change` is called before anything outside `temp` is changed, and may raise."""
+        # Imported when it is needed, as the pipeline is.
+        from frame_extractor.engine.score_cache import ScoreCache  # noqa: PLC0415
+
+        self._todo = todo
+        self._spec = spec
+        self._output = output
+        self._temp = temp
+        self._is_asked_again = is_asked_again(spec, output, todo.fingerprint)
+        """Removed images come back as well."""
+        self._before_change = before_change
+        self._began_s = time.monotonic()
+        self._publisher: publish.Publisher | None = None
+        self.put_aside: list[Path] = []
+        """Files in `frames/` that are not ours and were in the way, where they are now."""
+        self._kept: ScoreCache = ScoreCache(
+            spec.layout,
+            todo.fingerprint,
+            spec.settings,
+            job_id=spec.job_id,
+            anew=spec.force,
+            film_modified_ns=todo.snapshot.modified_ns,
+            before_change=before_change,
+        )
+
+    def run(self, engine: Engine, pool: WorkerPool, report: Callable[[FilmProgress], None]) -> FilmResult:
+        """All its images are in `frames/`; returns what there is to say of the film. Raises whatever goes wrong."""
+        if line := self._kept.describe():
+            log.info("%s: %s", self._todo.name, line)
+        self._before_change()
+        place = Path(self._todo.fingerprint, self._spec.settings.image_key)
+        pictures = records.take_over(
+            self._spec.layout, self._temp, place, {picture_name(frame) for frame in self._kept.written}
+        )
+        self._publisher = self._opened_publisher(pictures)
+        found = engine.extract_film(
+            self._todo.film,
+            settings=self._spec.settings,
+            pool=pool,
+            temp=pictures,
+            images=self._publisher,
+            kept=self._kept,
+            report=report,
+        )
+        self._todo.snapshot.require(at_end=True)
+        return found
+
+    def conclude(self, found: FilmResult, *, save: Callable[[], None]) -> FilmResult:
+        """The film's entry is in the results, which `save` writes. Not to be interrupted."""
+        assert self._publisher is not None, "run before"
+        entries = self._publisher.complete()
+        result = msgspec.structs.replace(
+            found,
+            name=self._todo.name,
+            folder=self._publisher.folder,
+            job_id=self._spec.job_id,
+            images=sum(not entry.removed for entry in entries),
+            removed=sum(entry.removed for entry in entries),
+            wall_s=round(time.monotonic() - self._began_s, 3),
+            extracted_at=records.now(),
+        )
+        if self._is_asked_again:
+            self._output.removals.restore(self._todo.fingerprint)
+        self._output.removals.add(self._todo.fingerprint, self._publisher.removed_meanwhile)
+        self._output.record(result, entries)
+        self.put_aside = self._publisher.put_aside
+        if self._output.earlier_tool_images:
+            self.put_aside += self._put_earlier_set_aside()
+        sync_file_system(self._spec.layout.frames_dir)
+        save()
+        self._publisher.forget()
+        return result
+
+    def give_up(self, *, for_good: bool, has_changed: bool) -> None:
+        """Another attempt may go on from here, unless it is given up for good or the file has changed."""
+        is_over = for_good or has_changed
+        if self._publisher is not None:
+            self._publisher.give_up(for_good=is_over)
+        if is_over:
+            self.forget_work()
+        if has_changed:
+            self._kept.forget()
+
+    def close(self) -> None:
+        if self._publisher is not None:
+            self._publisher.close()
+
+    def forget_work(self) -> None:
+        """No other attempt will go on from here."""
+        self._kept.forget_spans()
+        shutil.rmtree(self._temp / self._todo.fingerprint, ignore_errors=True)
+
+    def _put_earlier_set_aside(self) -> list[Path]:
+        """The images of the tool before this one, now that a film of this one is complete, as its results are."""
+        self._before_change()
+        layout = self._spec.layout
+        listed = (entry for fingerprint in self._output.order for entry in self._output.entries(fingerprint))
+        return publish.put_unlisted_aside(layout, publish.own_files(layout, listed, *journal.journals(layout)))
+
+    def _opened_publisher(self, pictures: Path) -> publish.Publisher:
+        todo, spec, output = self._todo, self._spec, self._output
+        listed = {*output.images, *output.removed}
+        if todo.fingerprint not in listed:
+            journal.inherit(spec.layout, todo.film, todo.fingerprint, but_not_from=listed)
+        header = journal.JournalHeader(
+            film=str(todo.film),
+            name=todo.name,
+            folder=output.folder_for(todo.name, todo.fingerprint, journal.claims(spec.layout)),
+            film_modified_ns=todo.snapshot.modified_ns,
+            image_key=spec.settings.image_key,
+            job_id=spec.job_id,
+            boot_id=records.identity().boot_id,
+        )
+        earlier = output.films.get(todo.fingerprint)
+        return publish.Publisher(
+            spec.layout,
+            fingerprint=todo.fingerprint,
+            header=header,
+            listed=output.images.get(todo.fingerprint, ()),
+            is_usable=lambda section: (
+                (section.image_key, section.film_modified_ns) == (header.image_key, header.film_modified_ns)
+                and (not spec.force or section.job_id == header.job_id)
+            ),
+            listed_is_usable=earlier is not None and not spec.force and earlier.image_key == header.image_key,
+            taken_over=pictures,
+            removed=() if self._is_asked_again else output.removals.of(todo.fingerprint),
+            removed_since=journal.removed_since(
+                spec.layout,
+                todo.fingerprint,
+                lambda section: (
+                    section.boot_id == header.boot_id and (not self._is_asked_again or section.job_id == header.job_id)
+                ),
+            ),
+            before_change=self._before_change,
+        )

@@ -1,0 +1,88 @@
+"""Whether a film is still what it was when its extraction was begun.
+
+Results are kept under the film's fingerprint, so nothing of another film may get among them: a file that is written to,
+or another one put into its place, while it is read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from frame_extractor.attempt.failures import FilmChanged
+from frame_extractor.contract import film_fingerprint
+from frame_extractor.errors import NotAFilm
+from frame_extractor.regular import open_regular
+
+READ_AGAIN_AT_MOST: Final = 3
+"""How often the fingerprint of one film is read again because its inode or its change time alone are others."""
+
+
+class FilmSnapshot:
+    """One film as it was found. To be entered while it is read: then it is still known when its name is gone."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises NotAFilm for what is no regular file, OSError when it cannot be read."""
+        self.path = path
+        # Before the fingerprint: what is changed while that is read is noticed as well.
+        self._found = require_regular_file(path)
+        self.fingerprint = film_fingerprint(path)
+        self._descriptor = -1
+        self._n_read_again = 0
+
+    @property
+    def modified_ns(self) -> int:
+        """When the file was changed last, by the wall clock."""
+        return self._found.st_mtime_ns
+
+    def __enter__(self) -> Self:
+        """Raises FilmChanged, and OSError when it cannot be read."""
+        self._descriptor = open_regular(self.path)
+        try:
+            self.require()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def require(self, *, at_end: bool = False) -> None:
+        """Raises FilmChanged when the file is another one, or was written to. Renamed or deleted it is the same.
+
+        A new mode, owner, name or link changes a file's change time as well, network file systems change it and the
+        inode by themselves: then the fingerprint decides. The last reading of it is kept for the film's end (`at_end`).
+        """
+        try:
+            now = os.stat(self.path)
+            path = self.path
+        except FileNotFoundError:
+            now = os.fstat(self._descriptor)
+            path = Path(f"/proc/self/fd/{self._descriptor}")
+        if (now.st_size, now.st_mtime_ns) != (self._found.st_size, self._found.st_mtime_ns):
+            raise FilmChanged(self.path)
+        if (now.st_ino, now.st_ctime_ns) == (self._found.st_ino, self._found.st_ctime_ns):
+            return
+        if self._n_read_again < (READ_AGAIN_AT_MOST if at_end else READ_AGAIN_AT_MOST - 1):
+            self._n_read_again += 1
+            if film_fingerprint(path) != self.fingerprint:
+                raise FilmChanged(self.path)
+            self._found = now
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+
+def require_regular_file(film: Path) -> os.stat_result:
+    """Raises NotAFilm, or OSError when it is not there. Opening a pipe would wait for a writer for ever."""
+    found = film.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise NotAFilm(film, "not a regular file; a film must be one")
+    return found

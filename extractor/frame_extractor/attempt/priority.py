@@ -1,0 +1,27 @@
+"""Standing back: other processes of the machine come first."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import psutil
+
+from frame_extractor.contract import AttemptSpec
+
+log = logging.getLogger("frame_extractor")
+
+
+def lower_priority(spec: AttemptSpec) -> None:
+    """Every thread of this process, and what they begin from now on, is as nice as the specification says.
+
+    On Linux these belong to threads, and the screen has one by now. Never less nice than it was. What the system does
+    not allow is logged, and not done.
+    """
+    try:
+        for thread in (int(name) for name in os.listdir("/proc/self/task")):
+            os.setpriority(os.PRIO_PROCESS, thread, max(spec.nice, os.getpriority(os.PRIO_PROCESS, thread)))
+            if spec.io_class == "idle":
+                psutil.Process(thread).ionice(psutil.IOPRIO_CLASS_IDLE)
+    except (OSError, psutil.Error) as failed:
+        log.warning("priority stays as it is: %s", failed)

@@ -1,0 +1,335 @@
+"""One attempt at the films of an output folder: everything around the pipeline.
+
+Takes the lock, keeps the records of `.framed/`, goes through the films one by one, and turns whatever goes wrong into
+an exit code and one line for a person. How a film becomes pictures is pipeline.py's; where they go, publish.py's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from frame_extractor.attempt import records
+from frame_extractor.attempt.epoch import Epoch
+from frame_extractor.attempt.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of, named
+from frame_extractor.attempt.film_extraction import Engine, FilmExtraction, PendingFilm, is_asked_again
+from frame_extractor.attempt.film_snapshot import FilmSnapshot
+from frame_extractor.attempt.priority import lower_priority
+from frame_extractor.attempt.progress import Heartbeat, ProgressMeter
+from frame_extractor.contract import (
+    AttemptSpec,
+    ExitCode,
+    FilmResult,
+    Progress,
+)
+from frame_extractor.errors import TooMuchFailed, WorkerFault
+from frame_extractor.output import curation
+from frame_extractor.output.journal import is_unsettled
+from frame_extractor.output.manifest import Output, read_output, results_config
+from frame_extractor.signals import EndingSignals
+from frame_extractor.words import count, film_decoded, film_done, film_skipped, introduction, progress_line, put_aside
+from frame_extractor.workers.grant import WorkerGrant
+
+if TYPE_CHECKING:
+    from frame_extractor.engine.film_progress import FilmProgress
+    from frame_extractor.workers.pool import WorkerPool
+
+log = logging.getLogger("frame_extractor")
+
+LOG_PROGRESS_EVERY_S: Final = 30.0
+LOOK_AT_FILM_EVERY_S: Final = 2.0
+"""Whether it is still the same: one that is not is not read to its end for nothing."""
+
+
+class Screen(Protocol):
+    """What a person sees of an attempt. May be called from two threads; never raises."""
+
+    def note(self, line: str) -> None:
+        """Something to know."""
+
+    def failure(self, line: str) -> None:
+        """Something went wrong."""
+
+    def result(self, line: str) -> None:
+        """A film is done."""
+
+    def progress(self, progress: Progress) -> None:
+        """Once a second."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended."""
+
+    code: ExitCode
+    reason: str = ""
+    """One line; empty when all went well."""
+    extracted: tuple[FilmResult, ...] = ()
+    """Films completed by this attempt."""
+    n_skipped: int = 0
+    n_failed: int = 0
+    images: int = 0
+    """In `frames/`, of all films of this attempt."""
+    wall_s: float = 0.0
+
+
+def run_attempt(spec: AttemptSpec, *, screen: Screen, engine: Engine | None = None) -> Ending:
+    """Extracts what of the specification's films is not yet extracted.
+
+    Never raises: an attempt ends with its exit code and, whatever happened, an exit record if one could be written.
+    SIGINT, SIGTERM and SIGHUP end it in order. Call from the main thread.
+    """
+    with records.log_file(spec, log):
+        with EndingSignals() as signals:
+            lower_priority(spec)
+            ending = _Runner(spec, engine, screen, signals).run()
+            with contextlib.suppress(OSError):
+                records.write_exit(
+                    spec, code=ending.code, reason=ending.reason, images=ending.images, wall_s=ending.wall_s
+                )
+            log.info("attempt %d ended with code %d after %.1f s", spec.attempt, ending.code, ending.wall_s)
+        return ending
+
+
+class _Runner:
+    def __init__(self, spec: AttemptSpec, engine: Engine | None, screen: Screen, signals: EndingSignals) -> None:
+        self._spec = spec
+        self._engine = engine
+        self._screen = screen
+        self._crew = WorkerGrant(spec.workers, control=spec.layout.control_file, attempt=spec.attempt)
+        self._meter = ProgressMeter(spec, self._crew)
+        self._signals = signals
+        self._extracted: list[FilmResult] = []
+        self._failures: list[Failure] = []
+        self._n_skipped = 0
+        self._logged_at_s = 0.0
+        self._look_again_s = 0.0
+        self._epoch: Epoch
+        self._heartbeat: Heartbeat
+
+    def run(self) -> Ending:
+        # A signal can raise on any line, but only once, and not after disarm(): so always inside the outer try.
+        try:
+            try:
+                self._run()
+            finally:
+                self._signals.disarm()
+        except BaseException as error:  # noqa: BLE001 - the attempt's last line of defence: it owes an exit code
+            self._fail(failure_of(error, output=self._spec.layout.folder), error)
+        failure = deciding(self._failures)
+        return Ending(
+            code=failure.code if failure else ExitCode.DONE,
+            reason=failure.line if failure else "",
+            extracted=tuple(self._extracted),
+            n_skipped=self._n_skipped,
+            n_failed=sum(not each.ends_attempt for each in self._failures),
+            images=self._meter.images,
+            wall_s=self._meter.elapsed_s,
+        )
+
+    def _run(self) -> None:
+        spec, layout = self._spec, self._spec.layout
+        records.make_output(layout)
+        settings = " ".join(f"{name}={value}" for name, value in msgspec.to_builtins(spec.settings).items())
+        log.info("attempt %d of job %s, %s: %s", spec.attempt, spec.job_id, introduction(spec), settings)
+        with records.folder_lock(spec):
+            self._epoch = epoch = Epoch.begin(spec)
+            with (
+                records.work_folder(spec, lambda: epoch.is_over) as temp,
+                Heartbeat(self._meter, layout.progress, self._beat, lambda: epoch.is_over) as self._heartbeat,
+            ):
+                try:
+                    self._extract_all(temp)
+                finally:
+                    self._signals.disarm()
+
+    def _extract_all(self, temp: Path) -> None:
+        output = read_output(self._spec.layout)
+        if output.earlier_tool_images and not self._spec.force:
+            self._skip_all(output.earlier_tool_images)
+        else:
+            engine = self._engine or _pipeline()
+            with engine.worker_pool(self._crew, self._signals.check) as pool:
+                for todo in self._open_films(output, engine, pool):
+                    self._extract(todo, output, engine, temp=temp, pool=pool)
+        if not self._failures:
+            self._meter.finish()
+
+    def _open_films(self, output: Output, engine: Engine, pool: WorkerPool) -> list[PendingFilm]:
+        """The films that are to be extracted; those already complete are skipped, those that are none have failed.
+
+        Workers are being started when there is something to extract.
+        """
+        todos: list[PendingFilm] = []
+        images_found, image_bytes_found, seconds_found, frames_found = 0, 0, 0.0, 0
+        seen: set[str] = set()
+        news = False
+        for number, path in enumerate(self._spec.films, 1):
+            film, name = Path(path), self._spec.name_of(path)
+            fingerprint = ""
+            self._meter.step()
+            try:
+                original = FilmSnapshot(film)
+                fingerprint = original.fingerprint
+                output.keep_place(fingerprint)
+                seen.add(fingerprint)
+                if not is_asked_again(self._spec, output, fingerprint):
+                    news |= self._notice_removed(output, fingerprint)
+                if self._is_complete(output, fingerprint):
+                    found = output.images.get(fingerprint, ())
+                    images_found += len(found)
+                    image_bytes_found += sum(image.size_bytes for image in found)
+                    seconds_found += output.films[fingerprint].duration_s
+                    frames_found += output.films[fingerprint].source_frames
+                    self._n_skipped += 1
+                    self._note(film_skipped(output.films[fingerprint], forced=self._spec.force))
+                elif fingerprint in {todo.fingerprint for todo in todos}:
+                    self._note(f"{name}: the same film as one before it; extracted once")
+                else:
+                    pool.warm_up()
+                    todos.append(PendingFilm(film, name, number, original, engine.probe_film(film)))
+            except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
+                self._film_failed(film, fingerprint, error, output)
+        for fingerprint in output.images.keys() - seen:
+            news |= self._notice_removed(output, fingerprint)
+        if news:
+            with self._signals.deferred():
+                self._save(output)
+        self._meter.expect(
+            seconds_found + sum(todo.probe.duration_s for todo in todos),
+            frames_found + sum(todo.probe.source_frames for todo in todos),
+            images_found,
+            image_bytes_found=image_bytes_found,
+            seconds_found=seconds_found,
+        )
+        return todos
+
+    def _is_complete(self, output: Output, fingerprint: str) -> bool:
+        return (
+            output.is_complete(fingerprint, self._spec.settings)
+            and not is_unsettled(output.layout, fingerprint)
+            and not (self._spec.force and is_asked_again(self._spec, output, fingerprint))
+            and not (is_asked_again(self._spec, output, fingerprint) and curation.is_curated(output, fingerprint))
+        )
+
+    def _notice_removed(self, output: Output, fingerprint: str) -> bool:
+        """Images that a user has deleted are known as removed; whether there are any that were not.
+
+        Where an attempt was cut off while it replaced images, nobody knows who has taken one away.
+        """
+        return not is_unsettled(output.layout, fingerprint) and curation.notice(output, fingerprint)
+
+    def _extract(self, todo: PendingFilm, output: Output, engine: Engine, *, temp: Path, pool: WorkerPool) -> None:
+        """The film's images and its entry are on the disk, or its failure is recorded."""
+        self._signals.check()
+        self._meter.begin(todo.name, todo.number, todo.probe.duration_s)
+        extraction = FilmExtraction(todo, self._spec, output, temp, before_change=self._before_change)
+        try:
+            with todo.snapshot:
+                found = extraction.run(engine, pool, functools.partial(self._report, todo.snapshot))
+                with self._signals.deferred():
+                    result = extraction.conclude(found, save=functools.partial(self._save, output))
+        except Exception as error:  # noqa: BLE001 - a bad film does not stop the others; failure_of sorts them
+            failure = self._film_failed(todo.film, todo.fingerprint, error, output)
+            extraction.give_up(for_good=failure.code not in RETRYABLE, has_changed=isinstance(error, FilmChanged))
+            self._meter.end_film(images=0)
+        else:
+            extraction.forget_work()
+            self._extracted.append(result)
+            self._meter.end_film(result.images)
+            log.info("%s", film_decoded(result))
+            self._result(film_done(result, self._spec.layout))
+            if extraction.put_aside:
+                self._note(put_aside(extraction.put_aside, self._spec.layout))
+        finally:
+            extraction.close()
+
+    def _film_failed(self, film: Path, fingerprint: str, error: Exception, output: Output) -> Failure:
+        """The failure is told and recorded in the results. Raises `error` again when it ends the whole attempt."""
+        # What is missing of a sudden is what a newer attempt has moved.
+        self._epoch.require()
+        name = self._spec.name_of(film)
+        failure = named(failure_of(error, film), film, name)
+        if failure.ends_attempt:
+            raise error
+        self._fail(failure, error)
+        if fingerprint and failure.code is not ExitCode.FILM_CHANGED:
+            output.record_failure(
+                FilmResult(
+                    name=name,
+                    path=str(film),
+                    fingerprint=fingerprint,
+                    status="failed",
+                    error=failure.line,
+                    failed_ranges=error.ranges if isinstance(error, TooMuchFailed) else (),
+                    settings=self._spec.settings,
+                    extracted_at=records.now(),
+                )
+            )
+            # Results of an earlier tool stay what they are, of the images that are there, until these are replaced.
+            if not output.earlier_tool_images:
+                with self._signals.deferred():
+                    self._save(output)
+        return failure
+
+    def _skip_all(self, images: int) -> None:
+        self._n_skipped = len(self._spec.films)
+        self._meter.expect(0.0, 0, images)
+        self._note(
+            f"{self._spec.layout.results} of an earlier tool says {count(images, 'image')}: already extracted; "
+            "--force extracts again"
+        )
+
+    def _save(self, output: Output) -> None:
+        config = results_config(self._spec.settings, self._spec.workers)
+        for line in output.save(config, before_change=self._before_change):
+            self._note(line)
+
+    def _before_change(self) -> None:
+        self._epoch.require()
+        self._meter.step()
+
+    def _report(self, original: FilmSnapshot, progress: FilmProgress) -> None:
+        self._signals.check()
+        if time.monotonic() >= self._look_again_s:
+            self._look_again_s = time.monotonic() + LOOK_AT_FILM_EVERY_S
+            original.require()
+        if self._heartbeat.is_superseded:
+            self._epoch.require()
+        self._meter.report(progress)
+
+    def _beat(self, progress: Progress) -> None:
+        """From the heartbeat's thread."""
+        self._screen.progress(progress)
+        if progress.elapsed_s - self._logged_at_s >= LOG_PROGRESS_EVERY_S:
+            self._logged_at_s = progress.elapsed_s
+            log.info("%s", progress_line(progress))
+
+    def _note(self, line: str) -> None:
+        log.info("%s", line)
+        self._screen.note(line)
+
+    def _result(self, line: str) -> None:
+        log.info("%s", line)
+        self._screen.result(line)
+
+    def _fail(self, failure: Failure, error: BaseException) -> None:
+        self._failures.append(failure)
+        log.error("%s", failure.line, exc_info=error if failure.is_fault else None)
+        if isinstance(error, WorkerFault):
+            log.error("in the worker:\n%s", error.trace)
+        self._screen.failure(failure.line)
+
+
+def _pipeline() -> Engine:
+    """Imported when it is needed: it takes half a second, and the records of an attempt come before it."""
+    from frame_extractor.engine import pipeline  # noqa: PLC0415
+
+    return pipeline

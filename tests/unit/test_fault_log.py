@@ -1,0 +1,279 @@
+"""Faults that framed does not expect: what they cost, and who hears of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import anyio
+import anyio.abc
+import msgspec
+import pytest
+
+from frame_extractor.contract import Probe, film_fingerprint
+from framed.attempts.blockers import Blockers
+from framed.attempts.dispatch import Dispatcher
+from framed.attempts.stalls import StallDetector
+from framed.attempts.supervise import Supervisor
+from framed.control.status_reporter import StatusReporter
+from framed.engines.tmux import TmuxEngine
+from framed.host.machine import Machine
+from framed.instance_lock import RootLock
+from framed.lock_watch import LockWatch
+from framed.policy.admission import FilmStatus, ProbeFailed
+from framed.policy.shares import Budget
+from framed.settings.config import Settings, WatchSettings, resolve
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import Places, load_places
+from framed.state.ledger import Ledger
+from framed.state.store import Store
+from framed.watching import catalog_builder as keeper_module
+from framed.watching import outputs as outputs_module
+from framed.watching import probe_queue as probing_module
+from framed.watching import watch as watch_module
+from framed.watching.catalog import CatalogFilm, CatalogProject
+from framed.watching.catalog_builder import CatalogBuilder
+from framed.watching.film_statuses import FilmStatuses
+from framed.watching.probe_queue import ProbeQueue
+from framed.watching.scan import scan_raw_videos
+from framed.watching.watch import Watcher
+from tests.stores.make import PROBE
+
+SETTINGS = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1, force_polling=True))
+WORDS = "framed itself failed to look for its films (ZeroDivisionError); its log says why"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    found = load_places(tmp_path)
+    for project in ("bad", "good"):
+        found.films_dir(project).mkdir(parents=True)
+        (found.films_dir(project) / "film.mkv").write_text(project)
+    return found
+
+
+@pytest.fixture
+def errors(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.LogCaptureFixture]:
+    """What is logged as an error."""
+    monkeypatch.setattr(logging.getLogger("framed"), "propagate", True)
+    with caplog.at_level(logging.ERROR):
+        yield caplog
+
+
+def test_fault_in_one_project_is_shown_with_it_and_logged_once(
+    places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are looked for as ever; what was known of the faulty one is kept."""
+
+    def faulty(*arguments: object) -> object:
+        if "bad" in arguments:
+            raise ZeroDivisionError("a fault")
+        return resolve(*arguments)  # type: ignore[arg-type]
+
+    keeper = CatalogBuilder(places, LiveSettings(places, SETTINGS), {})
+    with monkeypatch.context() as broken:
+        broken.setattr(outputs_module, "resolve", faulty)
+        for now_s in (100.0, 105.0):
+            catalog = keeper.scan(now_s)
+            assert (catalog.problem, catalog.projects["bad"].settings_error) == ("", WORDS)
+            assert catalog.projects["good"].settings_error == ""
+            assert catalog.projects["good"].settled
+    assert len(errors.records) == 1
+    assert "ZeroDivisionError: a fault" in errors.text
+    mended = keeper.scan(110.0).projects["bad"]
+    assert (mended.settings_error, len(mended.settled)) == ("", 1)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Of a daemon: whoever decides, and whoever tells."""
+
+    dispatcher: Dispatcher
+    report: StatusReporter
+
+
+@pytest.fixture
+def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
+    """Made in a task group, after one look."""
+    store = Store(places.root / "framed.db")
+    lock_file = (places.root / "lock").open("w")
+
+    def joined(tasks: anyio.abc.TaskGroup) -> Parts:
+        ledger = Ledger(store, lambda project, _now: project)
+        settings = LiveSettings(places, Settings())
+        watcher = Watcher(places, settings, ledger)
+        watcher.catalog = CatalogBuilder(places, settings, {}).scan(100.0)
+        standings = FilmStatuses(settings, ledger, watcher)
+        engine = TmuxEngine(places.tmux_socket, places.tmux_config)
+        lock = LockWatch(RootLock(lock_file, places.root / "lock"), places.root)
+        supervisor = Supervisor(ledger, engine, settings, lock, places=places)
+        machine = Machine(places.root)
+        hindrances = Blockers(
+            watcher=watcher, standings=standings, disks=machine.disks, settings=settings, progress=supervisor.progress
+        )
+        dispatcher = Dispatcher(
+            tasks,
+            raw_videos=places.raw_videos,
+            ledger=ledger,
+            watcher=watcher,
+            standings=standings,
+            supervisor=supervisor,
+            budget=Budget(slots=1, max_active=1),
+            hindrances=hindrances,
+            shortage=str,
+            tell_short_of_disk=lambda _: None,
+        )
+        report = StatusReporter(
+            ledger=ledger,
+            watcher=watcher,
+            standings=standings,
+            dispatcher=dispatcher,
+            supervisor=supervisor,
+            stalls=StallDetector(ledger, supervisor.progress, settings),
+            machine=machine,
+            settings=settings,
+        )
+        return Parts(dispatcher, report)
+
+    yield joined
+    store.close()
+    lock_file.close()
+
+
+@pytest.mark.anyio
+async def test_fault_in_telling_one_project_is_told_with_it(
+    parts: Callable[[anyio.abc.TaskGroup], Parts], errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The states of the others are told as ever."""
+    of = FilmStatuses.statuses_of
+
+    def faulty(
+        standings: FilmStatuses, name: str, project: CatalogProject, now_s: float
+    ) -> Iterator[tuple[CatalogFilm, FilmStatus]]:
+        if name == "bad":
+            raise ZeroDivisionError("a fault")
+        return of(standings, name, project, now_s)
+
+    async with anyio.create_task_group() as tasks:
+        report = parts(tasks).report
+    monkeypatch.setattr(FilmStatuses, "statuses_of", faulty)
+    for _ in range(2):
+        bad, good = report.status(["bad", "good"]).projects
+        assert bad.reason == "framed itself failed to tell its state (ZeroDivisionError); its log says why"
+        assert good.reason.startswith("settling: film.mkv")
+    assert len(errors.records) == 1
+
+
+@pytest.mark.anyio
+async def test_fault_in_deciding_costs_no_more_than_that_pass(
+    parts: Callable[[anyio.abc.TaskGroup], Parts], errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs goes on, and the next pass decides again."""
+
+    def faulty(*_arguments: object) -> NoReturn:
+        raise ZeroDivisionError("a fault")
+
+    async with anyio.create_task_group() as tasks:
+        dispatcher = parts(tasks).dispatcher
+        with monkeypatch.context() as broken:
+            broken.setattr(Blockers, "find", faulty)
+            await tasks.start(dispatcher.run, ())
+            for _ in range(3):
+                await anyio.wait_all_tasks_blocked()
+                assert dispatcher.has_made_pass()
+        await anyio.wait_all_tasks_blocked()
+        assert dispatcher.has_made_pass()
+        tasks.cancel_scope.cancel()
+    assert [record.message for record in errors.records] == ["framed itself failed"]
+
+
+@pytest.mark.anyio
+async def test_fault_in_opening_one_film_is_told_with_it(
+    places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other is opened; and it is waited for like any film that cannot be."""
+
+    async def faulty(film: str, tell: Callable[[Probe | ProbeFailed], None], _command: object) -> None:
+        if film.startswith(str(places.films_dir("bad"))):
+            raise ZeroDivisionError("a fault")
+        tell(msgspec.structs.replace(PROBE, fingerprint=film_fingerprint(film)))
+
+    monkeypatch.setattr(probing_module, "probe", faulty)
+    store = Store(places.root / "framed.db")
+    ledger, settings = Ledger(store, lambda project, _now: project), LiveSettings(places, SETTINGS)
+    watcher = Watcher(places, settings, ledger)
+    keeper = CatalogBuilder(places, settings, {})
+    watcher.catalog = keeper.scan(100.0)
+    standings = FilmStatuses(settings, ledger, watcher)
+    opened = anyio.Event()
+    openings: list[object] = []
+
+    def listen() -> None:
+        projects = watcher.catalog.projects
+        openings[:] = [standings.probe_result_of(projects[name].films[0]) for name in ("bad", "good")]
+        if all(openings):
+            opened.set()
+
+    standings.listen(listen)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(ProbeQueue(standings, settings=settings, ledger=ledger, watcher=watcher).run)
+            await opened.wait()
+            tasks.cancel_scope.cancel()
+    store.close()
+    bad, good = openings
+    assert isinstance(bad, ProbeFailed)
+    assert bad.reason == "framed itself failed to open a film (ZeroDivisionError); its log says why"
+    assert isinstance(good, Probe)
+    assert len(errors.records) == 1
+
+
+@pytest.mark.anyio
+async def test_fault_of_a_whole_look_does_not_end_the_looking(
+    places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the catalog's problem until a look succeeds."""
+    n_looks = 0
+
+    def faulty(raw_videos: Path, *others: Any) -> object:
+        nonlocal n_looks
+        n_looks += 1
+        if n_looks in (2, 3):
+            raise ZeroDivisionError("a fault")
+        return scan_raw_videos(raw_videos, *others)
+
+    def faulty_pointing(*_: object) -> None:
+        raise ZeroDivisionError("another fault")
+
+    monkeypatch.setattr(keeper_module, "scan_raw_videos", faulty)
+    monkeypatch.setattr(watch_module, "notifying_folders", faulty_pointing)
+    store = Store(places.root / "framed.db")
+    settings = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1))
+    watcher = Watcher(places, LiveSettings(places, settings), Ledger(store, lambda project, _now: project))
+    problems = []
+    seen_enough = anyio.Event()
+
+    def listen() -> None:
+        problems.append(watcher.catalog.problem)
+        if len(problems) == 3:
+            seen_enough.set()
+
+    watcher.listen(listen)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(watcher.run)
+            await seen_enough.wait()
+            tasks.cancel_scope.cancel()
+    store.close()
+    words = "framed itself failed to look for films (ZeroDivisionError); its log says why"
+    assert problems == ["", words, ""]
+    tasks_failed = [record.__dict__["fields"]["to"] for record in errors.records]
+    assert tasks_failed == ["ask for notifications", "look for films"]
