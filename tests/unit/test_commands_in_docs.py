@@ -14,7 +14,7 @@ from framed.__main__ import framed
 from framed.ctl.commands import framectl
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PROGRAMS: dict[str, click.Group] = {"framed": framed, "framectl": framectl}
 _TYPED = re.compile(r"`((?:framectl|framed) [^`\n]+)`|^(?: {4}|\$ )((?:framectl|framed) .+)$", re.MULTILINE)
 _SEVERAL = re.compile(r"[\[|&;]|[A-Z]{2,}\.\.\.|\.\.\.|\b(VERB|SHELL)\b")
