@@ -15,7 +15,7 @@ import msgspec
 from benchmarks import contenders, film, picture, report
 from benchmarks.contenders import Contender
 from benchmarks.measure import Cost, RunFailed, help_s, measured
-from frame_extractor.cores import usable_cores
+from frame_extractor.contract.cores import usable_cores
 from frame_extractor.reading.film import open_film
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from frame_extractor.contract import FilmResult, Results
+from frame_extractor.contract.results import FilmResult, Results
 
 LOOK_EVERY_S = 0.2
 """How often memory is looked at."""

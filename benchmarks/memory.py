@@ -13,8 +13,8 @@ import msgspec
 from benchmarks import film, report
 from benchmarks.__main__ import DOCUMENT, where
 from benchmarks.measure import RunFailed, measured
-from frame_extractor.contract import AttemptSpec
-from frame_extractor.cores import usable_cores
+from frame_extractor.contract.attempt import AttemptSpec
+from frame_extractor.contract.cores import usable_cores
 
 HEADINGS = ("", "workers", "wall s", "tree MB", "runner MB", "largest worker MB", "wait for film, % of wall")
 MANY_WORKERS = 12

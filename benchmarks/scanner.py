@@ -17,8 +17,10 @@ import psutil
 
 from benchmarks import report
 from benchmarks.__main__ import DOCUMENT, where
-from frame_extractor.contract import FilmResult, OutputLayout, film_fingerprint
-from frame_extractor.cores import usable_cores
+from frame_extractor.contract.cores import usable_cores
+from frame_extractor.contract.fingerprint import film_fingerprint
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import FilmResult
 
 HEADINGS = ("", "CPU, % of a core", "less the first line", "CPU s until all were read", "resident MB")
 SETTINGS = "watch: {auto_submit: false}\nbudget: {memory_floor_gb: 0}\n"

@@ -14,7 +14,7 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
-from frame_extractor.cores import usable_cores
+from frame_extractor.contract.cores import usable_cores
 from framed.attempts.adopt import find_running
 from framed.attempts.blockers import Blockers
 from framed.attempts.dispatch import Dispatcher

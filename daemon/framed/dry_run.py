@@ -13,8 +13,9 @@ import click
 import msgspec
 from rich.cells import cell_len
 
-from frame_extractor.contract import AttemptSpec, FilmEstimate
-from frame_extractor.cores import usable_cores
+from frame_extractor.contract.answers import FilmEstimate
+from frame_extractor.contract.attempt import AttemptSpec
+from frame_extractor.contract.cores import usable_cores
 from framed.ctl.output import document, notice
 from framed.ctl.render import duration, size
 from framed.errors import Exit, FramedError, NoFilm, Refused

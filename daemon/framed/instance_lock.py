@@ -13,8 +13,8 @@ from typing import Final, TextIO
 
 import msgspec
 
-from frame_extractor.contract import ProcessIdentity
-from frame_extractor.regular import open_regular, read_regular
+from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.regular import open_regular, read_regular
 from framed.errors import AlreadyRunning, PlaceNotUsable
 from framed.settings.places import Places
 

@@ -11,7 +11,7 @@ import pwd
 import stat
 from pathlib import Path
 
-from frame_extractor.regular import open_regular
+from frame_extractor.contract.regular import open_regular
 from framed.errors import PlaceNotUsable, RootOfAnother
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from frame_extractor.regular import read_regular
+from frame_extractor.contract.regular import read_regular
 from framed.errors import PlaceNotUsable
 from framed.private_files import check_owner, is_trusted, make_private, replace_file
 from framed.settings.places import Places, runtime_dir

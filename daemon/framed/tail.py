@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from frame_extractor.regular import reading
+from frame_extractor.contract.regular import reading
 
 _BLOCK_BYTES: Final = 1 << 16
 

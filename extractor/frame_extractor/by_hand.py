@@ -15,20 +15,17 @@ from frame_extractor import show
 from frame_extractor.attempt import records, runner
 from frame_extractor.attempt.failures import OutputUnusable, Refused, failure_of
 from frame_extractor.attempt.film_snapshot import require_regular_file
-from frame_extractor.contract import (
-    AttemptSpec,
-    ExitCode,
-    ExtractionSettings,
-    FilmEstimate,
-    OutputLayout,
-    Probe,
-    film_fingerprint,
-)
-from frame_extractor.cores import usable_cores, worker_budget
+from frame_extractor.contract.answers import FilmEstimate, Probe
+from frame_extractor.contract.attempt import AttemptSpec
+from frame_extractor.contract.cores import usable_cores, worker_budget
+from frame_extractor.contract.durable import write_atomically
+from frame_extractor.contract.estimate import estimate_film
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.fingerprint import film_fingerprint
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.errors import NewerSchema, NotAFilm
-from frame_extractor.estimate import estimate_film
 from frame_extractor.output.curation import is_curated
-from frame_extractor.output.durable import write_atomically
 from frame_extractor.output.manifest import read_output
 from frame_extractor.show import say
 from frame_extractor.words import count, duration, size, times

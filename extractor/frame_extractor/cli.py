@@ -14,15 +14,9 @@ import msgspec
 from click.shell_completion import CompletionItem
 
 from frame_extractor import completion
-from frame_extractor.contract import (
-    ExitCode,
-    ExtractionSettings,
-    Mode,
-    OutputLayout,
-    Quality,
-    RequestedSettings,
-    Sampling,
-)
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, RequestedSettings, Sampling
 
 PROGRAM: Final = "frame-extractor"
 DEFAULTS: Final = ExtractionSettings()

@@ -7,7 +7,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from frame_extractor.contract import SCHEMA, FailedRange
+from frame_extractor.contract.results import FailedRange
+from frame_extractor.contract.versions import SCHEMA
 
 
 class ExtractionError(Exception):

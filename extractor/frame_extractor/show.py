@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, Final, Self, TextIO, cast
 
 from frame_extractor.background_writer import BackgroundWriter
-from frame_extractor.contract import Progress
+from frame_extractor.contract.attempt import Progress
 from frame_extractor.words import count, duration, progress_line, times
 
 PLAIN_EVERY_S: Final = 10.0

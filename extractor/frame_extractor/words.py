@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from frame_extractor.contract import AttemptSpec, FilmResult, OutputLayout, Progress
+from frame_extractor.contract.attempt import AttemptSpec, Progress
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import FilmResult
 
 
 def count(number: int, noun: str) -> str:

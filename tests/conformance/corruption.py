@@ -16,7 +16,8 @@ from typing import Final
 
 import numpy as np
 
-from frame_extractor.contract import ExtractionSettings, FailedRange, Mode, Sampling
+from frame_extractor.contract.results import FailedRange
+from frame_extractor.contract.settings import ExtractionSettings, Mode, Sampling
 from frame_extractor.engine.stitch import Stitcher
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm
 from frame_extractor.reading.demux import read_chunks, why_whole

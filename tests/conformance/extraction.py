@@ -13,7 +13,9 @@ import psutil
 from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
-from frame_extractor.contract import ExtractionSettings, FilmResult, OutputLayout
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import FilmResult
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.engine.film_progress import FilmProgress
 from frame_extractor.engine.pipeline import extract_film
 from frame_extractor.engine.score_cache import ScoreCache

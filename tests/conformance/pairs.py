@@ -15,7 +15,7 @@ from typing import Final
 
 import av
 
-from frame_extractor.contract import Sampling
+from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import NeedsWholeFilm, ReadFailed
 from frame_extractor.reading.demux import read_chunks, why_whole
 from frame_extractor.reading.film import Film

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frame_extractor.contract import Sampling
+from frame_extractor.contract.settings import Sampling
 from frame_extractor.reading.film import open_film
 from tests.conformance import test_damage, test_engine, test_odd_streams, test_readers
 from tests.conformance.pairs import CODECS, FILMS, TIMINGS, FilmMaker, frames_and_readers, plan_of

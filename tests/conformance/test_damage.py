@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frame_extractor.contract import ExtractionSettings, Sampling
+from frame_extractor.contract.settings import ExtractionSettings, Sampling
 from frame_extractor.errors import ReadFailed
 from frame_extractor.reading.demux import read_chunks
 from frame_extractor.reading.film import Film, open_film

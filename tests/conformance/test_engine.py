@@ -14,7 +14,7 @@ import av
 import psutil
 import pytest
 
-from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
+from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
 from frame_extractor.engine.film_progress import FilmProgress
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
 from frame_extractor.reading.film import open_film

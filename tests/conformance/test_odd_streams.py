@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import pytest
 
-from frame_extractor.contract import Sampling
+from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import ReadFailed
 from frame_extractor.reading.demux import MAX_CHUNK_S, read_chunks, why_whole
 from frame_extractor.reading.film import open_film

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
-from frame_extractor.contract import Sampling
+from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import NotAFilm
 from frame_extractor.reading import film_file
 from frame_extractor.reading.demux import read_chunks

@@ -13,9 +13,9 @@ import msgspec
 import psutil
 import pytest
 
-from frame_extractor.contract import Control
+from frame_extractor.contract.attempt import Control
+from frame_extractor.contract.durable import write_atomically
 from frame_extractor.engine.film_progress import FilmProgress
-from frame_extractor.output.durable import write_atomically
 from frame_extractor.workers import grant as grant_module
 from frame_extractor.workers import pool
 from frame_extractor.workers.grant import WorkerGrant

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from frame_extractor.contract import ExtractionSettings, FilmResult, Probe, Stage, film_fingerprint
+from frame_extractor.contract.answers import Probe
+from frame_extractor.contract.attempt import Stage
+from frame_extractor.contract.fingerprint import film_fingerprint
+from frame_extractor.contract.results import FilmResult
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.engine.film_progress import FilmProgress
 from frame_extractor.engine.score_cache import ScoreCache
 from frame_extractor.errors import NotAFilm

@@ -30,26 +30,13 @@ from types import FrameType
 
 import msgspec
 
-from frame_extractor.contract import (
-    AttemptSpec,
-    Control,
-    ExitCode,
-    ExitRecord,
-    ExtractionSettings,
-    FilmResult,
-    Mode,
-    OutputLayout,
-    ProcessIdentity,
-    Progress,
-    Quality,
-    Results,
-    ResultsConfig,
-    Sampling,
-    ShotStart,
-    Stage,
-    StartedRecord,
-    film_fingerprint,
-)
+from frame_extractor.contract.attempt import AttemptSpec, Control, ExitRecord, Progress, ShotStart, Stage, StartedRecord
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.fingerprint import film_fingerprint
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.results import FilmResult, Results, ResultsConfig
+from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
 
 
 class _Ended(BaseException):

@@ -12,7 +12,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from frame_extractor.contract import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity
 from framed.host.liveness import identify
 from tests.fakes.root import Root, until
 

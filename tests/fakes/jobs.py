@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings, ProcessIdentity, Progress, Stage
+from frame_extractor.contract.attempt import Progress, Stage
+from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.settings import ExtractionSettings
 from framed.model.job import Attempt, Ending, Job, Moment, Options, Outcome, Queued
 from framed.state.replies import KeptReply
 

@@ -19,7 +19,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from frame_extractor.contract import OutputLayout, ProcessIdentity, StartedRecord
+from frame_extractor.contract.attempt import StartedRecord
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.process import ProcessIdentity
 from framed.ctl.client import connect
 from framed.errors import FramedError
 from framed.host.liveness import is_alive, kill_tree

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.contract import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity
 from framed.host.liveness import identify
 from tests.films import FilmPlan, write_film
 

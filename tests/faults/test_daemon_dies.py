@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.contract import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity
 from framed.errors import Exit, FramedError
 from framed.host.liveness import is_alive
 from framed.protocol.messages import ProjectState

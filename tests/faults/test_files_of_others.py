@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.contract import ExitCode, ExtractionSettings
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.output.journal import Journal
 from tests.unit.test_runner import Project
 

@@ -19,7 +19,10 @@ import msgspec
 import psutil
 import pytest
 
-from frame_extractor.contract import AttemptSpec, ExitCode, ExtractionSettings, Mode, OutputLayout, Quality, Sampling
+from frame_extractor.contract.attempt import AttemptSpec
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
 from frame_extractor.output.names import frame_index_of
 from tests.conformance.extraction import workers_of
 from tests.films import FilmPlan, write_film

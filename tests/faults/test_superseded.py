@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from frame_extractor.contract import ExitCode, OutputLayout
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.layout import OutputLayout
 from framed.host.liveness import is_alive
 from framed.protocol.messages import ProjectState
 from tests.fakes.root import Root, stop, until

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from frame_extractor.contract import ExitCode, FilmResult, Results
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.results import FilmResult, Results
 
 HEAD = """\
 # What damaged and odd films give

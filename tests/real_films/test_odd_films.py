@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from frame_extractor.contract import FilmResult, Results
+from frame_extractor.contract.results import FilmResult, Results
 from framed.protocol.messages import ProjectState, ProjectStatus
 from tests.fakes.root import Root, roots
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frame_extractor.contract import FilmResult, ManifestEntry, Results
+from frame_extractor.contract.results import FilmResult, ManifestEntry, Results
 from frame_extractor.reading.film import Rgb
 from framed.protocol.messages import ProjectState
 from tests.fakes.root import Root, roots

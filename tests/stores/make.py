@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from frame_extractor.contract import Probe
+from frame_extractor.contract.answers import Probe
 from framed.model.job import (
     Cancelled,
     Complete,

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from frame_extractor.contract import ExitCode, Results
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.results import Results
 from framed.protocol.messages import ProjectState
 from tests.conformance.damaged_film import H264, with_damage
 from tests.fakes.root import Root

@@ -17,7 +17,7 @@ import msgspec
 import psutil
 import pytest
 
-from frame_extractor.contract import Results
+from frame_extractor.contract.results import Results
 from framed.ctl.client import connect
 from framed.protocol.messages import Pause, PauseReply, ProjectState, ProjectStatus, Resume, ResumeReply
 from tests.fakes.root import QUICK, Root, until

@@ -18,7 +18,10 @@ import msgspec
 import pytest
 from PIL import Image
 
-from frame_extractor.contract import AttemptSpec, ExitCode, OutputLayout, Results, StartedRecord
+from frame_extractor.contract.attempt import AttemptSpec, StartedRecord
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import Results
 from tests.films import FilmPlan, write_film
 
 COMMAND = [sys.executable, "-m", "frame_extractor"]

@@ -20,7 +20,9 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from frame_extractor.contract import ManifestEntry, OutputLayout, film_fingerprint
+from frame_extractor.contract.fingerprint import film_fingerprint
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import ManifestEntry
 from framed.protocol.documents import Versions, Waited
 from framed.protocol.messages import CancelReply, CleanReply, RetryReply, StatusReply, SubmitReply
 from framed.protocol.queries import FilmState, LogsReply, ProjectsReply, ShowReply

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from frame_extractor.contract import AttemptSpec, Control
+from frame_extractor.contract.attempt import AttemptSpec, Control
 from framed.ctl.client import CallFailed, connect
 from framed.errors import Exit
 from framed.protocol.messages import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from frame_extractor.contract import Probe
+from frame_extractor.contract.answers import Probe
 from framed.policy.admission import (
     Changing,
     Decided,

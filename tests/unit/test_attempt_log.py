@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 
 from frame_extractor.attempt.records import log_file
-from frame_extractor.contract import AttemptSpec, ExtractionSettings
+from frame_extractor.contract.attempt import AttemptSpec
+from frame_extractor.contract.settings import ExtractionSettings
 
 
 def written(log_path: Path, message: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from benchmarks import contenders, picture, report
 from benchmarks.film import repeated
 from benchmarks.measure import Cost, Memory, RunFailed, measured
-from frame_extractor.contract import FilmResult
+from frame_extractor.contract.results import FilmResult
 from frame_extractor.reading.film import open_film
 from tests.films import FilmPlan, write_film
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from frame_extractor.contract import Probe
+from frame_extractor.contract.answers import Probe
 from framed.attempts.blockers import Blockers
 from framed.host.disks import Disks, FreeSpace
 from framed.model.job import Ending, Job

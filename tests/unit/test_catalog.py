@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.contract import OutputLayout
+from frame_extractor.contract.layout import OutputLayout
 from framed.policy.settle import Signature
 from framed.settings.config import Settings, WatchSettings
 from framed.settings.live_settings import LiveSettings

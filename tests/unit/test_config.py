@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frame_extractor.contract import ExtractionSettings, Mode, Quality, Sampling
+from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
 from framed.errors import SettingsError
 from framed.model.project import FILM_SUFFIXES, FrameExtraction, Overrides, is_film_name
 from framed.model.values import as_written

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 from textual.widgets import Label, Static
 
-from frame_extractor.contract import ShotStart
+from frame_extractor.contract.attempt import ShotStart
 from framed.ctl.monitor.app import Monitor, ProjectTable
 from framed.ctl.monitor.dialogs import Confirm
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines

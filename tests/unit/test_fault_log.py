@@ -13,7 +13,8 @@ import anyio.abc
 import msgspec
 import pytest
 
-from frame_extractor.contract import Probe, film_fingerprint
+from frame_extractor.contract.answers import Probe
+from frame_extractor.contract.fingerprint import film_fingerprint
 from framed.attempts.blockers import Blockers
 from framed.attempts.dispatch import Dispatcher
 from framed.attempts.stalls import StallDetector

@@ -9,7 +9,8 @@ import anyio
 import msgspec
 import pytest
 
-from frame_extractor.contract import Control, OutputLayout, Progress
+from frame_extractor.contract.attempt import Control, Progress
+from frame_extractor.contract.layout import OutputLayout
 from framed.attempts.grants import Grants
 from framed.attempts.slots import SlotPool
 from framed.model.job import Running

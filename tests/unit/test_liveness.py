@@ -14,7 +14,7 @@ import anyio
 import msgspec
 import pytest
 
-from frame_extractor.contract import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity
 from framed.host.liveness import identify, is_alive, is_locked, kill_tree, terminate, until_gone
 from tests.fakes.processes import session_members
 from tests.fakes.root import until

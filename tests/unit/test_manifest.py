@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from frame_extractor.contract import ExtractionSettings, FilmResult, ManifestEntry, OutputLayout
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import FilmResult, ManifestEntry
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.errors import NewerSchema
 from frame_extractor.output.manifest import Output, read_output, results_config
 

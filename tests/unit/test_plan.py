@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from frame_extractor.contract import ExtractionSettings, Mode
+from frame_extractor.contract.settings import ExtractionSettings, Mode
 from frame_extractor.picking.plan import GRID_PICKS, grid_step, interval_begun, plan, shot_picks
 from frame_extractor.picking.shots import Samples, Shot
 

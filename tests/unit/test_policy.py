@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frame_extractor.contract import ExitCode, ExitRecord, Progress, Stage
+from frame_extractor.contract.attempt import ExitRecord, Progress, Stage
+from frame_extractor.contract.exit_codes import ExitCode
 from framed.model.job import Due, Ending, Job, Moment, Outcome, Retrying, Running
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.retry import (

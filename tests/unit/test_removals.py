@@ -14,7 +14,10 @@ import pytest
 
 from frame_extractor.attempt.clean import clean, clean_films
 from frame_extractor.attempt.runner import Ending
-from frame_extractor.contract import SCHEMA, ExitCode, ExtractionSettings, OutputLayout
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.contract.versions import SCHEMA
 from frame_extractor.errors import NewerSchema
 from frame_extractor.output.manifest import read_output
 from frame_extractor.output.removals import Removals

@@ -12,7 +12,8 @@ import pytest
 from frame_extractor import by_hand
 from frame_extractor.attempt import runner
 from frame_extractor.by_hand import Request
-from frame_extractor.contract import ExitCode, ExtractionSettings
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.settings import ExtractionSettings
 from tests.fakes.engine import FakeEngine
 
 

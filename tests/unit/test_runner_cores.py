@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.cores import usable_cores, worker_budget
+from frame_extractor.contract.cores import usable_cores, worker_budget
 
 
 @pytest.fixture(autouse=True)

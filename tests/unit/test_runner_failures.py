@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from frame_extractor.attempt.failures import OutputBusy, OutputUnusable, deciding, failure_of
-from frame_extractor.contract import ExitCode, FailedRange
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.results import FailedRange
 from frame_extractor.errors import NotAFilm, TooMuchFailed
 from frame_extractor.signals import Interrupted
 

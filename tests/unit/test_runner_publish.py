@@ -10,7 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from frame_extractor.contract import ExtractionSettings, FilmResult, ManifestEntry, OutputLayout
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import FilmResult, ManifestEntry
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.output.journal import Journal, JournalHeader, claims, is_unsettled
 from frame_extractor.output.manifest import read_output, results_config
 from frame_extractor.output.names import image_name

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from frame_extractor.contract import Control
+from frame_extractor.contract.attempt import Control
 from framed.attempts.grants import held_slots
 from framed.attempts.slots import Lease, SlotPool
 from framed.model.job import Job, Running

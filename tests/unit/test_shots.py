@@ -8,7 +8,7 @@ import numpy as np
 from scenedetect.common import FrameTimecode
 from scenedetect.detectors import ContentDetector
 
-from frame_extractor.contract import ExtractionSettings
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.picking.score import content_score, small_hsv
 from frame_extractor.picking.shots import Samples, Shot, find_shots
 

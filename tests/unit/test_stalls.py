@@ -11,7 +11,7 @@ import anyio
 import msgspec
 import pytest
 
-from frame_extractor.contract import Progress, Stage
+from frame_extractor.contract.attempt import Progress, Stage
 from framed.attempts.stalls import StallDetector
 from framed.model.job import Running
 from framed.policy.lifecycle import CancelRequested, PauseRequested

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from frame_extractor.attempt.progress import ProgressMeter
-from frame_extractor.contract import AttemptSpec, Control, Stage
+from frame_extractor.contract.attempt import AttemptSpec, Control, Stage
 from frame_extractor.engine.film_progress import FilmProgress
 from frame_extractor.words import progress_line
 from frame_extractor.workers import grant as grant_module

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from frame_extractor.contract import Results, film_fingerprint
+from frame_extractor.contract.fingerprint import film_fingerprint
+from frame_extractor.contract.results import Results
 from framed.protocol.messages import ProjectState
 from tests.fakes.root import QUICK, Root, until
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.contract import film_fingerprint
+from frame_extractor.contract.fingerprint import film_fingerprint
 from framed.ctl.client import connect
 from framed.protocol.messages import Clean, CleanReply, ProjectState
 from tests.fakes.root import Root, until

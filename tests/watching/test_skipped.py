@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from frame_extractor.contract import AttemptSpec, ManifestEntry, OutputLayout, Results
+from frame_extractor.contract.attempt import AttemptSpec
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import ManifestEntry, Results
 from framed.ctl.client import CallFailed, connect
 from framed.protocol.messages import ProjectState
 from framed.protocol.queries import Projects, ProjectsReply, Show, ShowReply

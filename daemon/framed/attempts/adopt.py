@@ -9,7 +9,7 @@ from typing import Final
 
 import anyio
 
-from frame_extractor.contract import OutputLayout
+from frame_extractor.contract.layout import OutputLayout
 from framed.attempts import attempt_files
 from framed.attempts.grants import HeldSlots, held_slots
 from framed.log import fields

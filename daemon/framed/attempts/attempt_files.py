@@ -16,17 +16,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from frame_extractor.contract import (
-    WORK_MARKER,
-    AttemptSpec,
-    Control,
-    ExitRecord,
-    OutputLayout,
-    ProcessIdentity,
-    Progress,
-    StartedRecord,
-)
-from frame_extractor.regular import read_regular, reading
+from frame_extractor.contract.attempt import AttemptSpec, Control, ExitRecord, Progress, StartedRecord
+from frame_extractor.contract.layout import WORK_MARKER, OutputLayout
+from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.regular import read_regular, reading
 from framed.host.liveness import command_line, is_alive
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from frame_extractor.contract import Progress
-from frame_extractor.estimate import estimate_film
+from frame_extractor.contract.attempt import Progress
+from frame_extractor.contract.estimate import estimate_film
 from framed.host.clock import read_clocks
 from framed.host.disks import INTERVAL_S, Disks, FreeSpace
 from framed.host.liveness import boot_id

@@ -15,7 +15,8 @@ from typing import Final
 import anyio
 import anyio.abc
 
-from frame_extractor.contract import Control, OutputLayout, Progress
+from frame_extractor.contract.attempt import Control, Progress
+from frame_extractor.contract.layout import OutputLayout
 from framed.attempts import attempt_files
 from framed.attempts.slots import Lease, SlotPool
 from framed.log import fields

@@ -12,7 +12,9 @@ from typing import Final
 
 import anyio
 
-from frame_extractor.contract import ExitCode, OutputLayout, ProcessIdentity
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.process import ProcessIdentity
 from framed.attempts import attempt_files
 from framed.attempts.attempt_files import LiveExtractor
 from framed.host.clock import read_clocks

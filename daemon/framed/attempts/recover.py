@@ -17,7 +17,10 @@ from typing import Final
 
 import msgspec
 
-from frame_extractor.contract import ExitCode, OutputLayout, ProcessIdentity, film_fingerprint
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.fingerprint import film_fingerprint
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.process import ProcessIdentity
 from framed.attempts.attempt_files import PastAttempt, past_attempts
 from framed.errors import Refused, SettingsError, is_one_name, is_utf8, listed
 from framed.host.clock import read_clocks

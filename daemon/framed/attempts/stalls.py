@@ -14,7 +14,7 @@ from typing import Final
 
 import anyio
 
-from frame_extractor.contract import Progress
+from frame_extractor.contract.attempt import Progress
 from framed.log import fields
 from framed.model.job import Job, Running
 from framed.settings.live_settings import LiveSettings

@@ -20,7 +20,10 @@ from typing import Final
 import anyio
 import msgspec
 
-from frame_extractor.contract import AttemptSpec, ExitCode, OutputLayout, ProcessIdentity, Progress
+from frame_extractor.contract.attempt import AttemptSpec, Progress
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.process import ProcessIdentity
 from framed.attempts import attempt_files
 from framed.attempts.attempt_files import Observation
 from framed.attempts.live_extractors import OtherExtractors, await_end, left_alone

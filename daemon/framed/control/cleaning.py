@@ -15,7 +15,7 @@ from typing import Final
 import anyio
 import msgspec
 
-from frame_extractor.contract import Cleaned
+from frame_extractor.contract.answers import Cleaned
 from framed.attempts.supervise import Supervisor
 from framed.control.bounded_disk import BoundedDisk
 from framed.control.idempotency import Keep

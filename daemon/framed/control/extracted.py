@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from frame_extractor.contract import ExtractionSettings
+from frame_extractor.contract.settings import ExtractionSettings
 from framed.attempts.supervise import Supervisor
 from framed.model.job import Job, Verdict
 from framed.state.ledger import Ledger

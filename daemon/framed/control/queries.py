@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
-from frame_extractor.contract import MOST_RESULTS_BYTES, OutputLayout, Results
-from frame_extractor.regular import read_regular
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.regular import read_regular
+from frame_extractor.contract.results import MOST_RESULTS_BYTES, Results
 from framed.control.bounded_disk import BoundedDisk
 from framed.control.status_reporter import StatusReporter
 from framed.engines import Engine, EngineUnresponsive

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings
+from frame_extractor.contract.settings import ExtractionSettings
 from framed.attempts.dispatch import Dispatcher
 from framed.attempts.stalls import StallDetector
 from framed.attempts.supervise import Supervisor

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from frame_extractor.contract import ShotStart
+from frame_extractor.contract.attempt import ShotStart
 from framed.ctl.layout import aligned, fitted
 from framed.ctl.render import COLOURS, clock, duration, size
 from framed.ctl.terminal import Terminal

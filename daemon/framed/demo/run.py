@@ -20,7 +20,8 @@ from typing import Final
 import click
 import msgspec
 
-from frame_extractor.contract import FilmResult, OutputLayout, Results
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import FilmResult, Results
 from framed.ctl.client import connect
 from framed.ctl.terminal import Terminal, terminal_of
 from framed.demo import film as demo_film

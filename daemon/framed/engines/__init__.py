@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from frame_extractor.contract import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity
 from framed.policy.ending import SessionView
 
 

@@ -24,7 +24,7 @@ import libtmux
 import psutil
 from libtmux.common import tmux_cmd
 
-from frame_extractor.contract import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity
 from framed.engines import EngineRefused, EngineUnresponsive
 from framed.errors import TmuxMissing
 from framed.host.liveness import identify, send

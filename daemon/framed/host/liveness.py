@@ -15,8 +15,8 @@ from pathlib import Path
 
 import anyio
 
-from frame_extractor.contract import ProcessIdentity
-from frame_extractor.regular import reading
+from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.regular import reading
 
 _STARTTIME_FIELD = 19
 _SESSION_FIELD = 3

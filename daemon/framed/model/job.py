@@ -13,7 +13,9 @@ from typing import Literal
 
 import msgspec
 
-from frame_extractor.contract import ExitCode, ExtractionSettings, ProcessIdentity
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.settings import ExtractionSettings
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):

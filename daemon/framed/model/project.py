@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings, Mode, Quality, RequestedSettings, Sampling
+from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, RequestedSettings, Sampling
 
 FILM_SUFFIXES: Final = frozenset(
     {".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".vob", ".webm", ".wmv"}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from frame_extractor.contract import Probe
+from frame_extractor.contract.answers import Probe
 from framed.settings.config import WatchSettings
 
 AUTO_WORDS: Final = ("sample", "samples", "trailer", "trailers")

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from frame_extractor.contract import ExitCode, ExitRecord, ProcessIdentity, Progress, Stage
+from frame_extractor.contract.attempt import ExitRecord, Progress, Stage
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.process import ProcessIdentity
 from framed.model.job import Attempt, Ending, Moment, Outcome
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from frame_extractor.contract import ExitCode
+from frame_extractor.contract.exit_codes import ExitCode
 from framed.model.job import Attempt, Ending, Job, Outcome, Running, Verdict
 from framed.settings.config import RetrySettings
 

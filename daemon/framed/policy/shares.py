@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from frame_extractor.cores import worker_budget
+from frame_extractor.contract.cores import worker_budget
 from framed.policy.memory import GB, floor_bytes
 from framed.settings.config import BudgetSettings
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from frame_extractor.contract import ShotStart
+from frame_extractor.contract.attempt import ShotStart
 from framed.model.job import Ending
 from framed.protocol.messages import REPLY_SCHEMA, ProjectState, ProjectStatus
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings
+from frame_extractor.contract.settings import ExtractionSettings
 from framed.errors import SettingsError, is_one_name, nearest
 from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import check_value

@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings, OutputLayout
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.settings import ExtractionSettings
 from framed.errors import SettingsError
 from framed.model.project import Overrides
 from framed.patience import Patience

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from frame_extractor.regular import read_regular
+from frame_extractor.contract.regular import read_regular
 from framed.errors import SettingsError, is_utf8, nearest
 from framed.model.values import check_value, takes_list
 from framed.patience import Patience

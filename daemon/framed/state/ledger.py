@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeVarTuple, Unpack
 import anyio
 import anyio.to_thread
 
-from frame_extractor.contract import Probe
+from frame_extractor.contract.answers import Probe
 from framed.host.clock import read_clocks
 from framed.log import fields
 from framed.model.job import FilmVerdict, Job, Moment, Options, Queued, Verdict

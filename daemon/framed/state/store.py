@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from frame_extractor.contract import Probe
+from frame_extractor.contract.answers import Probe
 from framed.errors import FramedError, Refused, StoreDamaged, StoreNotUnderstood
 from framed.log import fields
 from framed.model.job import FilmVerdict, Job, Verdict

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from frame_extractor.contract import Probe
+from frame_extractor.contract.answers import Probe
 from framed.errors import listed
 from framed.model.job import Job, JobFilm
 from framed.policy.admission import (

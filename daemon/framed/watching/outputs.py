@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from frame_extractor.contract import OutputLayout
+from frame_extractor.contract.layout import OutputLayout
 from framed.errors import SettingsError
 from framed.model.project import Overrides
 from framed.settings.config import resolve

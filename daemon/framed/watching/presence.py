@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from frame_extractor.contract import MOST_RESULTS_BYTES, FilmResult, OutputLayout
-from frame_extractor.regular import read_regular
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.regular import read_regular
+from frame_extractor.contract.results import MOST_RESULTS_BYTES, FilmResult
 
 _IMAGE_SUFFIX: Final = ".jpg"
 

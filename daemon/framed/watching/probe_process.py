@@ -17,7 +17,7 @@ from typing import Final
 import anyio
 import msgspec
 
-from frame_extractor.contract import Probe
+from frame_extractor.contract.answers import Probe
 from framed.host.liveness import identify, kill_tree, until_gone
 from framed.model.job import exit_code_text
 from framed.policy.admission import ProbeFailed

@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 import anyio.abc
 
-from frame_extractor.contract import Probe
+from frame_extractor.contract.answers import Probe
 from framed.fault_log import FaultLog
 from framed.log import fields
 from framed.policy.admission import PROBE_AGAIN_S, ProbeFailed

@@ -15,14 +15,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from frame_extractor.contract import (
-    MOST_RESULTS_BYTES,
-    ExtractionSettings,
-    FilmResult,
-    OutputLayout,
-    film_fingerprint,
-)
-from frame_extractor.regular import read_regular
+from frame_extractor.contract.fingerprint import film_fingerprint
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.regular import read_regular
+from frame_extractor.contract.results import MOST_RESULTS_BYTES, FilmResult
+from frame_extractor.contract.settings import ExtractionSettings
 from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name, is_utf8
 from framed.model.project import FILM_SUFFIXES, is_film_name
 from framed.watching.listing import MOST_ENTRIES, Listing, SeenFilm, list_films, skipped_words

@@ -18,8 +18,11 @@ import msgspec
 
 from frame_extractor.attempt.failures import Refused
 from frame_extractor.attempt.records import sole_use
-from frame_extractor.contract import WORK_MARKER, Cleaned, ExitCode, ExtractionSettings, OutputLayout
-from frame_extractor.output.durable import entries
+from frame_extractor.contract.answers import Cleaned
+from frame_extractor.contract.durable import entries
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.layout import WORK_MARKER, OutputLayout
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.output.journal import Journal, journals
 from frame_extractor.output.manifest import Output, read_output, results_config
 from frame_extractor.output.own_files import OwnFiles

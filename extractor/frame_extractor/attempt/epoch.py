@@ -17,8 +17,9 @@ import msgspec
 
 from frame_extractor.attempt import records
 from frame_extractor.attempt.failures import Superseded
-from frame_extractor.contract import AttemptSpec, OutputLayout, StartedRecord
-from frame_extractor.output.durable import sync_folder
+from frame_extractor.contract.attempt import AttemptSpec, StartedRecord
+from frame_extractor.contract.durable import sync_folder
+from frame_extractor.contract.layout import OutputLayout
 
 KEPT_RECORDS: Final = 20
 """Attempts of a folder whose records are kept, for people and for `framed start --recover`."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from frame_extractor.contract import ExitCode
+from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.errors import NewerSchema, NotAFilm, TooMuchFailed, WorkersKilled
 from frame_extractor.signals import Interrupted
 

@@ -14,9 +14,12 @@ import msgspec
 
 from frame_extractor.attempt import records
 from frame_extractor.attempt.film_snapshot import FilmSnapshot
-from frame_extractor.contract import AttemptSpec, ExtractionSettings, FilmResult, Probe
+from frame_extractor.contract.answers import Probe
+from frame_extractor.contract.attempt import AttemptSpec
+from frame_extractor.contract.durable import sync_file_system
+from frame_extractor.contract.results import FilmResult
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.output import journal, publish
-from frame_extractor.output.durable import sync_file_system
 from frame_extractor.output.manifest import Output
 from frame_extractor.output.names import picture_name
 

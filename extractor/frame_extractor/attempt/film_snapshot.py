@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from frame_extractor.attempt.failures import FilmChanged
-from frame_extractor.contract import film_fingerprint
+from frame_extractor.contract.fingerprint import film_fingerprint
+from frame_extractor.contract.regular import open_regular
 from frame_extractor.errors import NotAFilm
-from frame_extractor.regular import open_regular
 
 READ_AGAIN_AT_MOST: Final = 3
 """How often the fingerprint of one film is read again because its inode or its change time alone are others."""

@@ -7,7 +7,7 @@ import os
 
 import psutil
 
-from frame_extractor.contract import AttemptSpec
+from frame_extractor.contract.attempt import AttemptSpec
 
 log = logging.getLogger("frame_extractor")
 

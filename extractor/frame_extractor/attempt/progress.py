@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from frame_extractor.attempt.records import now
-from frame_extractor.contract import AttemptSpec, Progress, ShotStart, Stage
-from frame_extractor.output.durable import write_atomically
+from frame_extractor.contract.attempt import AttemptSpec, Progress, ShotStart, Stage
+from frame_extractor.contract.durable import write_atomically
 from frame_extractor.workers.grant import WorkerGrant
 
 if TYPE_CHECKING:

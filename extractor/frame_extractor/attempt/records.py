@@ -20,15 +20,11 @@ from typing import Final
 import msgspec
 
 from frame_extractor.attempt.failures import OutputBusy, OutputUnusable, Refused
-from frame_extractor.contract import (
-    WORK_MARKER,
-    AttemptSpec,
-    ExitCode,
-    ExitRecord,
-    OutputLayout,
-    ProcessIdentity,
-)
-from frame_extractor.output.durable import entries, write_atomically
+from frame_extractor.contract.attempt import AttemptSpec, ExitRecord
+from frame_extractor.contract.durable import entries, write_atomically
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.layout import WORK_MARKER, OutputLayout
+from frame_extractor.contract.process import ProcessIdentity
 
 _STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters but tab and newline, and marks that turn the reading direction."""

@@ -23,12 +23,9 @@ from frame_extractor.attempt.film_extraction import Engine, FilmExtraction, Pend
 from frame_extractor.attempt.film_snapshot import FilmSnapshot
 from frame_extractor.attempt.priority import lower_priority
 from frame_extractor.attempt.progress import Heartbeat, ProgressMeter
-from frame_extractor.contract import (
-    AttemptSpec,
-    ExitCode,
-    FilmResult,
-    Progress,
-)
+from frame_extractor.contract.attempt import AttemptSpec, Progress
+from frame_extractor.contract.exit_codes import ExitCode
+from frame_extractor.contract.results import FilmResult
 from frame_extractor.errors import TooMuchFailed, WorkerFault
 from frame_extractor.output import curation
 from frame_extractor.output.journal import is_unsettled

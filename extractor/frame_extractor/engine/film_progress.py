@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from frame_extractor.contract import ShotStart, Stage
+from frame_extractor.contract.attempt import ShotStart, Stage
 from frame_extractor.reading.film import Film
 
 SCAN_SHARE: Final = 0.95

@@ -14,7 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from frame_extractor.contract import ExtractionSettings, FailedRange, FilmResult
+from frame_extractor.contract.results import FailedRange, FilmResult
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.engine.film_progress import FilmProgress, FilmProgressReporter
 from frame_extractor.engine.score_cache import CachedPart, ScoreCache
 from frame_extractor.engine.stitch import Scan, Stitcher

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frame_extractor.contract import ExtractionSettings, FailedRange, ShotStart
+from frame_extractor.contract.attempt import ShotStart
+from frame_extractor.contract.results import FailedRange
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.picking.plan import Pick, plan_shot
 from frame_extractor.picking.score import Hsv, content_score
 from frame_extractor.picking.shots import Samples, Shot, ShotFinder

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import PurePosixPath
 
-from frame_extractor.contract import ManifestEntry
+from frame_extractor.contract.results import ManifestEntry
 from frame_extractor.output.manifest import Output
 from frame_extractor.output.own_files import has_size
 

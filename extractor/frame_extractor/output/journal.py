@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from frame_extractor.contract import SCHEMA, OutputLayout
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.versions import SCHEMA
 from frame_extractor.output.manifest import is_inside
 from frame_extractor.output.names import frame_index_of
 

@@ -14,21 +14,15 @@ from typing import Any, Final
 
 import msgspec
 
-from frame_extractor.contract import (
-    MOST_RESULTS_BYTES,
-    SCHEMA,
-    ExtractionSettings,
-    FilmResult,
-    ManifestEntry,
-    OutputLayout,
-    Results,
-    ResultsConfig,
-)
+from frame_extractor.contract.durable import entries, write_atomically
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.regular import read_regular
+from frame_extractor.contract.results import MOST_RESULTS_BYTES, FilmResult, ManifestEntry, Results, ResultsConfig
+from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.contract.versions import SCHEMA
 from frame_extractor.errors import NewerSchema
-from frame_extractor.output.durable import entries, write_atomically
 from frame_extractor.output.names import film_folder
 from frame_extractor.output.removals import Removals
-from frame_extractor.regular import read_regular
 
 _JSON_SPACES: Final = 2
 

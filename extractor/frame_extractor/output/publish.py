@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from frame_extractor.contract import ManifestEntry, OutputLayout
-from frame_extractor.output.durable import entries
+from frame_extractor.contract.durable import entries
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import ManifestEntry
 from frame_extractor.output.journal import Journal, JournalHeader
 from frame_extractor.output.names import frame_index_of, image_name
 from frame_extractor.output.own_files import OwnFiles, has_size

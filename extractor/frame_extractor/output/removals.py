@@ -14,9 +14,10 @@ from typing import Final
 
 import msgspec
 
-from frame_extractor.contract import SCHEMA, OutputLayout
+from frame_extractor.contract.durable import write_atomically
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.versions import SCHEMA
 from frame_extractor.errors import NewerSchema
-from frame_extractor.output.durable import write_atomically
 
 _NAME: Final = "removals.json"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from frame_extractor.contract import ExtractionSettings, Mode
+from frame_extractor.contract.settings import ExtractionSettings, Mode
 from frame_extractor.picking.shots import Samples, Shot
 
 GRID_PICKS = 4

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scenedetect.common import FrameTimecode
 from scenedetect.detector import FlashFilter
 
-from frame_extractor.contract import ExtractionSettings
+from frame_extractor.contract.settings import ExtractionSettings
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import av
 
-from frame_extractor.contract import FailedRange, Sampling
+from frame_extractor.contract.results import FailedRange
+from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import NeedsWholeFilm
 from frame_extractor.reading.bitstream import is_referred_to_in_chunk
 from frame_extractor.reading.film import UNTAGGED, Film, open_container

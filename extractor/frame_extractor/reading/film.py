@@ -21,7 +21,8 @@ import numpy.typing as npt
 from av.stream import Disposition
 from av.video.reformatter import Colorspace
 
-from frame_extractor.contract import Probe, film_fingerprint
+from frame_extractor.contract.answers import Probe
+from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.errors import NotAFilm
 from frame_extractor.reading.film_file import FilmFile, demuxed
 from frame_extractor.reading.side_data import display_matrix

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from frame_extractor.contract import Control
-from frame_extractor.regular import read_regular
+from frame_extractor.contract.attempt import Control
+from frame_extractor.contract.regular import read_regular
 
 _MOST_BYTES: Final = 1 << 16
 READ_EVERY_S: Final = 0.25

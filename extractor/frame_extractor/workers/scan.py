@@ -10,7 +10,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from frame_extractor.contract import FailedRange, Mode
+from frame_extractor.contract.results import FailedRange
+from frame_extractor.contract.settings import Mode
 from frame_extractor.errors import ReadFailed
 from frame_extractor.picking.grid import Grid
 from frame_extractor.picking.plan import interval_begun, shot_picks

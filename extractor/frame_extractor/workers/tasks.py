@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from frame_extractor.contract import ExtractionSettings, FailedRange
+from frame_extractor.contract.results import FailedRange
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.picking.score import Hsv
 from frame_extractor.reading.demux import Chunk
 from frame_extractor.reading.film import Film

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from frame_extractor.cores import usable_cores
+from frame_extractor.contract.cores import usable_cores
 from framed.errors import SettingsError
 from framed.host.memory import read_memory
 from framed.model.project import Overrides

@@ -14,7 +14,7 @@ from typing import Final
 import anyio
 import msgspec
 
-from frame_extractor.contract import ExitCode
+from frame_extractor.contract.exit_codes import ExitCode
 from framed.fault_log import FaultLog
 from framed.log import fields
 from framed.model.job import Job

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from frame_extractor.contract import Quality
+from frame_extractor.contract.settings import Quality
 from frame_extractor.reading.film import Rgb
 
 CHROMA_SUBSAMPLING = "4:2:0"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from frame_extractor.contract import ExtractionSettings, FilmEstimate, Mode, Probe, Quality, Sampling
+from frame_extractor.contract.answers import FilmEstimate, Probe
+from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
 
 MEAN_SHOT_S: Final = 4.6
 """Mean length of a shot at threshold 30 in computer-animated films: 129 shots in the 596 s of Big Buck Bunny."""

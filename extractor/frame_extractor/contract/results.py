@@ -1,0 +1,118 @@
+"""The results of a project: `extraction_results.json` and `frames.jsonl`."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
+from frame_extractor.contract.versions import SCHEMA
+
+MOST_RESULTS_BYTES: Final = 1 << 30
+"""Of an `extraction_results.json`; some 10,000 long films have a quarter of it."""
+
+
+class FailedRange(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of film that no reader could decode; half open, seconds since the film's first frame."""
+
+    start_s: float
+    end_s: float
+    reason: str
+
+
+class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One film's entry in `extraction_results.json`."""
+
+    name: str
+    """Of its file, relative to the project's folder in `raw_videos`, with forward slashes."""
+    path: str
+    fingerprint: str
+    status: Literal["complete", "failed"]
+    error: str | None = None
+    folder: str = ""
+    """Where its images lie below `frames/`; empty for the first film of a project."""
+    images: int = 0
+    removed: int = 0
+    """Frames that are picked, and whose images a user has removed; not among `images`."""
+    shots: int = 0
+    cuts: tuple[int, ...] = ()
+    """0-based source index of the first frame of every shot but the first."""
+    duration_s: float = 0.0
+    source_frames: int = 0
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    codec: str = ""
+    container: str = ""
+    rejected_blurry: int = 0
+    failed_ranges: tuple[FailedRange, ...] = ()
+    decoded_frames: int = 0
+    """Pictures decoded by the attempt that completed the film, over all passes."""
+    kept_frames: int = 0
+    """Pictures that it did not decode because earlier attempts had, and their scores were kept."""
+    repaired_frames: int = 0
+    """Of those decoded, the ones decoded for images that no scan had foreseen."""
+    chunks_read_by: dict[str, int] = {}
+    """Reader name -> number of chunks."""
+    settings: ExtractionSettings = ExtractionSettings()
+    image_key: str = ""
+    """`ExtractionSettings.image_key` of its images."""
+    job_id: str = ""
+    """Of the job that extracted it: a job with `force` does not extract again what it has extracted itself."""
+    wall_s: float = 0.0
+    stages_s: dict[str, float] = {}
+    """Stage name -> seconds, summed over workers."""
+    extracted_at: str = ""
+
+
+class ResultsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The `config` block of the results, as the guide's readers know it, and the settings it did not have."""
+
+    mode: Mode
+    scene_threshold: float
+    frames_per_scene: int
+    interval_seconds: float
+    quality: Quality
+    workers: int
+    min_scene_length: int
+    sampling: Sampling
+    blur_threshold: float
+    max_failed_fraction: float
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """`extraction_results.json`. Its presence with `total_frames` above 0 means: already extracted."""
+
+    schema: int = SCHEMA
+    total_episodes: int
+    """Films of the project seen so far."""
+    successful_episodes: int
+    total_frames: int
+    """Images listed in `frames.jsonl`, without removed ones."""
+    output_dir: str
+    config: ResultsConfig
+    timestamp: str
+    """ISO 8601, UTC."""
+    films: tuple[FilmResult, ...]
+
+
+class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of `frames.jsonl`: one image."""
+
+    file: str
+    """Relative to `frames/`, with forward slashes."""
+    film: str
+    fingerprint: str
+    frame_index: int
+    """0-based, in presentation order of the source film."""
+    time_s: float
+    """Since the film's first frame."""
+    scene: int | None = None
+    position: int | None = None
+    interval: int | None = None
+    size_bytes: int
+    width: int
+    height: int
+    removed: bool = False
+    """Its user has removed the image: the frame is picked, and there is no file."""
