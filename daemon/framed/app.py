@@ -19,6 +19,7 @@ from framed.attempts.adopt import find_running
 from framed.attempts.blockers import Blockers
 from framed.attempts.dispatch import Dispatcher
 from framed.attempts.recover import recover
+from framed.attempts.reports import AttemptReports
 from framed.attempts.stalls import StallDetector
 from framed.attempts.supervise import EXTRACTOR, Supervisor
 from framed.control.bounded_disk import BoundedDisk
@@ -165,8 +166,9 @@ async def _serve(
     ledger = Ledger(store, functools.partial(_log_path, places))
     machine = Machine(places.datasets)
     budget = _budget(machine, live)
-    supervisor = Supervisor(ledger, engine, live, lock, places=places, extractor=extractor)
-    stalls = StallDetector(ledger, supervisor.progress, live)
+    reports = AttemptReports()
+    supervisor = Supervisor(ledger, engine, live, lock, reports, places=places, extractor=extractor)
+    stalls = StallDetector(ledger, reports, live)
     notifier = Notifier(ledger, live)
     stalls.listen(notifier.stalled)
     watcher = Watcher(places, live, ledger)
@@ -179,13 +181,14 @@ async def _serve(
             watcher=watcher,
             standings=standings,
             supervisor=supervisor,
+            reports=reports,
             budget=budget,
             hindrances=Blockers(
                 watcher=watcher,
                 standings=standings,
                 disks=machine.disks,
                 settings=live,
-                progress=supervisor.progress,
+                reports=reports,
             ),
             shortage=lambda: _shortage(machine.memory, live.now.budget),
             tell_short_of_disk=notifier.disk_low,
@@ -195,7 +198,7 @@ async def _serve(
             watcher=watcher,
             standings=standings,
             dispatcher=dispatcher,
-            supervisor=supervisor,
+            reports=reports,
             stalls=stalls,
             machine=machine,
             settings=live,
@@ -237,21 +240,23 @@ async def _serve(
         await tasks.start(AutoSubmitter(places, settings=live, ledger=ledger, watcher=watcher, standings=standings).run)
         feed = Feed(ledger=ledger, report=report, disk=disk)
         await tasks.start(feed.run)
-        verbs = (
+        server = Server(
+            places.control_socket,
+            Idempotency(ledger),
             handlers,
             questions,
             cleaning,
             Steering(ledger=ledger, dispatcher=dispatcher, settings=live, disk=disk),
             feed,
         )
-        await tasks.start(Server(places.control_socket, Idempotency(ledger), *verbs).run, tasks)
+        await tasks.start(server.run, tasks)
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:
             ready(budget)
         if settings.metrics.listen:
             from framed.service.metrics import Metrics  # noqa: PLC0415 -- seldom wanted
 
-            Metrics(report=report, ledger=ledger, watcher=watcher, supervisor=supervisor, stalls=stalls).serve(
+            Metrics(report=report, ledger=ledger, watcher=watcher, reports=reports, stalls=stalls).serve(
                 settings.metrics.listen
             )
         unit.notify(READY=1)
@@ -259,8 +264,7 @@ async def _serve(
         tasks.start_soon(unit.keep_notified, vitals.is_healthy, vitals.describe)
         await ending.wait()
         unit.notify(STOPPING=1)
-        n_running = sum(isinstance(job.state, Running) for job in ledger.open_jobs())
-        _log.info("framed ends", extra=fields(running_films_go_on=n_running))
+        _log.info("framed ends", extra=fields(running_films_go_on=_n_running(ledger)))
         await anyio.sleep(_LAST_WORDS_S)
         tasks.cancel_scope.cancel()
 
@@ -276,6 +280,10 @@ async def _await_signal(ending: anyio.Event, *, task_status: anyio.abc.TaskStatu
         task_status.started()
         async for _signal in signals:
             ending.set()
+
+
+def _n_running(ledger: Ledger) -> int:
+    return sum(isinstance(job.state, Running) for job in ledger.open_jobs())
 
 
 def _budget(machine: Machine, settings: LiveSettings) -> Budget:

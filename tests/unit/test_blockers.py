@@ -11,6 +11,7 @@ import pytest
 
 from frame_extractor.contract.answers import Probe
 from framed.attempts.blockers import Blockers
+from framed.attempts.reports import AttemptReports
 from framed.host.disks import Disks, FreeSpace
 from framed.model.job import Ending, Job
 from framed.settings.config import BudgetSettings, Settings, WatchSettings
@@ -53,7 +54,7 @@ class Desk:
         self.job = job(by="watch", options=options(frames_dir=str(places.frames_dir("onward"))))
         self.disks = Disks(str(places.datasets))
         self.hindrances = Blockers(
-            watcher=watcher, standings=standings, disks=self.disks, settings=self.settings, progress={}
+            watcher=watcher, standings=standings, disks=self.disks, settings=self.settings, reports=AttemptReports()
         )
 
     def lack(self, waiting: Job, free_bytes: int) -> str:

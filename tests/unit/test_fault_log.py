@@ -17,6 +17,7 @@ from frame_extractor.contract.answers import Probe
 from frame_extractor.contract.fingerprint import film_fingerprint
 from framed.attempts.blockers import Blockers
 from framed.attempts.dispatch import Dispatcher
+from framed.attempts.reports import AttemptReports
 from framed.attempts.stalls import StallDetector
 from framed.attempts.supervise import Supervisor
 from framed.control.status_reporter import StatusReporter
@@ -115,10 +116,11 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
         standings = FilmStatuses(settings, ledger, watcher)
         engine = TmuxEngine(places.tmux_socket, places.tmux_config)
         lock = LockWatch(RootLock(lock_file, places.root / "lock"), places.root)
-        supervisor = Supervisor(ledger, engine, settings, lock, places=places)
+        reports = AttemptReports()
+        supervisor = Supervisor(ledger, engine, settings, lock, reports, places=places)
         machine = Machine(places.root)
         hindrances = Blockers(
-            watcher=watcher, standings=standings, disks=machine.disks, settings=settings, progress=supervisor.progress
+            watcher=watcher, standings=standings, disks=machine.disks, settings=settings, reports=reports
         )
         dispatcher = Dispatcher(
             tasks,
@@ -127,6 +129,7 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
             watcher=watcher,
             standings=standings,
             supervisor=supervisor,
+            reports=reports,
             budget=Budget(slots=1, max_active=1),
             hindrances=hindrances,
             shortage=str,
@@ -137,8 +140,8 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
             watcher=watcher,
             standings=standings,
             dispatcher=dispatcher,
-            supervisor=supervisor,
-            stalls=StallDetector(ledger, supervisor.progress, settings),
+            reports=reports,
+            stalls=StallDetector(ledger, reports, settings),
             machine=machine,
             settings=settings,
         )

@@ -9,9 +9,10 @@ import anyio
 import msgspec
 import pytest
 
-from frame_extractor.contract.attempt import Control, Progress
+from frame_extractor.contract.attempt import Control
 from frame_extractor.contract.layout import OutputLayout
 from framed.attempts.grants import Grants
+from framed.attempts.reports import AttemptReports
 from framed.attempts.slots import SlotPool
 from framed.model.job import Running
 from framed.policy.lifecycle import PauseRequested, ResumeRequested
@@ -37,11 +38,11 @@ class Office:
         running = Running(since=moment().utc, attempt=attempt(workers=8))
         store.write([job(state=running, options=options(frames_dir=str(self.layout.frames_dir)))])
         self.ledger = Ledger(store, lambda project, _now: project)
-        self.progress: dict[str, Progress] = {}
+        self.reports = AttemptReports()
         self.changed = anyio.Event()
         self.pool = SlotPool(8)
         self.grants = Grants(
-            tasks, ledger=self.ledger, pool=self.pool, progress=self.progress, changed=self._tell_changed
+            tasks, ledger=self.ledger, pool=self.pool, reports=self.reports, changed=self._tell_changed
         )
         self.grants.take("j1", 8)
 
@@ -58,7 +59,9 @@ class Office:
 
     def hear(self, *, heeds: int, workers: int) -> int:
         """The slots it holds, when it has said this."""
-        self.progress["j1"] = msgspec.structs.replace(PROGRESS, control_serial_seen=heeds, workers=workers)
+        self.reports.record_progress(
+            "j1", msgspec.structs.replace(PROGRESS, control_serial_seen=heeds, workers=workers)
+        )
         self.grants.reclaim_parked()
         assert self.pool.statistics().used == self.grants.slots_of("j1")
         return self.grants.slots_of("j1")

@@ -11,7 +11,8 @@ import anyio
 import msgspec
 import pytest
 
-from frame_extractor.contract.attempt import Progress, Stage
+from frame_extractor.contract.attempt import Stage
+from framed.attempts.reports import AttemptReports
 from framed.attempts.stalls import StallDetector
 from framed.model.job import Running
 from framed.policy.lifecycle import CancelRequested, PauseRequested
@@ -32,15 +33,16 @@ class Hall:
         self.store = Store(folder / "framed.db")
         self.store.write([job(state=Running(since=moment().utc, attempt=attempt()))])
         self.ledger = Ledger(self.store, lambda project, _now: project)
-        self.progress: dict[str, Progress] = {}
+        self.reports = AttemptReports()
         settings = Settings(notify=NotifySettings(stalled_after_s=AFTER_S))
-        self.stalls = StallDetector(self.ledger, self.progress, LiveSettings(load_places(folder), settings))
+        self.stalls = StallDetector(self.ledger, self.reports, LiveSettings(load_places(folder), settings))
         self.told: list[str] = []
         self.stalls.listen(lambda _job, words: self.told.append(words))
         self.stalls.check(0)
 
     def goes(self, **changes: Any) -> None:
-        self.progress["j1"] = msgspec.structs.replace(self.progress.get("j1", PROGRESS), **changes)
+        before = self.reports.progress_of("j1") or PROGRESS
+        self.reports.record_progress("j1", msgspec.structs.replace(before, **changes))
 
     def pass_by(self, seconds: float) -> str:
         """So much later, in looks of five seconds."""

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from frame_extractor.contract.attempt import Progress
 from frame_extractor.contract.estimate import estimate_film
+from framed.attempts.reports import AttemptReports
 from framed.host.clock import read_clocks
 from framed.host.disks import INTERVAL_S, Disks, FreeSpace
 from framed.host.liveness import boot_id
@@ -55,14 +55,13 @@ class Blockers:
         standings: FilmStatuses,
         disks: Disks,
         settings: LiveSettings,
-        progress: Mapping[str, Progress],
+        reports: AttemptReports,
     ) -> None:
-        """`progress`: what the running attempts say, by job id."""
         self._watcher = watcher
         self._standings = standings
         self._disks = disks
         self._settings = settings
-        self._progress = progress
+        self._reports = reports
         self._low: set[int] = set()
         """Disks on which nothing may be at work."""
         self._estimates: dict[str, tuple[Job, CatalogProject, int]] = {}
@@ -134,7 +133,7 @@ class Blockers:
 
     def _still_needed_bytes(self, job: Job) -> int:
         """What a job that was started will write yet."""
-        progress = self._progress.get(job.id)
+        progress = self._reports.progress_of(job.id)
         if progress is None:
             return self._estimate_bytes(job)
         given, _is_whole = self._summed(job, [film.fingerprint for film in job.films])

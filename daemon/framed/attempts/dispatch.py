@@ -14,6 +14,7 @@ import anyio.abc
 from framed.attempts.adopt import Adoption
 from framed.attempts.blockers import BlockedJobs, Blockers
 from framed.attempts.grants import Grants
+from framed.attempts.reports import AttemptReports
 from framed.attempts.slots import SlotPool
 from framed.attempts.supervise import POLL_S, Supervisor
 from framed.fault_log import FaultLog
@@ -48,6 +49,7 @@ class Dispatcher:
         watcher: Watcher,
         standings: FilmStatuses,
         supervisor: Supervisor,
+        reports: AttemptReports,
         budget: Budget,
         hindrances: Blockers,
         shortage: Callable[[], str],
@@ -69,9 +71,7 @@ class Dispatcher:
         self._shortage = shortage
         self._tell_short_of_disk = tell_short_of_disk
         self._bell = Wakeup()
-        self._grants = Grants(
-            tasks, ledger=ledger, pool=self.pool, progress=supervisor.progress, changed=self._bell.set
-        )
+        self._grants = Grants(tasks, ledger=ledger, pool=self.pool, reports=reports, changed=self._bell.set)
         self._faults = FaultLog("decide what may start")
         self._slot_queue: tuple[str, ...] = ()
         self._n_passes, self._n_passes_seen = 0, -1

@@ -18,6 +18,7 @@ import anyio.abc
 from frame_extractor.contract.attempt import Control, Progress
 from frame_extractor.contract.layout import OutputLayout
 from framed.attempts import attempt_files
+from framed.attempts.reports import AttemptReports
 from framed.attempts.slots import Lease, SlotPool
 from framed.log import fields
 from framed.model.job import Attempt, Job, Running
@@ -69,14 +70,14 @@ class Grants:
         *,
         ledger: Ledger,
         pool: SlotPool,
-        progress: Mapping[str, Progress],
+        reports: AttemptReports,
         changed: Callable[[], None],
     ) -> None:
-        """`progress`: what the running attempts say, by job id. `changed` is called when there is more to decide."""
+        """`changed` is called when there is more to decide."""
         self._tasks = tasks
         self._ledger = ledger
         self._pool = pool
-        self._progress = progress
+        self._reports = reports
         self._changed = changed
         self._seats: dict[str, _Holding] = {}
 
@@ -116,7 +117,7 @@ class Grants:
     def reclaim_parked(self) -> None:
         """What attempts have parked as they were told is free."""
         for job_id, seat in self._seats.items():
-            progress = self._progress.get(job_id)
+            progress = self._reports.progress_of(job_id)
             if progress is None or seat.control is None or seat.is_sending:
                 continue
             if progress.attempt == seat.control.attempt and progress.control_serial_seen == seat.control.serial:
@@ -162,7 +163,7 @@ class Grants:
             self._changed()
 
     def _is_elastic(self, job_id: str) -> bool:
-        progress = self._progress.get(job_id)
+        progress = self._reports.progress_of(job_id)
         return progress is None or progress.elastic
 
 

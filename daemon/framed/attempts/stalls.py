@@ -8,13 +8,14 @@ does not answer, and another attempt would meet the same.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import anyio
 
 from frame_extractor.contract.attempt import Progress
+from framed.attempts.reports import AttemptReports
 from framed.log import fields
 from framed.model.job import Job, Running
 from framed.settings.live_settings import LiveSettings
@@ -39,10 +40,9 @@ class _Position:
 class StallDetector:
     """Time is counted in looks, so that a machine that slept, or had no time to look, has not stalled anything."""
 
-    def __init__(self, ledger: Ledger, progress: Mapping[str, Progress], settings: LiveSettings) -> None:
-        """`progress`: what the running attempts say, by job id."""
+    def __init__(self, ledger: Ledger, reports: AttemptReports, settings: LiveSettings) -> None:
         self._ledger = ledger
-        self._progress = progress
+        self._reports = reports
         self._settings = settings
         self._stands: dict[str, _Position] = {}
         self._listeners: list[Callable[[Job, str], None]] = []
@@ -76,7 +76,7 @@ class StallDetector:
         for job in self._ledger.open_jobs():
             if not isinstance(job.state, Running) or self._rests(job, job.state):
                 continue
-            mark = (job.state.attempt.number, *_mark(self._progress.get(job.id)))
+            mark = (job.state.attempt.number, *_mark(self._reports.progress_of(job.id)))
             stand = before.get(job.id)
             if stand is None or stand.mark != mark:
                 self._stands[job.id] = _Position(mark)
@@ -92,7 +92,7 @@ class StallDetector:
                     listener(job, self.describe(job.id))
 
     def _rests(self, job: Job, state: Running) -> bool:
-        progress = self._progress.get(job.id)
+        progress = self._reports.progress_of(job.id)
         return job.paused or state.cancelling or (progress is not None and progress.paused)
 
 

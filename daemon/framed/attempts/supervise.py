@@ -12,7 +12,6 @@ import logging
 import random
 import sys
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -20,13 +19,14 @@ from typing import Final
 import anyio
 import msgspec
 
-from frame_extractor.contract.attempt import AttemptSpec, Progress
+from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.process import ProcessIdentity
 from framed.attempts import attempt_files
 from framed.attempts.attempt_files import Observation
 from framed.attempts.live_extractors import OtherExtractors, await_end, left_alone
+from framed.attempts.reports import AttemptReports
 from framed.engines import Engine, EngineRefused, EngineUnresponsive
 from framed.host.clock import read_clocks
 from framed.host.liveness import is_locked, terminate
@@ -45,7 +45,7 @@ from framed.model.job import (
 )
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.lifecycle import Ended, IllegalEvent, Started
-from framed.policy.retry import Consequence, Done, GiveUp, RetryAfter, StopCancelled, consequence_of, verdict_of
+from framed.policy.retry import Consequence, Done, RetryAfter, consequence_of, verdict_of
 from framed.printable import printable
 from framed.private_files import append_to
 from framed.settings.live_settings import LiveSettings
@@ -61,14 +61,6 @@ _log: Final = logging.getLogger(__name__)
 EXTRACTOR: Final = (sys.executable, "-m", "frame_extractor", "run")
 """The extractor's command; the path of a specification follows."""
 
-CONSEQUENCE_NAMES: Final[Mapping[type[Consequence], str]] = {
-    Done: "completed",
-    GiveUp: "failed",
-    StopCancelled: "cancelled",
-    RetryAfter: "retried",
-}
-"""What came of an attempt, in a word."""
-
 POLL_S: Final = 0.5
 _LOCK_PATIENCE_S: Final = 2.0
 _NOTICING_S: Final = 2.0
@@ -83,6 +75,7 @@ class Supervisor:
         engine: Engine,
         settings: LiveSettings,
         lock: LockWatch,
+        reports: AttemptReports,
         *,
         places: Places,
         extractor: Sequence[str] = EXTRACTOR,
@@ -91,17 +84,12 @@ class Supervisor:
         self._engine = engine
         self._settings = settings
         self._lock = lock
+        self._reports = reports
         self._neighbours = OtherExtractors(ledger, lock)
         self._places = places
         self._extractor = tuple(extractor)
         self._bells: dict[str, Wakeup] = {}
         self._locks: dict[str, anyio.Lock] = {}
-        self.n_ended = Counter(dict.fromkeys(CONSEQUENCE_NAMES.values(), 0))
-        """How many attempts have ended since the daemon began, by what came of them."""
-        self.progress: dict[str, Progress] = {}
-        """Job id -> what its running attempt says."""
-        self.results: dict[str, ResultsSummary] = {}
-        """Project -> what its results said when its last attempt ended."""
 
     def wake(self, job_id: str) -> None:
         """The job was changed from outside; whoever watches over it looks at once."""
@@ -236,7 +224,7 @@ class Supervisor:
             while True:
                 sight = await _look(layout, attempt)
                 if sight.progress is not None:
-                    self.progress[job_id] = sight.progress
+                    self._reports.record_progress(job_id, sight.progress)
                 if sight.process is None:
                     view = await self._view(attempt)
                     if view is not None and not (view.runs(attempt) and view.pid is not None):
@@ -253,7 +241,7 @@ class Supervisor:
                 await bell.wait(POLL_S)
         finally:
             del self._bells[job_id]
-            self.progress.pop(job_id, None)
+            self._reports.clear_progress(job_id)
 
     async def _end(self, attempt: Attempt, process: ProcessIdentity | None) -> None:
         """The extractor was asked to end, and is dead after the grace time at the latest."""
@@ -293,7 +281,7 @@ class Supervisor:
         consequence = consequence_of(job, outcome, self._settings.now.retry, random.uniform(-1, 1))  # noqa: S311 -- spreads waits, no secret
         results = await in_own_thread(read_results, Path(job.options.frames_dir))
         if results is not None:
-            self.results[job.project] = results
+            self._reports.record_results(job.project, results)
             if isinstance(consequence, Done):
                 outcome = msgspec.structs.replace(outcome, images=results.total_frames)
         verdicts = _verdicts(job, consequence, results)
@@ -305,7 +293,7 @@ class Supervisor:
         if not isinstance(consequence, RetryAfter):
             await self.clear_temp(job)
         job = await self._ledger.record(job_id, Ended(outcome=outcome, consequence=consequence), verdicts)
-        self.n_ended[CONSEQUENCE_NAMES[type(consequence)]] += 1
+        self._reports.record_end(consequence)
         if isinstance(job.state, Complete):
             await in_own_thread(_note_completion, self._places.completion_log, job, outcome)
         if isinstance(job.state, Complete | Cancelled):

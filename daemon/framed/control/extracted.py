@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from frame_extractor.contract.settings import ExtractionSettings
-from framed.attempts.supervise import Supervisor
+from framed.attempts.reports import AttemptReports
 from framed.model.job import Job, Verdict
 from framed.state.ledger import Ledger
 from framed.watching.catalog import CatalogProject
@@ -19,16 +19,16 @@ from framed.watching.watch import Watcher
 class Extracted:
     """Asked with a project's name, and with what the catalog has of it; None when that is nothing."""
 
-    def __init__(self, *, ledger: Ledger, watcher: Watcher, supervisor: Supervisor) -> None:
+    def __init__(self, *, ledger: Ledger, watcher: Watcher, reports: AttemptReports) -> None:
         self._ledger = ledger
         self._watcher = watcher
-        self._supervisor = supervisor
+        self._reports = reports
 
     def results(self, name: str, project: CatalogProject | None) -> ResultsSummary | None:
         job = self._ledger.latest(name)
         if job is not None and self.are_results_gone(job, project):
             return None
-        readings = (project.results if project else None, self._supervisor.results.get(name))
+        readings = (project.results if project else None, self._reports.results_of(name))
         return max((each for each in readings if each), key=lambda each: each.read_at_s, default=None)
 
     def total_images(self, name: str, project: CatalogProject | None, *, otherwise: int) -> int:
@@ -39,7 +39,7 @@ class Extracted:
         """Whether somebody has taken them away since they were last read."""
         if project is None or project.results is not None or project.output_dir != job.options.frames_dir:
             return False
-        read = self._supervisor.results.get(job.project)
+        read = self._reports.results_of(job.project)
         return read is None or self._watcher.catalog.scanned_at_s > read.read_at_s
 
     def are_all(

@@ -9,8 +9,8 @@ import msgspec
 
 from frame_extractor.contract.settings import ExtractionSettings
 from framed.attempts.dispatch import Dispatcher
+from framed.attempts.reports import AttemptReports
 from framed.attempts.stalls import StallDetector
-from framed.attempts.supervise import Supervisor
 from framed.control.extracted import Extracted
 from framed.control.notes import (
     cancelled_words,
@@ -51,7 +51,7 @@ class StatusReporter:
         watcher: Watcher,
         standings: FilmStatuses,
         dispatcher: Dispatcher,
-        supervisor: Supervisor,
+        reports: AttemptReports,
         stalls: StallDetector,
         machine: Machine,
         settings: LiveSettings,
@@ -61,10 +61,10 @@ class StatusReporter:
         self._watcher = watcher
         self._standings = standings
         self._dispatcher = dispatcher
-        self._supervisor = supervisor
+        self._reports = reports
         self._stalls = stalls
         self._machine = machine
-        self._extracted = Extracted(ledger=ledger, watcher=watcher, supervisor=supervisor)
+        self._extracted = Extracted(ledger=ledger, watcher=watcher, reports=reports)
         self._faults = FaultLog("tell its state")
 
     def project_names(self) -> frozenset[str]:
@@ -136,7 +136,7 @@ class StatusReporter:
     def in_work(self, name: str) -> FilmInWork | None:
         """The film that the project's extractor is at, by what it said last."""
         job = self._ledger.latest(name)
-        told = self._supervisor.progress.get(job.id) if job is not None and isinstance(job.state, Running) else None
+        told = self._reports.progress_of(job.id) if job is not None and isinstance(job.state, Running) else None
         if told is None:
             return None
         return FilmInWork(
@@ -258,7 +258,7 @@ class StatusReporter:
     def _with_job(self, job: Job, project: CatalogProject | None, now: Moment, outlook: Decision) -> ProjectStatus:
         waits_for, rests = outlook.waiting.get(job.id, ""), outlook.suspended.get(job.id, "")
         last = job.last_attempt
-        progress = self._supervisor.progress.get(job.id)
+        progress = self._reports.progress_of(job.id)
         outcome = last.outcome if last is not None else None
         fraction, frames = _got_to(job)
         state, reason, elapsed_s = ProjectState.QUEUED, "", None

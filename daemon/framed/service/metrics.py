@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from framed.attempts.reports import AttemptReports
 from framed.attempts.stalls import StallDetector
-from framed.attempts.supervise import Supervisor
 from framed.control.status_reporter import StatusReporter
 from framed.host.clock import read_clocks
 from framed.log import fields
@@ -35,13 +35,19 @@ class Metrics(Collector):
     """Collected anew for every scrape; keeps nothing."""
 
     def __init__(
-        self, *, report: StatusReporter, ledger: Ledger, watcher: Watcher, supervisor: Supervisor, stalls: StallDetector
+        self,
+        *,
+        report: StatusReporter,
+        ledger: Ledger,
+        watcher: Watcher,
+        reports: AttemptReports,
+        stalls: StallDetector,
     ) -> None:
         """To be made in the event loop."""
         self._report = report
         self._ledger = ledger
         self._watcher = watcher
-        self._supervisor = supervisor
+        self._reports = reports
         self._stalls = stalls
         self._loop = asyncio.get_running_loop()
 
@@ -79,7 +85,7 @@ class Metrics(Collector):
             "Attempts that have ended since the daemon began, by what came of them.",
             labels=["outcome"],
         )
-        for outcome, n_attempts in sorted(self._supervisor.n_ended.items()):
+        for outcome, n_attempts in sorted(self._reports.n_ended.items()):
             attempts.add_metric([outcome], n_attempts)
         yield attempts
         yield _gauge("framed_stalled_attempts", "Running attempts that stand still.", self._stalls.n_stalled)
