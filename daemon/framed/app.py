@@ -51,7 +51,7 @@ from framed.settings.config import BudgetSettings, Settings
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places, make_folders
 from framed.state.ledger import Ledger
-from framed.state.store import Store, make_store, take_away
+from framed.state.store import Store, make_store, move_away
 from framed.watching.auto_submit import AutoSubmitter
 from framed.watching.film_statuses import FilmStatuses
 from framed.watching.probe_process import PROBER
@@ -139,7 +139,7 @@ async def _recover(places: Places, settings: Settings, engine: TmuxEngine, tell:
 
     def renew() -> Iterator[str]:
         found = recover(places, settings, session_name=engine.session_name, host=host)
-        if (aside := take_away(places.store)) is not None:
+        if (aside := move_away(places.store)) is not None:
             yield f"the state database of before is kept as {aside}"
         make_store(places.store, found.jobs, found.verdicts)
         yield from found.lines
@@ -237,7 +237,9 @@ async def _serve(
         tasks.start_soon(supervisor.close_leftover_sessions)
         await _begin_watching(tasks, watcher)
         await tasks.start(ProbeQueue(standings, settings=live, ledger=ledger, watcher=watcher, command=prober).run)
-        await tasks.start(AutoSubmitter(places, settings=live, ledger=ledger, watcher=watcher, standings=standings).run)
+        await tasks.start(
+            AutoSubmitter(places, settings=live, ledger=ledger, watcher=watcher, film_statuses=standings).run
+        )
         feed = Feed(ledger=ledger, report=report, disk=disk)
         await tasks.start(feed.run)
         server = Server(

@@ -16,16 +16,16 @@ class FaultLog:
     def __init__(self, task: str) -> None:
         """`task` goes on after `framed itself failed to`."""
         self._task = task
-        self._told: dict[str, str] = {}
+        self._recorded: dict[str, str] = {}
 
     def record(self, project: str, fault: Exception) -> str:
         """One line for a person; the log has all of it, unless the last fault with the same project was the same."""
         what = f"{type(fault).__name__}: {fault}"
-        if self._told.get(project) != what:
-            self._told[project] = what
+        if self._recorded.get(project) != what:
+            self._recorded[project] = what
             _log.error("framed itself failed", exc_info=fault, extra=fields(to=self._task, project=project or None))
         return f"framed itself failed to {self._task} ({type(fault).__name__}); its log says why"
 
     def clear(self, project: str) -> None:
         """It has gone well; the next fault is told again."""
-        self._told.pop(project, None)
+        self._recorded.pop(project, None)

@@ -14,7 +14,7 @@ from typing import Final
 import anyio
 
 _MICROSECONDS: Final = 1_000_000
-_SILENT_PERIOD_S: Final = 5.0
+_STATUS_PERIOD_S: Final = 5.0
 """How often the status is looked at where no watchdog is set."""
 
 
@@ -57,7 +57,7 @@ class ServiceManager:
                 told = now
             if self.watchdog_s is not None and is_alive():
                 self.notify(WATCHDOG=1)
-            await anyio.sleep(_SILENT_PERIOD_S if self.watchdog_s is None else self.watchdog_s / 4)
+            await anyio.sleep(_STATUS_PERIOD_S if self.watchdog_s is None else self.watchdog_s / 4)
 
 
 def is_journal(descriptor: int, environ: MutableMapping[str, str]) -> bool:

@@ -102,7 +102,7 @@ def test_selected_row_stays_in_sight_when_a_message_takes_a_line(tmp_path: Path)
     async def pressed() -> None:
         monitor = Monitor(load_places(tmp_path))
         async with monitor.run_test(size=(80, 24)) as pilot:
-            monitor._take(event(*(ProjectStatus(name=f"p{n:02}", state=ProjectState.NEW) for n in range(40))))
+            monitor._apply_update(event(*(ProjectStatus(name=f"p{n:02}", state=ProjectState.NEW) for n in range(40))))
             table = monitor.query_one(ProjectTable)
             await pilot.press("end")
             await pilot.pause()
@@ -134,7 +134,7 @@ def test_what_has_ended_is_not_asked_to_be_cancelled(state: ProjectState, tmp_pa
     async def pressed() -> None:
         monitor = Monitor(load_places(tmp_path))
         async with monitor.run_test(size=(80, 24)) as pilot:
-            monitor._take(event(ProjectStatus(name="onward", state=state)))
+            monitor._apply_update(event(ProjectStatus(name="onward", state=state)))
             await pilot.pause()
             await pilot.press("c")
             await pilot.pause()
@@ -155,13 +155,13 @@ def test_what_comes_while_the_screen_is_taken_down_is_no_error(tmp_path: Path) -
     async def ended() -> None:
         monitor = Monitor(load_places(tmp_path))
         async with monitor.run_test(size=(80, 24)) as pilot:
-            monitor._take(event(onward))
+            monitor._apply_update(event(onward))
             await pilot.pause()
             await monitor.screen_stack[0].query("*").remove()
-            monitor._draw_what_is_new()
-            monitor._take(event(onward))
+            monitor._draw_if_stale()
+            monitor._apply_update(event(onward))
             monitor._show_details(onward, None)
-            monitor._say("onward: cancelled")
+            monitor._show_message("onward: cancelled")
             monitor._hide_message()
             monitor._draw_detail()
 
@@ -174,7 +174,7 @@ def test_filter_is_shown_and_escape_clears_it(tmp_path: Path) -> None:
     async def pressed() -> None:
         monitor = Monitor(load_places(tmp_path))
         async with monitor.run_test(size=(80, 24)) as pilot:
-            monitor._take(event(*(ProjectStatus(name=f"p{n}", state=ProjectState.QUEUED) for n in range(5))))
+            monitor._apply_update(event(*(ProjectStatus(name=f"p{n}", state=ProjectState.QUEUED) for n in range(5))))
             line = monitor.query_one("#filter", Static)
             table = monitor.query_one(ProjectTable)
             await pilot.press("slash", "3", "enter")
@@ -197,7 +197,7 @@ def test_what_runs_and_what_failed_stands_above_what_waits() -> None:
     """Of sixty projects it is those that are looked for."""
     view = View()
     states = [ProjectState.COMPLETE, ProjectState.QUEUED, ProjectState.FAILED, ProjectState.RUNNING]
-    view.take(event(*(ProjectStatus(name=f"p{n}", state=state) for n, state in enumerate(states))), 0.0)
+    view.apply(event(*(ProjectStatus(name=f"p{n}", state=state) for n, state in enumerate(states))), 0.0)
     assert [project.name for project in view.shown("state", "")] == ["p3", "p2", "p1", "p0"]
     assert [project.name for project in view.shown("name", "")] == ["p0", "p1", "p2", "p3"]
     assert [project.name for project in view.shown("name", "failed")] == ["p2"]
@@ -211,11 +211,11 @@ def test_every_state_has_its_place() -> None:
 def test_images_a_second_are_told_of_what_was_seen() -> None:
     """Not before there is something to divide by, and nothing of a project that is gone."""
     view = View()
-    view.take(event(RUNNING), 10.0)
+    view.apply(event(RUNNING), 10.0)
     assert view.images_per_s("onward") is None
-    view.take(event(ProjectStatus(name="onward", state=ProjectState.RUNNING, frames=80), full=False), 20.0)
+    view.apply(event(ProjectStatus(name="onward", state=ProjectState.RUNNING, frames=80), full=False), 20.0)
     assert view.images_per_s("onward") == pytest.approx(4.0)
-    view.take(event(full=False, removed=("onward",)), 21.0)
+    view.apply(event(full=False, removed=("onward",)), 21.0)
     assert view.images_per_s("onward") is None
     assert view.projects == {}
 

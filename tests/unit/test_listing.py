@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from framed.watching import listing as listing_module
-from framed.watching.listing import MOST_DEPTH, Listing, Skipped, is_unchanged, list_films, skipped_words
+from framed.watching.listing import MOST_DEPTH, Listing, Skipped, is_unchanged, list_films, skipped_text
 
 
 def write(folder: Path, *names: str) -> None:
@@ -30,7 +30,7 @@ def test_seasons_are_films_of_the_project_where_that_is_wanted_and_counted_where
     write(tmp_path, ".trash/old.mkv", "@eaDir/ep01.mkv/SYNO.mp4", "season 1/.hidden.mkv", "folder.mkv/inside.mkv")
     flat = listed(tmp_path, subfolders=False)
     assert (list(flat.films), flat.skipped) == (["pilot.mkv"], Skipped(n_in_subfolders=4))
-    assert skipped_words(flat.skipped) == ("4 films in subfolders are skipped; set watch.subfolders: true",)
+    assert skipped_text(flat.skipped) == ("4 films in subfolders are skipped; set watch.subfolders: true",)
     deep = listed(tmp_path, subfolders=True)
     names = ["folder.mkv/inside.mkv", "pilot.mkv", "season 1/ep01.mkv", "season 2/ep01.mkv", "season 2/extras/cut.mp4"]
     assert (list(deep.films), deep.skipped) == (names, Skipped())
@@ -64,14 +64,14 @@ def test_what_lies_too_deep_is_told(tmp_path: Path) -> None:
     write(tmp_path, f"{folder}/film.mkv", f"{folder}/deeper/film.mkv")
     found = listed(tmp_path, subfolders=True)
     assert (list(found.films), found.skipped) == ([f"{folder}/film.mkv"], Skipped(n_too_deep=1))
-    assert skipped_words(found.skipped) == ("1 folder more than 4 deep is skipped",)
+    assert skipped_text(found.skipped) == ("1 folder more than 4 deep is skipped",)
 
 
 def test_videos_of_other_formats_and_names_that_are_no_text_are_told(tmp_path: Path) -> None:
     write(tmp_path, "film.mkv", "b.OGV", "a.rmvb", "poster.jpg", "film.mkv.part")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mkv")).touch()
     skipped = listed(tmp_path, subfolders=False).skipped
-    assert skipped_words(skipped) == (
+    assert skipped_text(skipped) == (
         "2 videos of other formats (a.rmvb and others) are skipped; convert to .mkv or .mp4",
         "1 name is not UTF-8, and skipped; rename",
     )
@@ -94,7 +94,7 @@ def test_beyond_the_bound_it_is_told_that_films_may_be_missing(tmp_path: Path, m
     write(tmp_path, "e.mkv")
     found = listed(tmp_path, subfolders=False)
     assert (len(found.films), found.skipped) == (4, Skipped(is_cut_off=True))
-    assert "films may be missing" in skipped_words(found.skipped)[0]
+    assert "films may be missing" in skipped_text(found.skipped)[0]
 
 
 def test_what_has_not_changed_is_the_same_and_a_new_film_below_is_noticed(tmp_path: Path) -> None:

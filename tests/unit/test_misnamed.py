@@ -9,7 +9,7 @@ import pytest
 from framed.errors import SettingsError
 from framed.model.project import Overrides
 from framed.settings.config import JobSettings, Settings, load_settings, resolve
-from framed.settings.misnamed import Misnamed
+from framed.settings.misnamed import MisnamedFiles
 from framed.settings.mount_guard import why_not_mounted
 from framed.settings.places import Places, load_places
 
@@ -99,8 +99,8 @@ def test_project_says_for_itself_whether_it_has_seasons(places: Places) -> None:
 def test_file_of_nearly_the_right_name_is_told_for_as_long_as_it_is_there(places: Places) -> None:
     for name in ("coco.yml", "Luca.yaml", "orion.yaml", "orion.yaml.txt", "a.yaml", "A.yaml", "notes.txt"):
         (places.projects / name).touch()
-    misnamed = Misnamed(places)
-    misnamed.look()
+    misnamed = MisnamedFiles(places)
+    misnamed.refresh()
     projects = {"coco", "luca", "orion", "a", "A", "other"}
     assert {name: warnings for name in sorted(projects) if (warnings := misnamed.warnings(name, projects))} == {
         "coco": ("configs/projects/coco.yml is not read; rename it to coco.yaml",),
@@ -108,7 +108,7 @@ def test_file_of_nearly_the_right_name_is_told_for_as_long_as_it_is_there(places
         "orion": ("configs/projects/orion.yaml.txt is not read; orion.yaml is",),
     }
     (places.projects / "coco.yml").rename(places.projects / "coco.yaml")
-    misnamed.look()
+    misnamed.refresh()
     assert misnamed.warnings("coco", projects) == ()
 
 

@@ -36,7 +36,7 @@ from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.watching.catalog import CatalogFilm, CatalogProject
 from framed.watching.film_statuses import FilmStatuses, film_status_text, settling_text
-from framed.watching.listing import skipped_words
+from framed.watching.listing import skipped_text
 from framed.watching.scan import FilmImages, ResultsSummary
 from framed.watching.watch import Watcher
 
@@ -131,7 +131,7 @@ class StatusReporter:
     def notes(self, name: str) -> tuple[str, ...]:
         """What in the project's folder and settings has no effect, a line each."""
         project = self._watcher.catalog.projects.get(name)
-        return (*skipped_words(project.skipped), *project.warnings) if project is not None else ()
+        return (*skipped_text(project.skipped), *project.warnings) if project is not None else ()
 
     def in_work(self, name: str) -> FilmInWork | None:
         """The film that the project's extractor is at, by what it said last."""

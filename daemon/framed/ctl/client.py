@@ -152,7 +152,7 @@ def _opened(places: Places, patience_s: float) -> socket.socket:
         _check_peer(opened, places)
     except OSError as failed:
         opened.close()
-        raise _why_not(failed, places) from None
+        raise _connect_error(failed, places) from None
     except BaseException:
         opened.close()
         raise
@@ -170,7 +170,7 @@ def _check_peer(opened: socket.socket, places: Places) -> None:
         )
 
 
-def _why_not(failed: OSError, places: Places) -> FramedError:
+def _connect_error(failed: OSError, places: Places) -> FramedError:
     path = places.control_socket
     from framed.instance_lock import last_daemon_text  # noqa: PLC0415 -- only when there is none
 

@@ -80,7 +80,7 @@ def fitted(parts: Sequence[str], width: int | None) -> list[str]:
     return lines
 
 
-def whole(text: str, terminal: Terminal) -> list[str]:
+def full_text(text: str, terminal: Terminal) -> list[str]:
     """`text` to its last word."""
     return [text] if terminal.width is None else wrapped(text, terminal.width)
 
@@ -93,11 +93,11 @@ def aligned(rows: Sequence[Sequence[str]], terminal: Terminal, indent: str = IND
     lines: list[str] = []
     for *words, last in printables:
         padded = [word + " " * (widths[n] - cell_len(word)) + GAP for n, word in enumerate(words)]
-        lines += _hung(indent + "".join(padded), last, indent + INDENT, terminal.width)
+        lines += _hanging(indent + "".join(padded), last, indent + INDENT, terminal.width)
     return lines
 
 
-def _hung(before: str, last: str, deeper: str, width: int | None) -> list[str]:
+def _hanging(before: str, last: str, deeper: str, width: int | None) -> list[str]:
     """`last` beside what stands before it, where there is room for it; else below, indented deeper."""
     if width is None or cell_len(before + last) <= width:
         return [f"{before}{last}".rstrip()]

@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from framed.ctl.asking import Asker
-from framed.ctl.output import document, notice, record, say
+from framed.ctl.output import document, notice, print_line, record
+from framed.ctl.reconnecting import ReconnectingClient
 from framed.errors import Exit
 from framed.protocol.queries import Logs, LogsReply
 from framed.settings.places import Places
@@ -22,8 +22,8 @@ def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_jso
 
     With `as_json` one document, or with `follow` a line of JSON for each piece; its bytes are base64.
     """
-    asker = Asker(places)
-    first = asker.ask("logs", Logs(project=project, lines=n_lines), LogsReply)
+    asker = ReconnectingClient(places)
+    first = asker.call("logs", Logs(project=project, lines=n_lines), LogsReply)
     assert first is not None
     lines = _Lines()
     piece, content = first, bytearray(first.content)
@@ -42,10 +42,10 @@ def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_jso
         if not is_more:
             sys.stdout.flush()
             time.sleep(POLL_S)
-        read = asker.ask("logs", Logs(project=project, offset=piece.next_offset), LogsReply)
+        read = asker.call("logs", Logs(project=project, offset=piece.next_offset), LogsReply)
         if read is not None and read.job_id != piece.job_id:
             notice(f"another job of {project} has begun")
-            read = asker.ask("logs", Logs(project=project, offset=0), LogsReply)
+            read = asker.call("logs", Logs(project=project, offset=0), LogsReply)
         if read is not None:
             piece = read
             content += piece.content if as_json and not follow else b""
@@ -61,18 +61,18 @@ class _Lines:
     """Prints whole lines of what comes in pieces."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._incomplete = b""
 
     def add(self, content: bytes) -> None:
-        *lines, self._rest = (self._rest + content).split(b"\n")
+        *lines, self._incomplete = (self._incomplete + content).split(b"\n")
         for line in lines:
             _print(line)
 
     def end(self) -> None:
-        if self._rest:
-            _print(self._rest)
-            self._rest = b""
+        if self._incomplete:
+            _print(self._incomplete)
+            self._incomplete = b""
 
 
 def _print(line: bytes) -> None:
-    say(line.removesuffix(b"\r").decode(errors="backslashreplace").expandtabs())
+    print_line(line.removesuffix(b"\r").decode(errors="backslashreplace").expandtabs())

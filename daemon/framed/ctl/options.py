@@ -49,7 +49,7 @@ class Checked(click.ParamType[Any]):
     ) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem  # noqa: PLC0415
 
-        return [CompletionItem(word) for word in _words(self._kind) if word.startswith(incomplete.lower())]
+        return [CompletionItem(word) for word in _choices(self._kind) if word.startswith(incomplete.lower())]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
@@ -123,11 +123,11 @@ def overrides(options: dict[str, Any]) -> Overrides:
 
 def _metavar(kind: Any) -> str:
     """`scene|interval|hybrid`, `N`, `N|auto`."""
-    words = _words(kind)
+    words = _choices(kind)
     return "|".join(words if words != ["auto"] else ["N", *words]) or "N"
 
 
-def _words(kind: Any) -> list[str]:
+def _choices(kind: Any) -> list[str]:
     """The words that a value of this type can be; none where it is a number."""
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return [str(each.value) for each in kind]

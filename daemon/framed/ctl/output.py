@@ -15,12 +15,12 @@ from framed.printable import printable
 from framed.protocol.messages import CancelReply, PauseReply, ResumeReply
 
 
-def screen() -> Terminal:
+def output_terminal() -> Terminal:
     """What stdout can show, by --color if it was given."""
     return terminal_of(sys.stdout, given_color())
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """One line of data; nothing in it steers the terminal."""
     click.echo(printable(line))
 
@@ -46,13 +46,13 @@ def record(answer: msgspec.Struct) -> None:
     click.echo(msgspec.json.encode(answer))
 
 
-def show_outcomes(reply: CancelReply | PauseReply | ResumeReply, *, otherwise: str, as_json: bool) -> int:
+def show_outcomes(reply: CancelReply | PauseReply | ResumeReply, *, when_empty: str, as_json: bool) -> int:
     """What became of each project; `otherwise`, when there was none to ask."""
     if as_json:
         document(reply)
         return Exit.OK
     for outcome in reply.outcomes:
-        say(f"{outcome.project}: {outcome.message}")
+        print_line(f"{outcome.project}: {outcome.message}")
     if not reply.outcomes:
-        notice(otherwise)
+        notice(when_empty)
     return Exit.OK

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from framed.ctl.layout import Column, aligned, fitted, table, whole
+from framed.ctl.layout import Column, aligned, fitted, full_text, table
 from framed.ctl.terminal import Terminal
 from framed.errors import listed
 from framed.printable import printable
@@ -41,15 +41,15 @@ def status_lines(
     terminal: Terminal,
     raw_videos: Path,
     *,
-    sought: Sequence[ProjectState] = (),
+    no_match: Sequence[ProjectState] = (),
     with_logs: bool = False,
 ) -> list[str]:
     """The machine, notices, then a line for each project; a note that finds no room in it goes on below, to its last
     word. `sought`: the states that no project is in. `with_logs`: then the ends of the logs of those that failed.
     """
     lines = [*fitted(_machine_parts(reply), terminal.width), *_notice_lines(reply.notices, terminal)]
-    if sought:
-        return [*lines, "", f"no project is {' or '.join(state.value for state in sought)}"]
+    if no_match:
+        return [*lines, "", f"no project is {' or '.join(state.value for state in no_match)}"]
     if not reply.projects:
         return [*lines, "", *_no_projects(str(raw_videos), terminal)]
     columns = [
@@ -119,16 +119,16 @@ def _log_lines(project: ProjectStatus, terminal: Terminal) -> list[str]:
     if not project.last_lines:
         return []
     head = printable(f"the log of {project.name}, {project.log}, ended with")
-    return ["", *whole(head, terminal), *aligned([[line] for line in project.last_lines], terminal)]
+    return ["", *full_text(head, terminal), *aligned([[line] for line in project.last_lines], terminal)]
 
 
 def _notice_lines(notices: Sequence[str], terminal: Terminal) -> list[str]:
-    lines = [line for notice in notices for line in whole(printable(notice), terminal)]
+    lines = [line for notice in notices for line in full_text(printable(notice), terminal)]
     return [click.style(line, fg="yellow") for line in lines] if terminal.colour else lines
 
 
 def _no_projects(raw_videos: str, terminal: Terminal) -> list[str]:
-    return whole(printable(f"no projects yet; put a film into {raw_videos}/NAME/"), terminal)
+    return full_text(printable(f"no projects yet; put a film into {raw_videos}/NAME/"), terminal)
 
 
 def _machine_parts(reply: StatusReply) -> list[str]:

@@ -74,10 +74,10 @@ def _films_title(reply: ShowReply) -> str:
 def _film(film: FilmFacts, reply: ShowReply) -> list[str]:
     results = reply.results.films if reply.results else ()
     known = next((each for each in results if each.fingerprint == film.fingerprint), None)
-    return [film.name, film.state.value, size(film.size_bytes), _film_words(known, film.removed) or film.reason]
+    return [film.name, film.state.value, size(film.size_bytes), _film_text(known, film.removed) or film.reason]
 
 
-def _film_words(film: FilmResultFacts | None, n_removed: int) -> str:
+def _film_text(film: FilmResultFacts | None, n_removed: int) -> str:
     """`n_removed`: how many images of it are removed by now, which the results need not know yet."""
     if film is None:
         return ""

@@ -6,17 +6,17 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from framed.ctl.asking import Asker
-from framed.ctl.bars import Bars
 from framed.ctl.client import CallFailed
-from framed.ctl.output import notice, say
+from framed.ctl.output import notice, print_line
+from framed.ctl.progress_bars import ProgressBars
+from framed.ctl.reconnecting import ReconnectingClient
 from framed.errors import Exit
 from framed.protocol.documents import Waited
 from framed.protocol.messages import ErrorCode, ProjectState, ProjectStatus, Status, StatusReply
 from framed.settings.places import Places
 
 POLL_S: Final = 0.5
-_NOT_BEGUN: Final = (ProjectState.NEW, ProjectState.IGNORED)
+_NOT_SUBMITTED: Final = (ProjectState.NEW, ProjectState.IGNORED)
 
 
 _WORST_FIRST: Final = (Exit.FAILED, Exit.CANCELLED, Exit.NO_PROJECT)
@@ -37,15 +37,15 @@ def wait_for(
     did; any other as the project is. Each that ends is said as it does, unless `quiet`. Raises DaemonUnreachable only
     when the daemon cannot be reached at the beginning; later it is waited for.
     """
-    with Bars(color) as bars:
+    with ProgressBars(color) as bars:
         return _Wait(places, projects, jobs or {}, bars, quiet=quiet).run(timeout_s)
 
 
 class _Wait:
     def __init__(
-        self, places: Places, projects: tuple[str, ...], jobs: Mapping[str, str], bars: Bars, *, quiet: bool
+        self, places: Places, projects: tuple[str, ...], jobs: Mapping[str, str], bars: ProgressBars, *, quiet: bool
     ) -> None:
-        self._asker = Asker(places, self._tell)
+        self._client = ReconnectingClient(places, self._notice)
         self._projects = projects
         self._bars = bars
         self._quiet = quiet
@@ -57,60 +57,60 @@ class _Wait:
     def run(self, timeout_s: float | None) -> Waited:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            self._look()
+            self._poll()
             if len(self._ended) == len(self._projects):
                 worst = (each for each in _WORST_FIRST if each in self._ended.values())
                 return self._result(next(worst, Exit.OK))
             if deadline is not None and time.monotonic() >= deadline:
                 missing = ", ".join(
-                    f"{each} ({self._where(each)})" for each in self._projects if each not in self._ended
+                    f"{each} ({self._progress_text(each)})" for each in self._projects if each not in self._ended
                 )
-                self._tell(f"time is up after {timeout_s:g} s, not yet ended: {missing}")
+                self._notice(f"time is up after {timeout_s:g} s, not yet ended: {missing}")
                 return self._result(Exit.TIMED_OUT)
             time.sleep(POLL_S if deadline is None else min(POLL_S, max(0.0, deadline - time.monotonic())))
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         seen = self._status(tuple(name for name in self._projects if name not in self._ended))
         for project in seen:
             if project.job_id is not None and not project.state.is_terminal:
                 self._awaited[project.name].add(project.job_id)
-            if project.state in _NOT_BEGUN and not _is_empty(project) and project.name not in self._latest:
+            if project.state in _NOT_SUBMITTED and not _is_empty(project) and project.name not in self._latest:
                 why = project.reason or "nobody has submitted it"
-                self._tell(f"{project.name} is {project.state.value} ({why}); waiting all the same")
+                self._notice(f"{project.name} is {project.state.value} ({why}); waiting all the same")
             self._latest[project.name] = project
-        for project in self._looked_at(tuple(each.name for each in seen if each.state.is_terminal or _is_empty(each))):
+        for project in self._rescanned(tuple(each.name for each in seen if each.state.is_terminal or _is_empty(each))):
             self._latest[project.name] = project
             if _is_empty(project):
                 self._ended[project.name] = Exit.NO_PROJECT
-                self._tell(f"{project.name} cannot be waited for: {project.reason or 'it has no film'}")
+                self._notice(f"{project.name} cannot be waited for: {project.reason or 'it has no film'}")
             elif project.state.is_terminal:
                 end = self._end_of(project)
                 self._ended[project.name] = _EXITS[end]
                 self._bars.update((project,))
                 if not self._quiet:
-                    with self._bars.lifted():
-                        say(_end_words(project, end))
+                    with self._bars.hidden():
+                        print_line(_end_text(project, end))
         self._bars.update(each for name, each in self._latest.items() if name not in self._ended)
 
-    def _status(self, projects: tuple[str, ...], *, look: bool = False) -> tuple[ProjectStatus, ...]:
-        reply = self._asker.ask("status", Status(projects=projects, look=look), StatusReply)
+    def _status(self, projects: tuple[str, ...], *, rescan: bool = False) -> tuple[ProjectStatus, ...]:
+        reply = self._client.call("status", Status(projects=projects, look=rescan), StatusReply)
         return reply.projects if reply is not None else ()
 
-    def _looked_at(self, projects: tuple[str, ...]) -> tuple[ProjectStatus, ...]:
+    def _rescanned(self, projects: tuple[str, ...]) -> tuple[ProjectStatus, ...]:
         """How projects that seem to have ended are doing after one more look at their films: a film that has just been
         copied makes the end of an earlier one no end. None of them while the disk does not answer.
         """
         if not projects:
             return ()
         try:
-            return self._status(projects, look=True)
+            return self._status(projects, rescan=True)
         except CallFailed as failed:
             if failed.code != ErrorCode.REFUSED:
                 raise
             return ()
 
-    def _tell(self, message: str) -> None:
-        with self._bars.lifted():
+    def _notice(self, message: str) -> None:
+        with self._bars.hidden():
             notice(message)
 
     def _result(self, exit_code: Exit) -> Waited:
@@ -122,7 +122,7 @@ class _Wait:
         is_awaited = project.job_id in self._awaited[project.name]
         return ProjectState.CANCELLED if is_awaited and _was_cancelled(project) else project.state
 
-    def _where(self, name: str) -> str:
+    def _progress_text(self, name: str) -> str:
         project = self._latest.get(name)
         if project is None:
             return "unknown"
@@ -147,7 +147,7 @@ def _was_cancelled(project: ProjectStatus) -> bool:
     return project.job_state is ProjectState.CANCELLED
 
 
-def _end_words(project: ProjectStatus, end: ProjectState) -> str:
+def _end_text(project: ProjectStatus, end: ProjectState) -> str:
     where = f" in {project.output_dir}" if project.output_dir and project.state is ProjectState.COMPLETE else ""
     images = f", {project.frames:,} image{'s' * (project.frames != 1)}{where}" if project.frames else ""
     why = f"{'; ' if where else ': '}{project.reason}" if project.reason else ""

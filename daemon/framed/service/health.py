@@ -11,9 +11,9 @@ from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.watching.watch import Watcher
 
-_LATE_S: Final = 60.0
+_SCAN_OVERDUE_S: Final = 60.0
 """A look that has not begun so long after it was due never will."""
-_LONG_LOOK_S: Final = 30.0
+_LONG_SCAN_S: Final = 30.0
 
 
 class Health:
@@ -31,7 +31,7 @@ class Health:
         A look that takes long is no reason: its disk hangs, as it would for a daemon started anew. `words` says so.
         """
         idle_s = time.monotonic() - self._watcher.scanned_at_s
-        is_late = idle_s > self._settings.now.watch.scan_interval_s + _LATE_S
+        is_late = idle_s > self._settings.now.watch.scan_interval_s + _SCAN_OVERDUE_S
         is_looking = self._watcher.scanning_since_s is not None
         return self._dispatcher.has_made_pass() and (is_looking or not is_late)
 
@@ -42,7 +42,7 @@ class Health:
         slots = self._dispatcher.pool.statistics()
         parts = [f"{n_running} running, {len(jobs) - n_running} waiting, {slots.used} of {slots.total} slots"]
         since_s = self._watcher.scanning_since_s
-        if since_s is not None and time.monotonic() - since_s > _LONG_LOOK_S:
+        if since_s is not None and time.monotonic() - since_s > _LONG_SCAN_S:
             parts.append("a look at raw_videos takes long; does its disk hang?")
         troubles = (self._watcher.catalog.problem, self._settings.problem, self._ledger.problem)
         return "; ".join([*parts, *filter(None, troubles)])

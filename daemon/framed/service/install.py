@@ -62,13 +62,13 @@ class Write:
     path: Path
     text: str
 
-    def take(self) -> str:
+    def run(self) -> str:
         """It is done; what was done."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(self.text, encoding="utf-8")
         return f"wrote {self.path}"
 
-    def planned(self) -> str:
+    def plan(self) -> str:
         return "\n".join([f"would write {self.path}:", *(f"    {line}".rstrip() for line in self.text.splitlines())])
 
 
@@ -76,12 +76,12 @@ class Write:
 class Delete:
     path: Path
 
-    def take(self) -> str:
+    def run(self) -> str:
         """It is done; what was done."""
         self.path.unlink()
         return f"stopped and removed {self.path}"
 
-    def planned(self) -> str:
+    def plan(self) -> str:
         return f"would delete {self.path}"
 
 
@@ -89,7 +89,7 @@ class Delete:
 class Run:
     command: tuple[str, ...]
 
-    def take(self) -> str:
+    def run(self) -> str:
         """It is done, without a word. Raises Refused with what the command said."""
         command = self.command
         try:
@@ -100,7 +100,7 @@ class Run:
             raise Refused(f"`{' '.join(command)}` failed: {' '.join(done.stderr.split()) or done.returncode}")
         return ""
 
-    def planned(self) -> str:
+    def plan(self) -> str:
         return f"would run: {' '.join(self.command)}"
 
 
@@ -111,7 +111,7 @@ _LINGER: Final = Run(("loginctl", "enable-linger"))
 def install(places: Places, settings: Settings, service: Service) -> Iterator[str]:
     """The units are written, enabled and started; yields what was done, line by line. Raises Refused, SettingsError."""
     _check(places, service)
-    yield from filter(None, (step.take() for step in _installation(places, settings, service)))
+    yield from filter(None, (step.run() for step in _installation(places, settings, service)))
     yield f"enabled and started: framed runs {places.root}" + ("" if service.is_users else f" as {owner_of(places)}")
     if service.is_users:
         yield _lingering()
@@ -121,9 +121,9 @@ def install_planned(places: Places, settings: Settings, service: Service) -> Ite
     """What `install` would do, each step with its text; nothing is done. Raises Refused, SettingsError."""
     if not places.root.is_dir():
         raise Refused(f"{places.root} is not there; make it, owned by whoever is to run framed")
-    yield from (step.planned() for step in _installation(places, settings, service))
+    yield from (step.plan() for step in _installation(places, settings, service))
     if service.is_users:
-        yield _LINGER.planned()
+        yield _LINGER.plan()
     try:
         _check(places, service)
     except Refused as hindered:
@@ -157,13 +157,13 @@ def remove(service: Service) -> Iterator[str]:
     """The units are stopped, and gone; yields what was done. Raises Refused."""
     steps = _removal(service)
     _check_may_write(service)
-    yield from filter(None, (step.take() for step in steps))
+    yield from filter(None, (step.run() for step in steps))
     yield "films that were running go on at the next start of framed, however it is started"
 
 
 def remove_planned(service: Service) -> Iterator[str]:
     """What `remove` would do; nothing is done. Raises Refused."""
-    yield from (step.planned() for step in _removal(service))
+    yield from (step.plan() for step in _removal(service))
     try:
         _check_may_write(service)
     except Refused as hindered:
@@ -204,15 +204,15 @@ def unit_values(places: Places, written: tuple[Path, ...], owner: str, *, is_use
     # Its folder for sockets, where there is one, so that commands find the daemon without being told its root.
     runtime = f"/run/user/{pwd.getpwnam(owner).pw_uid}"
     return {
-        "FRAMED": _word(Path(sys.executable).with_name("framed")).replace("$", "$$"),
-        "FRAMECTL": _word(Path(sys.executable).with_name("framectl")).replace("$", "$$"),
-        "ROOT": _word(places.root).replace("$", "$$"),
+        "FRAMED": _quoted(Path(sys.executable).with_name("framed")).replace("$", "$$"),
+        "FRAMECTL": _quoted(Path(sys.executable).with_name("framectl")).replace("$", "$$"),
+        "ROOT": _quoted(places.root).replace("$", "$$"),
         "USER": owner,
         "TARGET": "default.target" if is_users else "multi-user.target",
         # Not that of the films: framed waits for it while it runs.
-        "MOUNTS": " ".join(map(_word, dict.fromkeys((places.root, places.state, places.datasets)))),
-        "WRITES": " ".join(_word(f"-{folder}") for folder in (*written, runtime)),
-        "ENVIRONMENT": " ".join(_word(f"{name}={value}") for name, value in environment.items()),
+        "MOUNTS": " ".join(map(_quoted, dict.fromkeys((places.root, places.state, places.datasets)))),
+        "WRITES": " ".join(_quoted(f"-{folder}") for folder in (*written, runtime)),
+        "ENVIRONMENT": " ".join(_quoted(f"{name}={value}") for name, value in environment.items()),
     }
 
 
@@ -289,7 +289,7 @@ def answers(path: Path) -> bool:
     return True
 
 
-def _word(value: str | Path) -> str:
+def _quoted(value: str | Path) -> str:
     """The value as one word of a unit file, nothing in it replaced. In a command `$` must be doubled as well."""
     text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"' if re.search(r"[\s'\"\\;]", text) else text

@@ -19,7 +19,7 @@ from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import check_value
 from framed.settings.misnamed import misnamed_settings_file
 from framed.settings.places import PathSettings, Places, shown_path
-from framed.settings.settings_file import Section, Stranger, check, check_shared, expanded, read_sections
+from framed.settings.settings_file import Section, UnknownEntry, check, check_shared, expanded, read_sections
 
 DEFAULT: Final = "default"
 
@@ -215,8 +215,8 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
     origins = {key: settings.origins.get(f"{_section_of(key)}.{key}", DEFAULT) for key in values}
 
     file = places.project_file(project)
-    strangers: dict[str, Stranger] = {}
-    sections = read_sections(file, _PROJECT_SECTIONS, others_allowed=True, strangers=strangers)
+    strangers: dict[str, UnknownEntry] = {}
+    sections = read_sections(file, _PROJECT_SECTIONS, others_allowed=True, unknown=strangers)
     origin = shown_path(file, places.root)
     for name, ours in _SHARED.items():
         check_shared(sections[name], ours)
@@ -253,7 +253,7 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
     )
 
 
-def _warnings(strangers: Mapping[str, Stranger], file: str) -> Iterator[str]:
+def _warnings(strangers: Mapping[str, UnknownEntry], file: str) -> Iterator[str]:
     """What else stands at the top level of a project's file, where it looks as if it was meant for framed."""
     keys = {*FrameExtraction.__struct_fields__, *_OTHER_SPELLINGS}
     for name, stranger in strangers.items():

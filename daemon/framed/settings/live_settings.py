@@ -20,7 +20,7 @@ from framed.threads import in_own_thread
 _log: Final = logging.getLogger(__name__)
 
 _AT_START: Final = ("paths.", "metrics.")
-_MENDED_POLL_S: Final = 2.0
+_RETRY_POLL_S: Final = 2.0
 """How often a file with an error in it is read again."""
 
 
@@ -55,7 +55,7 @@ class LiveSettings:
         """Reads the file again on SIGHUP; one with an error in it, until it is mended."""
         async with anyio.create_task_group() as tasks:
             with anyio.open_signal_receiver(signal.SIGHUP) as signals:
-                tasks.start_soon(self._await_mending)
+                tasks.start_soon(self._retry_while_invalid)
                 task_status.started()
                 async for _signal in signals:
                     await self._try_reload()
@@ -92,9 +92,9 @@ class LiveSettings:
         except FramedError:
             return  # told by `problem`
 
-    async def _await_mending(self) -> None:
+    async def _retry_while_invalid(self) -> None:
         while True:
-            await anyio.sleep(_MENDED_POLL_S)
+            await anyio.sleep(_RETRY_POLL_S)
             if self.problem:
                 await self._try_reload()
 

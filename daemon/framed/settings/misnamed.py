@@ -14,7 +14,7 @@ _SUFFIXES: Final = (".yaml", ".yml", ".yaml.txt", ".yml.txt")
 _MOST_NAMES: Final = 100_000
 
 
-class Misnamed:
+class MisnamedFiles:
     """What the folder of project files held at the last look."""
 
     def __init__(self, places: Places) -> None:
@@ -23,7 +23,7 @@ class Misnamed:
         self._files: dict[str, list[str]] = {}
         """By the project that is probably meant, in lower case: names of files that are nearly its settings file."""
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Reads the folder again when its time has changed. Never raises."""
         try:
             mtime_ns = os.stat(self._places.projects).st_mtime_ns
@@ -51,7 +51,7 @@ class Misnamed:
         right = self._places.project_file(project)
         names = self._files.get(project.casefold(), ())
         return tuple(
-            _words(right.with_name(name), right, self._places.root, is_there=right.name in names)
+            _warning(right.with_name(name), right, self._places.root, is_there=right.name in names)
             for name in names
             if name != right.name and not (name.endswith(".yaml") and name.removesuffix(".yaml") in projects)
         )
@@ -68,9 +68,9 @@ def misnamed_settings_file(places: Places) -> str:
     near = [name for name in names if name.casefold() in probable]
     if not near or right.name in near:
         return ""
-    return _words(right.with_name(near[0]), right, places.root, is_there=False)
+    return _warning(right.with_name(near[0]), right, places.root, is_there=False)
 
 
-def _words(wrong: Path, right: Path, root: Path, *, is_there: bool) -> str:
+def _warning(wrong: Path, right: Path, root: Path, *, is_there: bool) -> str:
     what_else = f"{right.name} is" if is_there else f"rename it to {right.name}"
     return f"{shown_path(wrong, root)} is not read; {what_else}"

@@ -17,7 +17,7 @@ from framed.patience import Patience
 from framed.settings.config import JobSettings, Settings, resolve
 from framed.settings.places import Places
 
-_LOCATING: Final = Patience[str](1.0)
+_PATIENCE: Final = Patience[str](1.0)
 """Of the whole process: the disk of a project's output that does not answer is waited for once."""
 
 
@@ -29,7 +29,7 @@ class Outputs:
 
     def __init__(self, settings: Settings, places: Places, projects: Iterable[str]) -> None:
         self._places = places
-        answers = _LOCATING.each(projects, lambda project: _located(settings, places, project))
+        answers = _PATIENCE.each(projects, lambda project: _located(settings, places, project))
         found = {project: where for project, where in answers.items() if where is not None}
         self._frames_dirs = {project: job.frames_dir for project, (job, _) in found.items()}
         self._extraction = {project: job.extraction for project, (job, _) in found.items()}

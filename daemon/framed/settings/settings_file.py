@@ -23,7 +23,7 @@ from framed.patience import Patience
 
 MOST_BYTES: Final = 1 << 20
 """Of a settings file."""
-_READING: Final = Patience[str](2.0)
+_PATIENCE: Final = Patience[str](2.0)
 """Of the whole process: a file that does not answer is asked for once, whoever wants it."""
 _TAGS: Final = "tag:yaml.org,2002:"
 _LONGEST_SHOWN: Final = 60
@@ -76,7 +76,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Stranger:
+class UnknownEntry:
     """Something at the top level of a settings file that is no section of framed's."""
 
     line: int
@@ -86,7 +86,7 @@ class Stranger:
 
 
 def read_sections(
-    file: Path, wanted: Collection[str], *, others_allowed: bool, strangers: dict[str, Stranger] | None = None
+    file: Path, wanted: Collection[str], *, others_allowed: bool, unknown: dict[str, UnknownEntry] | None = None
 ) -> dict[str, Section]:
     """Every wanted section of the file; all of them empty when there is no file.
 
@@ -97,7 +97,7 @@ def read_sections(
     """
     sections = {name: Section(file, name) for name in wanted}
     try:
-        text = _READING.call(str(file), lambda: read_regular(file, MOST_BYTES))
+        text = _PATIENCE.call(str(file), lambda: read_regular(file, MOST_BYTES))
     except FileNotFoundError:
         return sections
     except OSError as failed:
@@ -115,9 +115,11 @@ def read_sections(
             if name in sections:
                 sections[name] = _section(file, name, node)
             elif not others_allowed:
-                raise SettingsError(file, name, f"no such section{_meant(name, wanted)}", lines.get(name, _line(node)))
-            elif strangers is not None:
-                strangers[name] = _stranger(node, lines.get(name, _line(node)))
+                raise SettingsError(
+                    file, name, f"no such section{_suggestion(name, wanted)}", lines.get(name, _line(node))
+                )
+            elif unknown is not None:
+                unknown[name] = _unknown_entry(node, lines.get(name, _line(node)))
     except yaml.YAMLError as invalid:
         raise _syntax_error(file, invalid) from None
     return sections
@@ -148,7 +150,7 @@ def check(
     for key in section.nodes:
         name = (renamed or {}).get(key, key)
         if name not in types:
-            raise section.error(key, f"no such key{_meant(key, types)}")
+            raise section.error(key, f"no such key{_suggestion(key, types)}")
         if name in checked:
             raise section.error(key, "given under both its names, " + " and ".join(_spellings(name, renamed or {})))
         try:
@@ -235,11 +237,11 @@ def _spellings(name: str, renamed: Mapping[str, str]) -> list[str]:
     return [name, *(other for other, field_name in renamed.items() if field_name == name)]
 
 
-def _stranger(node: yaml.Node, line: int) -> Stranger:
+def _unknown_entry(node: yaml.Node, line: int) -> UnknownEntry:
     if not isinstance(node, yaml.MappingNode):
-        return Stranger(line, is_section=False)
+        return UnknownEntry(line, is_section=False)
     keys = frozenset(str(key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-    return Stranger(line, is_section=True, keys=keys)
+    return UnknownEntry(line, is_section=True, keys=keys)
 
 
 def _is_null(node: yaml.Node) -> bool:
@@ -250,7 +252,7 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _meant(name: str, known: Collection[str]) -> str:
+def _suggestion(name: str, known: Collection[str]) -> str:
     near = nearest(name, known)
     if near:
         return f"; did you mean {near}?"

@@ -37,7 +37,7 @@ class KeptReply:
     """Aware."""
 
 
-def keep(db: sqlite3.Connection, kept: KeptReply) -> None:
+def store(db: sqlite3.Connection, kept: KeptReply) -> None:
     """The answer is kept, and those beyond the limits are dropped. Raises sqlite3.Error, also for a key in use."""
     body = kept.reply if kept.reply is not None and len(kept.reply) <= LONGEST_REPLY_BYTES else _TOO_LONG
     now_s = int(kept.answered_at.timestamp())
@@ -56,7 +56,7 @@ def keep(db: sqlite3.Connection, kept: KeptReply) -> None:
     )
 
 
-def kept_under(db: sqlite3.Connection, key: str) -> KeptReply | None:
+def load(db: sqlite3.Connection, key: str) -> KeptReply | None:
     """The answer under this key, if there is one. Raises sqlite3.Error."""
     rows = db.execute("SELECT verb, reply, answered_at_s FROM replies WHERE key = ?", (key,)).fetchall()
     if not rows:

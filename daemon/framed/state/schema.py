@@ -84,14 +84,14 @@ MIGRATIONS: Final[Sequence[Step]] = (_create, _add_probes, _bound_replies, _add_
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 
-def migrate(db: sqlite3.Connection, version: int, ladder: Sequence[Step] = MIGRATIONS) -> None:
+def migrate(db: sqlite3.Connection, version: int, migrations: Sequence[Step] = MIGRATIONS) -> None:
     """The database is of the newest version, or, when anything fails, as it was: all steps are one transaction."""
     db.execute("BEGIN IMMEDIATE")
     try:
-        for step in ladder[version:]:
+        for step in migrations[version:]:
             step(db)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {len(ladder)}")
+        db.execute(f"PRAGMA user_version = {len(migrations)}")
         db.execute("COMMIT")
     except BaseException:
         db.execute("ROLLBACK")

@@ -73,7 +73,7 @@ class Store:
         jobs: Iterable[Job] = (),
         verdicts: Iterable[FilmVerdict] = (),
         reply: KeptReply | None = None,
-        marks: Mapping[str, bool] | None = None,
+        flags: Mapping[str, bool] | None = None,
     ) -> None:
         """All of it is on the disk, or none: jobs, verdicts, an answer under its idempotency key, marks set or not."""
         with self._transaction() as db:
@@ -88,8 +88,8 @@ class Store:
                 [(v.project, v.fingerprint, v.verdict.value, v.job_id, v.decided_at.isoformat()) for v in verdicts],
             )
             if reply is not None:
-                replies.keep(db, reply)
-            for name, is_set in (marks or {}).items():
+                replies.store(db, reply)
+            for name, is_set in (flags or {}).items():
                 change = "INSERT OR IGNORE INTO marks VALUES (?)" if is_set else "DELETE FROM marks WHERE name = ?"
                 db.execute(change, (name,))
 
@@ -158,7 +158,7 @@ class Store:
     def reply(self, key: str) -> KeptReply | None:
         """The answer given under this idempotency key, if any."""
         with self._available():
-            return replies.kept_under(self._db, key)
+            return replies.load(self._db, key)
 
     def films(self) -> dict[str, tuple[Signature, str]]:
         """Path -> signature and fingerprint, as remembered. Raises StoreNotUnderstood."""
@@ -270,7 +270,7 @@ def make_store(path: Path, jobs: Sequence[Job] = (), verdicts: Sequence[FilmVerd
         raise StoreUnavailable(path, str(failed)) from None
 
 
-def take_away(path: Path) -> Path | None:
+def move_away(path: Path) -> Path | None:
     """There is no database at `path` any more; returns where it is kept, None when there never was one.
 
     Raises Refused for one that is whole and understood: it is not in need of anything.

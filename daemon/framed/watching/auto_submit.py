@@ -33,32 +33,32 @@ class AutoSubmitter:
     """Submits by itself what nobody has decided about yet."""
 
     def __init__(
-        self, places: Places, *, settings: LiveSettings, ledger: Ledger, watcher: Watcher, standings: FilmStatuses
+        self, places: Places, *, settings: LiveSettings, ledger: Ledger, watcher: Watcher, film_statuses: FilmStatuses
     ) -> None:
         self._places = places
         self._settings = settings
         self._ledger = ledger
         self._watcher = watcher
-        self._standings = standings
-        self._bell = Wakeup()
+        self._film_statuses = film_statuses
+        self._wakeup = Wakeup()
         self._faults = FaultLog("submit its films")
-        watcher.listen(self._bell.set)
-        standings.listen(self._bell.set)
-        ledger.listen(self._bell.set)
-        settings.listen(self._bell.set)
+        watcher.listen(self._wakeup.set)
+        film_statuses.listen(self._wakeup.set)
+        ledger.listen(self._wakeup.set)
+        settings.listen(self._wakeup.set)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Submits what can be, now and whenever something has changed."""
         task_status.started()
-        self._bell.set()
+        self._wakeup.set()
         while True:
-            await self._bell.wait()
+            await self._wakeup.wait()
             catalog = self._watcher.catalog
             # What lay there at the start is put in order as a whole.
             if catalog.problem or catalog.backlog is not None or not self._settings.now.watch.auto_submit:
                 continue
             began_s = time.monotonic()
-            waiting = self._standings.pending_projects(began_s)
+            waiting = self._film_statuses.pending_projects(began_s)
             wanted = [each.name for each in _due(waiting) if self._may_be_submitted(each)]
             took_s = time.monotonic() - began_s
             if wanted:
@@ -74,7 +74,7 @@ class AutoSubmitter:
         try:
             await self._ledger.commit({}, await in_own_thread(self._new_jobs, projects))
         except ProjectBusy:
-            self._bell.set()
+            self._wakeup.set()
         except StoreUnavailable as unavailable:
             _log.warning("films are not submitted", extra=fields(projects=len(projects), why=unavailable.why))
 

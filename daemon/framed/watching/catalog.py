@@ -35,7 +35,7 @@ class CatalogProject:
     results: ResultsSummary | None
     settings_error: str
     """What is wrong with the project's settings file or its folder, or fails of framed itself; empty when nothing."""
-    is_silent: bool = False
+    is_unresponsive: bool = False
     """A disk of it does not answer; the rest is what it was when that did."""
     subfolders: tuple[str, ...] = ()
     """Paths below the project's folder in which films are taken."""

@@ -18,19 +18,19 @@ from framed.model.project import is_film_name
 from framed.patience import NoAnswer, Patience
 from framed.policy.settle import Signature, Track, is_settled, observe
 from framed.settings.live_settings import LiveSettings
-from framed.settings.misnamed import Misnamed
+from framed.settings.misnamed import MisnamedFiles
 from framed.settings.places import Places
 from framed.watching.catalog import Backlog, Catalog, CatalogFilm, CatalogProject
 from framed.watching.listing import Listing, SeenFilm
 from framed.watching.outputs import SharedOutputs
-from framed.watching.project_disk import ProjectDisk, Seen
+from framed.watching.project_disk import ProjectDisk, ProjectReading
 from framed.watching.scan import fingerprint_of, scan_raw_videos
 
-_LOOK_PATIENCE_S: Final = 0.5
+_SCAN_TIMEOUT_S: Final = 0.5
 """How long one project's disk is waited for: those of the others are looked at after it."""
-_SILENT_S: Final = 3.0
+_UNRESPONSIVE_S: Final = 3.0
 """From when on it is said that it does not answer. One that is slow answers at the next look."""
-_READ_PATIENCE_S: Final = 10.0
+_FINGERPRINT_TIMEOUT_S: Final = 10.0
 """How long the beginning, middle and end of one film may take."""
 MOST_READ_AT_ONCE: Final = 32
 """Films whose fingerprint is read in one go; a backlog is spread over several, so that each ends soon."""
@@ -40,12 +40,12 @@ _TURNS: Final = 6
 
 
 @dataclass
-class _Known:
+class _ProjectState:
     """What is kept of one project from look to look."""
 
     disk: ProjectDisk
     listing: Listing = field(default_factory=Listing)
-    silent_since_s: float | None = None
+    unresponsive_since_s: float | None = None
     """Monotonic, of the first look to which its disk did not answer; None while it does."""
     tracks: dict[str, Track] = field(default_factory=dict)
     """By the name of the film; of all in the listing."""
@@ -61,24 +61,24 @@ class CatalogBuilder:
         self._places = places
         self._settings = settings
         self._fingerprints = dict(remembered)
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _ProjectState] = {}
         self._unread: deque[tuple[str, SeenFilm]] = deque()
         """Projects and their films that have settled, as the last look saw them."""
         self._catalog = Catalog()
         self._shared = SharedOutputs(places)
         self._turn = 0
-        self._first_look_at_s: float | None = None
-        self._is_backlog_through = False
+        self._first_scan_at_s: float | None = None
+        self._is_backlog_done = False
         self._newly_settled: dict[str, tuple[Signature, str]] = {}
         self._n_read_again: Counter[str] = Counter()
         """By the path of the film; begins anew when the film has changed."""
         self._faults = FaultLog("look for its films")
-        self._looking = Patience[str](_LOOK_PATIENCE_S, keeps_late=True)
+        self._scan_patience = Patience[str](_SCAN_TIMEOUT_S, keeps_late=True)
         """By project: each may lie on a disk of its own."""
-        self._reading = Patience[SeenFilm](_READ_PATIENCE_S, keeps_late=True)
+        self._read_patience = Patience[SeenFilm](_FINGERPRINT_TIMEOUT_S, keeps_late=True)
         self._unanswered: set[str] = set()
         """Paths of films that could not be read in time. Nobody waits for them."""
-        self._misnamed = Misnamed(places)
+        self._misnamed = MisnamedFiles(places)
 
     def take_newly_settled(self) -> dict[str, tuple[Signature, str]]:
         """What settled since this was last asked, to be remembered."""
@@ -100,16 +100,16 @@ class CatalogBuilder:
         if problem:
             self._catalog = Catalog(self._catalog.projects, problem, now_s)
             return self._catalog
-        if self._first_look_at_s is None:
-            self._first_look_at_s = now_s
+        if self._first_scan_at_s is None:
+            self._first_scan_at_s = now_s
         self._unread.clear()
         quick = frozenset() if in_full else self._skipped_this_turn()
         self._known = {name: self._known.get(name) or self._new(name) for name in scan.names}
         with contextlib.suppress(NoAnswer):
-            self._looking.call("", self._misnamed.look)
-        seen = self._looking.each(scan.names, lambda name: self._ask(name, is_quick=name in quick))
+            self._scan_patience.call("", self._misnamed.refresh)
+        seen = self._scan_patience.each(scan.names, lambda name: self._read_project(name, is_quick=name in quick))
         for name in scan.names:
-            self._take(name, seen.get(name), now_s)
+            self._record(name, seen.get(name), now_s)
         loose = (*scan.loose_films, *(name for name in scan.names if name not in self._known and is_film_name(name)))
         self._catalog = Catalog(
             self._catalog.projects,
@@ -128,7 +128,7 @@ class CatalogBuilder:
         for _ in range(min(MOST_READ_AT_ONCE, len(self._unread))):
             name, film = self._unread.popleft()
             portion[film] = name
-        found = self._reading.each(portion, fingerprint_of)
+        found = self._read_patience.each(portion, fingerprint_of)
         self._unanswered |= {film.path for film in portion.keys() - found.keys()}
         for film, fingerprint in found.items():
             self._unanswered.discard(film.path)
@@ -159,30 +159,30 @@ class CatalogBuilder:
             if number % _TURNS != self._turn and known.project.is_done
         )
 
-    def _new(self, project: str) -> _Known:
-        return _Known(ProjectDisk(self._places, self._settings, project))
+    def _new(self, project: str) -> _ProjectState:
+        return _ProjectState(ProjectDisk(self._places, self._settings, project))
 
-    def _ask(self, name: str, *, is_quick: bool) -> Seen:
+    def _read_project(self, name: str, *, is_quick: bool) -> ProjectReading:
         known = self._known[name]
-        return known.disk.look(known.listing, quick=is_quick)
+        return known.disk.read(known.listing, quick=is_quick)
 
-    def _take(self, name: str, seen: Seen | None, now_s: float) -> None:
+    def _record(self, name: str, seen: ProjectReading | None, now_s: float) -> None:
         """`seen`: None when the disk did not answer. Where films cannot be read they are what they were."""
         known = self._known[name]
         project, output = known.project, known.disk.output
         films, listing = project.films, known.listing
         if seen is None:
-            known.silent_since_s = now_s if known.silent_since_s is None else known.silent_since_s
-            is_told = now_s - known.silent_since_s >= _SILENT_S or not output.frames_dir
-            wrong = f"{known.disk.asked} does not answer; is its disk there?" if is_told else project.settings_error
-            known.project = _changed(project, replace(project, settings_error=wrong, is_silent=True))
+            known.unresponsive_since_s = now_s if known.unresponsive_since_s is None else known.unresponsive_since_s
+            is_told = now_s - known.unresponsive_since_s >= _UNRESPONSIVE_S or not output.frames_dir
+            wrong = f"{known.disk.last_path} does not answer; is its disk there?" if is_told else project.settings_error
+            known.project = _same_if_equal(project, replace(project, settings_error=wrong, is_unresponsive=True))
             return
-        known.silent_since_s = None
+        known.unresponsive_since_s = None
         if not seen.is_project:
             del self._known[name]
             return
-        if not seen.is_looked_at:
-            known.project = replace(project, is_silent=False) if project.is_silent else project
+        if not seen.was_read:
+            known.project = replace(project, is_unresponsive=False) if project.is_unresponsive else project
             return
         fault = seen.fault
         try:
@@ -197,7 +197,7 @@ class CatalogBuilder:
             films,
             output.frames_dir,
             output.results,
-            seen.why_not or output.settings_error,
+            seen.error or output.settings_error,
             subfolders=tuple(listing.folders)[1:],
             skipped=listing.skipped,
             warnings=(*output.warnings, *self._misnamed.warnings(name, self._known)),
@@ -206,7 +206,7 @@ class CatalogBuilder:
             now = replace(now, output_dir="", results=None, settings_error=self._faults.record(name, fault))
         else:
             self._faults.clear(name)
-        known.project = _changed(project, now)
+        known.project = _same_if_equal(project, now)
 
     def _films(self, name: str, listing: Listing, now_s: float) -> tuple[CatalogFilm, ...]:
         """What one more look at the project's films has come to."""
@@ -217,7 +217,7 @@ class CatalogBuilder:
             recorded = self._fingerprints.get(film.path)
             if recorded is not None and recorded[0] == film.signature:
                 fingerprint: str | None = recorded[1]
-                self._look_behind(name, film, *recorded)
+                self._check_overwritten(name, film, *recorded)
             else:
                 fingerprint = None
                 self._n_read_again.pop(film.path, None)
@@ -236,7 +236,7 @@ class CatalogBuilder:
         known.tracks = tracks
         return tuple(films)
 
-    def _look_behind(self, name: str, film: SeenFilm, recorded: Signature, fingerprint: str) -> None:
+    def _check_overwritten(self, name: str, film: SeenFilm, recorded: Signature, fingerprint: str) -> None:
         """A film that may have been overwritten, its size and time put back, has its fingerprint read again.
 
         One recorded without a change time is what it was, and has the one of now.
@@ -261,16 +261,16 @@ class CatalogBuilder:
         return before if projects == before else projects
 
     def _backlog(self, projects: Iterable[CatalogProject]) -> Backlog | None:
-        if self._is_backlog_through:
+        if self._is_backlog_done:
             return None
-        first_s = self._first_look_at_s
+        first_s = self._first_scan_at_s
         films = [film for project in projects for film in project.films if film.unchanged_since_s == first_s]
         films = [film for film in films if film.path not in self._unanswered]
         n_read = sum(film.fingerprint is not None for film in films)
-        self._is_backlog_through = n_read == len(films)
-        return None if self._is_backlog_through else Backlog(n_films=len(films), n_read=n_read)
+        self._is_backlog_done = n_read == len(films)
+        return None if self._is_backlog_done else Backlog(n_films=len(films), n_read=n_read)
 
 
-def _changed(before: CatalogProject, now: CatalogProject) -> CatalogProject:
+def _same_if_equal(before: CatalogProject, now: CatalogProject) -> CatalogProject:
     """The same object as before when it says the same."""
     return before if now == before else now

@@ -20,7 +20,7 @@ from framed.settings.places import mount_of, mounts
 
 _log: Final = logging.getLogger(__name__)
 
-_SILENT: Final = frozenset(
+_NO_NOTIFICATIONS: Final = frozenset(
     {"9p", "drvfs", "nfs", "nfs4", "cifs", "smb3", "smbfs", "virtiofs", "vboxsf", "prl_fs", "afs", "ceph", "lustre"}
     | {"fuse.sshfs", "fuse.rclone", "fuse.glusterfs", "fuse.vmhgfs-fuse"}
 )
@@ -34,20 +34,20 @@ _LONG_PAUSE_S: Final = 5.0
 
 def supports_notifications(folder: Path) -> bool:
     """Whether changes in `folder` are told by the kernel, whoever makes them."""
-    return mount_of(folder, mounts()).kind not in _SILENT
+    return mount_of(folder, mounts()).kind not in _NO_NOTIFICATIONS
 
 
 def notifying_folders(folders: Iterable[str], table: str) -> frozenset[str]:
     """Those of the folders in which they are; each may lie on a disk of its own. `table`: see `mounts`."""
-    return frozenset(folder for folder in folders if mount_of(Path(folder), table).kind not in _SILENT)
+    return frozenset(folder for folder in folders if mount_of(Path(folder), table).kind not in _NO_NOTIFICATIONS)
 
 
 class ChangeNotifier:
     """Rings after changes in a set of folders, not in folders below them."""
 
-    def __init__(self, ring: Callable[[], None]) -> None:
+    def __init__(self, on_change: Callable[[], None]) -> None:
         """`ring` is called from another thread."""
-        self._ring = ring
+        self._on_change = on_change
         self._folders: frozenset[str] = frozenset()
         self._stop = threading.Event()
         self._limit = ""
@@ -91,24 +91,24 @@ class ChangeNotifier:
                     ignore_permission_denied=False,
                     yield_on_timeout=True,
                 ):
-                    self._be_limited_by("", stop)
+                    self._set_limit("", stop)
                     if changes or is_blind:
-                        self._ring()
+                        self._on_change()
                     told, is_blind = "", False
             except (OSError, RuntimeError) as failed:
                 # A name that is no text ends the watch of all folders, though it is only one change in one of them.
                 # Nobody tells of what changes until the next watch stands, so then somebody must look.
                 if not is_blind:
-                    self._ring()
+                    self._on_change()
                 is_blind = True
                 limit = _limit(failed)
-                self._be_limited_by(limit, stop)
+                self._set_limit(limit, stop)
                 if str(failed) != told:
                     told = str(failed)
                     _log.warning("file system notifications break off, scanning goes on", extra=fields(why=failed))
                 stop.wait(_LONG_PAUSE_S if limit else _PAUSE_S)
 
-    def _be_limited_by(self, limit: str, stop: threading.Event) -> None:
+    def _set_limit(self, limit: str, stop: threading.Event) -> None:
         if self._stop is stop:
             self._limit = limit
 

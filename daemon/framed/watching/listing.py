@@ -73,7 +73,7 @@ class Listing:
     skipped: Skipped = NOTHING_SKIPPED
 
 
-def skipped_words(skipped: Skipped) -> tuple[str, ...]:
+def skipped_text(skipped: Skipped) -> tuple[str, ...]:
     """What was passed over and what a person can do about it, a line each."""
     lines = []
     if n := skipped.n_in_subfolders:
@@ -137,7 +137,7 @@ class _Walk:
         self._subfolders = subfolders
         self._n_left = MOST_ENTRIES
         self._visited: set[tuple[int, int]] = set()
-        self._line: deque[tuple[str, str, int]] = deque([(folder, "", 0)])
+        self._queue: deque[tuple[str, str, int]] = deque([(folder, "", 0)])
         """Path, what comes before the names in it, and depth."""
         self._links: deque[tuple[str, str, int]] = deque()
         self._counts: dict[str, int] = {}
@@ -149,8 +149,8 @@ class _Walk:
         return Skipped(**self._counts, other_video=self._other_video, is_cut_off=self._is_cut_off)
 
     def run(self) -> None:
-        while self._line or self._links:
-            path, prefix, depth = self._line.popleft() if self._line else self._links.popleft()
+        while self._queue or self._links:
+            path, prefix, depth = self._queue.popleft() if self._queue else self._links.popleft()
             if len(self._visited) >= MOST_FOLDERS or not self._n_left:
                 self._is_cut_off = True
                 return
@@ -178,35 +178,35 @@ class _Walk:
             for entry in itertools.islice(entries, self._n_left):
                 n_read += 1
                 try:
-                    if not self._is_dealt_with(entry, prefix, is_taken=is_taken) and _may_be_folder(entry):
+                    if not self._record_video(entry, prefix, is_taken=is_taken) and _may_be_folder(entry):
                         below.append(entry)
                 except OSError:
                     continue
             self._n_left -= n_read
             if not self._n_left and next(entries, None) is not None:
                 self._is_cut_off = True
-        self._go_on(below, prefix, depth + 1)
+        self._enqueue(below, prefix, depth + 1)
 
-    def _is_dealt_with(self, entry: os.DirEntry[str], prefix: str, *, is_taken: bool) -> bool:
+    def _record_video(self, entry: os.DirEntry[str], prefix: str, *, is_taken: bool) -> bool:
         """Whether it is a video, taken or counted. Raises OSError."""
         name = prefix + entry.name
         film = self._before.get(name)
         if film is None and not is_film_name(entry.name):
             is_other_video = is_other_video_name(entry.name) and entry.is_file()
             if is_other_video:
-                self._take_other_video(name)
+                self._count_other_video(name)
             return is_other_video
         if not entry.is_file():
             return False
         if not is_utf8(entry.name):
             self._count("n_not_utf8")
         elif is_taken:
-            self._take(name, film, entry)
+            self._record_film(name, film, entry)
         else:
             self._count("n_in_subfolders")
         return True
 
-    def _take(self, name: str, film: SeenFilm | None, entry: os.DirEntry[str]) -> None:
+    def _record_film(self, name: str, film: SeenFilm | None, entry: os.DirEntry[str]) -> None:
         stat = entry.stat()
         if film is not None and _is_same(film.signature, stat):
             self.n_same += 1
@@ -214,12 +214,12 @@ class _Walk:
             film = SeenFilm(entry.path, Signature(stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns), name)
         self.films[name] = film
 
-    def _take_other_video(self, name: str) -> None:
+    def _count_other_video(self, name: str) -> None:
         self._count("n_other_videos")
         if is_utf8(name) and (not self._other_video or name < self._other_video):
             self._other_video = name
 
-    def _go_on(self, below: list[os.DirEntry[str]], prefix: str, depth: int) -> None:
+    def _enqueue(self, below: list[os.DirEntry[str]], prefix: str, depth: int) -> None:
         for entry in sorted(below, key=lambda each: each.name):
             is_link = entry.is_symlink()
             if is_link and not self._leads_elsewhere(entry):
@@ -229,7 +229,7 @@ class _Walk:
             elif not is_utf8(entry.name):
                 self._count("n_not_utf8")
             else:
-                (self._links if is_link else self._line).append((entry.path, f"{prefix}{entry.name}/", depth))
+                (self._links if is_link else self._queue).append((entry.path, f"{prefix}{entry.name}/", depth))
 
     def _leads_elsewhere(self, link: os.DirEntry[str]) -> bool:
         """Whether it is one to a folder that does not hold the project itself."""

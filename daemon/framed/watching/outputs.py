@@ -33,7 +33,7 @@ class ProjectOutput:
         """What the project's own file says of `watch.subfolders`; None when it does not."""
         self.warnings: tuple[str, ...] = ()
         """What is in the settings file and has no effect, though it looks as if it should."""
-        self.asked = ""
+        self.last_path = ""
         """The path that the disk was asked about last: the one that it does not answer about, where it does not."""
         self.real_paths: dict[Path, str] = {}
         """Of `frames/` and the folder it is in, with links followed; as the last look found them."""
@@ -77,7 +77,7 @@ class ProjectOutput:
         return tuple(map(self._state, self._watched))
 
     def _state(self, path: str) -> _State:
-        self.asked = path
+        self.last_path = path
         try:
             stat = os.stat(path)
         except OSError:

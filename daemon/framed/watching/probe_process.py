@@ -26,18 +26,18 @@ from framed.threads import in_own_thread
 PROBER: Final = (sys.executable, "-m", "frame_extractor", "probe")
 """The command; a film's path and `--json` follow."""
 
-PATIENCE_S: Final = 30.0
+TIMEOUT_S: Final = 30.0
 _NICENESS: Final = 10
-_FIRST_TO_GO: Final = "1000"
+_OOM_SCORE_ADJ: Final = "1000"
 """A film that eats up the memory costs its probe, and nobody else."""
 
 
 async def probe(
     film: str,
-    tell: Callable[[Probe | ProbeFailed], None],
+    report: Callable[[Probe | ProbeFailed], None],
     command: Sequence[str] = PROBER,
     *,
-    patience_s: float = PATIENCE_S,
+    timeout_s: float = TIMEOUT_S,
 ) -> None:
     """`tell` is given what the film is, or why it cannot be opened; in time, or not at all when this is cancelled.
 
@@ -53,19 +53,19 @@ async def probe(
             cwd="/",
         )
     except OSError as failed:
-        tell(ProbeFailed(f"its probe cannot be started: {failed.strerror}", time.monotonic()))
+        report(ProbeFailed(f"its probe cannot be started: {failed.strerror}", time.monotonic()))
         return
     identity = identify(process.pid)
-    _stand_back(process.pid)
-    answer: Probe | str = f"no answer from it in {patience_s:g} s"
+    _lower_priority(process.pid)
+    answer: Probe | str = f"no answer from it in {timeout_s:g} s"
     try:
-        with anyio.move_on_after(patience_s):
+        with anyio.move_on_after(timeout_s):
             said, complained = await in_own_thread(process.communicate)
             answer = _answer(Path(film).name, process.returncode, said, complained)
     finally:
         if identity is not None:
             kill_tree(identity)
-    tell(ProbeFailed(answer, time.monotonic()) if isinstance(answer, str) else answer)
+    report(ProbeFailed(answer, time.monotonic()) if isinstance(answer, str) else answer)
     if identity is not None:
         await until_gone(identity)
 
@@ -84,9 +84,9 @@ def _answer(name: str, code: int, said: bytes, complained: bytes) -> Probe | str
     return f"its probe ended with {number} ({exit_code_text(number) or 'no word'})"
 
 
-def _stand_back(pid: int) -> None:
+def _lower_priority(pid: int) -> None:
     """Films that are being extracted come first. As far as a service may say so."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
     with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+        Path(f"/proc/{pid}/oom_score_adj").write_text(_OOM_SCORE_ADJ, encoding="ascii")

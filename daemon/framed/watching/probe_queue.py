@@ -29,7 +29,7 @@ _log: Final = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 2
 """One that hangs leaves the others a way."""
-_LOOK_S: Final = 0.5
+_RECHECK_S: Final = 0.5
 """How often films are looked through that could not be opened: whose turn it is, and what is given up."""
 
 
@@ -38,14 +38,14 @@ class ProbeQueue:
 
     def __init__(
         self,
-        standings: FilmStatuses,
+        film_statuses: FilmStatuses,
         *,
         settings: LiveSettings,
         ledger: Ledger,
         watcher: Watcher,
         command: Sequence[str] = PROBER,
     ) -> None:
-        self._standings = standings
+        self._film_statuses = film_statuses
         self._settings = settings
         self._ledger = ledger
         self._watcher = watcher
@@ -59,9 +59,9 @@ class ProbeQueue:
         self._unwritten: dict[str, Probe] = {}
         """By path."""
         self._faults = FaultLog("open a film")
-        self._bell = Wakeup()
-        watcher.listen(self._bell.set)
-        settings.listen(self._bell.set)
+        self._wakeup = Wakeup()
+        watcher.listen(self._wakeup.set)
+        settings.listen(self._wakeup.set)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """For as long as the daemon lives."""
@@ -71,7 +71,7 @@ class ProbeQueue:
                 while len(self._running) < _AT_ONCE and (film := self._next(time.monotonic())) is not None:
                     self._running.add(film.path)
                     tasks.start_soon(self._probe, film)
-                await self._bell.wait(_LOOK_S if self._queue else None)
+                await self._wakeup.wait(_RECHECK_S if self._queue else None)
 
     def _next(self, now_s: float) -> CatalogFilm | None:
         if self._watcher.catalog.problem:
@@ -79,13 +79,13 @@ class ProbeQueue:
         projects, watch = self._watcher.catalog.projects, self._settings.now.watch
         if self._queued_from is None or self._queued_from[0] is not projects or self._queued_from[1] is not watch:
             self._queued_from = (projects, watch)
-            self._queue = deque(film for each in self._standings.pending_projects(now_s) for film, _ in each.films)
+            self._queue = deque(film for each in self._film_statuses.pending_projects(now_s) for film, _ in each.films)
         for _ in range(len(self._queue)):
             film = self._queue.popleft()
-            opening = self._standings.probe_result_of(film)
+            opening = self._film_statuses.probe_result_of(film)
             is_given_up = opening is not None and now_s - film.unchanged_since_s >= watch.give_up_s
             if is_given_up:
-                self._standings.notify()
+                self._film_statuses.notify()
             if film.fingerprint is None or isinstance(opening, Probe) or is_given_up:
                 continue
             self._queue.append(film)
@@ -94,11 +94,11 @@ class ProbeQueue:
         return None
 
     async def _probe(self, film: CatalogFilm) -> None:
-        before = self._standings.probe_result_of(film)
+        before = self._film_statuses.probe_result_of(film)
 
         def take(told: Probe | ProbeFailed) -> None:
-            self._standings.record(film, told)
-            opening = self._standings.probe_result_of(film)
+            self._film_statuses.record(film, told)
+            opening = self._film_statuses.probe_result_of(film)
             if isinstance(opening, Probe):
                 self._unwritten[film.path] = opening
             elif opening is not None and before is None:
@@ -113,7 +113,7 @@ class ProbeQueue:
             self._faults.clear(film.path)
         finally:
             self._running.discard(film.path)
-            self._bell.set()
+            self._wakeup.set()
 
     async def _remember(self) -> None:
         """What has been found out since the last time is on the disk; one transaction for all of it."""

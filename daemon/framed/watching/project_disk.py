@@ -13,18 +13,18 @@ from framed.watching.outputs import ProjectOutput
 
 
 @dataclass(frozen=True)
-class Seen:
+class ProjectReading:
     """What a look has come to."""
 
     listing: Listing | None
     """None when it could not be read."""
-    why_not: str = ""
+    error: str = ""
     """Why the films cannot be read."""
     fault: Exception | None = None
     """Of framed itself."""
     is_project: bool = True
     """False for a link that leads to no folder."""
-    is_looked_at: bool = True
+    was_read: bool = True
     """False when nothing has changed in the folder, and that was to be enough."""
 
 
@@ -38,22 +38,22 @@ class ProjectDisk:
         self._is_in_output = False
 
     @property
-    def asked(self) -> str:
+    def last_path(self) -> str:
         """What the disk was asked about last."""
-        return self.output.asked if self._is_in_output else self._folder
+        return self.output.last_path if self._is_in_output else self._folder
 
-    def look(self, before: Listing, *, quick: bool) -> Seen:
+    def read(self, before: Listing, *, quick: bool) -> ProjectReading:
         """Never raises. `quick`: when no film has come or gone, the rest is not looked at either."""
         try:
             if quick and is_unchanged(before, subfolders=self._subfolders):
-                return Seen(before, is_looked_at=False)
+                return ProjectReading(before, was_read=False)
         except OSError:
             pass  # told by what follows
         self._is_in_output = True
         try:
             self.output.refresh()
         except Exception as fault:  # noqa: BLE001 -- the keeper's to tell
-            return Seen(self._list(before).listing, fault=fault)
+            return ProjectReading(self._list(before).listing, fault=fault)
         finally:
             self._is_in_output = False
         return self._list(before)
@@ -63,11 +63,11 @@ class ProjectDisk:
         own = self.output.subfolders
         return self._settings.now.watch.subfolders if own is None else own
 
-    def _list(self, before: Listing) -> Seen:
+    def _list(self, before: Listing) -> ProjectReading:
         try:
-            return Seen(list_films(self._folder, before, subfolders=self._subfolders))
+            return ProjectReading(list_films(self._folder, before, subfolders=self._subfolders))
         except OSError as failed:
             is_gone = failed.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR) and os.path.islink(self._folder)
-            return Seen(None, f"{self._folder} cannot be read: {failed.strerror}", is_project=not is_gone)
+            return ProjectReading(None, f"{self._folder} cannot be read: {failed.strerror}", is_project=not is_gone)
         except Exception as fault:  # noqa: BLE001 -- as above
-            return Seen(None, fault=fault)
+            return ProjectReading(None, fault=fault)

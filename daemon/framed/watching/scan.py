@@ -22,8 +22,8 @@ from frame_extractor.contract.results import MOST_RESULTS_BYTES, FilmResult
 from frame_extractor.contract.settings import ExtractionSettings
 from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name, is_utf8
 from framed.model.project import FILM_SUFFIXES, is_film_name
-from framed.watching.listing import MOST_ENTRIES, Listing, SeenFilm, list_films, skipped_words
-from framed.watching.presence import ImagesThere
+from framed.watching.image_presence import ImagePresence
+from framed.watching.listing import MOST_ENTRIES, Listing, SeenFilm, list_films, skipped_text
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def films_of(folder: Path, *, subfolders: bool) -> tuple[SeenFilm, ...]:
     """The films of the project in that folder; 1 or more. Raises Refused, and NoFilm."""
     listing = readable_films(folder, subfolders=subfolders)
     if not listing.films:
-        raise NoFilm(folder, FILM_SUFFIXES, "; ".join(skipped_words(listing.skipped)))
+        raise NoFilm(folder, FILM_SUFFIXES, "; ".join(skipped_text(listing.skipped)))
     return tuple(listing.films.values())
 
 
@@ -168,7 +168,7 @@ def read_results(frames_dir: Path) -> ResultsSummary | None:
     folders = {film.folder: frames_dir / film.folder for film in complete if film.images}
     if is_earlier_tools:
         folders[""] = frames_dir
-    there = ImagesThere(OutputLayout(frames_dir), folders)
+    there = ImagePresence(OutputLayout(frames_dir), folders)
     presences = {film.fingerprint: there.of(film) for film in complete if film.images}
     numbers = {film.fingerprint: film.images for film in found.films}
     numbers |= {mark: presence.there for mark, presence in presences.items()}

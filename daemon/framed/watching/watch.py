@@ -32,15 +32,15 @@ from framed.watching.change_notifier import ChangeNotifier, notifying_folders
 
 _log: Final = logging.getLogger(__name__)
 
-_LEAST_GAP_S: Final = 0.5
+_MIN_GAP_S: Final = 0.5
 """Between two looks: a file that is being written notifies all the time."""
-_MOST_OF_THE_TIME: Final = 0.05
+_MAX_SCAN_SHARE: Final = 0.05
 """That may be spent on looks, by the same reason, where a look takes long."""
 
-_LEAST_TELLING_GAP_S: Final = 1.0
+_MIN_PUBLISH_GAP_S: Final = 1.0
 """While a backlog is read: listeners have all of it to think about each time."""
 
-_POINT_PATIENCE_S: Final = 2.0
+_MOUNTS_TIMEOUT_S: Final = 2.0
 """For asking which disks tell of changes; without an answer films are found by looking."""
 
 
@@ -59,28 +59,28 @@ class Watcher:
         self._places = places
         self._settings = settings
         self._ledger = ledger
-        self._keeper = CatalogBuilder(places, settings, ledger.remembered_films())
-        self._bell = Wakeup()
+        self._builder = CatalogBuilder(places, settings, ledger.remembered_films())
+        self._wakeup = Wakeup()
         self._is_requested, self._is_notified = True, False
-        self._hint = ChangeNotifier(self._notified_in_thread)
+        self._notifier = ChangeNotifier(self._notified_in_thread)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watched: tuple[str, tuple[str, ...]] | None = None
         """The table of mounts and the folders that the hint was last given."""
         self._listeners: list[Callable[[], None]] = []
         self._published, self._published_at_s = self.catalog, time.monotonic()
-        self._looking = FaultLog("look for films")
-        self._asking = Patience[str](_POINT_PATIENCE_S)
-        self._pointing = FaultLog("ask for notifications")
+        self._scan_faults = FaultLog("look for films")
+        self._mounts_patience = Patience[str](_MOUNTS_TIMEOUT_S)
+        self._notifier_faults = FaultLog("ask for notifications")
 
     @property
     def notifier_problem(self) -> str:
         """Why nobody tells of new films at once, and what helps; empty when somebody does or nobody could."""
-        return self._hint.problem
+        return self._notifier.problem
 
     def scan_now(self) -> None:
         """The next look comes at once, and is told whatever it sees."""
         self._is_requested = True
-        self._bell.set()
+        self._wakeup.set()
 
     def listen(self, listener: Callable[[], None]) -> None:
         """`listener` is called when a look saw something new, and after one that was asked for.
@@ -98,26 +98,26 @@ class Watcher:
                 began_s = time.monotonic()
                 is_asked, self._is_requested, self._is_notified = self._is_requested, False, False
                 catalog = await self._read_disk(
-                    functools.partial(self._keeper.scan, began_s, in_full=is_asked), began_s
+                    functools.partial(self._builder.scan, began_s, in_full=is_asked), began_s
                 )
                 self.scan_took_s = self.scanned_at_s - began_s
-                if await self._publish(catalog, is_asked=is_asked):
+                if await self._publish(catalog, is_requested=is_asked):
                     await in_own_thread(self._update_notifier, catalog)
                 while (wait_s := self._due_s(began_s) - time.monotonic()) > 0:
                     if self.catalog.is_partial:
-                        await self._publish(await self._read_disk(self._keeper.read_more, began_s))
+                        await self._publish(await self._read_disk(self._builder.read_more, began_s))
                     else:
-                        await self._bell.wait(wait_s)
+                        await self._wakeup.wait(wait_s)
         finally:
-            self._hint.stop()
+            self._notifier.stop()
 
     def _due_s(self, began_s: float) -> float:
         """When the next look is due, after one that began then."""
         wait_s = self._settings.now.watch.scan_interval_s
         if self._is_notified:
-            wait_s = min(wait_s, max(_LEAST_GAP_S, self.scan_took_s / _MOST_OF_THE_TIME))
+            wait_s = min(wait_s, max(_MIN_GAP_S, self.scan_took_s / _MAX_SCAN_SHARE))
         if self._is_requested:
-            wait_s = min(wait_s, _LEAST_GAP_S)
+            wait_s = min(wait_s, _MIN_GAP_S)
         return began_s + wait_s
 
     def _notified_in_thread(self) -> None:
@@ -127,23 +127,23 @@ class Watcher:
 
     def _on_notification(self) -> None:
         self._is_notified = True
-        self._bell.set()
+        self._wakeup.set()
 
-    async def _read_disk(self, look: Callable[[], Catalog], now_s: float) -> Catalog:
+    async def _read_disk(self, read: Callable[[], Catalog], now_s: float) -> Catalog:
         self.scanning_since_s = time.monotonic()
-        catalog = await in_own_thread(self._contained, look, now_s)
+        catalog = await in_own_thread(self._contained, read, now_s)
         self.scanning_since_s, self.scanned_at_s = None, time.monotonic()
         return catalog
 
-    def _contained(self, look: Callable[[], Catalog], now_s: float) -> Catalog:
+    def _contained(self, read: Callable[[], Catalog], now_s: float) -> Catalog:
         try:
-            catalog = look()
+            catalog = read()
         except Exception as fault:  # noqa: BLE001 -- logged; the next look may succeed, and what runs goes on
-            return Catalog(self.catalog.projects, self._looking.record("", fault), now_s)
-        self._looking.clear("")
+            return Catalog(self.catalog.projects, self._scan_faults.record("", fault), now_s)
+        self._scan_faults.clear("")
         return catalog
 
-    async def _publish(self, catalog: Catalog, *, is_asked: bool = False) -> bool:
+    async def _publish(self, catalog: Catalog, *, is_requested: bool = False) -> bool:
         """The catalog is that one from now on; returns whether that was told."""
         before, self.catalog = self.catalog, catalog
         if catalog.problem and catalog.problem != before.problem:
@@ -152,8 +152,8 @@ class Watcher:
             why = "its name is not UTF-8"
             _log.warning("folder is left out", extra=fields(folders=", ".join(catalog.left_out), why=why))
         await self._remember()
-        is_due = not catalog.is_partial or time.monotonic() - self._published_at_s >= _LEAST_TELLING_GAP_S
-        is_news = is_asked or (is_due and not catalog.says_the_same_as(self._published))
+        is_due = not catalog.is_partial or time.monotonic() - self._published_at_s >= _MIN_PUBLISH_GAP_S
+        is_news = is_requested or (is_due and not catalog.says_the_same_as(self._published))
         if is_news:
             self._published, self._published_at_s = catalog, time.monotonic()
             for listener in self._listeners:
@@ -162,7 +162,7 @@ class Watcher:
         return is_news
 
     async def _remember(self) -> None:
-        settled = self._keeper.take_newly_settled()
+        settled = self._builder.take_newly_settled()
         if settled:
             try:
                 await self._ledger.remember_films(settled)
@@ -171,11 +171,11 @@ class Watcher:
 
     def _update_notifier(self, catalog: Catalog) -> None:
         try:
-            self._asking.call("", lambda: self._watch(catalog))
+            self._mounts_patience.call("", lambda: self._watch(catalog))
         except NoAnswer:
             return  # the look says so as well, and the next one points anew
         except Exception as fault:  # noqa: BLE001 -- logged; it is only a hint
-            self._pointing.record("", fault)
+            self._notifier_faults.record("", fault)
 
     def _watch(self, catalog: Catalog) -> None:
         """Where a change is told of by the kernel, it is by then."""
@@ -187,7 +187,7 @@ class Watcher:
         if about is not None:
             table, wanted = about
             folders = notifying_folders(wanted, table)
-        self._hint.watch(folders)
+        self._notifier.watch(folders)
         self._watched = about
 
     def _folders(self, catalog: Catalog) -> Iterator[str]:
@@ -195,7 +195,7 @@ class Watcher:
         raw_videos = str(self._places.raw_videos)
         yield raw_videos
         for name, project in catalog.projects.items():
-            if project.is_silent:
+            if project.is_unresponsive:
                 continue
             yield os.path.join(raw_videos, name)
             yield from project.subfolders

@@ -1,7 +1,7 @@
-"""`framectl`: its verbs, each in the room it belongs to. What costs time to import the verb that needs it imports.
+"""`framectl`: its verbs. A module that is slow to import is imported by the verb that needs it.
 
-`jobs` begins and ends work, `steering` holds it back, `looking` only looks, `keeping` is about the command itself and
-what lies on the disk.
+`jobs` starts and ends jobs, `flow` pauses and drains, `inspection` only reads, `upkeep` cleans up and has the command's
+own verbs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from framed.ctl.command_line import CONTEXT_SETTINGS, Verbs, common_options
-from framed.ctl.commands import jobs, keeping, looking, steering
+from framed.ctl.commands import flow, inspection, jobs, upkeep
 
 _EPILOG = (
     "Exit codes: 0 ok, 1 a job failed, 2 usage, 3 daemon unreachable, 4 no such project or no film in it, "
@@ -24,9 +24,9 @@ _EPILOG = (
 def framectl(context: click.Context) -> None:
     """Submit projects to framed, and see how they are doing. Without a command: status --once."""
     if context.invoked_subcommand is None:
-        context.exit(context.invoke(looking.status))
+        context.exit(context.invoke(inspection.status))
 
 
-for _room in (looking, jobs, steering, keeping):
-    for _verb in _room.VERBS:
+for _module in (inspection, jobs, flow, upkeep):
+    for _verb in _module.VERBS:
         framectl.add_command(_verb)

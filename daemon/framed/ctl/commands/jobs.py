@@ -10,9 +10,9 @@ import click
 import msgspec
 
 from framed.ctl.command_line import common_options, given_color, places_here
-from framed.ctl.commands.naming import chosen_or_all, chosen_projects, projects_arguments
+from framed.ctl.commands.project_names import chosen_or_all, chosen_projects, projects_arguments
 from framed.ctl.options import Checked, extraction_options, json_option, overrides
-from framed.ctl.output import document, notice, say, show_outcomes
+from framed.ctl.output import document, notice, print_line, show_outcomes
 from framed.errors import Exit
 from framed.protocol.messages import (
     Cancel,
@@ -83,13 +83,13 @@ def submit(
 
     with connect(places) as daemon:
         reply = daemon.call("submit", request, SubmitReply)
-    code = _followed(reply, places, waits=waits, as_json=as_json, otherwise="every film is extracted already")
+    code = _report_and_wait(reply, places, waits=waits, as_json=as_json, otherwise="every film is extracted already")
     if monitors and reply.outcomes:
-        from framed.ctl.commands.looking import WATCH_S, monitor  # noqa: PLC0415
+        from framed.ctl.commands.inspection import DEFAULT_INTERVAL_S, monitor  # noqa: PLC0415
 
         named = tuple(outcome.project for outcome in reply.outcomes)
         shown: int = click.get_current_context().invoke(
-            monitor, names=named, listed=None, once=False, interval_s=WATCH_S
+            monitor, names=named, listed=None, once=False, interval_s=DEFAULT_INTERVAL_S
         )
         return shown or code
     return code
@@ -113,7 +113,7 @@ def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: boo
     request = Retry(projects=chosen_or_all(names, listed, places, every=every), every=every, key=new_key())
     with connect(places) as daemon:
         reply = daemon.call("retry", request, RetryReply)
-    return _followed(reply, places, waits=waits, as_json=as_json, otherwise="nothing has failed")
+    return _report_and_wait(reply, places, waits=waits, as_json=as_json, otherwise="nothing has failed")
 
 
 @click.command()
@@ -127,7 +127,7 @@ def wait(names: tuple[str, ...], listed: str | None, *, timeout_s: float | None,
     0 complete, 1 failed, 4 no film in it, 7 cancelled, 124 time-out. Goes on waiting while the daemon is restarted.
     """
     places = places_here()
-    return _waited(places, chosen_projects(names, listed, places, needed=True), timeout_s, as_json=as_json)
+    return _wait(places, chosen_projects(names, listed, places, needed=True), timeout_s, as_json=as_json)
 
 
 @click.command()
@@ -146,7 +146,7 @@ def cancel(names: tuple[str, ...], listed: str | None, *, every: bool, as_json: 
     request = Cancel(projects=chosen_or_all(names, listed, places, every=every), every=every, key=new_key())
     with connect(places) as daemon:
         reply = daemon.call("cancel", request, CancelReply)
-    return show_outcomes(reply, otherwise="nothing is queued or running", as_json=as_json)
+    return show_outcomes(reply, when_empty="nothing is queued or running", as_json=as_json)
 
 
 def new_key() -> str:
@@ -154,29 +154,31 @@ def new_key() -> str:
     return os.urandom(16).hex()
 
 
-def _followed(reply: SubmitReply | RetryReply, places: Places, *, waits: bool, as_json: bool, otherwise: str) -> int:
+def _report_and_wait(
+    reply: SubmitReply | RetryReply, places: Places, *, waits: bool, as_json: bool, otherwise: str
+) -> int:
     """Says what became of the projects, and waits for those that have a job when that was asked for."""
     if as_json and not waits:
         document(reply)
     for outcome in reply.outcomes:
-        _say_outcome(outcome, as_json=as_json)
+        _print_outcome(outcome, as_json=as_json)
     if not reply.outcomes and not as_json:
         notice(otherwise)
     was_refused = any(outcome.outcome is Submitted.REFUSED for outcome in reply.outcomes)
     jobs = {outcome.project: outcome.job_id for outcome in reply.outcomes if outcome.job_id is not None}
-    code = _waited(places, tuple(jobs), None, jobs=jobs, as_json=as_json) if waits and (jobs or as_json) else Exit.OK
+    code = _wait(places, tuple(jobs), None, jobs=jobs, as_json=as_json) if waits and (jobs or as_json) else Exit.OK
     return code or (Exit.REFUSED if was_refused else Exit.OK)
 
 
-def _say_outcome(outcome: SubmitOutcome, *, as_json: bool) -> None:
+def _print_outcome(outcome: SubmitOutcome, *, as_json: bool) -> None:
     line = f"{outcome.project}: {outcome.message}"
     if outcome.outcome is Submitted.REFUSED:
         notice(line)
     elif not as_json:
-        say(line)
+        print_line(line)
 
 
-def _waited(
+def _wait(
     places: Places,
     projects: tuple[str, ...],
     timeout_s: float | None,

@@ -21,7 +21,7 @@ from textual.coordinate import Coordinate
 from textual.timer import Timer
 from textual.widgets import DataTable, Footer, Static
 
-from framed.ctl.attaching import command_for
+from framed.ctl.attach_command import command_for
 from framed.ctl.client import connect
 from framed.ctl.monitor.dialogs import Ask, Confirm, Help
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
@@ -52,7 +52,7 @@ from framed.protocol.queries import Attach, AttachReply
 from framed.protocol.subscription import Event
 from framed.settings.places import Places
 
-_DRAWN_EVERY_S: Final = 1.0
+_REDRAW_S: Final = 1.0
 """As often as extractors tell of their progress. To draw a long table costs more than all else here."""
 _MESSAGE_SHOWN_S: Final = 8.0
 _NOTHING_TO_CANCEL: Final = frozenset(
@@ -131,7 +131,7 @@ class Monitor(App[None]):
         self._needle = ""
         self._details: tuple[ProjectStatus, Details] | None = None
         """What was asked for last, and how the project was then."""
-        self._is_asking = False
+        self._is_fetching = False
         self._is_stale = False
         """Whether more was told than is shown."""
         self._message_timer: Timer | None = None
@@ -148,14 +148,14 @@ class Monitor(App[None]):
 
     def on_mount(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
-        self.set_interval(_DRAWN_EVERY_S, self._draw_what_is_new)
+        self.set_interval(_REDRAW_S, self._draw_if_stale)
 
     def on_resize(self) -> None:
         self._draw()
 
     def on_data_table_row_highlighted(self) -> None:
         self._draw_detail()
-        self._ask_details()
+        self._request_details()
 
     @property
     def _has_widgets(self) -> bool:
@@ -184,7 +184,7 @@ class Monitor(App[None]):
         if (project := self.selected) is None:
             return
         if project.state in _NOTHING_TO_CANCEL:
-            self._say(f"{project.name} is {project.state.value}: there is nothing to cancel")
+            self._show_message(f"{project.name} is {project.state.value}: there is nothing to cancel")
             return
         request = Cancel(projects=(project.name,), key=_key())
         question = f"Cancel {project.name}? Images already written stay."
@@ -224,7 +224,7 @@ class Monitor(App[None]):
                 reply = daemon.call("attach", Attach(project=name), AttachReply)
             command = command_for(self._places, name, reply, write=False)
         except FramedError as failed:
-            self.call_from_thread(self._say, str(failed), is_error=True)
+            self.call_from_thread(self._show_message, str(failed), is_error=True)
             return
         self.call_from_thread(self._show_terminal, command)
 
@@ -233,7 +233,7 @@ class Monitor(App[None]):
         with self.suspend():
             ended = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
         if ended.returncode:
-            self._say(ended.stderr.strip() or f"tmux ended with {ended.returncode}", is_error=True)
+            self._show_message(ended.stderr.strip() or f"tmux ended with {ended.returncode}", is_error=True)
 
     def action_follow(self) -> None:
         """The log takes the place of the table, and gives it back."""
@@ -242,7 +242,7 @@ class Monitor(App[None]):
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
-        self._say(f"by {self._sort}" + "; what runs and what failed first" * (self._sort == SORTS[0]))
+        self._show_message(f"by {self._sort}" + "; what runs and what failed first" * (self._sort == SORTS[0]))
         self._draw()
 
     def action_filter(self) -> None:
@@ -282,12 +282,12 @@ class Monitor(App[None]):
             with connect(self._places) as daemon:
                 reply = daemon.call(method, params, kind)
         except FramedError as failed:
-            self.call_from_thread(self._say, str(failed), is_error=True)
+            self.call_from_thread(self._show_message, str(failed), is_error=True)
             return
         outcomes = [f"{each.project}: {each.message}" for each in getattr(reply, "outcomes", ())]
-        self.call_from_thread(self._say, "\n".join(outcomes) or getattr(reply, "message", method))
+        self.call_from_thread(self._show_message, "\n".join(outcomes) or getattr(reply, "message", method))
 
-    def _say(self, message: str, *, is_error: bool = False) -> None:
+    def _show_message(self, message: str, *, is_error: bool = False) -> None:
         """Shows it in lines of its own for a while: a notification would cover the table."""
         if self._message_timer is not None:
             self._message_timer.stop()
@@ -298,9 +298,9 @@ class Monitor(App[None]):
         line.set_class(is_error, "error")
         line.display = True
         self._message_timer = self.set_timer(_MESSAGE_SHOWN_S, self._hide_message)
-        self._keep_selected_in_sight()
+        self._keep_selection_visible()
 
-    def _keep_selected_in_sight(self) -> None:
+    def _keep_selection_visible(self) -> None:
         """Also when a line that has appeared takes a row from the table: once that is laid out."""
         table = self.screen_stack[0].query_one(ProjectTable)
         self.call_after_refresh(lambda: table.move_cursor(row=table.cursor_row, scroll=True))
@@ -317,9 +317,9 @@ class Monitor(App[None]):
             for told in events(self._places, self._only):
                 if not self.is_running:
                     return
-                self.call_from_thread(self._take, told)
+                self.call_from_thread(self._apply_update, told)
 
-    def _take(self, told: Event | FramedError) -> None:
+    def _apply_update(self, told: Event | FramedError) -> None:
         if not self._has_widgets:
             return
         is_away = isinstance(told, FramedError)
@@ -333,19 +333,19 @@ class Monitor(App[None]):
             return
         self._away_since = ""
         self._is_stale = True
-        if self._view.take(told, time.monotonic()):
+        if self._view.apply(told, time.monotonic()):
             self._draw()
 
-    def _draw_what_is_new(self) -> None:
+    def _draw_if_stale(self) -> None:
         if self._is_stale:
             self._draw()
-        self._ask_details()
+        self._request_details()
 
-    def _ask_details(self) -> None:
+    def _request_details(self) -> None:
         """Of the selected project, unless it is as it was when they were asked for last."""
         project = self.selected
-        if project is not None and not self._is_asking and (self._details is None or self._details[0] != project):
-            self._is_asking = True
+        if project is not None and not self._is_fetching and (self._details is None or self._details[0] != project):
+            self._is_fetching = True
             self._fetch_details(project)
 
     @work(thread=True)
@@ -356,12 +356,12 @@ class Monitor(App[None]):
         self.call_from_thread(self._show_details, project, found)
 
     def _show_details(self, project: ProjectStatus, found: Details | None) -> None:
-        self._is_asking = False
+        self._is_fetching = False
         if found is not None:
             self._details = (project, found)
             self._draw_detail()
         if (now := self.selected) is not None and now.name != project.name:
-            self._ask_details()
+            self._request_details()
 
     def _draw(self) -> None:
         if self._view.event is None or not self._has_widgets:
@@ -377,7 +377,7 @@ class Monitor(App[None]):
 
     def _draw_filter(self, line: Static, n_shown: int) -> None:
         line.display = bool(self._needle)
-        self._keep_selected_in_sight()
+        self._keep_selection_visible()
         line.update(
             Text(f"filter: {printable(self._needle)}  {n_shown} of {len(self._view.projects)} projects; Esc clears it")
         )

@@ -45,7 +45,7 @@ class View:
         self.event: Event | None = None
         self._counts: dict[str, deque[tuple[float, int]]] = {}
 
-    def take(self, event: Event, now_s: float) -> bool:
+    def apply(self, event: Event, now_s: float) -> bool:
         """Whether a state is another one now, or there are other projects: progress can wait, that is shown at once.
 
         `now_s`: when it was read, monotonic.

@@ -11,7 +11,7 @@ from framed.errors import FramedError, SettingsError
 from framed.service.doctor.disks import films, outputs
 from framed.service.doctor.finding import Finding
 from framed.service.doctor.machine import examine_machine
-from framed.service.doctor.root import budget_of_machine, desktop_of, projects, state, whose
+from framed.service.doctor.root import budget_of_machine, desktop_of, owner, projects, state_database
 from framed.service.doctor.service import sockets, units
 from framed.settings.config import Settings, load_settings
 from framed.settings.places import Places
@@ -32,7 +32,7 @@ def examine(find: Callable[[], Places]) -> Iterator[Finding]:
 
 def examine_root(places: Places) -> Iterator[Finding]:
     """What belongs to one root."""
-    yield whose(places)
+    yield owner(places)
     try:
         settings = load_settings(places)
     except SettingsError as wrong:
@@ -42,7 +42,7 @@ def examine_root(places: Places) -> Iterator[Finding]:
         yield from projects(places, settings)
     yield budget_of_machine(settings)
     yield from films(places, settings)
-    yield state(places)
+    yield state_database(places)
     yield from outputs(places, settings)
     yield desktop_of(settings)
     yield from sockets(places)

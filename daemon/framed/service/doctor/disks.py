@@ -25,7 +25,7 @@ _PROBE_BYTES: Final = 32 * 1024 * 1024
 _SLOW_MB_PER_S: Final = 20.0
 _FOR_A_FILM_BYTES: Final = 8 * 10**9
 _SKEW_S: Final = 2.0
-_ANSWER_S: Final = 10.0
+_TIMEOUT_S: Final = 10.0
 _OF_WINDOWS: Final = frozenset({"9p", "drvfs"})
 _REMEDIES: Final = {
     errno.ENOSPC: "make room",
@@ -38,7 +38,7 @@ _REMEDIES: Final = {
 def films(places: Places, settings: Settings) -> Iterator[Finding]:
     """Every disk that projects lie on, and how changes there are noticed."""
     if not _answers(places.raw_videos):
-        yield _silent("films", places.raw_videos)
+        yield _unresponsive("films", places.raw_videos)
         return
     try:
         names = project_names(places.raw_videos)
@@ -54,15 +54,15 @@ def films(places: Places, settings: Settings) -> Iterator[Finding]:
         if _answers(folder):
             projects_on.setdefault(mount_of(folder, table), []).append(name)
         else:
-            yield _silent("films", folder)
+            yield _unresponsive("films", folder)
     for mount, there in projects_on.items():
         folder = places.raw_videos if mount == home else places.films_dir(there[0])
         where, names_shown = (folder, str(len(there))) if mount == home else (mount.point, listed(there))
-        found = f"{where} ({mount.kind or 'unknown'}), {_how(folder, settings)}; projects: {names_shown}"
+        found = f"{where} ({mount.kind or 'unknown'}), {_noticing(folder, settings)}; projects: {names_shown}"
         yield Finding(check="films", level="ok", found=found)
 
 
-def _how(folder: Path, settings: Settings) -> str:
+def _noticing(folder: Path, settings: Settings) -> str:
     every = f"looked at every {settings.watch.scan_interval_s:g} s"
     if settings.watch.force_polling:
         return f"{every} (watch.force_polling)"
@@ -75,7 +75,7 @@ def outputs(places: Places, settings: Settings) -> Iterator[Finding]:
     seen: set[Mount] = set()
     for folder in dict.fromkeys((places.datasets, *_elsewhere(places, settings))):
         if not _answers(folder):
-            yield _silent("output", folder)
+            yield _unresponsive("output", folder)
         elif (mount := mount_of(folder, table)) not in seen:
             seen.add(mount)
             yield from _output(places, folder, settings)
@@ -153,12 +153,12 @@ def _answers(folder: Path) -> bool:
     # A thread that may be left behind: a dead network disk answers nobody, and lets nobody go.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(_ANSWER_S)
+    asking.join(_TIMEOUT_S)
     return not asking.is_alive()
 
 
-def _silent(check: str, folder: Path) -> Finding:
-    found = f"{folder} has not answered for {_ANSWER_S:g} s"
+def _unresponsive(check: str, folder: Path) -> Finding:
+    found = f"{folder} has not answered for {_TIMEOUT_S:g} s"
     return Finding(check=check, level="fail", found=found, remedy="see its server and the network, or unmount it")
 
 

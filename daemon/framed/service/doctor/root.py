@@ -19,7 +19,7 @@ from framed.settings.places import Places
 from framed.watching.scan import project_names
 
 
-def whose(places: Places) -> Finding:
+def owner(places: Places) -> Finding:
     """The folder; that it is another user's is found before, for root is refused it."""
     return Finding(check="root", level="ok", found=str(places.root))
 
@@ -51,7 +51,7 @@ def budget_of_machine(settings: Settings) -> Finding:
     return Finding(check="budget", level="ok", found=found)
 
 
-def state(places: Places) -> Finding:
+def state_database(places: Places) -> Finding:
     """Where it is kept."""
     found = f"{places.state} ({kind_of(places.state)})"
     if places.state_is_elsewhere:

@@ -38,7 +38,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     log: str = ""
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """One line for a person."""
         match self.event:
             case What.COMPLETED:
@@ -71,7 +71,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def lines(self) -> tuple[str, ...]:
         """A few lines for a person."""
-        words = tuple(event.words for event in self.events)
+        words = tuple(event.text for event in self.events)
         return words if len(words) <= _SHOWN else (*words[:_SHOWN], f"and {len(words) - _SHOWN} more")
 
 

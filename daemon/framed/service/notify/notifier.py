@@ -27,9 +27,9 @@ from framed.wakeup import Wakeup
 
 _log: Final = logging.getLogger(__name__)
 
-_GATHERING_S: Final = 2.0
+_COLLECT_S: Final = 2.0
 """From the first event until it is told, with all there are by then."""
-_LAST_S: Final = 5.0
+_FINAL_SEND_S: Final = 5.0
 """For what has not been told when the daemon ends."""
 
 
@@ -39,46 +39,46 @@ class Notifier:
     def __init__(self, ledger: Ledger, settings: LiveSettings) -> None:
         self._ledger = ledger
         self._settings = settings
-        self._bell = Wakeup()
+        self._wakeup = Wakeup()
         self._open = {job.id for job in ledger.open_jobs()}
         self._pending: list[Event] = []
         self._problems: dict[str, str] = {}
         self._faults = FaultLog("tell what has happened")
         self._short_of_room: tuple[str, ...] = ()
         self._is_disk_low = False
-        ledger.listen(self._note)
+        ledger.listen(self._on_ledger_change)
 
-    def stalled(self, job: Job, words: str) -> None:
+    def stalled(self, job: Job, text: str) -> None:
         """The job's attempt stands still."""
-        self._add(Event(event=What.STALLED, project=job.project, reason=words, log=job.log_path))
+        self._add(Event(event=What.STALLED, project=job.project, reason=text, log=job.log_path))
 
-    def disk_low(self, words: Collection[str]) -> None:
+    def disk_low(self, lines: Collection[str]) -> None:
         """A line for each job that waits or rests now because there is too little room."""
-        self._short_of_room = tuple(words)
-        self._note_room(self._ledger.open_jobs())
+        self._short_of_room = tuple(lines)
+        self._update_disk_low(self._ledger.open_jobs())
 
     async def run(self) -> None:
         """Tells for as long as the daemon lives, and at its end what is left."""
         try:
             while True:
-                await self._bell.wait()
+                await self._wakeup.wait()
                 every_s = self._settings.now.notify.at_most_every_s
-                await anyio.sleep(min(_GATHERING_S, every_s))
-                await self._tell()
+                await anyio.sleep(min(_COLLECT_S, every_s))
+                await self._send()
                 await anyio.sleep(every_s)
         finally:
-            with anyio.move_on_after(_LAST_S, shield=True):
-                await self._tell()
+            with anyio.move_on_after(_FINAL_SEND_S, shield=True):
+                await self._send()
 
-    async def _tell(self) -> None:
+    async def _send(self) -> None:
         try:
-            await self._tell_pending()
+            await self._send_pending()
         except Exception as fault:  # noqa: BLE001 -- logged; the films matter more
             self._faults.record("", fault)
         else:
             self._faults.clear("")
 
-    async def _tell_pending(self) -> None:
+    async def _send_pending(self) -> None:
         events, self._pending = tuple(self._pending), []
         if not events:
             return
@@ -95,9 +95,9 @@ class Notifier:
             _log.warning("notification failed", extra=fields(way=way, why=problem))
         self._problems[way] = problem
 
-    def _note(self) -> None:
+    def _on_ledger_change(self) -> None:
         open_jobs = self._ledger.open_jobs()
-        self._note_room(open_jobs)
+        self._update_disk_low(open_jobs)
         still_open = {job.id for job in open_jobs}
         ended = self._open - still_open
         self._open = still_open
@@ -110,7 +110,7 @@ class Notifier:
         if not still_open:
             self._add(Event(event=What.QUEUE_EMPTY))
 
-    def _note_room(self, open_jobs: list[Job]) -> None:
+    def _update_disk_low(self, open_jobs: list[Job]) -> None:
         """Told when the first job lacks room, and again only after none did: none waits, nor had failed for it last."""
         lasts = [(job.project, job.attempts[-1].outcome) for job in open_jobs if job.attempts]
         full = [(project, last) for project, last in lasts if last is not None and last.code == ExitCode.DISK_FULL]
@@ -121,4 +121,4 @@ class Notifier:
 
     def _add(self, event: Event) -> None:
         self._pending.append(event)
-        self._bell.set()
+        self._wakeup.set()

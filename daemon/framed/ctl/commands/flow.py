@@ -8,9 +8,9 @@ import click
 
 from framed.ctl.command_line import common_options, places_here
 from framed.ctl.commands.jobs import new_key
-from framed.ctl.commands.naming import chosen_projects, projects_arguments
+from framed.ctl.commands.project_names import chosen_projects, projects_arguments
 from framed.ctl.options import json_option
-from framed.ctl.output import document, notice, say, show_outcomes
+from framed.ctl.output import document, notice, print_line, show_outcomes
 from framed.errors import Exit
 from framed.protocol.messages import (
     Drain,
@@ -41,7 +41,7 @@ def pause(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
     projects = chosen_projects(names, listed, places)
     with connect(places) as daemon:
         reply = daemon.call("pause", Pause(projects=projects, every=not projects, key=new_key()), PauseReply)
-    return show_outcomes(reply, otherwise="nothing is queued or running", as_json=as_json)
+    return show_outcomes(reply, when_empty="nothing is queued or running", as_json=as_json)
 
 
 @click.command()
@@ -59,7 +59,7 @@ def resume(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
     projects = chosen_projects(names, listed, places)
     with connect(places) as daemon:
         reply = daemon.call("resume", Resume(projects=projects, every=not projects, key=new_key()), ResumeReply)
-    return show_outcomes(reply, otherwise="nothing is paused", as_json=as_json)
+    return show_outcomes(reply, when_empty="nothing is paused", as_json=as_json)
 
 
 @click.command()
@@ -74,7 +74,7 @@ def drain(*, as_json: bool) -> int:
 
     with connect(places_here()) as daemon:
         reply = daemon.call("drain", Drain(key=new_key()), DrainReply)
-    return _drained(reply, as_json=as_json)
+    return _print_drain(reply, as_json=as_json)
 
 
 @click.command()
@@ -86,7 +86,7 @@ def undrain(*, as_json: bool) -> int:
 
     with connect(places_here()) as daemon:
         reply = daemon.call("undrain", Undrain(key=new_key()), DrainReply)
-    return _drained(reply, as_json=as_json)
+    return _print_drain(reply, as_json=as_json)
 
 
 @click.command()
@@ -101,21 +101,21 @@ def reload(*, as_json: bool) -> int:
     if as_json:
         document(reply)
         return Exit.OK
-    say(f"changed: {', '.join(reply.changed)}" if reply.changed else "nothing has changed")
+    print_line(f"changed: {', '.join(reply.changed)}" if reply.changed else "nothing has changed")
     if reply.need_restart:
         notice(f"holds only after a restart of framed: {', '.join(reply.need_restart)}")
     return Exit.OK
 
 
-def _drained(reply: DrainReply, *, as_json: bool) -> int:
+def _print_drain(reply: DrainReply, *, as_json: bool) -> int:
     if as_json:
         document(reply)
         return Exit.OK
-    say(reply.message)
+    print_line(reply.message)
     if reply.draining:
-        say(f"still running: {', '.join(reply.running)}" if reply.running else "nothing runs")
+        print_line(f"still running: {', '.join(reply.running)}" if reply.running else "nothing runs")
     if reply.waiting:
-        say(f"{'held back' if reply.draining else 'waiting'}: {', '.join(reply.waiting)}")
+        print_line(f"{'held back' if reply.draining else 'waiting'}: {', '.join(reply.waiting)}")
     return Exit.OK
 
 

@@ -34,7 +34,7 @@ class _Line(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
-class ImagesThere:
+class ImagePresence:
     """One look at the folders of images below one `frames/`; those that cannot be read are empty."""
 
     def __init__(self, layout: OutputLayout, folders: Iterable[str]) -> None:

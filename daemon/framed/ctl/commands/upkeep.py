@@ -10,12 +10,12 @@ import msgspec
 
 from framed.ctl.command_line import common_options, completion_command, places_here
 from framed.ctl.commands.jobs import new_key
-from framed.ctl.commands.naming import project_argument
+from framed.ctl.commands.project_names import project_argument
 from framed.ctl.options import json_option
-from framed.ctl.output import document, notice, say
+from framed.ctl.output import document, notice, print_line
 from framed.errors import Exit, FramedError, Refused
 
-_CLEAN_PATIENCE_S: Final = 620.0
+_CLEAN_TIMEOUT_S: Final = 620.0
 """A little more than the daemon's own."""
 
 
@@ -41,7 +41,7 @@ def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool)
             "clean",
             Clean(project=name, replaced=replaced, dry_run=True, key=new_key()),
             CleanReply,
-            patience_s=_CLEAN_PATIENCE_S,
+            patience_s=_CLEAN_TIMEOUT_S,
         )
 
         def counted(reply: CleanReply) -> str:
@@ -64,12 +64,12 @@ def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool)
                     notice("nothing was deleted")
                     return Exit.REFUSED
             request = Clean(project=name, replaced=replaced, key=new_key())
-            reply = daemon.call("clean", request, CleanReply, patience_s=_CLEAN_PATIENCE_S)
+            reply = daemon.call("clean", request, CleanReply, patience_s=_CLEAN_TIMEOUT_S)
             words = f"{name}: deleted {counted(reply)}"
     if as_json:
         document(reply)
     else:
-        say(words)
+        print_line(words)
     return Exit.OK
 
 
@@ -97,9 +97,9 @@ def version(*, as_json: bool) -> int:
     if as_json:
         document(versions)
         return Exit.OK
-    say(f"framectl {versions.framectl}, protocol {versions.protocol}")
+    print_line(f"framectl {versions.framectl}, protocol {versions.protocol}")
     if daemon is not None:
-        say(f"{daemon.server}, protocol {daemon.protocol}, pid {daemon.pid}, root {daemon.root}")
+        print_line(f"{daemon.server}, protocol {daemon.protocol}, pid {daemon.pid}, root {daemon.root}")
     else:
         notice(why)
     return Exit.OK

@@ -17,7 +17,7 @@ from framed.printable import printable
 from framed.protocol.messages import ProjectState, ProjectStatus
 
 
-class Bars:
+class ProgressBars:
     """Drawn while it is entered; gone afterwards. Without a terminal there is nothing to see of it."""
 
     def __init__(self, color: str) -> None:
@@ -58,10 +58,12 @@ class Bars:
             if task is None:
                 task = self._progress.add_task("", total=1.0, name=printable(project.name), words="")
                 self._tasks[project.name] = task
-            self._progress.update(task, completed=int(project.progress * 100) / 100, words=printable(_words(project)))
+            self._progress.update(
+                task, completed=int(project.progress * 100) / 100, words=printable(_status_text(project))
+            )
 
     @contextlib.contextmanager
-    def lifted(self) -> Iterator[None]:
+    def hidden(self) -> Iterator[None]:
         """Within, lines can be printed without running into the bars."""
         if not self._is_shown:
             yield
@@ -73,7 +75,7 @@ class Bars:
             self._progress.start()
 
 
-def _words(project: ProjectStatus) -> str:
+def _status_text(project: ProjectStatus) -> str:
     if project.state is not ProjectState.RUNNING:
         return f"{project.state.value}  {project.reason}".rstrip()
     left = f"{duration(project.eta_s)} left" if project.eta_s is not None else project.reason or project.stage

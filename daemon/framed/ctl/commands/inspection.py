@@ -13,9 +13,9 @@ import click
 import msgspec
 
 from framed.ctl.command_line import common_options, places_here
-from framed.ctl.commands.naming import chosen_projects, project_argument, projects_arguments
+from framed.ctl.commands.project_names import chosen_projects, project_argument, projects_arguments
 from framed.ctl.options import Checked, States, json_option
-from framed.ctl.output import document, notice, record, screen, show
+from framed.ctl.output import document, notice, output_terminal, record, show
 from framed.errors import Exit
 from framed.protocol.messages import ProjectState, Status, StatusReply
 
@@ -24,13 +24,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 _Interval = Annotated[float, msgspec.Meta(ge=0.1, le=86_400)]
 _NLines = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 _HOME_AND_CLEAR: Final = "\033[H\033[J"
-WATCH_S: Final = 2.0
+DEFAULT_INTERVAL_S: Final = 2.0
 
 
 def _interval_option(words: str) -> Callable[[F], F]:
     """Adds --interval, which arrives as `interval_s`."""
     return click.option(
-        "--interval", "interval_s", type=Checked("S", _Interval), default=WATCH_S, metavar="S", help=words
+        "--interval", "interval_s", type=Checked("S", _Interval), default=DEFAULT_INTERVAL_S, metavar="S", help=words
     )
 
 
@@ -70,13 +70,13 @@ def status(
     places = places_here()
     request = Status(projects=chosen_projects(names, listed, places))
     if watch:
-        from framed.ctl.asking import Asker  # noqa: PLC0415
+        from framed.ctl.reconnecting import ReconnectingClient  # noqa: PLC0415
 
-        asker = Asker(places)
+        asker = ReconnectingClient(places)
         while True:
-            seen = asker.ask("status", request, StatusReply)
+            seen = asker.call("status", request, StatusReply)
             if seen is not None and as_json:
-                record(_only(seen, states))
+                record(_filtered(seen, states))
             elif seen is not None:
                 if sys.stdout.isatty():
                     click.echo(_HOME_AND_CLEAR, nl=False)
@@ -88,7 +88,7 @@ def status(
     with connect(places) as daemon:
         reply = daemon.call("status", request, StatusReply)
     if as_json:
-        document(_only(reply, states))
+        document(_filtered(reply, states))
     else:
         _print_status(reply, places.raw_videos, states, with_logs=bool(request.projects))
     return Exit.OK
@@ -138,7 +138,7 @@ def projects(*, as_json: bool) -> int:
         return Exit.OK
     from framed.ctl.render import projects_lines  # noqa: PLC0415
 
-    show(projects_lines(reply, screen()))
+    show(projects_lines(reply, output_terminal()))
     return Exit.OK
 
 
@@ -161,7 +161,7 @@ def show_project(name: str, *, as_json: bool) -> int:
         return Exit.OK
     from framed.ctl.render_show import show_lines  # noqa: PLC0415
 
-    show(show_lines(reply, screen()))
+    show(show_lines(reply, output_terminal()))
     return Exit.OK
 
 
@@ -199,7 +199,7 @@ def attach(name: str, *, write: bool, as_json: bool) -> int:
 
     Ctrl-B D leaves it. Read-only unless --write is given.
     """
-    from framed.ctl.attaching import command_for  # noqa: PLC0415
+    from framed.ctl.attach_command import command_for  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
     from framed.protocol.queries import Attach, AttachReply  # noqa: PLC0415
 
@@ -213,16 +213,16 @@ def attach(name: str, *, write: bool, as_json: bool) -> int:
         document(msgspec.structs.replace(reply, argv=command))
         return Exit.OK
     notice("Ctrl-B D leaves it" + ("; Ctrl-C ends the film" if write else ""))
-    return _become(command)
+    return _exec(command)
 
 
-def _become(argv: tuple[str, ...]) -> NoReturn:
+def _exec(argv: tuple[str, ...]) -> NoReturn:
     """This process runs that command from here on."""
     sys.stderr.flush()
     os.execvp(argv[0], argv)  # noqa: S606 -- no shell is what is wanted
 
 
-def _only(reply: StatusReply, states: tuple[ProjectState, ...]) -> StatusReply:
+def _filtered(reply: StatusReply, states: tuple[ProjectState, ...]) -> StatusReply:
     """The answer without the projects that are in none of these states; as it is, when none is given."""
     if not states:
         return reply
@@ -232,11 +232,11 @@ def _only(reply: StatusReply, states: tuple[ProjectState, ...]) -> StatusReply:
 def _print_status(reply: StatusReply, raw_videos: Path, states: tuple[ProjectState, ...], *, with_logs: bool) -> None:
     from framed.ctl.render import URGENCY, status_lines  # noqa: PLC0415
 
-    shown = _only(reply, states)
+    shown = _filtered(reply, states)
     sought = states if reply.projects and not shown.projects else ()
     by_urgency = sorted(shown.projects, key=lambda project: URGENCY.index(project.state))
     shown = msgspec.structs.replace(shown, projects=tuple(by_urgency))
-    show(status_lines(shown, screen(), raw_videos, sought=sought, with_logs=with_logs))
+    show(status_lines(shown, output_terminal(), raw_videos, no_match=sought, with_logs=with_logs))
 
 
 VERBS: Final = (status, monitor, projects, show_project, logs, attach)
