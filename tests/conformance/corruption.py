@@ -125,7 +125,7 @@ def read_film(path: Path, folder: Path) -> Reading:
         _read(reading, film, [None], folder)
     except NotAFilm as refusal:
         return Reading(refusal=str(refusal))
-    return reading
+    return reading if reading.frames else Reading(refusal="no picture can be decoded")
 
 
 def _read(reading: Reading, film: Film, spans: list[Span] | list[None], folder: Path) -> None:
@@ -199,14 +199,22 @@ class Bench:
 
     def try_out(self, path: Path, corruption: Corruption) -> Finding:
         """What becomes of the film at `path` with this damage."""
+        return self.judge_content(path, corruption.of(path.read_bytes(), path.name), str(corruption))
+
+    def judge_undamaged(self, path: Path) -> Finding:
+        """What becomes of a copy of it."""
+        return self.judge_content(path, path.read_bytes(), "a copy")
+
+    def judge_content(self, path: Path, content: bytes, what: str) -> Finding:
+        """What becomes of a film of this content, held against the one at `path`."""
         if self._sound is None or self._sound[0] != path:
             self._sound = path, read_film(path, self._folder)
         damaged = self._folder / f"damaged{path.suffix}"
-        damaged.write_bytes(corruption.of(path.read_bytes(), path.name))
+        damaged.write_bytes(content)
         try:
             return judge(read_film(damaged, self._folder), self._sound[1])
         except Exception:
-            log.exception("%s: %s", path.name, corruption)
+            log.exception("%s: %s", path.name, what)
             return Finding(is_fault=True)
 
     def findings(self, path: Path, seeds: tuple[int, ...]) -> Iterator[tuple[Corruption, Finding]]:

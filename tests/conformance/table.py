@@ -32,6 +32,7 @@ also with `sampling: reference`; *time error* is the largest of all frames, in m
 frames `sampling: reference` decodes.
 
 """
+CORRUPTION = Path(__file__).with_name("corruption.md")
 COLUMNS = ("container", "codec", "times", "frames", "read by", "wrong", "missing", "doubled", "time error", "reference")
 ODD = """
 ## Odd streams
@@ -162,6 +163,7 @@ def main() -> None:
     print(f"\n{n_films} films of {len(CODECS)} codecs, {n_frames:,} frames.\n{ODD}", end="")
     for stream, meaning, test in ODD_STREAMS:
         print(f"| {stream} | {meaning} | `{test.__name__}` |")
+    print(f"\n{CORRUPTION.read_text(encoding='utf-8')}", end="")
 
 
 def _tallies() -> Iterator[tuple[tuple[str, str], Tally]]:

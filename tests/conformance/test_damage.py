@@ -15,7 +15,8 @@ from frame_extractor.errors import ReadFailed
 from frame_extractor.reading.demux import read_chunks
 from frame_extractor.reading.film import Film, open_film
 from frame_extractor.reading.readers.decord import DecordReader
-from frame_extractor.reading.readers.pyav import PyavReader, read_whole
+from frame_extractor.reading.readers.pyav import PyavReader
+from frame_extractor.reading.readers.whole import read_whole
 from tests.conformance.damaged_film import GOP, H264, ONE_THREAD, with_damage
 from tests.conformance.extraction import LONG, extract, frame_of
 from tests.conformance.pairs import CODECS, frames_of

@@ -13,7 +13,7 @@ from frame_extractor.errors import NotAFilm
 from frame_extractor.reading import film_file
 from frame_extractor.reading.demux import read_chunks
 from frame_extractor.reading.film import open_film
-from frame_extractor.reading.readers.pyav import read_whole
+from frame_extractor.reading.readers.whole import read_whole
 from tests.conformance.pairs import frames_of
 from tests.films import FilmPlan, read_barcode, write_film
 

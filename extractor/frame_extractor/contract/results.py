@@ -47,6 +47,9 @@ class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
     container: str = ""
     rejected_blurry: int = 0
     failed_ranges: tuple[FailedRange, ...] = ()
+    frame_numbers_counted_from_s: float | None = None
+    """From here on frame numbers only count what is there: nobody knows how many frames are missing before. None: all
+    numbers are the film's own."""
     decoded_frames: int = 0
     """Pictures decoded by the attempt that completed the film, over all passes."""
     kept_frames: int = 0

@@ -140,6 +140,7 @@ class _Extraction:
             container=film.container,
             rejected_blurry=self._n_rejected,
             failed_ranges=(*scan.failed, *self._failed),
+            frame_numbers_counted_from_s=scan.counted_from_s,
             decoded_frames=self._n_scanned + self._n_repaired,
             kept_frames=self._n_kept,
             repaired_frames=self._n_repaired,

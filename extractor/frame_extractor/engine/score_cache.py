@@ -48,6 +48,7 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True):
     breaks: tuple[int, ...]
     failed: tuple[FailedRange, ...]
     end_s: float
+    counted_from_s: float | None = None
     readers: dict[int, str]
     in_chunks: bool
     """Whether the film was read in chunks, or whole."""
@@ -147,6 +148,7 @@ class ScoreCache:
             last=None,
             failed=scan.failed,
             end_s=scan.end_s,
+            counted_from_s=scan.counted_from_s,
             n_frames=scan.n_frames,
             readers=scan.readers,
         )
@@ -187,6 +189,7 @@ class ScoreCache:
             breaks=part.breaks,
             failed=part.failed,
             end_s=part.end_s,
+            counted_from_s=part.counted_from_s,
             readers=part.readers,
             in_chunks=in_chunks,
             image_key=self._image_key,
@@ -243,6 +246,7 @@ def _decoded(content: bytes) -> tuple[_Header, ScanPart]:
             last=arrays["last"] if arrays["last"].size else None,
             failed=header.failed,
             end_s=header.end_s,
+            counted_from_s=header.counted_from_s,
             n_frames=header.n_frames,
             readers=header.readers,
         )

@@ -31,6 +31,8 @@ class Scan:
     n_frames: int
     end_s: float
     """Film time at which the last frame ends."""
+    counted_from_s: float | None
+    """From where on frame numbers are only a count of what is there."""
     readers: dict[int, str]
     """Number of chunk -> name of its reader."""
     stages_s: dict[str, float]
@@ -62,6 +64,7 @@ class Stitcher:
         self._last: Hsv | None = None
         self._n_frames = 0
         self._end_s = 0.0
+        self._counted_from_s: float | None = None
         self._readers: dict[int, str] = {}
         self._stages_s: Counter[str] = Counter()
 
@@ -97,6 +100,7 @@ class Stitcher:
             failed=tuple(self._failed),
             n_frames=self._n_frames,
             end_s=self._end_s,
+            counted_from_s=self._counted_from_s,
             readers=dict(self._readers),
             stages_s=dict(self._stages_s),
         )
@@ -138,6 +142,8 @@ class Stitcher:
         self._last = self._last if part.last is None else part.last
         self._n_frames += part.n_frames
         self._end_s = max(self._end_s, part.end_s)
+        if self._counted_from_s is None:
+            self._counted_from_s = part.counted_from_s
         self._readers |= part.readers
         self._stages_s.update(part.stages_s)
         return [

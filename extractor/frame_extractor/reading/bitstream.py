@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 H264_SLICE_TYPES = range(1, 6)
 H264_IDR = 5
+LENGTH_SIZE_AT = {"h264": 4, "hevc": 21}
+"""Which byte of avcC and hvcC holds the size of the length before each NAL unit."""
 HEVC_VCL_TYPES = range(32)
 HEVC_IDR_TYPES = (19, 20)
 HEVC_LAST_SUBLAYER_TYPE = 14
@@ -34,14 +36,20 @@ KindOf = Callable[[bytes], PictureKind]
 
 def kind_reader(codec: str, extradata: bytes | None) -> KindOf | None:
     """A function from a packet's bytes to its PictureKind; None for codecs whose pictures do not tell."""
-    if codec == "h264":
-        prefix = (extradata[4] & 3) + 1 if extradata and len(extradata) > 4 and extradata[0] == 1 else 0
-        return lambda packet: _h264_kind(packet, prefix)
-    if codec == "hevc":
-        # hvcC begins with its version, 1; Annex B with a start code, 0.
-        prefix = (extradata[21] & 3) + 1 if extradata and len(extradata) > 21 and extradata[0] == 1 else 0
-        return lambda packet: _hevc_kind(packet, prefix)
-    return None
+    prefix = nal_prefix_bytes(codec, extradata)
+    if prefix is None:
+        return None
+    kind_of = _h264_kind if codec == "h264" else _hevc_kind
+    return lambda packet: kind_of(packet, prefix)
+
+
+def nal_prefix_bytes(codec: str, extradata: bytes | None) -> int | None:
+    """Size of the length before each NAL unit, 0 where start codes stand instead; None for codecs without them."""
+    at = LENGTH_SIZE_AT.get(codec)
+    if at is None:
+        return None
+    # avcC and hvcC begin with their version, 1; Annex B with a start code, 0.
+    return (extradata[at] & 3) + 1 if extradata and len(extradata) > at and extradata[0] == 1 else 0
 
 
 def is_referred_to_in_chunk(kind: PictureKind, highest_layer: int) -> bool:

@@ -19,9 +19,12 @@ from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import NeedsWholeFilm
 from frame_extractor.reading.bitstream import is_referred_to_in_chunk
-from frame_extractor.reading.film import UNTAGGED, Film, open_container
+from frame_extractor.reading.film import UNTAGGED, Film
 from frame_extractor.reading.film_file import film_file_of
-from frame_extractor.reading.gops import Gop, Packet, Trouble, read_gops
+from frame_extractor.reading.frame_numbers import FrameNumbers
+from frame_extractor.reading.gops import Gop, Packet, Tear, open_gops
+from frame_extractor.reading.order import in_place
+from frame_extractor.reading.packets import Trouble
 
 MIN_CHUNK_S = 4.0
 """From here on a chunk ends where a key frame looks like a scene cut."""
@@ -46,6 +49,9 @@ MIN_MISSING_END_S = 1.0
 """Containers are often out by a few frames in what they say of themselves."""
 
 NOT_SHOWN = -1
+
+DAMAGED = "damaged in the file"
+MISSING = "missing in the file"
 
 
 @dataclass(frozen=True)
@@ -75,9 +81,11 @@ class Chunk:
     starts_like_a_cut: bool
     """Its first key frame came earlier than the encoder's regular distance, as encoders do at scene cuts."""
     lost_before: FailedRange | None = None
-    """Film that is missing in the file between the chunk before and this one."""
+    """Film that is missing or damaged in the file before this chunk; its frames are this chunk's."""
     lost_after: FailedRange | None = None
-    """Film that is missing in the file after this chunk, the last."""
+    """Film that is missing or damaged in the file after this chunk, the last; its frames are this chunk's."""
+    are_numbers_counted: bool = False
+    """Whether frame numbers are only a count of what is there: nobody knows how many frames are missing before."""
     stored_at: Path | None = None
     """Where its bytes are, when they are not in `matroska`."""
 
@@ -115,10 +123,8 @@ def _trial(film: Film) -> str | None:
 
     Where an encoder refreshes pictures bit by bit instead of sending key frames, none does.
     """
-    with open_container(film.path) as container:
-        stream = container.streams[film.stream_index]
-        assert isinstance(stream, av.VideoStream)
-        gops = list(itertools.islice(read_gops(container, stream, film, Trouble()), TRIAL_GOPS))
+    with open_gops(film, Trouble()) as (stream, parts):
+        gops = list(itertools.islice((part for part in parts if isinstance(part, Gop)), TRIAL_GOPS))
         if not gops:
             return "no key frame"
         trials = [gop.own()[:TRIAL_PACKETS] for gop in gops]
@@ -131,35 +137,35 @@ def _trial(film: Film) -> str | None:
 
 def _n_decoded(remuxed: bytes) -> int | None:
     """How many pictures come out of it; None when it is damaged, which says nothing of how the stream is made."""
-    with av.open(io.BytesIO(remuxed), "r") as chunk:
-        try:
+    try:
+        with av.open(io.BytesIO(remuxed), "r") as chunk:
             return len(list(chunk.decode(video=0)))
-        except av.error.FFmpegError:
-            return None
+    except av.error.FFmpegError:
+        return None
 
 
 def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
     """Every chunk of the film, in order. Raises NeedsWholeFilm where its packets turn out not to be pictures."""
-    with open_container(film.path) as container:
-        stream = container.streams[film.stream_index]
-        assert isinstance(stream, av.VideoStream)
+    trouble = Trouble()
+    with open_gops(film, trouble) as (stream, parts):
         cutter = _Cutter(film, stream, sampling)
         gops: list[Gop] = []
-        trouble = Trouble()
-        for gop in read_gops(container, stream, film, trouble):
-            if gops and gop.follows_loss:
-                yield cutter.cut(gops, None)
+        tear: Tear | None = None
+        """Behind `gops`."""
+        for part in in_place(parts, stream.time_base or Fraction(1, 1000)):
+            if isinstance(part, Tear):
+                tear = part
+                continue
+            if gops and (tear is not None or cutter.ends_chunk(gops, part)):
+                yield cutter.cut(gops, None if tear else part)
                 gops = []
-            elif gops and cutter.ends_chunk(gops, gop):
-                yield cutter.cut(gops, gop)
-                gops = []
-            cutter.count(gop)
-            gops.append(gop)
+            if tear is not None:
+                cutter.tear(tear, part)
+                tear = None
+            cutter.count(part)
+            gops.append(part)
         if gops:
-            chunk = cutter.cut(gops, None)
-            file = film_file_of(container)
-            reason = file.why_given_up if file is not None else None
-            yield replace(chunk, lost_after=_missing_end(film, chunk.end_s, reason) if trouble.is_recent else None)
+            yield cutter.cut_last(gops, tear, is_in_trouble=trouble.is_recent)
 
 
 def _missing_end(film: Film, end_s: float, reason: str | None) -> FailedRange | None:
@@ -178,8 +184,12 @@ class _Cutter:
         self._time_base = stream.time_base or Fraction(1, 1000)
         self._sampling = sampling
         self._numbers = itertools.count()
-        self._n_frames = 0
+        self._frames = FrameNumbers(film.fps, self._time_base)
+        self._n_owned = 0
+        """Frames that belong to the chunks so far."""
         self._n_samples = 0
+        self._lost: FailedRange | None = None
+        """What is missing before the next chunk."""
         self._gop_length = 0
         """Pictures in the last GOP; the longest so far is the encoder's regular distance, as far as one can tell."""
         self._longest_gop = 0
@@ -224,14 +234,14 @@ class _Cutter:
         times = sorted(p.pts for p in shown)
         if len(set(times)) < len(times):
             raise NeedsWholeFilm("two packets with one presentation time")
-        frame_of = {pts: self._n_frames + nth for nth, pts in enumerate(times)}
+        offset = self._offset_for(times[0] if times else packets[0].pts)
+        frame_of = {pts: self._frames.next + nth for nth, pts in enumerate(times)}
+        self._frames.add(times)
         if self._sampling is Sampling.REFERENCE:
             highest_layer = max(p.kind.temporal_layer for p in packets)
             packets = [p for p in packets if p.is_key or is_referred_to_in_chunk(p.kind, highest_layer)]
         presented = sorted(packets, key=lambda p: p.pts)
-        offset = self._offset_for(times[0] if times else packets[0].pts)
         end = self._end_of(shown)
-        lost_s = float((times[0] - offset - self._end) * self._time_base) if gops[0].follows_loss and times else 0.0
         matroska = _remux(self._stream, self._film, packets)
         chunk = Chunk(
             number=next(self._numbers),
@@ -241,25 +251,71 @@ class _Cutter:
                 frame_of[p.pts] if p.is_shown and id(p) not in reference_only else NOT_SHOWN for p in presented
             ),
             times_s=tuple(float((p.pts - offset) * self._time_base) for p in presented),
-            first_frame=self._n_frames,
-            n_frames=len(shown),
+            first_frame=self._n_owned,
+            n_frames=self._frames.next - self._n_owned,
             start_s=float((times[0] - offset) * self._time_base) if times else float(self._end * self._time_base),
             end_s=float((end - offset) * self._time_base) if times else float(self._end * self._time_base),
             first_sample=self._n_samples,
             too_long_for_decord=self._is_too_long(packets),
             starts_like_a_cut=self._starts_like_a_cut,
-            lost_before=self._lost_after_end(lost_s) if lost_s > 0 else None,
+            lost_before=self._lost,
+            are_numbers_counted=self._frames.is_counted,
         )
-        self._n_frames += len(shown)
+        self._n_owned = self._frames.next
+        self._lost = None
         self._n_samples += len(chunk.samples)
         self._starts_like_a_cut = self._is_early
         if times:
             self._last, self._end = times[-1] - offset, end - offset
         return chunk
 
-    def _lost_after_end(self, lost_s: float) -> FailedRange:
-        end_s = float(self._end * self._time_base)
-        return FailedRange(start_s=end_s, end_s=end_s + lost_s, reason="missing in the file")
+    def tear(self, tear: Tear, following: Gop) -> None:
+        """Takes note of what is missing between the last chunk and the one that will begin with `following`."""
+        lost = sorted(packet.pts for packet in [*tear.lost, *following.leading()] if packet.is_shown)
+        first = min(packet.pts for packet in following.own())
+        if self._offset is not None and first - self._offset <= self._last:
+            self._lose_before_jump([pts - self._offset for pts in lost if pts - self._offset > self._last])
+            return
+        if self._offset is None:
+            if not lost:
+                return
+            # The film begins with pictures that are lost, not with the first that can be shown.
+            self._offset = min(lost[0], first)
+            self._last = -self._nominal()
+        ticks = first - self._offset - self._last
+        n_lost = self._frames.skip(n_seen=len(lost), is_all=tear.is_all, ticks=ticks)
+        if n_lost or not tear.is_all:
+            self._lose_until(first - self._offset, DAMAGED if tear.is_all else MISSING)
+
+    def _lose_before_jump(self, lost: list[int]) -> None:
+        """These pictures, by film time, were the last before times jumped back."""
+        if lost:
+            self._frames.skip(n_seen=len(lost), is_all=True, ticks=None)
+            self._lose_until(lost[-1] + self._nominal(), DAMAGED)
+            self._last = self._end
+
+    def _lose_until(self, end: int, reason: str) -> None:
+        if end > self._end:
+            start_s, end_s = float(self._end * self._time_base), float(end * self._time_base)
+            self._lost = FailedRange(start_s=start_s, end_s=end_s, reason=reason)
+            self._end = end
+
+    def cut_last(self, gops: list[Gop], tear: Tear | None, *, is_in_trouble: bool) -> Chunk:
+        """The film's last chunk, with what is missing after it."""
+        chunk = self.cut(gops, None)
+        file = film_file_of(self._stream.container)
+        reason = None if file is None else file.why_given_up
+        missing = _missing_end(self._film, chunk.end_s, reason) if is_in_trouble else None
+        lost = sorted(p.pts for p in tear.lost if p.is_shown) if tear is not None else []
+        if not lost or self._offset is None:
+            return replace(chunk, lost_after=missing)
+        self._frames.skip(n_seen=len(lost), is_all=True, ticks=None)
+        end_s = float((lost[-1] - self._offset + self._nominal()) * self._time_base)
+        if missing is not None and missing.end_s >= end_s:
+            lost_after = missing
+        else:
+            lost_after = FailedRange(start_s=chunk.end_s, end_s=max(chunk.end_s, end_s), reason=DAMAGED)
+        return replace(chunk, lost_after=lost_after, n_frames=self._frames.next - chunk.first_frame)
 
     def _offset_for(self, first_pts: int) -> int:
         # Against the last frame, not its end: durations are rounded, and the difference would add up.
@@ -272,15 +328,25 @@ class _Cutter:
         if not shown:
             return 0
         last = max(shown, key=lambda p: p.pts)
-        nominal = (
-            round(1 / (Fraction(self._film.fps).limit_denominator(100_000) * self._time_base)) if self._film.fps else 1
-        )
-        return last.pts + (last.duration or max(1, nominal))
+        return last.pts + (last.duration or self._nominal())
+
+    def _nominal(self) -> int:
+        """Ticks from one frame to the next, by the container's word."""
+        if not self._film.fps:
+            return 1
+        return max(1, round(1 / (Fraction(self._film.fps).limit_denominator(100_000) * self._time_base)))
 
     def _is_too_long(self, packets: list[Packet]) -> bool:
         ticks = max(p.pts for p in packets) - min(p.pts for p in packets)
         decoded_bytes = len(packets) * self._film.coded_width * self._film.coded_height * 3
         return float(ticks * self._time_base) > MAX_CHUNK_S or decoded_bytes > 2 * MAX_DECODED_BYTES
+
+
+def _with_decoding_times(packets: list[Packet]) -> list[Packet]:
+    """The same with times at which they can be decoded in this order; some containers lose them where damage is."""
+    shown = sorted(p.pts for p in packets)
+    delay = max(time - p.pts for time, p in zip(shown, packets, strict=True))
+    return [replace(p, dts=time - delay) for time, p in zip(shown, packets, strict=True)]
 
 
 def _remux(stream: av.VideoStream, film: Film, packets: list[Packet]) -> bytes:
@@ -289,6 +355,8 @@ def _remux(stream: av.VideoStream, film: Film, packets: list[Packet]) -> bytes:
     Raises NeedsWholeFilm.
     """
     base = min(p.pts for p in packets)
+    if any(p.dts is None for p in packets):
+        packets = _with_decoding_times(packets)
     time_base = stream.time_base or Fraction(1, 1000)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as container:

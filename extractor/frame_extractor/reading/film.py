@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,7 @@ from av.video.reformatter import Colorspace
 from frame_extractor.contract.answers import Probe
 from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.errors import NotAFilm
+from frame_extractor.reading import mp4_index
 from frame_extractor.reading.film_file import FilmFile, demuxed
 from frame_extractor.reading.side_data import display_matrix
 
@@ -104,16 +105,21 @@ class Film:
 
 
 @contextlib.contextmanager
-def open_container(path: str | os.PathLike[str]) -> Iterator[av.container.InputContainer]:
-    """The opened film. Raises NotAFilm when no container format fits, OSError when it cannot be read."""
-    with contextlib.closing(FilmFile(path)) as file, _opened(file) as container:
+def open_container(
+    path: str | os.PathLike[str], options: Mapping[str, str] | None = None
+) -> Iterator[av.container.InputContainer]:
+    """The opened film, `options` being FFmpeg's.
+
+    Raises NotAFilm when no container format fits, OSError when it cannot be read.
+    """
+    with contextlib.closing(FilmFile(path)) as file, _opened(file, options) as container:
         yield container
 
 
-def _opened(file: FilmFile) -> av.container.InputContainer:
+def _opened(file: FilmFile, options: Mapping[str, str] | None) -> av.container.InputContainer:
     try:
         with file.search():
-            container = av.open(file, "r", metadata_errors="replace", io_open=file)
+            container = av.open(file, "r", metadata_errors="replace", io_open=file, options=dict(options or {}))
     except av.error.FFmpegError as failure:
         if isinstance(failure, OSError):
             raise OSError(failure.errno, failure.strerror, file.name) from None
@@ -167,6 +173,8 @@ def open_film(path: Path) -> Film:
     av.logging.set_level(av.logging.PANIC)
     with open_container(path) as container:
         stream = picture_stream(container, path)
+        if "mp4" in container.format.name.split(",") and mp4_index.is_damaged(path):
+            raise NotAFilm(path, "its index (moov) is damaged: get it again, or repair it")
         first = _first_picture(container, stream)
         if first is None:
             raise NotAFilm(

@@ -81,7 +81,7 @@ class FilmFile:
         raise NotAFilm(self.name, "it is a list of other files; name those")
 
 
-def film_file_of(container: av.container.InputContainer) -> FilmFile | None:
+def film_file_of(container: av.container.Container) -> FilmFile | None:
     """What the container reads from; None when it is not a film's file."""
     return container.io_open if isinstance(container.io_open, FilmFile) else None
 

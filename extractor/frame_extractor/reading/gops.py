@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import errno
+import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import av
-import av.logging
 
 from frame_extractor.errors import NeedsWholeFilm
-from frame_extractor.reading.bitstream import UNKNOWN, PictureKind, kind_reader
+from frame_extractor.reading.bitstream import UNKNOWN, KindOf, PictureKind, kind_reader
 from frame_extractor.reading.film import Film
-from frame_extractor.reading.film_file import demuxed, film_file_of
+from frame_extractor.reading.packets import Checked, Trouble, open_checked
 
 LOSS_S = 1.0
 """A hole longer than this where the container complained is film that was lost, and not a pause."""
-TROUBLE_PACKETS = 16
-"""For so long a complaint of the container is remembered: it looks ahead."""
-MAX_READ_ERRORS = 64
-"""Of a container, until the film counts as broken off there."""
 MAX_GOP_BYTES = 256 << 20
 """Packets held at most while waiting for the next key frame; two minutes at 16 Mbit/s."""
 
@@ -42,8 +38,6 @@ class Gop:
     """A key frame and what follows it in decoding order, up to the next."""
 
     packets: list[Packet]
-    follows_loss: bool = False
-    """Film is missing before it, or another recording begins with it: nothing in it refers to what was before."""
 
     @property
     def key(self) -> Packet:
@@ -60,72 +54,124 @@ class Gop:
         return [packet for packet in self.packets if id(packet) not in leading]
 
 
-def read_gops(
-    container: av.container.InputContainer, stream: av.VideoStream, film: Film, trouble: Trouble
-) -> Iterator[Gop]:
-    """The GOPs of a stream from its first key frame on; what lies before cannot be decoded and is not of the film.
+@dataclass
+class Tear:
+    """Film is missing or damaged here, or another recording begins: nothing behind it refers to what was before."""
 
-    Nor can what lies between a hole, or a clock that jumps back, and the next key frame. Raises NeedsWholeFilm where
-    packets are not pictures with a time.
+    lost: list[Packet] = field(default_factory=list)
+    """Pictures that are there and cannot be shown as they were: damaged, or referring to what is."""
+    is_all: bool = True
+    """No other picture is missing."""
+    is_new_clock: bool = False
+    """Times have jumped back: what comes is another recording."""
+
+
+@contextmanager
+def open_gops(film: Film, trouble: Trouble) -> Iterator[tuple[av.VideoStream, Iterator[Gop | Tear]]]:
+    """A film's picture stream; its GOPs from the first key frame on, and where they are torn apart.
+
+    What lies before the first key frame cannot be decoded and is not of the film, unless there is damage. What lies
+    between a hole, damage or a clock that jumps back and the next key frame cannot be decoded either. Raises
+    NeedsWholeFilm where packets are not pictures with a time.
     """
+    with open_checked(film, trouble) as (stream, packets):
+        yield stream, _parts(stream, packets, film, trouble)
+
+
+def _parts(stream: av.VideoStream, packets: Iterator[Checked], film: Film, trouble: Trouble) -> Iterator[Gop | Tear]:
     kind_of = kind_reader(film.codec, stream.codec_context.extradata)
     clock = _Clock(stream)
-    gop: Gop | None = None
-    gop_bytes = 0
-    for packet in packets_of(container, stream, trouble):
-        if packet.size == 0:
-            continue
-        if packet.pts is None:
+    parts = _Assembler()
+    for checked in packets:
+        if checked.packet.pts is None:
             if not trouble.is_recent:
                 raise NeedsWholeFilm("a packet without a presentation time")
-            if gop is not None:  # Half a picture, where the file is damaged: what follows may refer to it.
-                yield gop
-                gop = None
+            parts.tear(is_all=False)  # Half a picture, where the file is damaged: what follows may refer to it.
             continue
-        payload = bytes(packet)
-        coded = Packet(
-            payload=payload,
-            pts=packet.pts,
-            dts=packet.dts,
-            duration=packet.duration or 0,
-            is_key=packet.is_keyframe,
-            is_shown=not packet.is_discard,
-            kind=kind_of(payload) if kind_of else UNKNOWN,
-        )
-        is_torn = clock.is_torn_before(coded, trouble)
-        if coded.is_key or is_torn:
-            if gop is not None:
-                yield gop
-            follows_loss = is_torn or (gop is None and clock.has_begun)
-            gop, gop_bytes = (Gop([coded], follows_loss), len(payload)) if coded.is_key else (None, 0)
-            clock.has_begun |= coded.is_key
-        elif gop is not None:
-            gop.packets.append(coded)
-            gop_bytes += len(payload)
-            if gop_bytes > MAX_GOP_BYTES:
-                raise NeedsWholeFilm("no key frame in a very long time")
-    if gop is not None:
-        yield gop
+        coded = _coded(checked, checked.packet.pts, kind_of)
+        jump = None if checked.is_damaged else clock.jump_before(coded, trouble)
+        if jump or checked.follows_loss or checked.is_damaged:
+            parts.tear(is_all=not (jump or checked.follows_loss), is_new_clock=jump is Jump.BACK)
+        if coded.is_key and not checked.is_damaged:
+            yield from parts.take()
+            parts.begin(coded)
+        else:
+            parts.add(coded)
+    yield from parts.take()
 
 
-class Trouble:
-    """Complaints of a container that is being read: damaged, broken off."""
+class _Assembler:
+    """Puts packets together to the next GOP, and to what is torn behind it."""
 
     def __init__(self) -> None:
-        self._n_quiet: int | None = None
-        """Packets read since the last complaint; None when there was none."""
+        self._gop: Gop | None = None
+        self._gop_bytes = 0
+        self._tear: Tear | None = None
+        """After `_gop`, or after the one that was given last."""
+        self._before_first: list[Packet] = []
 
-    @property
-    def is_recent(self) -> bool:
-        return self._n_quiet is not None and self._n_quiet <= TROUBLE_PACKETS
+    def tear(self, *, is_all: bool, is_new_clock: bool = False) -> None:
+        """Nothing that comes before the next key frame can be shown. `is_all`: no picture is missing here."""
+        self._tear = self._tear or Tear(lost=self._before_first)
+        self._tear.is_all &= is_all
+        self._tear.is_new_clock |= is_new_clock
 
-    def complained(self) -> None:
-        self._n_quiet = 0
+    def begin(self, key: Packet) -> None:
+        self._gop, self._gop_bytes, self._tear, self._before_first = Gop([key]), len(key.payload), None, []
 
-    def quiet(self) -> None:
-        """A packet came without complaint."""
-        if self._n_quiet is not None:
-            self._n_quiet += 1
+    def add(self, packet: Packet) -> None:
+        """Raises NeedsWholeFilm where no key frame comes for long."""
+        if self._tear is not None:
+            if not self._tear.is_new_clock:
+                self._tear.lost.append(replace(packet, payload=b""))
+        elif self._gop is None:
+            self._before_first.append(replace(packet, payload=b""))
+        else:
+            self._gop.packets.append(packet)
+            self._gop_bytes += len(packet.payload)
+            if self._gop_bytes > MAX_GOP_BYTES:
+                raise NeedsWholeFilm("no key frame in a very long time")
+
+    def take(self) -> list[Gop | Tear]:
+        """What is complete: the GOP, as far as it can be shown, and the tear behind it."""
+        if self._tear is None:
+            return [] if self._gop is None else [self._gop]
+        return [*([] if self._gop is None else _torn(self._gop, self._tear)), self._tear]
+
+
+def _coded(checked: Checked, pts: int, kind_of: KindOf | None) -> Packet:
+    packet = checked.packet
+    return Packet(
+        payload=checked.payload,
+        pts=pts,
+        dts=packet.dts,
+        duration=packet.duration or 0,
+        is_key=packet.is_keyframe,
+        is_shown=not packet.is_discard,
+        kind=kind_of(checked.payload) if kind_of else UNKNOWN,
+    )
+
+
+def _torn(gop: Gop, tear: Tear) -> list[Gop]:
+    """What is left of a GOP before a tear. Shown is the part before all that is lost; the rest counts as lost too."""
+    if not tear.lost:
+        return [gop]
+    first_lost = min(packet.pts for packet in tear.lost)
+    if gop.key.pts > first_lost:
+        tear.lost += gop.packets
+        return []
+    late = [packet for packet in gop.packets if packet.pts > first_lost]
+    tear.lost += late
+    # Others may refer to them.
+    unseen = {id(packet) for packet in late}
+    return [Gop([replace(each, is_shown=False) if id(each) in unseen else each for each in gop.packets])]
+
+
+class Jump(enum.Enum):
+    """How the times of packets do not go on."""
+
+    BACK = "back"
+    HOLE = "hole"
 
 
 class _Clock:
@@ -135,63 +181,14 @@ class _Clock:
         self._time_base = float(stream.time_base or 0)
         self._last_dts: int | None = None
         self._latest_pts: int | None = None
-        self.has_begun = False
-        """A key frame has been seen."""
 
-    def is_torn_before(self, packet: Packet, trouble: Trouble) -> bool:
-        """Whether this packet does not go on from the one before it."""
+    def jump_before(self, packet: Packet, trouble: Trouble) -> Jump | None:
+        """Whether this packet does not go on from the one before it, and how."""
         last_dts, latest_pts = self._last_dts, self._latest_pts
         self._last_dts, self._latest_pts = packet.dts, max(packet.pts, latest_pts or packet.pts)
         if last_dts is not None and packet.dts is not None and packet.dts < last_dts:
             self._latest_pts = packet.pts
-            return True
+            return Jump.BACK
         # Not by decoding times: where the container has none, they are made up, and grow smoothly over a hole.
         is_hole = latest_pts is not None and (packet.pts - latest_pts) * self._time_base > LOSS_S
-        return is_hole and trouble.is_recent
-
-
-def packets_of(
-    container: av.container.InputContainer, stream: av.VideoStream, trouble: Trouble | None = None
-) -> Iterator[av.Packet[av.VideoStream]]:
-    """The stream's packets up to its end, or up to where the container breaks off for good.
-
-    What the container complains of on the way is told to `trouble`; not to be asked for where decoder threads run,
-    which would log through the same lock. Raises OSError when the file cannot be read.
-    """
-    for _ in range(MAX_READ_ERRORS):
-        packets = demuxed(container, stream)
-        while True:
-            try:
-                packet = next(packets, None) if trouble is None else _heard(packets, container, trouble)
-            except av.error.FFmpegError as failure:
-                # A transport stream's demuxer says "try again" when it has looked for the next packet for long.
-                if isinstance(failure, OSError) and failure.errno != errno.EAGAIN:
-                    raise
-                if trouble is not None:
-                    trouble.complained()
-                break
-            if packet is None:
-                file = film_file_of(container)
-                if trouble is not None and file is not None and file.has_given_up:
-                    trouble.complained()
-                return
-            yield packet
-
-
-def _heard(
-    packets: Iterator[av.Packet[av.VideoStream]], container: av.container.InputContainer, trouble: Trouble
-) -> av.Packet[av.VideoStream] | None:
-    """The next packet, the log of the container's demuxer being listened to meanwhile."""
-    av.logging.set_level(av.logging.ERROR)
-    av.logging.set_skip_repeated(False)  # A complaint must be heard at every reading of the film, not at the first.
-    try:
-        with av.logging.Capture(local=True) as logs:
-            packet = next(packets, None)
-    finally:
-        av.logging.set_level(av.logging.PANIC)
-    is_damaged = packet is not None and packet.is_corrupt  # What a transport stream says instead of logging.
-    if is_damaged or any(name == container.format.name for _, name, _ in logs):
-        trouble.complained()
-    else:
-        trouble.quiet()
-    return packet
+        return Jump.HOLE if is_hole and trouble.is_recent else None

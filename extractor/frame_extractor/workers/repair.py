@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from frame_extractor.errors import ReadFailed
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.fallback import readers_from
-from frame_extractor.reading.readers.pyav import read_whole
+from frame_extractor.reading.readers.whole import read_whole
 from frame_extractor.stopwatch import Stopwatch
 from frame_extractor.workers.scan import SIGN_OF_LIFE_FRAMES, WriteFrame
 from frame_extractor.workers.tasks import Advanced, RepairDone, RepairTask, Written

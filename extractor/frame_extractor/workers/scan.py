@@ -20,7 +20,8 @@ from frame_extractor.picking.shots import Shot, ShotFinder
 from frame_extractor.reading.demux import Chunk
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.fallback import LAST_READER, NO_READER, READERS, reader_after
-from frame_extractor.reading.readers.pyav import read_whole
+from frame_extractor.reading.readers.whole import read_whole
+from frame_extractor.reading.survey import Survey
 from frame_extractor.stopwatch import Stopwatch
 from frame_extractor.workers.spans import Span
 from frame_extractor.workers.tasks import Advanced, ScanPart, ScanTask, Voided, Written
@@ -64,6 +65,8 @@ def _scan_chunks(
     for chunk in span.chunks:
         if chunk.lost_before is not None:
             scanner.miss(chunk.lost_before)
+        if chunk.are_numbers_counted:
+            scanner.counts_from(chunk.start_s)
         try:
             if readers[chunk.number] == NO_READER:
                 scanner.skip(chunk, reasons[chunk.number])
@@ -82,18 +85,25 @@ def _scan_whole(
 ) -> Iterator[Written | Advanced | Voided | ScanPart]:
     scanner = _Scanner(task, write_frame, clock, starts_like_a_cut=True)
     told_s = 0.0
+    frame_s = 1 / task.film.fps if task.film.fps else 0.0
     n_frames = 0
     damaged_ends_s: list[float] = []
-    for frame in clock.timed("decode", read_whole(task.film, task.threads, damaged_ends_s.append)):
-        if frame.follows_damage and n_frames:
-            scanner.miss(FailedRange(start_s=scanner.last_s, end_s=frame.time_s, reason="damaged packets"))
+    survey = Survey()
+    for _ in clock.timed("decode", survey.run(task.film)):
+        yield Advanced(0.0)
+    frames = read_whole(task.film, task.threads, damaged_ends_s.append, survey)
+    for nth, frame in enumerate(clock.timed("decode", frames), 1):
+        start_s = scanner.last_s + frame_s if nth > 1 else 0.0
+        if frame.follows_damage and start_s < frame.time_s:
+            scanner.miss(FailedRange(start_s=start_s, end_s=frame.time_s, reason="damaged packets"))
+        if frame.is_number_counted:
+            scanner.counts_from(frame.time_s)
         yield from scanner.add(frame.index, frame)
-        n_frames += 1
-        if n_frames % SIGN_OF_LIFE_FRAMES == 0:
+        n_frames = frame.index + 1
+        if nth % SIGN_OF_LIFE_FRAMES == 0:
             yield Advanced(frame.time_s - told_s)
             told_s = frame.time_s
     yield from scanner.finish(ends_like_a_cut=True)
-    frame_s = 1 / task.film.fps if task.film.fps else 0.0
     end_s = scanner.last_s + frame_s
     for last_s in damaged_ends_s:
         scanner.miss(FailedRange(start_s=end_s, end_s=last_s + frame_s, reason="damaged packets"))
@@ -118,6 +128,7 @@ class _Scanner:
         self._scores: list[float] = []
         self._breaks: list[int] = []
         self._failed: list[FailedRange] = []
+        self._counted_from_s: float | None = None
         self._written: set[int] = set()
         self._first: Hsv | None = None
         self._last: Hsv | None = None
@@ -152,6 +163,11 @@ class _Scanner:
         self._failed.append(failed)
         if len(self._numbers) not in self._breaks:
             self._breaks.append(len(self._numbers))
+
+    def counts_from(self, start_s: float) -> None:
+        """From here on frame numbers are only a count of what is there, if they were not before."""
+        if self._counted_from_s is None:
+            self._counted_from_s = start_s
 
     def add(self, number: int, frame: Frame) -> Iterator[Written]:
         """Takes the next sample; writes what a shot that ended with it, or an interval that began, wants."""
@@ -216,6 +232,7 @@ class _Scanner:
             end_s=end_s,
             n_frames=n_frames,
             readers=readers,
+            counted_from_s=self._counted_from_s,
             stages_s=dict(self._clock.seconds),
         )
 

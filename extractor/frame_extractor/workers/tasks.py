@@ -104,6 +104,8 @@ class ScanPart:
     """Frames of the film in this stretch, also those left out or missing."""
     readers: dict[int, str]
     """Number of chunk -> name of the reader that read it; NO_READER where none could. A whole film is chunk 0."""
+    counted_from_s: float | None = None
+    """From where on frame numbers are only a count of what is there."""
     stages_s: dict[str, float] = field(default_factory=dict)
 
 

@@ -27,7 +27,9 @@ class Frame:
     """Since the film's first frame."""
     pixels: Rgb
     follows_damage: bool = False
-    """Something before it did not decode, and its reader cannot say how many frames that was."""
+    """Frames before it are left out: they did not decode, or are missing in the file."""
+    is_number_counted: bool = False
+    """Its index is only a count of what is there: nobody knows how many frames are missing before."""
 
 
 class FrameReader(Protocol):

@@ -1,0 +1,141 @@
+"""Whether a file goes on without a break from one picture to the next, where demuxers search on and say nothing.
+
+Reads a few bytes beside the demuxer, at the positions that it gives.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+TS_PACKET_BYTES: Final = 188
+M2TS_PACKET_BYTES: Final = 192
+TS_SYNC: Final = 0x47
+MAX_CHECKED_BYTES: Final = 64 << 20
+"""Between two pictures; more is not looked through."""
+RIFF_HEADER_BYTES: Final = 8
+RIFF_FILM: Final = b"movi"
+MAX_AVI_HEADER_BYTES: Final = 1 << 20
+RIFF_LISTS: Final = (b"LIST", b"RIFF")
+RIFF_LIST_HEADER_BYTES: Final = 12
+
+BLOCK_HEADER_BYTES: Final = 4
+"""Track number, time and flags."""
+EBML_HEADER_BYTES: Final = 12
+EBML_MASTERS: Final = frozenset({0x1F43B675, 0xA0})
+"""Cluster and BlockGroup, whose elements are looked at one by one."""
+EBML_BLOCKS: Final = frozenset({0xA3, 0xA1})
+EBML_OTHERS: Final = frozenset(
+    {0xE7, 0xA7, 0xAB, 0xEC, 0xBF, 0x9B, 0xFB, 0xFA, 0xFD, 0xA4, 0x75A1, 0x75A2, 0x8E, 0xAF, 0x5854}
+    | {0x1C53BB6B, 0x1254C367, 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1941A469, 0x1043A770}
+)
+"""What else there is in and between clusters: RFC 9559."""
+
+IsBroken = Callable[[int, int, int], bool]
+"""Asked with a packet's position, its size and the next one's position: whether something is damaged in between."""
+
+
+class Structure:
+    """The file beside its demuxer. Raises OSError when it cannot be read."""
+
+    def __init__(self, path: Path, format_name: str) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._is_broken = self._check_of(format_name)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def learn(self, first: Sequence[tuple[int | None, int]]) -> None:
+        """Takes the positions and sizes of the first packets: where they do not fit, the format is used otherwise."""
+        pairs = [(*one, following[0]) for one, following in itertools.pairwise(first)]
+        if pairs and 2 * sum(self.is_broken(*pair) for pair in pairs) > len(pairs):
+            self._is_broken = None
+
+    def is_start_broken(self, first_position: int | None) -> bool:
+        """Whether something is damaged between the beginning of the film's data and its first packet.
+
+        Of an AVI; elsewhere nobody knows.
+        """
+        if self._is_broken != self._is_riff_broken or first_position is None:
+            return False
+        movi = self._read(0, MAX_AVI_HEADER_BYTES).find(RIFF_FILM)
+        return movi < 0 or self._is_riff_broken(movi + len(RIFF_FILM), 0, first_position)
+
+    def is_broken(self, position: int | None, size: int, next_position: int | None) -> bool:
+        """Whether what lies between the beginnings of two packets of the stream is damaged; False when nobody knows."""
+        if self._is_broken is None or position is None or next_position is None:
+            return False
+        if not 0 <= position < next_position <= position + MAX_CHECKED_BYTES:
+            return False
+        return self._is_broken(position, size, next_position)
+
+    def _check_of(self, format_name: str) -> IsBroken | None:
+        if format_name == "mpegts":
+            head = self._read(0, 4 * M2TS_PACKET_BYTES)
+            for packet_bytes, first in ((TS_PACKET_BYTES, 0), (M2TS_PACKET_BYTES, 4)):
+                votes = sum(sync == TS_SYNC for sync in head[first::packet_bytes])
+                if votes >= 2:
+                    return partial(self._is_ts_broken, packet_bytes, first)
+            return None
+        return {"avi": self._is_riff_broken, "matroska,webm": self._is_ebml_broken}.get(format_name)
+
+    def _is_ts_broken(self, packet_bytes: int, first: int, position: int, _size: int, following: int) -> bool:
+        """Every packet of a transport stream has the sync byte as its `first`."""
+        if (following - position) % packet_bytes:
+            return True
+        syncs = self._read(position + first, following - position)[::packet_bytes]
+        return syncs.count(TS_SYNC) != len(syncs)
+
+    def _is_riff_broken(self, position: int, size: int, following: int) -> bool:
+        """The picture's chunk and those after it follow each other up to the next one's."""
+        at = position + size + size % 2
+        while at < following - RIFF_HEADER_BYTES:
+            header = self._read(at, RIFF_HEADER_BYTES)
+            if len(header) < RIFF_HEADER_BYTES or not header[:4].isalnum():
+                return True
+            is_list = header[:4] in RIFF_LISTS
+            length = int.from_bytes(header[4:], "little")
+            at += RIFF_LIST_HEADER_BYTES if is_list else RIFF_HEADER_BYTES + length + length % 2
+        return at != following - RIFF_HEADER_BYTES
+
+    def _is_ebml_broken(self, position: int, size: int, following: int) -> bool:
+        """After the picture's block, one element follows the other up to the next one's block."""
+        at = position + BLOCK_HEADER_BYTES + size
+        while at < following:
+            header = self._read(at, EBML_HEADER_BYTES)
+            element = _element(header)
+            if element is None:
+                return True
+            name, length, header_bytes = element
+            at += header_bytes
+            if name in EBML_BLOCKS and at == following:
+                return False
+            if name not in EBML_MASTERS:
+                at += length
+        return True
+
+    def _read(self, position: int, size: int) -> bytes:
+        return os.pread(self._file.fileno(), size, position)
+
+
+def _element(header: bytes) -> tuple[int, int, int] | None:
+    """ID and length of the EBML element that begins so, and the size of its header; None when it is none."""
+    id_bytes = _vint_bytes(header, 4)
+    if not id_bytes:
+        return None
+    size_bytes = _vint_bytes(header[id_bytes:], 8)
+    name = int.from_bytes(header[:id_bytes], "big")
+    if not size_bytes or not (name in EBML_MASTERS or name in EBML_BLOCKS or name in EBML_OTHERS):
+        return None
+    coded = int.from_bytes(header[id_bytes : id_bytes + size_bytes], "big")
+    return name, coded & ((1 << 7 * size_bytes) - 1), id_bytes + size_bytes
+
+
+def _vint_bytes(coded: bytes, most: int) -> int:
+    """Of the number of variable size that begins so; 0 when there is none."""
+    size = 9 - coded[0].bit_length() if coded else 0
+    return size if size <= min(most, len(coded)) else 0

@@ -1,0 +1,86 @@
+"""Reads a film's packets once before it is decoded whole: which are damaged, and which pictures of the film they are.
+
+Apart from decoding, because a decoder's threads would be heard together with the demuxer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from frame_extractor.reading.avi_index import Entry, index_entries, placed
+from frame_extractor.reading.bitstream import kind_reader
+from frame_extractor.reading.film import Film
+from frame_extractor.reading.packets import Trouble, open_checked
+
+SIGN_OF_LIFE_PACKETS: Final = 1000
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """A packet that is damaged, or before which others are missing."""
+
+    ordinal: int
+    """Of the packet, 0-based, in decoding order, empty ones not counted."""
+    is_damaged: bool
+    follows_loss: bool
+
+
+@dataclass
+class Survey:
+    """What is known of a film's packets."""
+
+    flaws: list[Flaw] = field(default_factory=list)
+    entries: list[Entry | None] = field(default_factory=list)
+    """Of a damaged AVI: what the index says each packet is, None where it does not say."""
+    restarts: set[int] | None = None
+    """Of an AVI: ordinals of the key frames that nothing leads; None where the stream does not say."""
+    first_hole: int | None = None
+    """Of a damaged AVI: ordinal of the packet before which others are missing first. Those before it are in their
+    places, whatever the index says."""
+
+    def is_placed(self, ordinal: int) -> bool:
+        """Whether it is known when the packet's picture is shown, as far as that does not stand in the packet."""
+        return self._is_before_holes(ordinal) or self.entry(ordinal) is not None
+
+    def entry(self, ordinal: int) -> Entry | None:
+        """What the packet is, if it comes behind a hole of an AVI and the index says so."""
+        if self._is_before_holes(ordinal) or ordinal >= len(self.entries):
+            return None
+        return self.entries[ordinal]
+
+    def _is_before_holes(self, ordinal: int) -> bool:
+        return self.first_hole is None or ordinal < self.first_hole
+
+    def run(self, film: Film) -> Iterator[int]:
+        """Fills it in; yields now and then how many packets have been read.
+
+        Raises OSError when the file cannot be read.
+        """
+        packets: list[tuple[int, int]] = []
+        with open_checked(film, Trouble()) as (stream, read):
+            entries = index_entries(film.path, stream) if not film.has_times else []
+            kind_of = kind_reader(film.codec, stream.codec_context.extradata) if not film.has_times else None
+            self.restarts = set() if kind_of is not None else None
+            for ordinal, checked in enumerate(read):
+                if checked.is_damaged or checked.follows_loss:
+                    self.flaws.append(Flaw(ordinal, checked.is_damaged, checked.follows_loss))
+                if kind_of is not None and self.restarts is not None and kind_of(checked.payload).is_idr:
+                    self.restarts.add(ordinal)
+                if not film.has_times:
+                    packets.append((checked.packet.pos or 0, checked.packet.size))
+                if ordinal % SIGN_OF_LIFE_PACKETS == 0:
+                    yield ordinal
+        breaks = [flaw.ordinal for flaw in self.flaws if flaw.follows_loss]
+        if breaks and not film.has_times:
+            self.first_hole = breaks[0]
+            self.entries = placed(entries, packets, breaks)
+
+
+def surveyed(film: Film) -> Survey:
+    """The whole survey at once."""
+    survey = Survey()
+    for _ in survey.run(film):
+        pass
+    return survey
