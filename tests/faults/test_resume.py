@@ -23,6 +23,7 @@ from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
+from frame_extractor.contract.versions import SCORE_VERSION
 from frame_extractor.output.names import frame_index_of
 from tests.conformance.extraction import workers_of
 from tests.films import FilmPlan, write_film
@@ -224,7 +225,8 @@ def test_scores_of_another_sampling_are_not_used(extracted: Output) -> None:
     """And the log says why."""
     film = extracted.complete(ExtractionSettings(sampling=Sampling.EXACT))
     assert film["kept_frames"] == 0
-    assert "kept scores are not used: they are reference-v1, not exact-v1" in extracted.log.read_text()
+    kept = f"kept scores are not used: they are reference-v{SCORE_VERSION}, not exact-v{SCORE_VERSION}"
+    assert kept in extracted.log.read_text()
 
 
 def test_force_uses_nothing_of_other_jobs(extracted: Output, undisturbed: Output) -> None:
