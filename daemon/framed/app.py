@@ -23,14 +23,11 @@ from framed.attempts.reports import AttemptReports
 from framed.attempts.stalls import StallDetector
 from framed.attempts.supervise import EXTRACTOR, Supervisor
 from framed.control.bounded_disk import BoundedDisk
-from framed.control.cleaning import Cleaning
 from framed.control.feed import Feed
-from framed.control.handlers import Handlers
-from framed.control.idempotency import Idempotency
-from framed.control.queries import Queries
 from framed.control.server import Server
 from framed.control.status_reporter import StatusReporter
-from framed.control.steering import Steering
+from framed.control.verbs.context import VerbContext
+from framed.control.verbs.registry import served_verbs
 from framed.engines import EngineRefused, EngineUnresponsive
 from framed.engines.tmux import TmuxEngine
 from framed.errors import FramedError
@@ -204,26 +201,6 @@ async def _serve(
             settings=live,
         )
         disk = BoundedDisk(places, watcher, report)
-        handlers = Handlers(
-            places=places,
-            settings=live,
-            ledger=ledger,
-            watcher=watcher,
-            supervisor=supervisor,
-            report=report,
-            disk=disk,
-            shut_down=ending.set,
-        )
-        questions = Queries(places=places, settings=live, ledger=ledger, engine=engine, report=report, disk=disk)
-        cleaning = Cleaning(
-            places=places,
-            settings=live,
-            ledger=ledger,
-            watcher=watcher,
-            supervisor=supervisor,
-            report=report,
-            disk=disk,
-        )
         await tasks.start(_await_signal, ending)
         tasks.start_soon(ledger.retry_failed_writes)
         tasks.start_soon(notifier.run)
@@ -242,16 +219,20 @@ async def _serve(
         )
         feed = Feed(ledger=ledger, report=report, disk=disk)
         await tasks.start(feed.run)
-        server = Server(
-            places.control_socket,
-            Idempotency(ledger),
-            handlers,
-            questions,
-            cleaning,
-            Steering(ledger=ledger, dispatcher=dispatcher, settings=live, disk=disk),
-            feed,
+        context = VerbContext(
+            places=places,
+            settings=live,
+            ledger=ledger,
+            watcher=watcher,
+            supervisor=supervisor,
+            dispatcher=dispatcher,
+            engine=engine,
+            report=report,
+            disk=disk,
+            feed=feed,
+            shut_down=ending.set,
         )
-        await tasks.start(server.run, tasks)
+        await tasks.start(Server(places.control_socket, served_verbs(context)).run, tasks)
         _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:
             ready(budget)

@@ -32,12 +32,14 @@ def request_of(verb: str, project: str, key: str) -> msgspec.Struct:
     about: dict[str, Any] = {"project": project} if "project" in fields else {}
     if "projects" in fields:
         about = {"projects": (project,)}
-    return kind(key=key, **about)
+    request: msgspec.Struct = kind(key=key, **about)
+    return request
 
 
 def call(root: Root, verb: str, project: str, key: str) -> msgspec.Struct:
     with connect(root.places) as daemon:
-        return daemon.call(verb, request_of(verb, project, key), VERBS[verb].reply)
+        reply: msgspec.Struct = daemon.call(verb, request_of(verb, project, key), VERBS[verb].reply)
+    return reply
 
 
 def failure(root: Root, verb: str, project: str, key: str) -> CallFailed:

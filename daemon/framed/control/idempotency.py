@@ -1,31 +1,76 @@
 """Idempotency: a request that changes something is carried out once for its key, however often it is sent.
 
-The one place that knows of keys: a verb whose `params` are `Keyed` is given `keep`, and hands what that makes of its
-answer to the ledger together with the change, so that both are on the disk or neither is. Requests under different
+The only module that knows of keys. A verb whose `params` are `Keyed` is given a `Commit`, which writes its change to
+the ledger together with its reply under the key, so that both are on the disk or neither is. Requests under different
 keys do not wait for each other.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import anyio
 import msgspec
 
 from framed.errors import Refused
 from framed.host.clock import read_clocks
+from framed.model.job import Job
 from framed.protocol.messages import Keyed
-from framed.state.ledger import Ledger
+from framed.protocol.verbs import Verb
+from framed.state.ledger import Change, Ledger
 from framed.state.replies import KeptReply
 
 Params = TypeVar("Params", bound=Keyed)
 Reply = TypeVar("Reply", bound=msgspec.Struct)
 
-Keep = Callable[[msgspec.Struct], KeptReply]
-"""Makes of a verb's answer what is to be kept under its request's key."""
+
+@dataclass(frozen=True)
+class Decision(Generic[Reply]):
+    """What a request changes, and its reply, which may depend on the jobs that the change makes."""
+
+    change: Change
+    reply: Callable[[Mapping[str, Job]], Reply]
+    """Given the jobs that have changed or are new, by project."""
+
+
+@dataclass(frozen=True)
+class Committed(Generic[Reply]):
+    """What is on the disk now."""
+
+    reply: Reply
+    jobs: Mapping[str, Job]
+    """Those that have changed or are new, by project."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Writes one request's change and its reply to the ledger, both or neither."""
+
+    ledger: Ledger
+    key: str
+    verb: str
+
+    async def __call__(self, decide: Callable[[], Decision[Reply]]) -> Committed[Reply]:
+        """`decide` is called when no other change can come between. Raises StoreUnavailable, and what it raises."""
+        replies: list[Reply] = []
+
+        def change() -> Change:
+            decision = decide()
+
+            def answer(jobs: Mapping[str, Job]) -> KeptReply:
+                reply = decision.reply(jobs)
+                replies.append(reply)
+                body, now = msgspec.json.encode(reply), read_clocks().utc
+                return KeptReply(key=self.key, verb=self.verb, reply=body, answered_at=now)
+
+            return dataclasses.replace(decision.change, answer=answer)
+
+        jobs = await self.ledger.decide(change)
+        return Committed(replies[-1], jobs)
 
 
 @dataclass
@@ -37,31 +82,25 @@ class _InUse:
 
 
 class Idempotency:
-    """Remembers answers in the ledger, and which keys are in use just now."""
+    """Remembers replies in the ledger, and which keys are in use just now."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._in_use: dict[str, _InUse] = {}
 
-    def answering(
-        self, verb: str, kind: type[Reply], change: Callable[[Params, Keep], Awaitable[Reply]]
-    ) -> Callable[[Params], Awaitable[Reply]]:
-        """`change` as a verb that is carried out once for each key; `kind`: of its answer.
+    async def carry_out(
+        self, verb: Verb[Params, Reply], key: str, change: Callable[[Commit], Awaitable[Reply]]
+    ) -> Reply:
+        """The reply of `change`, or the one that was given under the key before.
 
         A request that fails uses up no key. Raises StoreUnavailable, Refused for a key that another verb has used, and
         what `change` raises.
         """
-
-        async def answered(params: Params) -> Reply:
-            def keep(reply: msgspec.Struct) -> KeptReply:
-                body, now = msgspec.json.encode(reply), read_clocks().utc
-                return KeptReply(key=params.key, verb=verb, reply=body, answered_at=now)
-
-            async with self._alone(params.key):
-                kept = await self._ledger.reply(params.key)
-                return await change(params, keep) if kept is None else _repeated(kept, verb, kind)
-
-        return answered
+        async with self._alone(key):
+            kept = await self._ledger.reply(key)
+            if kept is not None:
+                return _repeated(kept, verb)
+            return await change(Commit(self._ledger, key, verb.name))
 
     @contextlib.asynccontextmanager
     async def _alone(self, key: str) -> AsyncIterator[None]:
@@ -77,17 +116,17 @@ class Idempotency:
                 del self._in_use[key]
 
 
-def _repeated(kept: KeptReply, verb: str, kind: type[Reply]) -> Reply:
+def _repeated(kept: KeptReply, verb: Verb[Params, Reply]) -> Reply:
     """What was answered under the key, whatever is asked now. Raises Refused when that is no answer to this verb."""
-    if kept.verb not in (verb, None):
+    if kept.verb not in (verb.name, None):
         raise _used(kept.key, f"by `{kept.verb}`")
     if kept.reply is None:
         raise Refused(
-            f"`{verb}` under the key {kept.key!r} has been carried out, and its answer was too long to be kept; "
+            f"`{verb.name}` under the key {kept.key!r} has been carried out, and its answer was too long to be kept; "
             "see framectl status"
         )
     try:
-        return msgspec.json.decode(kept.reply, type=kind)
+        return msgspec.json.decode(kept.reply, type=verb.reply)
     except msgspec.ValidationError:
         if kept.verb is not None:
             raise

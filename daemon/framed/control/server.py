@@ -1,4 +1,4 @@
-"""The control socket: who may talk, how much, and for how long. Knows no verb beyond its name and types.
+"""The control socket: who may talk, how much, and for how long. Knows no verb but `hello`.
 
 Whatever a client sends or fails to send, it costs a bounded amount of memory and time; others are served meanwhile.
 """
@@ -13,23 +13,22 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import anyio.abc
-import msgspec
 
-from framed.control.changes import ProjectsNotSaid
 from framed.control.feed import Subscription
-from framed.control.handlers import ProtocolMismatch
-from framed.control.idempotency import Idempotency
+from framed.control.project_selection import SelectionUnclear
+from framed.control.verbs.hello import ProtocolMismatch
+from framed.control.verbs.registry import VerbRegistry
 from framed.errors import FramedError, NoFilm, NoSuchProject, PlaceNotUsable, Refused, SettingsError
 from framed.log import fields
 from framed.protocol import wire
 from framed.protocol.messages import ErrorCode
-from framed.protocol.verbs import VERBS
+from framed.protocol.verbs import HELLO
 from framed.state.store import StoreUnavailable
 
 _log: Final = logging.getLogger(__name__)
@@ -51,7 +50,7 @@ _CODES: Final[Mapping[type[FramedError], ErrorCode]] = {
     SettingsError: ErrorCode.BAD_SETTINGS,
     Refused: ErrorCode.REFUSED,
     ProtocolMismatch: ErrorCode.PROTOCOL_MISMATCH,
-    ProjectsNotSaid: ErrorCode.INVALID_PARAMS,
+    SelectionUnclear: ErrorCode.INVALID_PARAMS,
     StoreUnavailable: ErrorCode.STATE_UNAVAILABLE,
 }
 
@@ -69,15 +68,10 @@ class _Connection:
 class Server:
     """Listens on a path that nobody else listens on: the caller holds the lock that says so."""
 
-    def __init__(self, path: Path, once: Idempotency, *handlers: object) -> None:
-        """Every verb is a method, of its own name, of one of the handlers; `once` stands before those with a key."""
+    def __init__(self, path: Path, verbs: VerbRegistry) -> None:
         self._path = path
         self._bound_as: tuple[int, int] | None = None
-        self._verbs: dict[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Any]]]] = {}
-        for name, verb in VERBS.items():
-            method = getattr(next(each for each in handlers if hasattr(each, name)), name)
-            answering = once.answering(name, verb.reply, method) if verb.is_keyed else method
-            self._verbs[name] = (verb.params, answering)
+        self._verbs = verbs
         self._connections: set[_Connection] = set()
 
     async def run(self, tasks: anyio.abc.TaskGroup, *, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -174,17 +168,14 @@ class Server:
         Raises WireError for what is no request.
         """
         request = wire.decode_request(line)
-        if request.method not in self._verbs:
-            message = f"unknown method {request.method!r}; there are {', '.join(self._verbs)}"
+        if request.method not in self._verbs.names:
+            message = f"unknown method {request.method!r}; there are {', '.join(self._verbs.names)}"
             return wire.error(request.id, ErrorCode.UNKNOWN_METHOD, message), greeted, None
-        if not greeted and request.method != "hello":
+        if not greeted and request.method != HELLO.name:
             raise wire.WireError(ErrorCode.INVALID_REQUEST, "the first message must be hello", request.id)
-        kind, handle = self._verbs[request.method]
         try:
-            params = wire.decode_as(kind, request.params, request.id)
-            answered = await handle(params)
-            reply, subscription = answered if VERBS[request.method].event is not None else (answered, None)
-            return wire.reply(request.id, reply), True, subscription
+            answer = await self._verbs.answer(request)
+            return wire.reply(request.id, answer.reply), True, answer.subscription
         except wire.WireError as invalid:
             return wire.error(request.id, invalid.code, f"{request.method}: {invalid.message}"), greeted, None
         except FramedError as failed:

@@ -54,7 +54,6 @@ def document() -> dict[str, Any]:
                     "properties": {
                         "code": {"type": "integer"},
                         "message": {"type": "string"},
-                        "data": {"type": "object"},
                     },
                     "required": ["code", "message"],
                 },

@@ -1,9 +1,10 @@
-"""The table of verbs: what each is called, what it takes and what it answers. The only one."""
+"""Every verb of the protocol: its name, the types of its params, of its reply and of its events. No behaviour."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -47,12 +48,19 @@ from framed.protocol.queries import (
 )
 from framed.protocol.subscription import Event, Subscribe, SubscribeReply
 
+Params = TypeVar("Params", bound=msgspec.Struct)
+Reply = TypeVar("Reply", bound=msgspec.Struct)
 
-class Verb(NamedTuple):
-    params: type[msgspec.Struct]
-    reply: type[msgspec.Struct]
+
+@dataclass(frozen=True)
+class Verb(Generic[Params, Reply]):
+    """One verb. What the daemon does with it is in `framed.control.verbs`."""
+
+    name: str
+    params: type[Params]
+    reply: type[Reply]
     event: type[msgspec.Struct] | None = None
-    """What is sent again and again after the reply, for as long as the connection lasts."""
+    """What is sent after the reply, for as long as the connection lasts; None for most verbs."""
 
     @property
     def is_keyed(self) -> bool:
@@ -60,23 +68,46 @@ class Verb(NamedTuple):
         return issubclass(self.params, Keyed)
 
 
-VERBS: Final[Mapping[str, Verb]] = {
-    "hello": Verb(Hello, HelloReply),
-    "status": Verb(Status, StatusReply),
-    "projects": Verb(Projects, ProjectsReply),
-    "settings": Verb(AskSettings, SettingsReply),
-    "show": Verb(Show, ShowReply),
-    "logs": Verb(Logs, LogsReply),
-    "attach": Verb(Attach, AttachReply),
-    "subscribe": Verb(Subscribe, SubscribeReply, Event),
-    "submit": Verb(Submit, SubmitReply),
-    "retry": Verb(Retry, RetryReply),
-    "cancel": Verb(Cancel, CancelReply),
-    "pause": Verb(Pause, PauseReply),
-    "resume": Verb(Resume, ResumeReply),
-    "drain": Verb(Drain, DrainReply),
-    "undrain": Verb(Undrain, DrainReply),
-    "reload": Verb(Reload, ReloadReply),
-    "clean": Verb(Clean, CleanReply),
-    "shutdown": Verb(Shutdown, ShutdownReply),
+HELLO: Final = Verb("hello", Hello, HelloReply)
+STATUS: Final = Verb("status", Status, StatusReply)
+PROJECTS: Final = Verb("projects", Projects, ProjectsReply)
+SETTINGS: Final = Verb("settings", AskSettings, SettingsReply)
+SHOW: Final = Verb("show", Show, ShowReply)
+LOGS: Final = Verb("logs", Logs, LogsReply)
+ATTACH: Final = Verb("attach", Attach, AttachReply)
+SUBSCRIBE: Final = Verb("subscribe", Subscribe, SubscribeReply, Event)
+SUBMIT: Final = Verb("submit", Submit, SubmitReply)
+RETRY: Final = Verb("retry", Retry, RetryReply)
+CANCEL: Final = Verb("cancel", Cancel, CancelReply)
+PAUSE: Final = Verb("pause", Pause, PauseReply)
+RESUME: Final = Verb("resume", Resume, ResumeReply)
+DRAIN: Final = Verb("drain", Drain, DrainReply)
+UNDRAIN: Final = Verb("undrain", Undrain, DrainReply)
+RELOAD: Final = Verb("reload", Reload, ReloadReply)
+CLEAN: Final = Verb("clean", Clean, CleanReply)
+SHUTDOWN: Final = Verb("shutdown", Shutdown, ShutdownReply)
+
+VERBS: Final[Mapping[str, Verb[Any, Any]]] = {
+    verb.name: verb
+    for verb in (
+        HELLO,
+        STATUS,
+        PROJECTS,
+        SETTINGS,
+        SHOW,
+        LOGS,
+        ATTACH,
+        SUBSCRIBE,
+        SUBMIT,
+        RETRY,
+        CANCEL,
+        PAUSE,
+        RESUME,
+        DRAIN,
+        UNDRAIN,
+        RELOAD,
+        CLEAN,
+        SHUTDOWN,
+    )
 }
+"""In the order in which `docs/protocol.md` and the schema list them."""

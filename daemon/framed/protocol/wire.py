@@ -48,12 +48,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     params: msgspec.Raw = _EMPTY_PARAMS
 
 
-class ErrorBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The `error` member of a response. `data` is a JSON object whose fields depend on the code."""
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The `error` member of a response."""
 
     code: int
     message: str
-    data: dict[str, object] | None = None
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,9 +110,9 @@ def reply(request_id: RequestId, result: msgspec.Struct) -> bytes:
     return _line(_Reply("2.0", request_id, result), MAX_REPLY_BYTES)
 
 
-def error(request_id: RequestId | None, code: ErrorCode, message: str, data: dict[str, object] | None = None) -> bytes:
+def error(request_id: RequestId | None, code: ErrorCode, message: str) -> bytes:
     """The answer to a call that failed, or to bytes that were none (`request_id` None), as a line."""
-    body = ErrorBody(code=int(code), message=message[:_MAX_MESSAGE_CHARS], data=data)
+    body = ErrorBody(code=int(code), message=message[:_MAX_MESSAGE_CHARS])
     return _line(_Error("2.0", request_id, body), MAX_REPLY_BYTES)
 
 

@@ -11,9 +11,10 @@ from typing import Final
 import anyio
 import anyio.abc
 
-from framed.errors import FramedError
+from framed.errors import FramedError, SettingsError
 from framed.log import fields
-from framed.settings.config import Settings, described, load_settings
+from framed.model.project import Overrides
+from framed.settings.config import Settings, described, load_settings, resolve
 from framed.settings.places import Places, load_places
 from framed.threads import in_own_thread
 
@@ -50,6 +51,16 @@ class LiveSettings:
     def listen(self, listener: Callable[[], None]) -> None:
         """`listener` is called after every change. It must be quick and must not raise."""
         self._listeners.append(listener)
+
+    def takes_subfolders(self, project: str) -> bool:
+        """Whether films in subfolders are the project's; as framed.yaml says where its own settings are wrong.
+
+        Blocking.
+        """
+        try:
+            return resolve(self.now, self._places, project, Overrides()).subfolders
+        except SettingsError:
+            return self.now.watch.subfolders
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Reads the file again on SIGHUP; one with an error in it, until it is mended."""

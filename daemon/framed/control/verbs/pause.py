@@ -1,0 +1,100 @@
+"""`pause`: workers park after their chunks, slots and place go to others; `resume` ends that."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from framed.control.idempotency import Commit, Decision
+from framed.control.project_selection import selected_projects
+from framed.control.verbs.context import VerbContext
+from framed.model.job import Cancelled, Failed, Job, Running
+from framed.policy.lifecycle import Event, PauseRequested, ResumeRequested
+from framed.protocol.messages import Pause, PauseOutcome, PauseReply, Resume, ResumeReply
+from framed.state.ledger import Change
+
+Reply = TypeVar("Reply", PauseReply, ResumeReply)
+
+_NOTHING_OPEN: Final = "nothing of it is queued or running"
+
+
+async def pause(context: VerbContext, params: Pause, commit: Commit) -> PauseReply:
+    """On the disk before it is answered; answered before the workers have parked."""
+    names = await _selected(context, params, lambda _job: True)
+    return await _change(context, names, PauseRequested(), PauseReply, commit)
+
+
+async def resume(context: VerbContext, params: Resume, commit: Commit) -> ResumeReply:
+    """On the disk before it is answered; answered before the workers work again: slots may have to become free."""
+    names = await _selected(context, params, lambda job: job.paused)
+    return await _change(context, names, ResumeRequested(), ResumeReply, commit)
+
+
+async def _selected(context: VerbContext, params: Pause | Resume, is_meant: Callable[[Job], bool]) -> tuple[str, ...]:
+    """`is_meant`: of the open jobs with `all`."""
+    jobs = context.ledger.open_jobs
+    return await context.disk.known(selected_projects(params, lambda: [job.project for job in jobs() if is_meant(job)]))
+
+
+async def _change(
+    context: VerbContext,
+    names: tuple[str, ...],
+    event: PauseRequested | ResumeRequested,
+    kind: type[Reply],
+    commit: Commit,
+) -> Reply:
+    blocked = context.dispatcher.run_blocked()
+
+    def decision() -> Decision[Reply]:
+        latest = [(name, context.ledger.latest(name)) for name in names]
+        outcomes = [_outcome(name, job, event, blocked.get(job.id, "") if job else "") for name, job in latest]
+        events: dict[str, Event] = {
+            job.id: event for _, job in latest if job is not None and _makes_a_difference(job, event)
+        }
+        return Decision(Change(events=events), lambda _jobs: kind(outcomes=tuple(outcomes)))
+
+    return (await commit(decision)).reply
+
+
+def _makes_a_difference(job: Job, event: PauseRequested | ResumeRequested) -> bool:
+    """Whether the event makes a difference to the job."""
+    return not job.is_over and job.paused != isinstance(event, PauseRequested) and not _is_ending(job)
+
+
+def _is_ending(job: Job) -> bool:
+    return isinstance(job.state, Running) and job.state.cancelling
+
+
+def _outcome(name: str, job: Job | None, event: PauseRequested | ResumeRequested, rests_for: str) -> PauseOutcome:
+    """`rests_for`: why it may not be at work whether it is paused or not; empty when it may."""
+    pausing = isinstance(event, PauseRequested)
+    if job is None or job.is_over:
+        message = _ended_text(job) if job is not None and not pausing else _NOTHING_OPEN
+        return PauseOutcome(project=name, paused=False, message=message)
+    if _is_ending(job):
+        return PauseOutcome(project=name, paused=False, message="is being cancelled")
+    if job.paused == pausing:
+        by_itself = f"rests by itself and cannot be resumed: {rests_for}" if rests_for else "is not paused"
+        return PauseOutcome(project=name, paused=pausing, message="already paused" if pausing else by_itself)
+    if not pausing and rests_for:
+        message = f"no longer paused, but rests by itself: {rests_for}"
+    elif not pausing:
+        message = "goes on" if isinstance(job.state, Running) else "queued again"
+    elif isinstance(job.state, Running):
+        message = "paused; its workers stop when they have done their chunks"
+    else:
+        message = "paused; it does not start until it is resumed"
+    return PauseOutcome(project=name, paused=pausing, message=message)
+
+
+def _ended_text(job: Job) -> str:
+    """Of a job that has ended and is asked to go on: what makes a new one of it."""
+    match job.state:
+        case Cancelled():
+            ended = "was cancelled"
+        case Failed():
+            ended = "has failed"
+        case _:
+            return _NOTHING_OPEN
+    return f"{ended}, which cannot be resumed; framectl retry {shlex.quote(job.project)} extracts it again"
