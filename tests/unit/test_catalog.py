@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,6 +142,28 @@ def test_nothing_is_put_together_anew_while_nothing_changes(disk: Disk) -> None:
     changed = disk.look()
     assert not changed.says_the_same_as(before)
     assert changed.projects["onward"] is before.projects["onward"]
+
+
+def test_results_are_as_of_the_time_when_their_own_disk_was_asked(disk: Disk) -> None:
+    """Not of the scan: it may pass a project over, be answered late or not at all, or fail."""
+    disk.film()
+    before_s = time.monotonic()
+    catalog = disk.look(3)
+    asked_s = catalog.results_as_of_s("onward")
+    assert before_s < asked_s < time.monotonic()
+    (disk.places.films_dir("onward") / "film.mkv").unlink()
+    disk.look()
+    asked_s = disk.keeper.scan(disk.now_s, in_full=True).results_as_of_s("onward")
+    looks = [disk.keeper.scan(disk.now_s, in_full=False).results_as_of_s("onward") for _ in range(6)]
+    assert looks.count(asked_s) == 5
+    asked_s = disk.look().results_as_of_s("onward")
+    away = disk.places.raw_videos.rename(disk.places.root / "away")
+    failed = disk.look()
+    assert failed.problem
+    assert failed.results_as_of_s("onward") == asked_s
+    away.rename(disk.places.raw_videos)
+    assert disk.look().results_as_of_s("onward") > asked_s
+    assert catalog.results_as_of_s("unheard-of") == 0.0
 
 
 def test_film_overwritten_in_its_place_is_noticed_soon_though_not_every_look_asks_it(disk: Disk) -> None:

@@ -133,6 +133,25 @@ def test_film_that_is_replaced_in_the_queue_is_extracted_as_it_is_when_it_begins
     assert {name: root.wait_for(name, COMPLETE).job_id for name in jobs} == jobs
 
 
+def test_film_that_was_replaced_just_before_it_was_read_is_decided_as_what_was_read(root: Root) -> None:
+    """Its job is the only one, also when its images are deleted afterwards: that is a user's to undo."""
+    gate = root.places.root / "gate"
+    film = root.film("a", f"wait {gate}")
+    root.start()
+    # The stand-in takes the fingerprint at its end, as if it had begun after the film was replaced.
+    root.extractor("a")
+    root.film("a")
+    gate.touch()
+    is_extracted_once(root, film)
+    until(lambda: (now := root.status("a")) and now.films == 1 and now.progress == 1.0, "the results were read")
+    shutil.rmtree(root.layout("a").frames_dir.parent)
+    until(lambda: (now := root.status("a")) and "its results are gone" in now.reason, "their absence is noticed")
+    marker = root.film("marker")
+    is_extracted_once(root, marker)
+    status = root.wait_for("a", COMPLETE)
+    assert "its results are gone" in status.reason
+
+
 def test_film_in_two_projects_has_images_in_both(root: Root) -> None:
     """Each project is a dataset of its own."""
     film = root.film("one")

@@ -360,9 +360,12 @@ def _verdicts(job: Job, consequence: Consequence, results: ResultsSummary | None
     rest = verdict_of(consequence)
     if rest is None:
         return {}
-    extracted = results.complete if results is not None else {}
-    marks = (film.fingerprint for film in job.films)
-    return {mark: Verdict.COMPLETE if mark in extracted else rest for mark in marks}
+    if results is None:
+        return {film.fingerprint: rest for film in job.films}
+    # A film may have been replaced between the scan and its extraction: it is decided as what was extracted.
+    own = {mark for mark, job_id in results.made_by.items() if job_id == job.id}
+    marks = own | {film.fingerprint for film in job.films}
+    return {mark: Verdict.COMPLETE if mark in results.complete else rest for mark in marks}
 
 
 def _log_for_the_extractor(job: Job, outcome: Outcome) -> None:

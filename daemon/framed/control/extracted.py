@@ -40,7 +40,7 @@ class Extracted:
         if project is None or project.results is not None or project.output_dir != job.options.frames_dir:
             return False
         read = self._reports.results_of(job.project)
-        return read is None or self._watcher.catalog.scanned_at_s > read.read_at_s
+        return read is None or self._watcher.catalog.results_as_of_s(job.project) > read.read_at_s
 
     def are_all(
         self,

@@ -101,6 +101,15 @@ class Catalog:
     """Films that lie in raw_videos itself, in no project."""
     is_cut_off: bool = False
     """There is more in raw_videos than is read."""
+    asked_at_s: Mapping[str, float] = field(default_factory=dict)
+    """Project -> `results_as_of_s`; not part of the project, which stays the same object while nothing changes."""
+
+    def results_as_of_s(self, project: str) -> float:
+        """Monotonic; the results of that project are as they were then, or later. 0 when they were never asked for.
+
+        Each disk answers for itself, late or not at all, and a scan passes over some: `scanned_at_s` may be later.
+        """
+        return self.asked_at_s.get(project, 0.0)
 
     def says_the_same_as(self, other: Catalog) -> bool:
         """Whether both say the same, whenever they were looked at."""

@@ -47,6 +47,8 @@ class _ProjectState:
     listing: Listing = field(default_factory=Listing)
     unresponsive_since_s: float | None = None
     """Monotonic, of the first look to which its disk did not answer; None while it does."""
+    output_asked_at_s: float = 0.0
+    """Monotonic; when its disk was asked for the output that is known."""
     tracks: dict[str, Track] = field(default_factory=dict)
     """By the name of the film; of all in the listing."""
     project: CatalogProject = field(default_factory=lambda: CatalogProject((), "", None, ""))
@@ -98,7 +100,7 @@ class CatalogBuilder:
         if not scan.names and not problem and self._has_seen_some():
             problem = f"{raw_videos} is empty, or its disk is not mounted"
         if problem:
-            self._catalog = Catalog(self._catalog.projects, problem, now_s)
+            self._catalog = Catalog(self._catalog.projects, problem, now_s, asked_at_s=self._catalog.asked_at_s)
             return self._catalog
         if self._first_scan_at_s is None:
             self._first_scan_at_s = now_s
@@ -118,6 +120,7 @@ class CatalogBuilder:
             left_out=scan.left_out,
             loose_films=loose,
             is_cut_off=scan.is_cut_off,
+            asked_at_s={name: known.output_asked_at_s for name, known in self._known.items()},
         )
         return self.read_more()
 
@@ -206,6 +209,7 @@ class CatalogBuilder:
             now = replace(now, output_dir="", results=None, settings_error=self._faults.record(name, fault))
         else:
             self._faults.clear(name)
+            known.output_asked_at_s = seen.asked_at_s
         known.project = _same_if_equal(project, now)
 
     def _films(self, name: str, listing: Listing, now_s: float) -> tuple[CatalogFilm, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places
@@ -24,6 +25,8 @@ class ProjectReading:
     """Of framed itself."""
     is_project: bool = True
     """False for a link that leads to no folder."""
+    asked_at_s: float = 0.0
+    """Monotonic; when the disk was asked for the output. Nothing that this says of the output is older."""
     was_read: bool = True
     """False when nothing has changed in the folder, and that was to be enough."""
 
@@ -50,13 +53,14 @@ class ProjectDisk:
         except OSError:
             pass  # told by what follows
         self._is_in_output = True
+        asked_at_s = time.monotonic()
         try:
             self.output.refresh()
         except Exception as fault:  # noqa: BLE001 -- the keeper's to tell
             return ProjectReading(self._list(before).listing, fault=fault)
         finally:
             self._is_in_output = False
-        return self._list(before)
+        return replace(self._list(before), asked_at_s=asked_at_s)
 
     @property
     def _subfolders(self) -> bool:

@@ -139,7 +139,8 @@ class Watcher:
         try:
             catalog = read()
         except Exception as fault:  # noqa: BLE001 -- logged; the next look may succeed, and what runs goes on
-            return Catalog(self.catalog.projects, self._scan_faults.record("", fault), now_s)
+            problem = self._scan_faults.record("", fault)
+            return Catalog(self.catalog.projects, problem, now_s, asked_at_s=self.catalog.asked_at_s)
         self._scan_faults.clear("")
         return catalog
 
