@@ -33,7 +33,7 @@ Every frame that `sampling: reference` decodes is held against the sound film's 
 the two differ by a PSNR under 30 dB. *Untold* are frames that are missing and in no failed range; most are the last
 few of a film. *Lost* are all that are missing. *Refused*: said to be no film, or damaged throughout. *Before* is
 what the same seeds gave when only decoders were heard
-([why it is less now](decisions/0023-damage-is-looked-for-before-decoding.md)).
+([why it is less now](decisions/0023-damage-is-detected-before-decoding.md)).
 
 """
 BEFORE = Path(__file__).with_name("corruption_before.json")

@@ -125,7 +125,7 @@ ODD_STREAMS: list[tuple[str, str, Callable[..., None]]] = [
     ),
     (
         "damage that the decoder conceals",
-        "the same, as far as it says so ([what is noticed](decisions/0021-hidden-damage-is-heard.md))",
+        "the same, as far as it says so ([what is noticed](decisions/0021-concealed-damage-is-detected.md))",
         test_damage.test_patched_up_pictures_become_a_failed_range_and_no_image,
     ),
 ]

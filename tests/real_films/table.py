@@ -32,8 +32,8 @@ What holds for all of them:
 - Of several picture streams, the one with the most pixels a second is the film; cover art never is.
 - What is lost or cannot be decoded is missing, and listed in `failed_ranges`; above `max_failed_fraction` the film
   fails. A damaged picture takes with it all that follow up to the next key frame: they refer to it
-  ([what is noticed](decisions/0021-hidden-damage-is-heard.md)). So does a loss in the file, however short
-  ([how it is found](decisions/0023-damage-is-looked-for-before-decoding.md)). Frame numbers behind it are still the
+  ([what is noticed](decisions/0021-concealed-damage-is-detected.md)). So does a loss in the file, however short
+  ([how it is found](decisions/0023-damage-is-detected-before-decoding.md)). Frame numbers behind it are still the
   film's, or `frame_numbers_counted_from_s` says from where they are a count.
 
 """
