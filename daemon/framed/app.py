@@ -40,7 +40,7 @@ from framed.model.job import Moment, Running
 from framed.policy.memory import floor_bytes, shortage
 from framed.policy.shares import Budget
 from framed.policy.shares import budget as budget_of
-from framed.registry import registered
+from framed.running_daemons import registered
 from framed.service.health import Health
 from framed.service.notify.notifier import Notifier
 from framed.service_manager import ServiceManager
@@ -108,7 +108,7 @@ async def serve(
         # The watchdog ends a daemon that hangs with SIGABRT: then the journal tells where it hung.
         faulthandler.enable()
     make_folders(places)
-    with instance_lock(places) as lock, registered(places, os.environ):
+    with instance_lock(places) as lock, registered(places.root, places.control_socket, os.environ):
         configure(places.state / "framed.log")
         engine = TmuxEngine(places.tmux_socket, places.tmux_config, unit=os.environ.get("FRAMED_TMUX_UNIT", ""))
         if tell_recovered is not None:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-import click
 import msgspec
-from rich.cells import cell_len
 
 from frame_extractor.contract.answers import FilmEstimate
 from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.cores import usable_cores
-from framed.ctl.output import document, notice
-from framed.ctl.render import duration, size
-from framed.errors import Exit, FramedError, NoFilm, Refused
+from framed.errors import FramedError, NoFilm, Refused
 from framed.host.memory import read_memory
 from framed.model.project import FrameExtraction, Overrides
 from framed.policy.admission import ignored_by_name
 from framed.policy.shares import Budget, budget, share
-from framed.printable import printable
-from framed.protocol.documents import DryRun, PlannedFilm, PlannedProject
+from framed.protocol.documents import PlannedFilm, PlannedProject
 from framed.protocol.messages import SubmitOutcome, Submitted
 from framed.protocol.queries import SettingFacts
 from framed.settings.config import JobSettings, Settings, load_settings, resolve
@@ -52,40 +47,52 @@ class _Project:
         return len(self.done) == len(self.films) and not (self.restore and any(self.done.values()))
 
 
-def preview(
-    places: Places,
-    names: tuple[str, ...],
-    overrides: Overrides,
-    *,
-    force: bool,
-    restore: bool,
-    every: bool,
-    as_json: bool,
-) -> Exit:
-    """Prints it: of the projects that are named, or of `every` one of which a submit would queue something.
+@dataclass(frozen=True)
+class Forecast:
+    """What would be done for one project."""
 
-    Raises the same errors as submitting would: NoSuchProject, NoFilm, SettingsError. With `every` they are told, cost
-    the others nothing, and make it Exit.REFUSED.
+    planned: PlannedProject
+    job: JobSettings
+    workers_text: str
+    """Why it would be granted that many."""
+    films_dir: Path
+    restore: bool
+
+
+@dataclass(frozen=True)
+class DryRunPlan:
+    """What a submit would do."""
+
+    forecasts: Iterator[Forecast]
+    """One after the other: opening the films of a project takes a while."""
+    refused: tuple[SubmitOutcome, ...]
+    """Only with `every`."""
+
+
+def plan(
+    places: Places, names: tuple[str, ...], overrides: Overrides, *, force: bool, restore: bool, every: bool
+) -> DryRunPlan:
+    """Of the projects that are named, or of `every` one of which a submit would queue something.
+
+    Raises the same errors as submitting would: NoSuchProject, NoFilm, SettingsError. With `every` they are `refused`,
+    and cost the other projects nothing.
     """
     settings = load_settings(places)
     projects, refused = _projects(places, settings, names, overrides, force=force, restore=restore, every=every)
     machine = budget(usable_cores(), read_memory().total_bytes, settings.budget)
-    planned = []
-    for project in projects:
-        workers = share(project.job.workers, machine.slots, min(len(projects), machine.max_active))
-        estimates = _estimates(project, workers)
-        planned.append(_planned(project, workers, estimates))
-        if not as_json:
-            for line in _lines(project, places, machine, workers, estimates, n_projects=len(projects)):
-                click.echo(printable(line))
-            click.echo()
-    if as_json:
-        document(DryRun(projects=tuple(planned), refused=tuple(refused)))
-    else:
-        for outcome in refused:
-            notice(f"{outcome.project}: {outcome.message}")
-        click.echo("dry run: nothing was started" if planned else "dry run: every film is extracted already")
-    return Exit.REFUSED if refused else Exit.OK
+
+    def forecasts() -> Iterator[Forecast]:
+        for project in projects:
+            workers = share(project.job.workers, machine.slots, min(len(projects), machine.max_active))
+            yield Forecast(
+                planned=_planned(project, workers, _estimates(project, workers)),
+                job=project.job,
+                workers_text=_workers_text(project.job, machine, len(projects)),
+                films_dir=places.films_dir(project.name),
+                restore=restore,
+            )
+
+    return DryRunPlan(forecasts(), tuple(refused))
 
 
 def _projects(
@@ -183,63 +190,6 @@ def _values(job: JobSettings) -> dict[str, str | int | float]:
     return {name: values[name] for name in FrameExtraction.__struct_fields__}
 
 
-def _lines(
-    project: _Project,
-    places: Places,
-    machine: Budget,
-    workers: int,
-    estimates: dict[str, FilmEstimate],
-    *,
-    n_projects: int,
-) -> list[str]:
-    job = project.job
-    lines = [project.name]
-    lines += [f"  {name:<20} {value!s:<10} {job.origins[name]}" for name, value in _values(job).items()]
-    lines += [
-        f"  workers granted: {workers} ({_why(job, machine, n_projects)})",
-        f"  images go to {job.frames_dir} ({job.origins['frames_dir']})",
-        f"  films in {places.films_dir(project.name)}:",
-    ]
-    width = max(cell_len(film.name) for film in project.films)
-    for film in project.films:
-        name = film.name + " " * (width - cell_len(film.name))
-        lines.append(f"    {name}  {size(film.signature.size_bytes):>8}  {_forecast(film, project, estimates)}")
-    possible = [estimate for estimate in estimates.values() if estimate.error is None]
-    if len(possible) > 1:
-        lines.append(f"    together: {_about(possible)}")
-    return lines
-
-
-def _why(job: JobSettings, machine: Budget, n_projects: int) -> str:
-    asked = "all" if job.workers == "auto" else job.workers
-    slots = "1 slot" if machine.slots == 1 else f"{machine.slots} slots"
-    at_once = min(n_projects, machine.max_active)
-    shared = "" if at_once == 1 else f" for {at_once} projects at once"
-    return f"asked for {asked}; {slots}{shared}, when nothing else runs"
-
-
-def _forecast(film: SeenFilm, project: _Project, estimates: dict[str, FilmEstimate]) -> str:
-    if film.path in project.done:
-        return _done_words(project.done[film.path], restore=project.restore)
-    estimate = estimates[film.path]
-    if estimate.error is not None:
-        return f"would fail: {estimate.error.removeprefix(f'{os.path.basename(film.path)}: ')}"
-    return _about([estimate])
-
-
-def _done_words(n_removed: int, *, restore: bool) -> str:
-    if not n_removed:
-        return "would be skipped: already extracted"
-    removed = f"{n_removed:,} image{'s' * (n_removed != 1)} that you have removed"
-    return f"would have {removed} made again" if restore else f"would be skipped: already extracted, without {removed}"
-
-
-def _about(estimates: list[FilmEstimate]) -> str:
-    images, n_bytes = sum(each.images for each in estimates), sum(each.size_bytes for each in estimates)
-    wall_s = max(1, round(sum(each.wall_s for each in estimates)))
-    return f"about {images:,} images, {size(n_bytes)}, {f'{wall_s} s' if wall_s < 60 else duration(wall_s)}"
-
-
 def _estimates(project: _Project, workers: int) -> dict[str, FilmEstimate]:
     """What the extractor expects of each film that would not be skipped, by path. Raises FramedError."""
     films = tuple(film.path for film in project.films if film.path not in project.done)
@@ -270,3 +220,11 @@ def _estimates(project: _Project, workers: int) -> dict[str, FilmEstimate]:
     except msgspec.MsgspecError as broken:
         raise FramedError(f"the extractor's estimate of {project.name} is not understood: {broken}") from None
     return dict(zip(films, found, strict=True))
+
+
+def _workers_text(job: JobSettings, machine: Budget, n_projects: int) -> str:
+    asked = "all" if job.workers == "auto" else job.workers
+    slots = "1 slot" if machine.slots == 1 else f"{machine.slots} slots"
+    at_once = min(n_projects, machine.max_active)
+    shared = "" if at_once == 1 else f" for {at_once} projects at once"
+    return f"asked for {asked}; {slots}{shared}, when nothing else runs"

@@ -15,14 +15,14 @@ import pytest
 
 from framed.errors import PlaceNotUsable, RootAmbiguous, RootMissing, RootNotFound, SettingsError
 from framed.private_files import check_owner, make_private
-from framed.registry import registered, running_roots
+from framed.running_daemons import registered, running_roots
+from framed.runtime_dir import runtime_dir
 from framed.settings import places as places_module
 from framed.settings.places import (
     filesystem_type,
     find_root,
     load_places,
     make_folders,
-    runtime_dir,
 )
 
 MOUNTS = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -139,7 +139,7 @@ def test_elsewhere_the_only_running_daemon_is_meant(
     """One running daemon is found from anywhere; two are named; a dead one's entry does not count."""
     monkeypatch.chdir(tmp_path)
     first, second = load_places(root, environ), load_places(tmp_path / "other", environ)
-    with registered(first, environ), registered(second, environ):
+    with registered(first.root, first.control_socket, environ), registered(second.root, second.control_socket, environ):
         with listening(first.control_socket):
             assert find_root(None, environ) == root
             with listening(second.control_socket), pytest.raises(RootAmbiguous) as ambiguous:
@@ -151,7 +151,7 @@ def test_elsewhere_the_only_running_daemon_is_meant(
 def test_damaged_entry_of_a_daemon_is_no_daemon(root: Path, environ: dict[str, str]) -> None:
     """What lies in the runtime folder may be anything."""
     places = load_places(root, environ)
-    with registered(places, environ), listening(places.control_socket):
+    with registered(places.root, places.control_socket, environ), listening(places.control_socket):
         folder = runtime_dir(environ) / "running"
         for number, content in enumerate([b"", b"{", b"[]", b"\xff", json.dumps({"socket": 5, "root": 1}).encode()]):
             (folder / f"{number}.json").write_bytes(content)

@@ -20,6 +20,7 @@ import msgspec
 
 from framed.errors import PlaceNotUsable, RootAmbiguous, RootMissing, RootNotFound, is_utf8
 from framed.private_files import check_root_folder, make_private
+from framed.runtime_dir import fallback_dir, runtime_dir
 
 LONGEST_SOCKET_PATH_BYTES: Final = 107
 """Linux gives a Unix socket's path 108 bytes, one of them for the closing NUL."""
@@ -126,7 +127,7 @@ def find_root(explicit: str | None, environ: Mapping[str, str], *, fresh: bool =
         raise RootMissing(Path(environ.get("PWD", ".")), "it was removed; cd elsewhere", "the current folder") from None
     if fresh or (current / "raw_videos").is_dir() or settings_file(current).is_file():
         return _existing(current, "the current folder", fresh=fresh)
-    from framed.registry import running_roots  # noqa: PLC0415 -- rarely needed, and it imports json
+    from framed.running_daemons import running_roots  # noqa: PLC0415 -- rarely needed, and it imports json
 
     roots = running_roots(environ)
     if len(roots) == 1:
@@ -175,15 +176,6 @@ def make_folders(places: Places) -> tuple[Path, ...]:
         make_private(places.sockets.parent)
         make_private(places.sockets)
     return tuple(made)
-
-
-def runtime_dir(environ: Mapping[str, str]) -> Path:
-    """This user's folder for sockets and the list of running daemons; it may not exist yet."""
-    for base in (environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}"):
-        # Asked for even when the variable is not set: cron and ssh do not set it, and must find the same sockets.
-        if os.path.isabs(base) and os.path.isdir(base) and os.stat(base).st_uid == os.getuid():
-            return Path(base) / "framed"
-    return _last_resort()
 
 
 @dataclass(frozen=True)
@@ -256,16 +248,11 @@ def _existing(root: Path, source: str, *, fresh: bool) -> Path:
 
 def _sockets_folder(state: Path, environ: Mapping[str, str]) -> Path:
     short = runtime_dir(environ) / _hash(state)
-    return next((folder for folder in (state, short) if _sockets_fit(folder)), _last_resort() / _hash(state))
+    return next((folder for folder in (state, short) if _sockets_fit(folder)), fallback_dir() / _hash(state))
 
 
 def _sockets_fit(folder: Path) -> bool:
     return all(len(os.fsencode(folder / name)) <= LONGEST_SOCKET_PATH_BYTES for name in _SOCKET_NAMES)
-
-
-def _last_resort() -> Path:
-    """Always there and always short; made private, and its owner checked, before anything in it is used."""
-    return Path(f"/tmp/framed-{os.getuid()}")  # noqa: S108 -- see above
 
 
 def _state_home(environ: Mapping[str, str]) -> Path:

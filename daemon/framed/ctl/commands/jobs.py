@@ -66,7 +66,7 @@ def submit(
     if dry_run:
         if waits:
             raise click.UsageError("--dry-run starts nothing that --wait could wait for")
-        from framed.dry_run import preview  # noqa: PLC0415
+        from framed.ctl.dry_run import preview  # noqa: PLC0415
 
         projects = chosen_or_all(names, listed, places, every=every)
         return preview(places, projects, overrides(options), force=force, restore=restore, every=every, as_json=as_json)

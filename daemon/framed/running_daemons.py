@@ -1,7 +1,7 @@
 """The list of this user's running daemons: one small file each, in the runtime directory.
 
 A file left behind by a daemon that died is not believed: a daemon runs when its socket takes a connection. (The lock
-would say it as well, but trying it could make a daemon that starts just then believe it comes second.)
+would show it as well, but trying it could make a daemon that starts just then find the lock taken.)
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Final
 from frame_extractor.contract.regular import read_regular
 from framed.errors import PlaceNotUsable
 from framed.private_files import check_owner, is_trusted, make_private, replace_file
-from framed.settings.places import Places, runtime_dir
+from framed.runtime_dir import runtime_dir
 
 _MOST_BYTES: Final = 1 << 16
 
 
 @contextlib.contextmanager
-def registered(places: Places, environ: Mapping[str, str]) -> Iterator[None]:
+def registered(root: Path, control_socket: Path, environ: Mapping[str, str]) -> Iterator[None]:
     """Within, commands given elsewhere find this daemon. Enter it once the lock is held. Raises PlaceNotUsable."""
     folder = _folder(environ)
     make_private(folder.parent)
     make_private(folder)
-    entry = folder / f"{hashlib.blake2b(os.fsencode(places.root), digest_size=8).hexdigest()}.json"
-    content = json.dumps({"root": str(places.root), "socket": str(places.control_socket), "pid": os.getpid()})
+    entry = folder / f"{hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()}.json"
+    content = json.dumps({"root": str(root), "socket": str(control_socket), "pid": os.getpid()})
     try:
         replace_file(entry, content.encode())
     except OSError as failed:
