@@ -72,3 +72,17 @@ def test_index_of_decisions_has_the_title_of_each(page: Path) -> None:
     title = re.sub(r"^# (\d+\. )?", "", page.read_text(encoding="utf-8").splitlines()[0])
     row = rf"\| \[{page.name[:4]}\]\({re.escape(page.name)}\) \| {re.escape(title)} \| 20\d\d-\d\d-\d\d \| \w"
     assert re.search(row, (DOCS / "decisions" / "README.md").read_text(encoding="utf-8")), title
+
+
+def test_paths_in_architecture_exist() -> None:
+    """Modules and folders that it names, in full or by the file's name alone."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    packages = (ROOT / "daemon" / "framed", ROOT / "extractor" / "frame_extractor")
+    modules = [path.relative_to(package.parent) for package in packages for path in package.rglob("*.py")]
+    for named in re.findall(r"`([a-z_/]+\.py)`", text):
+        assert any(f"/{module}".endswith(f"/{named}") for module in modules), f"there is no {named}"
+    for package in packages:
+        for folder in re.findall(rf"`{package.name}/([\w/]+/)`", text):
+            assert (package / folder).is_dir(), f"{package.name} has no {folder}"
+    for folder in re.findall(r"`(tests/[\w/]+/)`", text):
+        assert (ROOT / folder).is_dir(), folder
