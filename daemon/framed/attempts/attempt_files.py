@@ -21,6 +21,7 @@ from frame_extractor.contract.layout import WORK_MARKER, OutputLayout
 from frame_extractor.contract.process import ProcessIdentity
 from frame_extractor.contract.regular import read_regular, reading
 from framed.host.liveness import command_line, is_alive
+from framed.model.job import Job
 
 T = TypeVar("T")
 
@@ -51,6 +52,11 @@ class PastAttempt:
     spec: AttemptSpec
     started: StartedRecord | None
     exit: ExitRecord | None
+
+
+def layout_of(job: Job) -> OutputLayout:
+    """The files of the job's output folder."""
+    return OutputLayout(Path(job.options.frames_dir))
 
 
 def past_attempts(layout: OutputLayout) -> list[PastAttempt]:

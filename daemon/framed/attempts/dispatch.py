@@ -14,9 +14,10 @@ import anyio.abc
 from framed.attempts.adopt import Adoption
 from framed.attempts.blockers import BlockedJobs, Blockers
 from framed.attempts.grants import Grants
+from framed.attempts.observe import POLL_S
 from framed.attempts.reports import AttemptReports
 from framed.attempts.slots import SlotPool
-from framed.attempts.supervise import POLL_S, Supervisor
+from framed.attempts.supervise import Supervisor
 from framed.fault_log import FaultLog
 from framed.host.clock import read_clocks
 from framed.log import fields
