@@ -14,6 +14,22 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 DOCS: Final = ROOT / "docs"
 PAGES: Final = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 DECISIONS: Final = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+PICTURES: Final = {
+    r"heed\w*": "acknowledge, obey",
+    r"mend\w*": "fix, correct, retry",
+    r"hindrances?": "blocker",
+    r"outlook|aftermaths?": "decision, consequence",
+    r"rests|rested": "is paused, suspended, settled",
+    r"told": "notified, sent, reported",
+    r"reckon\w*": "estimate, count",
+    r"anew|afresh": "again",
+    r"whoever": "the person who",
+    r"so many": "how many",
+    r"charged": "counted",
+    r"comes of it|whatever comes": "the result, the outcome",
+    r"look(?:s|ed|ing)? at": "scan, read, check",
+}
+"""Words that stand for a term of docs/glossary.md, with what to write instead."""
 _LINK: Final = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _FENCED: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -79,10 +95,21 @@ def test_paths_in_architecture_exist() -> None:
     text = (DOCS / "architecture.md").read_text(encoding="utf-8")
     packages = (ROOT / "daemon" / "framed", ROOT / "extractor" / "frame_extractor")
     modules = [path.relative_to(package.parent) for package in packages for path in package.rglob("*.py")]
-    for named in re.findall(r"`([a-z_/]+\.py)`", text):
+    for named in re.findall(r"`([a-z0-9_/]+\.py)`", text):
         assert any(f"/{module}".endswith(f"/{named}") for module in modules), f"there is no {named}"
     for package in packages:
         for folder in re.findall(rf"`{package.name}/([\w/]+/)`", text):
             assert (package / folder).is_dir(), f"{package.name} has no {folder}"
     for folder in re.findall(r"`(tests/[\w/]+/)`", text):
         assert (ROOT / folder).is_dir(), folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_pages_use_the_words_of_the_glossary(page: Path) -> None:
+    """In prose; quoted messages, commands and names are not looked at."""
+    prose = re.sub(
+        r"^ {4}.*$|`[^`]*`|\]\([^)]*\)", "", _FENCED.sub("", page.read_text(encoding="utf-8")), flags=re.MULTILINE
+    )
+    for picture, term in PICTURES.items():
+        found = re.search(rf"\b(?:{picture})\b", prose, re.IGNORECASE)
+        assert found is None, f"{found[0]!r}; say {term}"
