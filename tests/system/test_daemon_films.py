@@ -290,7 +290,7 @@ def test_queued_film_that_is_cancelled_never_starts(new_root: Callable[..., Root
 
 
 def test_waiting_film_is_cancelled_though_its_disk_is_away(new_root: Callable[..., Root]) -> None:
-    """And is not submitted by itself when the disk is back."""
+    """And is not submitted automatically when the disk is back."""
     root = new_root(QUICK.replace("base_s: 0.2, max_s: 1", "base_s: 600, max_s: 600"))
     root.film("onward", "crash")
     root.start()

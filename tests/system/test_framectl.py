@@ -67,9 +67,9 @@ def test_missing_socket_and_dead_daemon_are_told_apart(site: Site) -> None:
     ("arguments", "message"),
     [
         (["sttaus"], "Did you mean 'status'?"),
-        (["start"], "that is: framed start"),
-        (["submit"], "say which project"),
-        (["submit", ","], "say which project"),
+        (["start"], "start is a command of framed; type: framed start"),
+        (["submit"], "name a project"),
+        (["submit", ","], "name a project"),
         (["submit", "onward", "--mode", "scen"], "must be scene, interval or hybrid, not 'scen'"),
         (["submit", "onward", "--scene-threshold=-3"], "must be a number from 0.01 to 255, not -3"),
         (["submit", "onward", "--workers-per-project", "many"], "must be a whole number from 1 to 1024 or auto"),
@@ -171,7 +171,7 @@ def test_start_in_a_fresh_folder_makes_the_root(site: Site) -> None:
     assert daemon.stdout is not None
     assert str(fresh) in daemon.stdout.readline()
     first_look = site.ctl(cwd=fresh)
-    assert first_look.stdout.splitlines()[-1] == f"no projects yet; put a film into {fresh}/raw_videos/NAME/"
+    assert first_look.stdout.splitlines()[-1] == f"no projects yet; copy a film to {fresh}/raw_videos/NAME/"
     daemon.send_signal(signal.SIGINT)
     _, told = daemon.communicate(timeout=PATIENCE_S)
     assert daemon.returncode == 0
@@ -195,7 +195,7 @@ def test_other_user_is_told_that_the_daemon_is_not_theirs(running: Site) -> None
     running.socket.chmod(0)
     ended = running.ctl("status", within=PERMISSIONS_COUNT)
     assert (ended.returncode, ended.stdout) == (6, "")
-    assert f"this user may not talk to the framed of {running.root}" in ended.stderr
+    assert f"this user may not connect to the framed of {running.root}" in ended.stderr
 
 
 # -------------------------------------------------------------------------------------------------- with a daemon
@@ -268,7 +268,7 @@ def test_wait_gives_failure_cancellation_and_time_out_their_codes(running: Site)
     until(lambda: running.state_of("slow") == "RUNNING")
     late = running.ctl("wait", "slow", "bad", "--timeout", "0.6")
     assert late.returncode == 124
-    assert "not yet ended: slow (RUNNING" in late.stderr
+    assert "not ended yet: slow (RUNNING" in late.stderr
     assert running.ctl("cancel", "slow").stdout == "slow: cancelled\n"
     assert running.ctl("wait", "slow").returncode == 7
     assert running.ctl("wait", "slow", "bad").returncode == 1
@@ -288,7 +288,7 @@ def test_wait_sees_the_film_that_was_copied_the_moment_before(site: Site) -> Non
 
 
 def test_wait_survives_a_restart_of_the_daemon(running: Site) -> None:
-    """It says that the daemon is away and that it is back, and ends with the film's result."""
+    """It says that the daemon is unreachable and that it is back, and ends with the film's result."""
     gate = running.folder / "gate"
     running.film("onward", f"wait {gate}")
     running.film("quick")
@@ -307,7 +307,7 @@ def test_wait_survives_a_restart_of_the_daemon(running: Site) -> None:
     first = running.daemons[0]
     first.kill()
     first.wait()
-    assert "the daemon is away" in waiting.stderr.readline()
+    assert "the daemon is unreachable" in waiting.stderr.readline()
     running.start()
     assert "the daemon is back" in waiting.stderr.readline()
     gate.touch()

@@ -59,7 +59,7 @@ def test_path_of_a_film_is_answered_with_its_project(site: Site) -> None:
     """Tab goes one level too far; a path outside raw_videos is no project."""
     ended = site.ctl("submit", "raw_videos/b-new/film.mkv")
     assert ended.returncode == 2
-    assert "raw_videos/b-new/film.mkv lies in the folder of a project; name the project: b-new" in ended.stderr
+    assert "raw_videos/b-new/film.mkv is inside a project's folder; name the project: b-new" in ended.stderr
     assert site.ctl("status", "configs/projects").returncode == 4
 
 
@@ -78,10 +78,10 @@ def test_status_shows_only_the_states_asked_for(site: Site) -> None:
     rows = [line.split()[0] for line in site.ctl("status", "--state", "failed,running").stdout.splitlines()[3:]]
     assert rows == ["d-running", "c-failed"]
     none = site.ctl("status", "--state", "paused,queued")
-    assert (none.returncode, none.stdout.splitlines()[-1]) == (0, "no project is PAUSED or QUEUED")
+    assert (none.returncode, none.stdout.splitlines()[-1]) == (0, "no project is in state PAUSED or QUEUED")
     wrong = site.ctl("status", "--state", "runing")
     assert wrong.returncode == 2
-    assert "there is no state 'runing'; did you mean RUNNING? There are: NEW, " in wrong.stderr
+    assert "no such state: 'runing'; did you mean RUNNING? States are NEW, " in wrong.stderr
 
 
 @pytest.mark.parametrize(

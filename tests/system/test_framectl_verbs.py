@@ -338,7 +338,7 @@ def test_logs_of_a_project_that_never_ran_say_so(shared: Site) -> None:
 
 
 def test_attach_shows_the_session_and_lets_no_ctrl_c_through(shared: Site) -> None:
-    """Without --write: the film goes on, and Ctrl-B D leaves it running."""
+    """Without --write: the film goes on, and Ctrl-B D detaches running."""
     running_project(shared, "watched")
     screen = Screen(shared, "attach", "watched")
     until(lambda: screen.shows(b"extractor"))
@@ -374,7 +374,7 @@ def test_attach_with_write_lets_ctrl_c_end_the_film(shared: Site) -> None:
 
 
 def test_status_watch_json_is_a_document_a_line(shared: Site) -> None:
-    """And goes on while the daemon is away, saying so once on stderr."""
+    """And goes on while the daemon is unreachable, saying so once on stderr."""
     with new_site() as site:
         daemon = site.start()
         command = [sys.executable, "-m", "framed.ctl", "status", "--watch", "--json", "--interval", "0.1"]
@@ -387,7 +387,7 @@ def test_status_watch_json_is_a_document_a_line(shared: Site) -> None:
                 assert msgspec.json.decode(watching.stdout.readline(), type=StatusReply).schema == 1
             daemon.kill()
             daemon.wait()
-            assert "the daemon is away" in watching.stderr.readline()
+            assert "the daemon is unreachable" in watching.stderr.readline()
             site.start()
             assert watching.stderr.readline() == "framectl: the daemon is back\n"
             assert watching.stdout.readline()
@@ -420,7 +420,7 @@ def test_clean_deletes_what_is_listed_and_nothing_else(shared: Site) -> None:
     refused = shared.ctl("clean", "swept")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "1 image with their records" in refused.stderr
-    assert "1 other file there stays; say --yes" in refused.stderr
+    assert "1 other file there is kept; confirm with --yes" in refused.stderr
     plan = msgspec.json.decode(shared.ctl("clean", "swept", "--dry-run", "--json").stdout, type=CleanReply)
     assert (plan.dry_run, plan.images, plan.kept) == (True, 1, 1)
     assert layout.control.is_dir()
@@ -434,7 +434,7 @@ def test_clean_deletes_what_is_listed_and_nothing_else(shared: Site) -> None:
     until(lambda: "cleaned; framectl submit swept extracts it again" in shared.ctl("status", "swept").stdout)
     assert [film.state for film in shown(shared, "swept").films] == [FilmState.CLEANED]
     nothing = shared.ctl("clean", "swept", "--yes")
-    assert (nothing.returncode, nothing.stdout) == (0, f"swept: nothing of framed's lies in {layout.folder}\n")
+    assert (nothing.returncode, nothing.stdout) == (0, f"swept: nothing made by framed in {layout.folder}\n")
     assert shared.ctl("submit", "swept").stdout == "swept: queued\n"
 
 

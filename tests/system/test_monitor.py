@@ -147,7 +147,7 @@ def test_restart_of_the_daemon_is_said_and_survived(root: Root) -> None:
     async def told(pilot: Pilot[None]) -> None:
         await sees(pilot, lambda: len(table(pilot)) == 1, "the project")
         await asyncio.to_thread(stop, daemon)
-        await sees(pilot, lambda: text(pilot, "away").startswith("daemon away"), "that it is away")
+        await sees(pilot, lambda: text(pilot, "away").startswith("daemon unreachable"), "that it is away")
         assert len(table(pilot)) == 1
         root.film("orion")
         await asyncio.to_thread(root.start)
@@ -256,9 +256,9 @@ def test_attach_key_shows_the_extractors_terminal_and_comes_back(root: Root) -> 
         shell.type("C-c")
         stop(daemon)
         shell.leave_it()
-        shell.sees("daemon away since", "Submit", "RUNNING")
+        shell.sees("daemon unreachable since", "Submit", "RUNNING")
         root.start()
-        shell.sees_no("daemon away")
+        shell.sees_no("daemon unreachable")
         shell.sees("1 RUNNING")
         gate.touch()
         shell.sees("1 COMPLETE")

@@ -142,9 +142,9 @@ def test_error_of_the_daemon_has_its_exit_code_and_its_words(serve: Serve, code:
         ([], "closed the connection without an answer|broke the connection"),
         ([b""], "closed the connection without an answer"),
         ([b'{"jsonrpc": "2.0"'], "closed the connection without an answer"),
-        ([b"\x00\xff\n"], "gave an answer that is not understood"),
-        ([b'{"jsonrpc":"2.0","id":1,"result":{"protocol":5}}\n'], "gave an answer that is not understood"),
-        ([b"x" * (wire.MAX_REPLY_BYTES + 100)], "gave an answer that is not understood"),
+        ([b"\x00\xff\n"], "sent an answer that cannot be read"),
+        ([b'{"jsonrpc":"2.0","id":1,"result":{"protocol":5}}\n'], "sent an answer that cannot be read"),
+        ([b"x" * (wire.MAX_REPLY_BYTES + 100)], "sent an answer that cannot be read"),
         ([None], "did not answer within 0 s"),
     ],
 )

@@ -139,7 +139,7 @@ def test_what_has_ended_is_not_asked_to_be_cancelled(state: ProjectState, tmp_pa
             await pilot.press("c")
             await pilot.pause()
             message = monitor.query_one("#message", Static)
-            assert str(message.content) == f"onward is {state.value}: there is nothing to cancel"
+            assert str(message.content) == f"onward is {state.value}: nothing to cancel"
             assert len(monitor.screen_stack) == 1
             table = monitor.query_one(ProjectTable)
             assert not message.region.overlaps(table.region)
@@ -260,12 +260,12 @@ def test_question_is_read_to_its_end_however_long_the_name(name: str, tmp_path: 
     async def asked() -> None:
         monitor = Monitor(load_places(tmp_path))
         async with monitor.run_test(size=(80, 24)) as pilot:
-            await monitor.push_screen(Confirm(f"Cancel {name}? Images already written stay."))
+            await monitor.push_screen(Confirm(f"Cancel {name}? Images already written are kept."))
             await pilot.pause()
             labels = [*monitor.screen.query(Label)]
             assert all(monitor.screen.region.contains_region(label.region) for label in labels)
             shown = "".join(strip.text for label in labels for strip in label.render_lines(label.size.region))
-            assert "stay." in shown
+            assert "kept." in shown
             assert "y: yes" in shown
 
     asyncio.run(asked())

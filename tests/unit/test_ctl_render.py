@@ -169,7 +169,7 @@ def test_100_percent_is_not_shown_before_all_is_done() -> None:
 
 def test_first_look_says_where_films_go() -> None:
     """Nothing there yet: the next step."""
-    assert lines_at(80)[-1] == "no projects yet; put a film into /films/NAME/"
+    assert lines_at(80)[-1] == "no projects yet; copy a film to /films/NAME/"
 
 
 def test_state_is_coloured_and_nothing_else_of_the_row() -> None:

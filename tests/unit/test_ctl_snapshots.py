@@ -161,5 +161,5 @@ def test_projects_of_an_empty_root_say_where_films_go() -> None:
     """The next step."""
     empty = msgspec.structs.replace(LIST, projects=())
     assert projects_lines(empty, Terminal(width=80, colour=False)) == [
-        "no projects yet; put a film into /films/raw_videos/NAME/"
+        "no projects yet; copy a film to /films/raw_videos/NAME/"
     ]

@@ -1,4 +1,4 @@
-"""Where `framectl` begins."""
+"""The entry point of `framectl`."""
 
 from __future__ import annotations
 

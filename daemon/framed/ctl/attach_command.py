@@ -1,7 +1,7 @@
-"""The command that shows a project's terminal: made here, of the root's own layout and of the project's name.
+"""The command that attaches to a project's terminal, made from the root's layout and the project's name alone.
 
-Nothing in it comes from the daemon. A tmux server can have its clients execute what it likes, so it must be one of the
-very user who attaches: root is refused that of another user.
+Nothing in it comes from the daemon. A tmux server can make its clients execute anything, so the server must belong to
+the user who attaches; this holds for the root user too.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from framed.settings.places import Places
 
 
 def command_for(places: Places, project: str, reply: AttachReply, *, write: bool) -> tuple[str, ...]:
-    """To be run in a terminal, without a shell. `reply` says that there is a session.
+    """The command, to be run in a terminal without a shell. `reply` is the daemon's, which has checked the session.
 
-    Raises Refused when that is not the project's, PlaceNotUsable for a socket that is not this user's, TmuxMissing.
+    Raises Refused when the session is not the project's, PlaceNotUsable for another user's socket, TmuxMissing.
     """
     session = session_name(project)
     if reply.session != session:
         raise Refused(
-            f"the daemon names the session {reply.session!r} for {project}, which has {session!r}; nothing was run. "
-            "Is it of another version? See: framectl version"
+            f"the daemon gave the session {reply.session!r} for {project}, but it should be {session!r}; nothing was "
+            "run. Is the daemon of another version? See: framectl version"
         )
     program = shutil.which("tmux")
     if program is None:
@@ -36,9 +36,11 @@ def command_for(places: Places, project: str, reply: AttachReply, *, write: bool
         check_owner(places.sockets)
         found = socket.lstat()
     except OSError as failed:
-        raise PlaceNotUsable(socket, f"{failed.strerror}; the tmux server has gone or its socket was removed") from None
+        raise PlaceNotUsable(
+            socket, f"{failed.strerror}; the tmux server has ended or its socket was removed"
+        ) from None
     if not stat.S_ISSOCK(found.st_mode):
-        raise PlaceNotUsable(socket, "is no socket; nothing was run")
+        raise PlaceNotUsable(socket, "is not a socket; nothing was run")
     if found.st_uid != os.geteuid():
         raise PlaceNotUsable(
             socket, f"belongs to another user ({user_words(found.st_uid)}), whose tmux server is not trusted"

@@ -1,4 +1,4 @@
-"""The daemon's other end: one blocking connection, one call at a time. Knows no verb."""
+"""The client's side of the control protocol: one blocking connection, one call at a time. Knows no verb."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class CallFailed(FramedError):
 
 
 class Connection:
-    """An open connection on which `hello` has been said. Made by `connect`."""
+    """An open connection after `hello`. Made by `connect`."""
 
     hello: HelloReply
-    """What the daemon said of itself."""
+    """What the daemon said about itself."""
 
     def __init__(self, opened: socket.socket, places: Places) -> None:
         self._socket = opened
@@ -56,7 +56,7 @@ class Connection:
         self._lines = wire.LineBuffer(wire.MAX_REPLY_BYTES)
         self._next_id = 1
         self._unread: deque[bytes] = deque()
-        """Lines that came with the one that was waited for."""
+        """Lines received together with an earlier one."""
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +75,7 @@ class Connection:
         patience_s = ANSWER_TIMEOUT_S if patience_s is None else patience_s
         try:
             self._socket.settimeout(patience_s)
-            # Without MSG_NOSIGNAL a daemon that has gone would end this process without a word, as a closed pipe does.
+            # Without MSG_NOSIGNAL SIGPIPE would end this process silently when the daemon has ended.
             self._socket.sendall(wire.request(request_id, method, params), socket.MSG_NOSIGNAL)
             answer = wire.decode_response(self._line())
             if answer.error is not None:
@@ -86,18 +86,18 @@ class Connection:
         except OSError as failed:
             raise self._unreachable(f"broke the connection ({failed.strerror})") from None
         except wire.WireError as broken:
-            raise self._unreachable(f"gave an answer that is not understood ({broken})") from None
+            raise self._unreachable(f"sent an answer that cannot be read ({broken})") from None
 
     def event(self, kind: type[T]) -> T:
-        """The next that is told after `subscribe`. Raises DaemonUnreachable when none comes."""
+        """The next event after `subscribe`. Raises DaemonUnreachable when none comes."""
         try:
             return wire.decode_as(kind, wire.decode_event(self._line()))
         except TimeoutError:
-            raise self._unreachable("tells nothing any more") from None
+            raise self._unreachable("has stopped sending events") from None
         except OSError as failed:
             raise self._unreachable(f"broke the connection ({failed.strerror})") from None
         except wire.WireError as broken:
-            raise self._unreachable(f"told what is not understood ({broken})") from None
+            raise self._unreachable(f"sent an event that cannot be read ({broken})") from None
 
     def _line(self) -> bytes:
         while not self._unread:
@@ -113,7 +113,7 @@ class Connection:
 
 
 def connect(places: Places, *, patience_s: float | None = None) -> Connection:
-    """A connection to the daemon of this root; `patience_s` for being let in.
+    """A connection to the daemon of this root. `patience_s`: time limit for connecting.
 
     Raises DaemonUnreachable, Refused (not permitted, or the daemon of another root), CallFailed (other version).
     """
@@ -145,7 +145,7 @@ def _opened(places: Places, patience_s: float) -> socket.socket:
         if places.sockets != places.state:
             check_owner(places.sockets.parent)
         check_owner(places.sockets)
-        # Not settimeout, with which a socket does not wait for its turn when many connect at once, but gives up.
+        # Not settimeout: with that, connect fails at once when the listen queue is full, instead of waiting.
         seconds, rest = divmod(patience_s, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", int(seconds), int(rest * 1e6)))
         opened.connect(str(path))
@@ -160,13 +160,13 @@ def _opened(places: Places, patience_s: float) -> socket.socket:
 
 
 def _check_peer(opened: socket.socket, places: Places) -> None:
-    """Raises Refused when somebody else listens there: nothing is said to him, and nothing he says is believed."""
+    """Raises Refused when another user's process listens there; nothing is sent to it or read from it."""
     credentials = opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     pid, uid, _gid = struct.unpack("3i", credentials)
     if not is_trusted(uid):
         raise Refused(
-            f"{places.control_socket} is answered by a process of another user ({user_words(uid)}, pid {pid}), which "
-            f"is not trusted; give the command as that user, or see who has put it there"
+            f"the process that listens on {places.control_socket} belongs to another user ({user_words(uid)}, pid "
+            f"{pid}) and is not trusted; run the command as that user, or find out who started it"
         )
 
 
@@ -180,11 +180,13 @@ def _connect_error(failed: OSError, places: Places) -> FramedError:
             last = last_daemon_text(places)
             return DaemonUnreachable(f"framed is not running: there is no socket {path}{last and f'; {last}'}", start)
         case ConnectionRefusedError():
-            last = last_daemon_text(places) or "the last one left it behind"
+            last = last_daemon_text(places) or "the socket is left from an earlier run"
             return DaemonUnreachable(f"framed is not running: nobody listens on {path}; {last}", start)
         case TimeoutError() | BlockingIOError():
-            return DaemonUnreachable(f"framed takes no connections on {path}", f"see {places.state}/framed.log")
+            return DaemonUnreachable(f"framed does not accept connections on {path}", f"see {places.state}/framed.log")
         case PermissionError():
-            return Refused(f"this user may not talk to the framed of {places.root} ({path})")
+            return Refused(
+                f"this user may not connect to the framed of {places.root} ({path}); run the command as its owner"
+            )
         case _:
             return DaemonUnreachable(f"{path}: {failed.strerror}", start)

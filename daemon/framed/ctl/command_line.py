@@ -1,4 +1,4 @@
-"""What `framed` and `framectl` share as command lines: --root anywhere, one line for an error, exit codes."""
+"""What both command lines share: --root before or after the verb, errors in one line, exit codes."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ VERBS: Final = {
         *("clean", "completion", "version"),
     ),
 }
-"""As `--help` lists them."""
+"""In the order of `--help`."""
 COLOR_WHEN: Final = ("auto", "never", "always")
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-_COMPLETION_HELP: Final = """Print what makes Tab complete commands, options and their values.
+_COMPLETION_HELP: Final = """Print a shell script that makes Tab complete commands, options and values.
 
 \b
 bash: echo 'eval "$({program} completion bash)"' >> ~/.bashrc
@@ -44,7 +44,7 @@ fish: {program} completion fish > ~/.config/fish/completions/{program}.fish
 
 
 class Verbs(click.Group):
-    """The verbs of one of the two commands; who types one of the other's is told where it is."""
+    """The verbs of one of the two commands. The other one's verbs are refused with a hint."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return [name for name in VERBS[str(self.name)] if name in self.commands]
@@ -54,7 +54,7 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         for program, verbs in VERBS.items():
             if program != self.name and args[0] in verbs and args[0] not in self.commands and not ctx.resilient_parsing:
-                raise click.UsageError(f"that is: {program} {args[0]}", ctx)
+                raise click.UsageError(f"{args[0]} is a command of {program}; type: {program} {args[0]}", ctx)
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -69,7 +69,7 @@ class Verbs(click.Group):
             raise click.UsageError(f"{unknown.option_name} goes after a command, as in: {example}", ctx) from None
 
     def _verb_with(self, option: str, typed: list[str]) -> str | None:
-        """The verb that is typed after the option; without one the first that has such an option."""
+        """The typed verb that has this option, else the first verb that has it."""
         named = [word for word in typed if word in self.commands]
         for verb in named or VERBS[str(self.name)]:
             if any(option in param.opts for param in self.commands[verb].params if isinstance(param, click.Option)):
@@ -78,14 +78,14 @@ class Verbs(click.Group):
 
 
 def complete_folder(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """For `shell_complete`: the shell's own completion of folders."""
+    """For `shell_complete`: leaves the completion of folders to the shell."""
     from frame_extractor.completion import directory  # noqa: PLC0415
 
     return directory(context, parameter, incomplete)
 
 
 def completion_command(program: str) -> click.Command:
-    """The verb that prints what makes Tab complete this program's command lines."""
+    """The verb that prints this program's completion script."""
 
     @click.command("completion", help=_COMPLETION_HELP.format(program=program))
     @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
@@ -99,12 +99,12 @@ def completion_command(program: str) -> click.Command:
 
 
 def root_option(command: F) -> F:
-    """--root before or after the verb; the one nearer to the end of the line counts. Read it with `given_root`."""
+    """--root before or after the verb; the last one counts. Read it with `given_root`."""
     return click.option(
         "--root",
         metavar="DIR",
         shell_complete=complete_folder,
-        is_eager=True,  # names of projects are explained by it
+        is_eager=True,  # names of projects are resolved against it
         expose_value=False,
         callback=_keep_root,
         help="The folder that holds raw_videos/ and datasets/ [$FRAMED_ROOT, else the current folder].",
@@ -136,25 +136,25 @@ def _keep_color(context: click.Context, _: click.Parameter, value: str | None) -
 
 
 def given_root(context: click.Context | None = None) -> str | None:
-    """What --root said in the running command, or in that of `context`."""
+    """The value of --root in the running command, or in that of `context`; None when it was not given."""
     root = (context or click.get_current_context()).find_root().meta.get("framed.root")
     return None if root is None else str(root)
 
 
 def given_color() -> str:
-    """What --color said in the running command."""
+    """The value of --color in the running command."""
     return str(click.get_current_context().find_root().meta.get("framed.color", "auto"))
 
 
 def places_here(*, fresh: bool = False, anothers: bool = False) -> Places:
-    """The places of the root that is meant in the running command; see `places_of`. Raises FramedError."""
+    """The places of the running command's root; see `places_of`. Raises FramedError."""
     return places_of(given_root(), fresh=fresh, anothers=anothers)
 
 
 def places_of(root: str | None, *, fresh: bool = False, anothers: bool = False) -> Places:
-    """The places of the root that is meant; see `places.find_root`. Raises FramedError.
+    """The places of the root that `places.find_root` finds. Raises FramedError.
 
-    Root is refused that of another user, unless `anothers`: for a command that does nothing there.
+    The root user is refused roots of other users, unless `anothers`: for a command that changes nothing there.
     """
     from framed.private_files import check_root_folder  # noqa: PLC0415 -- --help does without
     from framed.settings.places import find_root, load_places  # noqa: PLC0415 -- likewise
@@ -166,7 +166,7 @@ def places_of(root: str | None, *, fresh: bool = False, anothers: bool = False) 
 
 
 def run(command: click.Command, name: str) -> int:
-    """Runs the command line to its exit code; whatever was expected to fail is one line on stderr."""
+    """Runs the command line and returns its exit code. Expected failures are one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
         # A film's name must not end a command because the terminal cannot show it.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
@@ -192,7 +192,7 @@ def run(command: click.Command, name: str) -> int:
 
 
 def die_quietly_when_nobody_reads() -> None:
-    """`framectl status | head -1` ends as every Unix tool does. Writing to a socket then needs MSG_NOSIGNAL."""
+    """SIGPIPE ends the process, as in `framectl status | head -1`. Writing to a socket then needs MSG_NOSIGNAL."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 

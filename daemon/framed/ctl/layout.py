@@ -1,4 +1,4 @@
-"""Lines that fit: tables, wrapping and shortening in cells, wide characters counted as two. Pure."""
+"""Text layout in terminal cells: tables, wrapping, shortening. Wide characters count as two. Pure."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def table(
     colour: Callable[[T], str],
     note_title: str = "NOTE",
 ) -> list[str]:
-    """A head and a line for each row. The first column is a name, shortened where it must be; the second one word, in
-    that colour. A note that finds no room beside its row goes on below, to its last word.
+    """A header and a line for each row. The first column is a name, shortened if necessary; the second is one word, in
+    that colour. A note that does not fit beside its row continues below it; notes are never cut.
     """
     texts = [[printable(column.text(row)) for column in columns] for row in rows]
     widths = [
@@ -59,7 +59,7 @@ def table(
     for row, cells in zip(rows, texts, strict=True):
         found = _row_lines(_row(cells, columns, widths), printable(note(row)), note_room, terminal)
         if terminal.colour:
-            # The word begins where the name's column ends; colour is put in last, since it has no width.
+            # The word begins where the name's column ends. Colour comes last, because it has no width.
             at = len(set_cell_size(found[0], widths[0] + len(GAP)))
             word = found[0][at : at + len(cells[1])]
             found[0] = f"{found[0][:at]}{click.style(word, fg=colour(row))}{found[0][at + len(word) :]}"
@@ -69,7 +69,7 @@ def table(
 
 
 def fitted(parts: Sequence[str], width: int | None) -> list[str]:
-    """The parts side by side, on as many lines as the width makes necessary."""
+    """The parts side by side, on as few lines as the width allows."""
     lines: list[str] = []
     for part in parts:
         joined = f"{lines[-1]}{GAP} {part}" if lines else part
@@ -81,12 +81,12 @@ def fitted(parts: Sequence[str], width: int | None) -> list[str]:
 
 
 def full_text(text: str, terminal: Terminal) -> list[str]:
-    """`text` to its last word."""
+    """The complete text, wrapped."""
     return [text] if terminal.width is None else wrapped(text, terminal.width)
 
 
 def aligned(rows: Sequence[Sequence[str]], terminal: Terminal, indent: str = INDENT) -> list[str]:
-    """Rows of words under each other, indented; the last of each goes on below itself, or below its row, to its end."""
+    """Rows as indented columns. The last column is wrapped, below itself or below its row; it is never cut."""
     printables = [[printable(word) for word in row] for row in rows]
     n_columns = max((len(row) for row in printables), default=0)
     widths = [max((cell_len(row[n]) for row in printables if n < len(row) - 1), default=0) for n in range(n_columns)]
@@ -98,7 +98,7 @@ def aligned(rows: Sequence[Sequence[str]], terminal: Terminal, indent: str = IND
 
 
 def _hanging(before: str, last: str, deeper: str, width: int | None) -> list[str]:
-    """`last` beside what stands before it, where there is room for it; else below, indented deeper."""
+    """`last` beside `before` if there is room, else below it, indented by `deeper`."""
     if width is None or cell_len(before + last) <= width:
         return [f"{before}{last}".rstrip()]
     room = width - cell_len(before)
@@ -110,7 +110,7 @@ def _hanging(before: str, last: str, deeper: str, width: int | None) -> list[str
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """`text` on as many lines of so many cells as it takes, cut between words; within a word only when it is longer.
+    """`text` in lines of at most `width` cells, broken between words; within a word only if it is longer than a line.
 
     A number and its unit are one word.
     """
@@ -143,7 +143,7 @@ def _row(texts: Sequence[str], columns: Sequence[Column[T]], widths: Sequence[in
 
 
 def _note_room(widths: Sequence[int], width: int | None) -> int | None:
-    """Cells left for a note beside the table: None for as many as it takes, 0 for none."""
+    """Cells left for a note beside the table; None: unlimited, 0: put it below."""
     if width is None:
         return None
     room = width - sum(widths) - len(GAP) * len(widths)
@@ -155,5 +155,5 @@ def _cut(line: str, terminal: Terminal) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """`text` in at most so many cells; an ellipsis says that something is missing."""
+    """`text` in at most `width` cells, with an ellipsis if it was cut."""
     return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"

@@ -1,4 +1,4 @@
-"""`framectl logs`: the log as the daemon hands it out, made harmless, line by line."""
+"""`framectl logs`: reads the log from the daemon in pieces and prints whole lines, control characters escaped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POLL_S: Final = 0.5
 
 
 def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_json: bool) -> Exit:
-    """Prints the last lines, and with `follow` what comes until the job has ended, through restarts of the daemon.
+    """Prints the last lines; with `follow`, new ones until the job has ended, also across restarts of the daemon.
 
     With `as_json` one document, or with `follow` a line of JSON for each piece; its bytes are base64.
     """
@@ -28,9 +28,9 @@ def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_jso
     lines = _Lines()
     piece, content = first, bytearray(first.content)
     if follow and not first.size_bytes and not first.is_over:
-        notice(f"{project} is {first.state.value}; nothing is in its log yet")
+        notice(f"{project} is {first.state.value}; its log is still empty")
     elif not first.size_bytes and not as_json:
-        notice(f"{project} is {first.state.value}, and its log {first.path} is empty or gone")
+        notice(f"{project} is {first.state.value}; its log {first.path} is empty or missing")
     while True:
         if as_json and follow and (piece.content or piece is first):
             record(piece)
@@ -44,7 +44,7 @@ def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_jso
             time.sleep(POLL_S)
         read = asker.call("logs", Logs(project=project, offset=piece.next_offset), LogsReply)
         if read is not None and read.job_id != piece.job_id:
-            notice(f"another job of {project} has begun")
+            notice(f"another job of {project} has started")
             read = asker.call("logs", Logs(project=project, offset=0), LogsReply)
         if read is not None:
             piece = read

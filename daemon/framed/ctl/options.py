@@ -1,4 +1,4 @@
-"""The options that say how to extract, made from the settings they set: same names, same limits, same defaults."""
+"""The options for extraction settings, made from the settings' declaration: same names, limits and defaults."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HELP: Final = {
     "frames_per_scene": "Images of every shot.",
     "min_scene_length": "Shortest shot, in frames of the film.",
     "interval_seconds": "Seconds between images in interval and hybrid mode.",
-    "sampling": "Which pictures are looked at: those that others are made from (faster), or every one.",
+    "sampling": "Frames to decode: reference frames only (faster), or every frame.",
     "quality": "JPEG quality: 85, 90 or 95.",
     "blur_threshold": "Leave out images less sharp than this; 0 keeps all.",
     "max_failed_fraction": "Share of a film that may be undecodable before the film fails.",
@@ -59,7 +59,7 @@ class Checked(click.ParamType[Any]):
 
 
 class States(click.ParamType[tuple[ProjectState, ...]]):
-    """`failed,running`: states of projects, in any case, each once."""
+    """`failed,running`: states of projects, in upper or lower case, each once."""
 
     name = "STATE[,STATE]"
 
@@ -87,7 +87,7 @@ class States(click.ParamType[tuple[ProjectState, ...]]):
                 states = [state.value for state in ProjectState]
                 near = nearest(word, states)
                 meant = f"; did you mean {near}?" if near else ""
-                self.fail(f"there is no state {word!r}{meant} There are: {', '.join(states)}", param, ctx)
+                self.fail(f"no such state: {word!r}{meant} States are {', '.join(states)}", param, ctx)
         if not found:
             self.fail("name at least one state", param, ctx)
         return tuple(found)
@@ -117,7 +117,7 @@ def json_option(command: F) -> F:
 
 
 def overrides(options: dict[str, Any]) -> Overrides:
-    """What the options of `extraction_options` said; None where they were not given."""
+    """The values of `extraction_options`; None for options that were not given."""
     return Overrides(**options)
 
 
@@ -128,7 +128,7 @@ def _metavar(kind: Any) -> str:
 
 
 def _choices(kind: Any) -> list[str]:
-    """The words that a value of this type can be; none where it is a number."""
+    """The words that are values of this type; empty for numbers."""
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return [str(each.value) for each in kind]
     return ["auto"] if "auto" in str(kind) else []

@@ -1,4 +1,4 @@
-"""What `framectl` prints: data to stdout, messages to stderr, as the output can show it."""
+"""How `framectl` prints: data to stdout, messages to stderr."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from framed.protocol.messages import CancelReply, PauseReply, ResumeReply
 
 
 def output_terminal() -> Terminal:
-    """What stdout can show, by --color if it was given."""
+    """What stdout can show; --color overrides what is detected."""
     return terminal_of(sys.stdout, given_color())
 
 
 def print_line(line: str) -> None:
-    """One line of data; nothing in it steers the terminal."""
+    """Prints one line of data, control characters escaped."""
     click.echo(printable(line))
 
 
 def notice(message: str) -> None:
-    """One line that is no data."""
+    """Prints one line on stderr, control characters escaped."""
     click.echo(f"framectl: {printable(message)}", err=True)
 
 
 def show(lines: Iterable[str]) -> None:
-    """Lines that are made for the screen, colours and all."""
+    """Prints rendered lines, with their colours."""
     for line in lines:
         click.echo(line, color=True)
 
 
 def document(answer: msgspec.Struct) -> None:
-    """The answer as one JSON document, indented."""
+    """Prints the answer as one indented JSON document."""
     click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
 
 
 def record(answer: msgspec.Struct) -> None:
-    """The answer as one line of JSON, at once, for whoever reads a stream."""
+    """Prints the answer as one line of JSON."""
     click.echo(msgspec.json.encode(answer))
 
 
 def show_outcomes(reply: CancelReply | PauseReply | ResumeReply, *, when_empty: str, as_json: bool) -> int:
-    """What became of each project; `otherwise`, when there was none to ask."""
+    """Prints the outcome of each project, or `when_empty` when there is none."""
     if as_json:
         document(reply)
         return Exit.OK

@@ -1,4 +1,4 @@
-"""A line with a bar for each project that is waited for, on stderr, where that is a terminal."""
+"""A progress bar for each project that is waited for, on stderr, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from framed.protocol.messages import ProjectState, ProjectStatus
 
 
 class ProgressBars:
-    """Drawn while it is entered; gone afterwards. Without a terminal there is nothing to see of it."""
+    """A context: the bars are shown within it and removed at its end. Without a terminal nothing is shown."""
 
     def __init__(self, color: str) -> None:
         console = Console(file=sys.stderr, no_color=True if color == "never" else None, highlight=False)
@@ -26,10 +26,10 @@ class ProgressBars:
             TextColumn("{task.fields[name]}", markup=False, table_column=Column(no_wrap=True, max_width=40)),
             BarColumn(bar_width=24, complete_style="green", finished_style="green"),
             TaskProgressColumn(),
-            TextColumn("{task.fields[words]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+            TextColumn("{task.fields[text]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=console,
             transient=True,
-            # What is printed meanwhile goes where it was meant to go; see `lifted`.
+            # Other output must reach its own stream; it is printed within `hidden`.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -48,7 +48,7 @@ class ProgressBars:
             self._progress.stop()
 
     def update(self, projects: Iterable[ProjectStatus]) -> None:
-        """The bars are as these projects are; one that has ended has none."""
+        """Shows these projects' progress; the bar of one that has ended is removed."""
         for project in projects:
             task = self._tasks.get(project.name)
             if project.state.is_terminal:
@@ -56,15 +56,15 @@ class ProgressBars:
                     self._progress.remove_task(self._tasks.pop(project.name))
                 continue
             if task is None:
-                task = self._progress.add_task("", total=1.0, name=printable(project.name), words="")
+                task = self._progress.add_task("", total=1.0, name=printable(project.name), text="")
                 self._tasks[project.name] = task
             self._progress.update(
-                task, completed=int(project.progress * 100) / 100, words=printable(_status_text(project))
+                task, completed=int(project.progress * 100) / 100, text=printable(_status_text(project))
             )
 
     @contextlib.contextmanager
     def hidden(self) -> Iterator[None]:
-        """Within, lines can be printed without running into the bars."""
+        """A context in which the bars are hidden, so that lines can be printed."""
         if not self._is_shown:
             yield
             return

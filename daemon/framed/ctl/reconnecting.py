@@ -1,4 +1,4 @@
-"""Asking again and again, through restarts of the daemon: what waiting, watching and following have in common."""
+"""A client that survives restarts of the daemon: for `wait`, `status --watch` and `logs --follow`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class ReconnectingClient:
-    """Asks one daemon, a connection each time; one that goes away is waited for, and said so once."""
+    """Opens a connection for each call. When the daemon goes away, this is reported once."""
 
     def __init__(self, places: Places, report: Callable[[str], None] = notice) -> None:
         self._places = places
@@ -25,7 +25,7 @@ class ReconnectingClient:
         self._is_away = False
 
     def call(self, method: str, params: msgspec.Struct, kind: type[T]) -> T | None:
-        """The answer; None while the daemon is away. Raises DaemonUnreachable when it was not there to begin with."""
+        """The answer; None while the daemon is unreachable. Raises DaemonUnreachable if it never was reachable."""
         try:
             with connect(self._places) as daemon:
                 answer = daemon.call(method, params, kind)
@@ -33,7 +33,7 @@ class ReconnectingClient:
             if not self._has_connected:
                 raise
             if not self._is_away:
-                self._report(f"the daemon is away ({unreachable.why}); waiting for it to come back")
+                self._report(f"the daemon is unreachable ({unreachable.why}); waiting until it is back")
             self._is_away = True
             return None
         if self._is_away:

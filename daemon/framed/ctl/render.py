@@ -31,9 +31,9 @@ URGENCY: Final = (
     ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.FAILED, ProjectState.PAUSED, ProjectState.QUEUED,
     ProjectState.SETTLING, ProjectState.NEW, ProjectState.CANCELLED, ProjectState.COMPLETE, ProjectState.IGNORED,
 )  # fmt: skip
-"""The order of a list of projects: what needs attention first, what is done with last."""
+"""The order of a list of projects: those that need attention first, finished ones last."""
 _NARROW: Final = 100
-"""Columns of a terminal below which the bars are shorter."""
+"""Columns of a terminal; below this the bars are shorter."""
 
 
 def status_lines(
@@ -44,12 +44,12 @@ def status_lines(
     no_match: Sequence[ProjectState] = (),
     with_logs: bool = False,
 ) -> list[str]:
-    """The machine, notices, then a line for each project; a note that finds no room in it goes on below, to its last
-    word. `sought`: the states that no project is in. `with_logs`: then the ends of the logs of those that failed.
+    """The machine, notices, then a line for each project. `no_match`: states that were asked for and that no project
+    is in. `with_logs`: followed by the last log lines of failed projects.
     """
     lines = [*fitted(_machine_parts(reply), terminal.width), *_notice_lines(reply.notices, terminal)]
     if no_match:
-        return [*lines, "", f"no project is {' or '.join(state.value for state in no_match)}"]
+        return [*lines, "", f"no project is in state {' or '.join(state.value for state in no_match)}"]
     if not reply.projects:
         return [*lines, "", *_no_projects(str(raw_videos), terminal)]
     columns = [
@@ -69,7 +69,7 @@ def status_lines(
 
 
 def projects_lines(reply: ProjectsReply, terminal: Terminal) -> list[str]:
-    """Notices, then a line for each project: how many of its films are extracted, and where the images are."""
+    """Notices, then a line for each project: number of extracted films, and the output folder."""
     lines = _notice_lines(reply.notices, terminal)
     if not reply.projects:
         return [*lines, *_no_projects(reply.raw_videos, terminal)]
@@ -92,7 +92,7 @@ def projects_lines(reply: ProjectsReply, terminal: Terminal) -> list[str]:
 
 
 def duration(seconds: float | None) -> str:
-    """`4:05`, `1:02:03`; a dash for what is not known."""
+    """`4:05`, `1:02:03`; a dash for None."""
     if seconds is None:
         return "-"
     minutes, s = divmod(max(0, round(seconds)), 60)
@@ -101,13 +101,13 @@ def duration(seconds: float | None) -> str:
 
 
 def clock(time_s: float) -> str:
-    """Where in a film: `1:02:03.4`."""
+    """A time in a film: `1:02:03.4`."""
     tenths = round(time_s * 10)
     return f"{duration(tenths // 10)}.{tenths % 10}"
 
 
 def size(n_bytes: float) -> str:
-    """`3.4 GB`, in powers of 1000 as disks are sold; memory differs from it by less than anybody acts on."""
+    """`3.4 GB`, in powers of 1000, as disks are sold; used for memory too."""
     for unit in ("B", "kB", "MB", "GB"):
         if n_bytes < 999.5:
             return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 99.5 else f"{n_bytes:.1f} {unit}"
@@ -118,7 +118,7 @@ def size(n_bytes: float) -> str:
 def _log_lines(project: ProjectStatus, terminal: Terminal) -> list[str]:
     if not project.last_lines:
         return []
-    head = printable(f"the log of {project.name}, {project.log}, ended with")
+    head = printable(f"last lines of the log of {project.name}, {project.log}:")
     return ["", *full_text(head, terminal), *aligned([[line] for line in project.last_lines], terminal)]
 
 
@@ -128,7 +128,7 @@ def _notice_lines(notices: Sequence[str], terminal: Terminal) -> list[str]:
 
 
 def _no_projects(raw_videos: str, terminal: Terminal) -> list[str]:
-    return full_text(printable(f"no projects yet; put a film into {raw_videos}/NAME/"), terminal)
+    return full_text(printable(f"no projects yet; copy a film to {raw_videos}/NAME/"), terminal)
 
 
 def _machine_parts(reply: StatusReply) -> list[str]:
@@ -158,7 +158,7 @@ def _note(project: ProjectStatus) -> str:
 
 
 def _progress(project: ProjectStatus, terminal: Terminal) -> str:
-    """A percentage, rounded down so that 100 means done; on a terminal with a bar."""
+    """A percentage, rounded down so that 100 means complete; on a terminal with a bar."""
     if project.state in (ProjectState.NEW, ProjectState.SETTLING, ProjectState.IGNORED):
         return "-"
     percent = f"{int(project.progress * 100):3}%"
@@ -180,7 +180,7 @@ def _films_size(project: ProjectFacts) -> str:
 
 
 def _films_note(project: ProjectFacts) -> str:
-    """Where the images are, and the films that have none, by what became of them."""
+    """The output folder, and the films without images, by state."""
     parts = [project.output_dir] if project.output_dir and project.frames else []
     for state in FilmState:
         films = [film for film in project.films if film.state is state]

@@ -26,7 +26,7 @@ from framed.protocol.queries import (
 
 
 def show_lines(reply: ShowReply, terminal: Terminal) -> list[str]:
-    """How it is doing, then its settings, films, attempts and results; what there is none of is left out."""
+    """Its status, then settings, films, attempts and results; empty parts are left out."""
     lines = _head(reply, terminal)
     for title, rows in (
         ("settings", [_setting(each) for each in reply.settings] or [[reply.settings_error]]),
@@ -78,7 +78,7 @@ def _film(film: FilmFacts, reply: ShowReply) -> list[str]:
 
 
 def _film_text(film: FilmResultFacts | None, n_removed: int) -> str:
-    """`n_removed`: how many images of it are removed by now, which the results need not know yet."""
+    """`n_removed`: images of it that are removed now; the results may still have an older number."""
     if film is None:
         return ""
     if film.error:
@@ -93,13 +93,13 @@ def _film_text(film: FilmResultFacts | None, n_removed: int) -> str:
 def _job_title(job: JobFacts | None) -> str:
     if job is None:
         return ""
-    by = "by hand" if job.by == "user" else "by itself"
+    by = "by hand" if job.by == "user" else "automatically"
     forced = ", with --force" * job.force + ", with --restore" * job.restore
     return f"job {job.id}, submitted {by} {_local(job.submitted_at)}{forced}"
 
 
 def _attempt(attempt: AttemptFacts, status: ProjectStatus) -> list[str]:
-    """Counted as everywhere: one that is not charged has the number of the one before."""
+    """Numbered by counted attempts: one that is not counted has the number of the one before."""
     of = f" of {status.max_attempts}" if status.max_attempts else ""
     row = [f"attempt {attempt.ordinal}{of}", _local(attempt.started_at), _workers(attempt.workers)]
     files = f"files attempt-{attempt.number}.*" if attempt.number != attempt.ordinal else ""

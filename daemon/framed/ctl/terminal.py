@@ -1,4 +1,4 @@
-"""What the output can show."""
+"""What the output stream can show: width, colour, Unicode."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TextIO
 
 @dataclass(frozen=True)
 class Terminal:
-    """What the output is written to. A pipe has no width and no colour."""
+    """Capabilities of the output. A pipe has neither width nor colour."""
 
     width: int | None
     colour: bool
@@ -17,9 +17,9 @@ class Terminal:
 
 
 def terminal_of(stream: TextIO, color: str = "auto") -> Terminal:
-    """What `stream` can show, by its kind, its size, NO_COLOR and its encoding.
+    """The capabilities of `stream`, from its kind, size and encoding, and from NO_COLOR.
 
-    `color`: `never` and `always` say it whatever the stream is.
+    `color`: `never` and `always` override what is detected.
     """
     unicode = (stream.encoding or "").lower().replace("-", "").startswith("utf")
     if not stream.isatty():

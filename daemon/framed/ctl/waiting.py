@@ -1,4 +1,4 @@
-"""`framectl wait`: watches projects until each has ended, through restarts of the daemon."""
+"""`framectl wait`: polls projects until each has ended, also across restarts of the daemon."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def wait_for(
     color: str = "auto",
     quiet: bool = False,
 ) -> Waited:
-    """How the projects ended, the worst deciding: failed, cancelled, no film, complete; or that the time was up.
+    """How the projects ended, or that the time was up. The worst end decides: failed, cancelled, no film, complete.
 
-    One of which a job is waited for, because its id is in `jobs` (by project) or it was seen at work, ends as that job
-    did; any other as the project is. Each that ends is said as it does, unless `quiet`. Raises DaemonUnreachable only
-    when the daemon cannot be reached at the beginning; later it is waited for.
+    A project with a job that is waited for ends as that job does: its id is in `jobs` (by project), or the job was seen
+    running. Any other project ends in its own state. Each end is printed, unless `quiet`. Raises DaemonUnreachable only
+    when the daemon cannot be reached at the start; later calls wait for it.
     """
     with ProgressBars(color) as bars:
         return _Wait(places, projects, jobs or {}, bars, quiet=quiet).run(timeout_s)
@@ -51,7 +51,7 @@ class _Wait:
         self._quiet = quiet
         self._latest: dict[str, ProjectStatus] = {}
         self._awaited: dict[str, set[str]] = {name: {jobs[name]} if name in jobs else set() for name in projects}
-        """By project: ids of the jobs that are waited for."""
+        """Project -> ids of the jobs that are waited for."""
         self._ended: dict[str, Exit] = {}
 
     def run(self, timeout_s: float | None) -> Waited:
@@ -65,7 +65,7 @@ class _Wait:
                 missing = ", ".join(
                     f"{each} ({self._progress_text(each)})" for each in self._projects if each not in self._ended
                 )
-                self._notice(f"time is up after {timeout_s:g} s, not yet ended: {missing}")
+                self._notice(f"time-out after {timeout_s:g} s; not ended yet: {missing}")
                 return self._result(Exit.TIMED_OUT)
             time.sleep(POLL_S if deadline is None else min(POLL_S, max(0.0, deadline - time.monotonic())))
 
@@ -75,14 +75,14 @@ class _Wait:
             if project.job_id is not None and not project.state.is_terminal:
                 self._awaited[project.name].add(project.job_id)
             if project.state in _NOT_SUBMITTED and not _is_empty(project) and project.name not in self._latest:
-                why = project.reason or "nobody has submitted it"
-                self._notice(f"{project.name} is {project.state.value} ({why}); waiting all the same")
+                why = project.reason or "it is not submitted"
+                self._notice(f"{project.name} is {project.state.value} ({why}); waiting anyway")
             self._latest[project.name] = project
         for project in self._rescanned(tuple(each.name for each in seen if each.state.is_terminal or _is_empty(each))):
             self._latest[project.name] = project
             if _is_empty(project):
                 self._ended[project.name] = Exit.NO_PROJECT
-                self._notice(f"{project.name} cannot be waited for: {project.reason or 'it has no film'}")
+                self._notice(f"{project.name}: nothing to wait for: {project.reason or 'it has no film'}")
             elif project.state.is_terminal:
                 end = self._end_of(project)
                 self._ended[project.name] = _EXITS[end]
@@ -97,8 +97,8 @@ class _Wait:
         return reply.projects if reply is not None else ()
 
     def _rescanned(self, projects: tuple[str, ...]) -> tuple[ProjectStatus, ...]:
-        """How projects that seem to have ended are doing after one more look at their films: a film that has just been
-        copied makes the end of an earlier one no end. None of them while the disk does not answer.
+        """The status of projects that seem to have ended, after another scan: with a film that was just copied there
+        is more to wait for. Empty while the disk does not answer.
         """
         if not projects:
             return ()
@@ -118,7 +118,7 @@ class _Wait:
         return Waited(exit_code=exit_code, projects=seen)
 
     def _end_of(self, project: ProjectStatus) -> ProjectState:
-        """That of the job which is waited for; a project whose films were extracted before is COMPLETE without it."""
+        """That of the job that is waited for; a project whose films were extracted before is COMPLETE without one."""
         is_awaited = project.job_id in self._awaited[project.name]
         return ProjectState.CANCELLED if is_awaited and _was_cancelled(project) else project.state
 
@@ -139,7 +139,7 @@ _EXITS: Final = {
 
 
 def _is_empty(project: ProjectStatus) -> bool:
-    """Whether nothing of it can end: it has no film, and no job."""
+    """Whether it has no film and no job, so that nothing can end."""
     return project.state is ProjectState.NEW and project.job_id is None and not project.films
 
 

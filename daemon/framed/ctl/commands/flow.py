@@ -1,4 +1,4 @@
-"""The verbs that hold work back and let it go again, and the one that has framed read its settings again."""
+"""The verbs that pause, resume, drain and undrain, and `reload`."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from framed.protocol.messages import (
 @json_option
 @common_options
 def pause(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
-    """Let projects rest.
+    """Pause projects until `resume`.
 
-    Without PROJECT everything that is queued or running. Workers stop when they have done their chunks, and others may
-    have their slots. Holds until `resume`, also over a restart of framed.
+    Without PROJECT: everything that is queued or running. Workers stop after their current chunks and free their slots
+    for other projects. A restart of framed does not resume them.
     """
     from framed.ctl.client import connect  # noqa: PLC0415
 
@@ -49,9 +49,9 @@ def pause(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
 @json_option
 @common_options
 def resume(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
-    """Let paused projects go on where they were, in their turn.
+    """Continue paused projects where they stopped, in queue order.
 
-    Without PROJECT all of them.
+    Without PROJECT: all paused projects.
     """
     from framed.ctl.client import connect  # noqa: PLC0415
 
@@ -66,9 +66,9 @@ def resume(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
 @json_option
 @common_options
 def drain(*, as_json: bool) -> int:
-    """Finish what runs and start nothing until `undrain`.
+    """Finish running jobs and start no others until `undrain`.
 
-    Also over a restart of framed. Submits are refused.
+    Submits are refused. A restart of framed does not end it.
     """
     from framed.ctl.client import connect  # noqa: PLC0415
 
@@ -81,7 +81,7 @@ def drain(*, as_json: bool) -> int:
 @json_option
 @common_options
 def undrain(*, as_json: bool) -> int:
-    """Start what waits again, after `drain`."""
+    """End `drain`: start waiting jobs again."""
     from framed.ctl.client import connect  # noqa: PLC0415
 
     with connect(places_here()) as daemon:
@@ -93,7 +93,7 @@ def undrain(*, as_json: bool) -> int:
 @json_option
 @common_options
 def reload(*, as_json: bool) -> int:
-    """Have framed read configs/framed.yaml again, as SIGHUP does. A file with an error in it changes nothing."""
+    """Make framed read configs/framed.yaml again, as SIGHUP does. A file with an error changes nothing."""
     from framed.ctl.client import connect  # noqa: PLC0415
 
     with connect(places_here()) as daemon:
@@ -103,7 +103,7 @@ def reload(*, as_json: bool) -> int:
         return Exit.OK
     print_line(f"changed: {', '.join(reply.changed)}" if reply.changed else "nothing has changed")
     if reply.need_restart:
-        notice(f"holds only after a restart of framed: {', '.join(reply.need_restart)}")
+        notice(f"takes effect only after a restart of framed: {', '.join(reply.need_restart)}")
     return Exit.OK
 
 
@@ -113,7 +113,7 @@ def _print_drain(reply: DrainReply, *, as_json: bool) -> int:
         return Exit.OK
     print_line(reply.message)
     if reply.draining:
-        print_line(f"still running: {', '.join(reply.running)}" if reply.running else "nothing runs")
+        print_line(f"still running: {', '.join(reply.running)}" if reply.running else "nothing is running")
     if reply.waiting:
         print_line(f"{'held back' if reply.draining else 'waiting'}: {', '.join(reply.waiting)}")
     return Exit.OK

@@ -1,4 +1,4 @@
-"""The verbs that only look."""
+"""The verbs that read and change nothing."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _HOME_AND_CLEAR: Final = "\033[H\033[J"
 DEFAULT_INTERVAL_S: Final = 2.0
 
 
-def _interval_option(words: str) -> Callable[[F], F]:
+def _interval_option(text: str) -> Callable[[F], F]:
     """Adds --interval, which arrives as `interval_s`."""
     return click.option(
-        "--interval", "interval_s", type=Checked("S", _Interval), default=DEFAULT_INTERVAL_S, metavar="S", help=words
+        "--interval", "interval_s", type=Checked("S", _Interval), default=DEFAULT_INTERVAL_S, metavar="S", help=text
     )
 
 
@@ -44,9 +44,9 @@ def _interval_option(words: str) -> Callable[[F], F]:
     metavar="STATE[,STATE]",
     help="Only projects in one of these states: " + ", ".join(state.value for state in ProjectState) + ".",
 )
-@click.option("--once", is_flag=True, help="Print and end, which is what happens anyway.")
-@click.option("--watch", is_flag=True, help="Print again and again; with --json a line of JSON each time.")
-@_interval_option("Seconds between two looks of --watch [2].")
+@click.option("--once", is_flag=True, help="Print once and end; this is the default.")
+@click.option("--watch", is_flag=True, help="Print repeatedly; with --json one line of JSON each time.")
+@_interval_option("Seconds between two prints of --watch [2].")
 @json_option
 @common_options
 def status(
@@ -59,14 +59,14 @@ def status(
     interval_s: float,
     as_json: bool,
 ) -> int:
-    """How the machine and the projects are doing.
+    """Show the machine and the projects.
 
-    What runs and what failed stands first.
+    Running and failed projects come first.
     """
     from framed.ctl.client import connect  # noqa: PLC0415
 
     if once and watch:
-        raise click.UsageError("--once or --watch, not both")
+        raise click.UsageError("give --once or --watch, not both")
     places = places_here()
     request = Status(projects=chosen_projects(names, listed, places))
     if watch:
@@ -96,13 +96,13 @@ def status(
 
 @click.command()
 @projects_arguments(needed=False)
-@click.option("--once", is_flag=True, help="Print what `status` prints, and end.")
-@_interval_option("Seconds between two prints where there is no terminal [2]; on one, changes show at once.")
+@click.option("--once", is_flag=True, help="Print the same as `status`, and end.")
+@_interval_option("Seconds between two prints without a terminal [2]; on a terminal changes show at once.")
 @common_options
 def monitor(names: tuple[str, ...], listed: str | None, *, once: bool, interval_s: float) -> int:
-    """Machine, projects and logs, live, and keys to steer them.
+    """Show machine, projects and logs live, with keys to control them.
 
-    On a terminal; elsewhere as `status --watch`.
+    Needs a terminal; without one it prints the same as `status --watch`.
     """
     context = click.get_current_context()
     if once or not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -127,7 +127,7 @@ def monitor(names: tuple[str, ...], listed: str | None, *, once: bool, interval_
 @json_option
 @common_options
 def projects(*, as_json: bool) -> int:
-    """What is in raw_videos, and what of it is done."""
+    """List what is in raw_videos, and which of it is extracted."""
     from framed.ctl.client import connect  # noqa: PLC0415
     from framed.protocol.queries import Projects, ProjectsReply  # noqa: PLC0415
 
@@ -147,7 +147,7 @@ def projects(*, as_json: bool) -> int:
 @json_option
 @common_options
 def show_project(name: str, *, as_json: bool) -> int:
-    """Everything about one project.
+    """Show everything about one project.
 
     Settings and where they come from, films, attempts, results, paths.
     """
@@ -167,7 +167,7 @@ def show_project(name: str, *, as_json: bool) -> int:
 
 @click.command()
 @project_argument
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is written, until the job has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new lines until the job has ended.")
 @click.option(
     "-n",
     "--lines",
@@ -175,14 +175,14 @@ def show_project(name: str, *, as_json: bool) -> int:
     type=Checked("N", _NLines),
     default=100,
     metavar="N",
-    help="Begin with the last N [100].",
+    help="Start with the last N lines [100].",
 )
 @json_option
 @common_options
 def logs(name: str, *, follow: bool, n_lines: int, as_json: bool) -> int:
-    """The log of a project's latest job.
+    """Print the log of a project's latest job.
 
-    What could steer the terminal is written out.
+    Control characters are escaped.
     """
     from framed.ctl.log_reader import read_log  # noqa: PLC0415
 
@@ -191,20 +191,20 @@ def logs(name: str, *, follow: bool, n_lines: int, as_json: bool) -> int:
 
 @click.command()
 @project_argument
-@click.option("--write", is_flag=True, help="Let keys through: Ctrl-C then ends the film.")
+@click.option("--write", is_flag=True, help="Pass keys on to the extractor: Ctrl-C then ends it.")
 @json_option
 @common_options
 def attach(name: str, *, write: bool, as_json: bool) -> int:
-    """See the terminal in which a project's extractor runs.
+    """Show the terminal in which a project's extractor runs.
 
-    Ctrl-B D leaves it. Read-only unless --write is given.
+    Ctrl-B D detaches. Read-only unless --write is given.
     """
     from framed.ctl.attach_command import command_for  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
     from framed.protocol.queries import Attach, AttachReply  # noqa: PLC0415
 
     if not as_json and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError("attach needs a terminal; --json says what it would run there")
+        raise click.UsageError("attach needs a terminal; --json prints the command it would run")
     places = places_here()
     with connect(places) as daemon:
         reply = daemon.call("attach", Attach(project=name, write=write), AttachReply)
@@ -212,18 +212,18 @@ def attach(name: str, *, write: bool, as_json: bool) -> int:
     if as_json:
         document(msgspec.structs.replace(reply, argv=command))
         return Exit.OK
-    notice("Ctrl-B D leaves it" + ("; Ctrl-C ends the film" if write else ""))
+    notice("Ctrl-B D detaches" + ("; Ctrl-C ends the extractor" if write else ""))
     return _exec(command)
 
 
 def _exec(argv: tuple[str, ...]) -> NoReturn:
-    """This process runs that command from here on."""
+    """Replaces this process with the command."""
     sys.stderr.flush()
-    os.execvp(argv[0], argv)  # noqa: S606 -- no shell is what is wanted
+    os.execvp(argv[0], argv)  # noqa: S606 -- without a shell on purpose
 
 
 def _filtered(reply: StatusReply, states: tuple[ProjectState, ...]) -> StatusReply:
-    """The answer without the projects that are in none of these states; as it is, when none is given."""
+    """The answer with only the projects in these states; unchanged when none is given."""
     if not states:
         return reply
     return msgspec.structs.replace(reply, projects=tuple(each for each in reply.projects if each.state in states))
@@ -233,10 +233,10 @@ def _print_status(reply: StatusReply, raw_videos: Path, states: tuple[ProjectSta
     from framed.ctl.render import URGENCY, status_lines  # noqa: PLC0415
 
     shown = _filtered(reply, states)
-    sought = states if reply.projects and not shown.projects else ()
+    no_match = states if reply.projects and not shown.projects else ()
     by_urgency = sorted(shown.projects, key=lambda project: URGENCY.index(project.state))
     shown = msgspec.structs.replace(shown, projects=tuple(by_urgency))
-    show(status_lines(shown, output_terminal(), raw_videos, no_match=sought, with_logs=with_logs))
+    show(status_lines(shown, output_terminal(), raw_videos, no_match=no_match, with_logs=with_logs))
 
 
 VERBS: Final = (status, monitor, projects, show_project, logs, attach)

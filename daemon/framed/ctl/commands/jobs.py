@@ -1,4 +1,4 @@
-"""The verbs that begin work, end it, or wait for it."""
+"""The verbs that start jobs, end them, or wait for them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ _Timeout = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
 
 @click.command()
 @projects_arguments()
-@click.option("--all", "every", is_flag=True, help="Every project with a film not extracted with these settings.")
+@click.option(
+    "--all", "every", is_flag=True, help="Every project with a film that is not yet extracted with these settings."
+)
 @extraction_options
-@click.option("--force", is_flag=True, help="Extract again what is extracted already, replacing its images.")
-@click.option("--restore", is_flag=True, help="Make images again that you have deleted; without it they stay away.")
-@click.option("--replace", is_flag=True, help="End what runs with other settings, and begin again with these.")
-@click.option("--wait", "waits", is_flag=True, help="Wait until they have ended, and exit with how, as `wait` does.")
-@click.option("--monitor", "monitors", is_flag=True, help="Go on into `monitor`, with what was submitted.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and with which settings; needs no daemon.")
+@click.option("--force", is_flag=True, help="Extract films again that are complete, and replace their images.")
+@click.option("--restore", is_flag=True, help="Make images again that you have deleted; without it they stay deleted.")
+@click.option("--replace", is_flag=True, help="Cancel a job that runs with other settings, and start one with these.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until the jobs have ended; exit codes as of `wait`.")
+@click.option("--monitor", "monitors", is_flag=True, help="Open `monitor` for the submitted projects.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, with which settings; needs no daemon.")
 @json_option
 @common_options
 def submit(
@@ -55,17 +57,17 @@ def submit(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Extract the frames of projects now.
+    """Extract images from a project's films now.
 
-    Of every film in raw_videos/PROJECT/ that is not yet extracted. Values not given here come from
+    Takes every film in raw_videos/PROJECT/ that is not yet extracted. Settings not given here come from
     configs/projects/PROJECT.yaml, then configs/framed.yaml, then the [default].
     """
     if monitors and (waits or dry_run or as_json):
-        raise click.UsageError("--monitor goes with none of --wait, --dry-run and --json")
+        raise click.UsageError("--monitor cannot be combined with --wait, --dry-run or --json")
     places = places_here()
     if dry_run:
         if waits:
-            raise click.UsageError("--dry-run starts nothing that --wait could wait for")
+            raise click.UsageError("--dry-run cannot be combined with --wait: it starts no job")
         from framed.ctl.dry_run import preview  # noqa: PLC0415
 
         projects = chosen_or_all(names, listed, places, every=every)
@@ -83,7 +85,7 @@ def submit(
 
     with connect(places) as daemon:
         reply = daemon.call("submit", request, SubmitReply)
-    code = _report_and_wait(reply, places, waits=waits, as_json=as_json, otherwise="every film is extracted already")
+    code = _report_and_wait(reply, places, waits=waits, as_json=as_json, when_empty="every film is already extracted")
     if monitors and reply.outcomes:
         from framed.ctl.commands.inspection import DEFAULT_INTERVAL_S, monitor  # noqa: PLC0415
 
@@ -97,15 +99,15 @@ def submit(
 
 @click.command()
 @projects_arguments()
-@click.option("--all", "every", is_flag=True, help="Every project of which something failed.")
-@click.option("--wait", "waits", is_flag=True, help="Wait until they have ended, and exit with how, as `wait` does.")
+@click.option("--all", "every", is_flag=True, help="Every project with a failed film.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until the jobs have ended; exit codes as of `wait`.")
 @json_option
 @common_options
 def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: bool, as_json: bool) -> int:
-    """Extract again what failed or was cancelled.
+    """Extract films again that failed or were cancelled.
 
-    With the settings it had; films that are done are not done again, unless they were forced to be. One that waits for
-    its next attempt tries now. For other settings: submit.
+    Uses the settings of the last job. Complete films are skipped, unless the last job had --force. A job that waits
+    for its next attempt makes it now. To change settings, use submit.
     """
     from framed.ctl.client import connect  # noqa: PLC0415
 
@@ -113,7 +115,7 @@ def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: boo
     request = Retry(projects=chosen_or_all(names, listed, places, every=every), every=every, key=new_key())
     with connect(places) as daemon:
         reply = daemon.call("retry", request, RetryReply)
-    return _report_and_wait(reply, places, waits=waits, as_json=as_json, otherwise="nothing has failed")
+    return _report_and_wait(reply, places, waits=waits, as_json=as_json, when_empty="nothing has failed")
 
 
 @click.command()
@@ -122,9 +124,9 @@ def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: boo
 @json_option
 @common_options
 def wait(names: tuple[str, ...], listed: str | None, *, timeout_s: float | None, as_json: bool) -> int:
-    """Wait until projects have ended, and exit with how.
+    """Wait until projects have ended; the exit code says how.
 
-    0 complete, 1 failed, 4 no film in it, 7 cancelled, 124 time-out. Goes on waiting while the daemon is restarted.
+    0 complete, 1 failed, 4 no film in it, 7 cancelled, 124 time-out. Keeps waiting while the daemon restarts.
     """
     places = places_here()
     return _wait(places, chosen_projects(names, listed, places, needed=True), timeout_s, as_json=as_json)
@@ -132,13 +134,13 @@ def wait(names: tuple[str, ...], listed: str | None, *, timeout_s: float | None,
 
 @click.command()
 @projects_arguments()
-@click.option("--all", "every", is_flag=True, help="Everything that is queued or running.")
+@click.option("--all", "every", is_flag=True, help="Every project that is queued or running.")
 @json_option
 @common_options
 def cancel(names: tuple[str, ...], listed: str | None, *, every: bool, as_json: bool) -> int:
-    """Stop extracting projects, or take them out of the queue.
+    """Stop extracting projects, or remove them from the queue.
 
-    Images already written stay.
+    Images already written are kept.
     """
     from framed.ctl.client import connect  # noqa: PLC0415
 
@@ -155,15 +157,15 @@ def new_key() -> str:
 
 
 def _report_and_wait(
-    reply: SubmitReply | RetryReply, places: Places, *, waits: bool, as_json: bool, otherwise: str
+    reply: SubmitReply | RetryReply, places: Places, *, waits: bool, as_json: bool, when_empty: str
 ) -> int:
-    """Says what became of the projects, and waits for those that have a job when that was asked for."""
+    """Prints the outcome of each project; with `waits`, waits for those that have a job."""
     if as_json and not waits:
         document(reply)
     for outcome in reply.outcomes:
         _print_outcome(outcome, as_json=as_json)
     if not reply.outcomes and not as_json:
-        notice(otherwise)
+        notice(when_empty)
     was_refused = any(outcome.outcome is Submitted.REFUSED for outcome in reply.outcomes)
     jobs = {outcome.project: outcome.job_id for outcome in reply.outcomes if outcome.job_id is not None}
     code = _wait(places, tuple(jobs), None, jobs=jobs, as_json=as_json) if waits and (jobs or as_json) else Exit.OK

@@ -1,4 +1,4 @@
-"""How projects are named on a command line: `a b`, `a,b`, `--projects a,b`; completed by Tab."""
+"""Names of projects on a command line: `a b`, `a,b`, `--projects a,b`; completed by Tab."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_COMPLETION_PATIENCE_S = 0.5
+_COMPLETION_TIMEOUT_S = 0.5
 
 
 def projects_arguments(*, needed: bool = True) -> Callable[[F], F]:
@@ -27,7 +27,11 @@ def projects_arguments(*, needed: bool = True) -> Callable[[F], F]:
     def decorate(command: F) -> F:
         metavar = "PROJECT..." if needed else "[PROJECT...]"
         command = click.option(
-            "--projects", "listed", metavar="A,B", help="The same, in one word.", shell_complete=complete_name
+            "--projects",
+            "listed",
+            metavar="A,B",
+            help="Projects as one comma-separated list.",
+            shell_complete=complete_name,
         )(command)
         return click.argument("names", metavar=metavar, nargs=-1, shell_complete=complete_name)(command)
 
@@ -51,29 +55,29 @@ def chosen_projects(
             if name.strip():
                 found[_utf8(project_of(_trimmed(name, lambda: places), lambda: places))] = None
     if needed and not found:
-        raise click.UsageError("say which project")
+        raise click.UsageError("name a project")
     return tuple(found)
 
 
 def chosen_or_all(names: tuple[str, ...], listed: str | None, places: Places, *, every: bool) -> tuple[str, ...]:
-    """The projects that were named; none when --all was given instead. One of both must be, and not both."""
+    """The projects that were named; empty with --all. Raises UsageError for neither and for both."""
     projects = chosen_projects(names, listed, places)
     if every and projects:
-        raise click.UsageError("say which projects, or --all, not both")
+        raise click.UsageError("name projects or give --all, not both")
     if not every and not projects:
-        raise click.UsageError("say which project, or --all")
+        raise click.UsageError("name a project, or give --all")
     return projects
 
 
 def project_of(typed: str, places: Callable[[], Places]) -> str:
     """The project that is meant: its name, or the path of its folder as Tab makes it (`onward/`, `raw_videos/onward`).
 
-    Any other path stays as it was typed. `places` is asked for only when there is a path to explain. Raises UsageError
-    for the path of what lies in a project's folder.
+    Any other path stays as it was typed. `places` is called only for a path. Raises UsageError for a path inside a
+    project's folder.
     """
     project, *inner = _below_raw_videos(typed, places) or [typed]
     if inner:
-        raise click.UsageError(f"{typed} lies in the folder of a project; name the project: {project}")
+        raise click.UsageError(f"{typed} is inside a project's folder; name the project: {project}")
     return project
 
 
@@ -97,20 +101,20 @@ def _below_raw_videos(typed: str, places: Callable[[], Places]) -> list[str]:
 
 
 def complete_name(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Tab after a word, or after a comma within one."""
+    """Completes a name, also after a comma."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415
 
     before, comma, last = incomplete.rpartition(",")
     taken = {*before.split(","), *(context.params.get("names") or ())}
     known = [name for name in _known_names(context) if name not in taken]
-    # A name that has a comma itself is no part of a list.
+    # A name that contains a comma cannot be part of a list.
     found = [name for name in known if name.startswith(incomplete)] if comma else []
     found += [f"{before}{comma}{name}" for name in known if name.startswith(last) and not (comma and "," in name)]
     return [CompletionItem(each) for each in found]
 
 
 def _known_names(context: click.Context) -> list[str]:
-    """The projects the daemon knows, else those that have a folder; none rather than an error."""
+    """The projects the daemon knows, else those that have a folder; empty on an error."""
     from framed.ctl.client import connect  # noqa: PLC0415
     from framed.errors import FramedError  # noqa: PLC0415
     from framed.protocol.messages import Status, StatusReply  # noqa: PLC0415
@@ -118,7 +122,7 @@ def _known_names(context: click.Context) -> list[str]:
     try:
         places = places_of(given_root(context))
         try:
-            with connect(places, patience_s=_COMPLETION_PATIENCE_S) as daemon:
+            with connect(places, patience_s=_COMPLETION_TIMEOUT_S) as daemon:
                 names = [project.name for project in daemon.call("status", Status(), StatusReply).projects]
         except FramedError:
             names = sorted(entry.name for entry in os.scandir(places.raw_videos) if entry.is_dir())
@@ -129,7 +133,7 @@ def _known_names(context: click.Context) -> list[str]:
 
 def _checked_name(context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if not value.strip():
-        raise click.UsageError("say which project")
+        raise click.UsageError("name a project")
     if context.resilient_parsing:
         return value
 
@@ -140,7 +144,7 @@ def _checked_name(context: click.Context, _parameter: click.Parameter, value: st
 
 
 def _trimmed(typed: str, places: Callable[[], Places]) -> str:
-    """Without the spaces around it, which are nobody's name but where a folder is called just so."""
+    """The name without surrounding spaces, unless a folder has exactly that name."""
     bare = typed.strip()
     return typed if typed != bare and os.path.isdir(places().raw_videos / typed) else bare
 

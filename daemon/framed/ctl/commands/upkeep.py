@@ -1,4 +1,4 @@
-"""The verbs about what lies on the disk, and about the command itself."""
+"""The verbs that clean up, and those about the command itself."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from framed.ctl.output import document, notice, print_line
 from framed.errors import Exit, FramedError, Refused
 
 _CLEAN_TIMEOUT_S: Final = 620.0
-"""A little more than the daemon's own."""
+"""A little more than the daemon's own limit."""
 
 
 @click.command()
 @project_argument
-@click.option("--replaced", is_flag=True, help="Only images of films whose files others have replaced.")
+@click.option("--replaced", is_flag=True, help="Only images of films whose files were replaced by others.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--dry-run", is_flag=True, help="Print what would be deleted; delete nothing.")
 @json_option
 @common_options
 def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool) -> int:
-    """Delete a project's images and what framed knows of them.
+    """Delete a project's images and their records.
 
-    Asks first. Only what frames.jsonl lists, results, records and unfinished work: films, logs, captions and other
-    files stay.
+    Asks first. Deletes only the images that frames.jsonl lists, results, records and unfinished work: films, logs,
+    captions and other files are kept.
     """
     from framed.ctl.client import connect  # noqa: PLC0415
     from framed.ctl.render import size  # noqa: PLC0415
@@ -47,29 +47,29 @@ def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool)
         def counted(reply: CleanReply) -> str:
             return f"{reply.images:,} image{'s' * (reply.images != 1)} with their records ({size(reply.size_bytes)})"
 
-        stay = f"; {plan.kept:,} other file{'s' * (plan.kept != 1)} there stay{'s' * (plan.kept == 1)}"
+        stay = f"; {plan.kept:,} other file{'s' * (plan.kept != 1)} there {'is' if plan.kept == 1 else 'are'} kept"
         described = f"{counted(plan)} in {plan.folder}{stay if plan.kept else ''}"
         if not (plan.images or plan.size_bytes):
-            nothing = "no images of a replaced film lie" if replaced else "nothing of framed's lies"
-            reply, words = msgspec.structs.replace(plan, dry_run=dry_run), f"{name}: {nothing} in {plan.folder}"
+            nothing = "no images of a replaced film" if replaced else "nothing made by framed"
+            reply, text = msgspec.structs.replace(plan, dry_run=dry_run), f"{name}: {nothing} in {plan.folder}"
         elif dry_run:
-            reply, words = plan, f"{name}: would delete {described}" + (f"; {plan.not_now}" if plan.not_now else "")
+            reply, text = plan, f"{name}: would delete {described}" + (f"; {plan.not_now}" if plan.not_now else "")
         elif plan.not_now:
             raise Refused(plan.not_now)
         else:
             if not yes:
                 if not sys.stdin.isatty():
-                    raise click.UsageError(f"this would delete {described}; say --yes")
+                    raise click.UsageError(f"this would delete {described}; confirm with --yes")
                 if not click.confirm(f"Delete {described}?", err=True):
                     notice("nothing was deleted")
                     return Exit.REFUSED
             request = Clean(project=name, replaced=replaced, key=new_key())
             reply = daemon.call("clean", request, CleanReply, patience_s=_CLEAN_TIMEOUT_S)
-            words = f"{name}: deleted {counted(reply)}"
+            text = f"{name}: deleted {counted(reply)}"
     if as_json:
         document(reply)
     else:
-        print_line(words)
+        print_line(text)
     return Exit.OK
 
 
@@ -80,7 +80,7 @@ completion: Final = common_options(completion_command("framectl"))
 @json_option
 @common_options
 def version(*, as_json: bool) -> int:
-    """The versions of this command, the protocol and the daemon."""
+    """Print the versions of this command, the protocol and the daemon."""
     from importlib.metadata import version as version_of  # noqa: PLC0415
 
     from framed.ctl.client import connect  # noqa: PLC0415

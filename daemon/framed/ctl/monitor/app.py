@@ -1,4 +1,4 @@
-"""The monitor's screen and keys. What it shows is in `view`; nothing that is done here is needed by the daemon."""
+"""The monitor's screen and keys. What it shows is made in `view` and `panels`; the daemon does not depend on it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ from framed.protocol.subscription import Event
 from framed.settings.places import Places
 
 _REDRAW_S: Final = 1.0
-"""As often as extractors tell of their progress. To draw a long table costs more than all else here."""
+"""As often as extractors report progress. Drawing a long table is the monitor's largest cost."""
 _MESSAGE_SHOWN_S: Final = 8.0
 _NOTHING_TO_CANCEL: Final = frozenset(
     {ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED, ProjectState.NEW, ProjectState.IGNORED}
@@ -61,9 +61,9 @@ _NOTHING_TO_CANCEL: Final = frozenset(
 
 
 def monitor_projects(places: Places, projects: tuple[str, ...]) -> Exit:
-    """Shows these projects, or all, until it is left.
+    """Shows these projects, or all, until the user quits.
 
-    Raises FramedError when the daemon is not there to begin with, or knows no such project.
+    Raises FramedError when the daemon is unreachable at the start, or knows no such project.
     """
     with connect(places) as daemon:
         daemon.call("status", Status(projects=projects), StatusReply)
@@ -72,7 +72,7 @@ def monitor_projects(places: Places, projects: tuple[str, ...]) -> Exit:
 
 
 class ProjectTable(DataTable[Text]):
-    """Its keys are those of lists: a table's Home and End would go to its first and last column."""
+    """With the keys of a list: in a DataTable Home and End would go to the first and last column."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "cursor_down", show=False),
@@ -112,7 +112,7 @@ class Monitor(App[None]):
         Binding("a", "attach", "Attach"),
         Binding("f", "follow", "Log"),
         Binding("slash", "filter", "Filter"),
-        Binding("o", "sort", "Order"),  # last: at 80 columns there is no room for it
+        Binding("o", "sort", "Order"),  # last: it does not fit in 80 columns
         Binding("escape", "clear_filter", show=False),
     ]
 
@@ -122,18 +122,18 @@ class Monitor(App[None]):
         self._only = projects
         self._view = View()
         self._names: list[str] = []
-        """Of the rows, from above."""
+        """Of the rows, from the top."""
         self._rows: list[tuple[Text, ...]] = []
-        """What is in them."""
+        """Their cells."""
         self._columns: tuple[Cells, ...] = ()
-        """That the table has."""
+        """Of the table as it is drawn."""
         self._sort = SORTS[0]
         self._needle = ""
         self._details: tuple[ProjectStatus, Details] | None = None
-        """What was asked for last, and how the project was then."""
+        """The last details, and the project's status when they were requested."""
         self._is_fetching = False
         self._is_stale = False
-        """Whether more was told than is shown."""
+        """Whether an event has arrived that is not drawn yet."""
         self._message_timer: Timer | None = None
         self._away_since = ""
 
@@ -159,7 +159,7 @@ class Monitor(App[None]):
 
     @property
     def _has_widgets(self) -> bool:
-        """False while the screen is taken down: what arrives then, or is due, has nobody to be shown to."""
+        """False while the screen is closing: events and timers may still arrive then."""
         return any(screen.query(ProjectTable) for screen in self.screen_stack[:1])
 
     @property
@@ -174,7 +174,7 @@ class Monitor(App[None]):
 
         def answered(name: str | None) -> None:
             if name and name.strip():
-                # The one that was suggested may have spaces around its name.
+                # The suggested name may have spaces around it.
                 project = name if name == suggested else name.strip()
                 self._call("submit", Submit(projects=(project,), key=_key()), SubmitReply)
 
@@ -184,10 +184,10 @@ class Monitor(App[None]):
         if (project := self.selected) is None:
             return
         if project.state in _NOTHING_TO_CANCEL:
-            self._show_message(f"{project.name} is {project.state.value}: there is nothing to cancel")
+            self._show_message(f"{project.name} is {project.state.value}: nothing to cancel")
             return
         request = Cancel(projects=(project.name,), key=_key())
-        question = f"Cancel {project.name}? Images already written stay."
+        question = f"Cancel {project.name}? Images already written are kept."
         self._confirmed(question, lambda: self._call("cancel", request, CancelReply))
 
     def action_retry(self) -> None:
@@ -195,7 +195,7 @@ class Monitor(App[None]):
             self._call("retry", Retry(projects=(project.name,), key=_key()), RetryReply)
 
     def action_pause(self) -> None:
-        """Or resume, when it is paused by somebody; what rests by itself can be paused as well."""
+        """Pauses, or resumes when a user has paused it. A suspended project can be paused as well."""
         if (project := self.selected) is None:
             return
         if project.paused:
@@ -204,13 +204,13 @@ class Monitor(App[None]):
             self._call("pause", Pause(projects=(project.name,), key=_key()), PauseReply)
 
     def action_drain(self) -> None:
-        """Or undrain, when it drains."""
+        """Drains, or undrains when draining."""
         if self._view.event is not None and self._view.event.draining:
             self._call("undrain", Undrain(key=_key()), DrainReply)
         else:
             request = Drain(key=_key())
             self._confirmed(
-                "Drain: finish what runs and start nothing?", lambda: self._call("drain", request, DrainReply)
+                "Drain: finish running jobs and start no others?", lambda: self._call("drain", request, DrainReply)
             )
 
     def action_attach(self) -> None:
@@ -229,20 +229,20 @@ class Monitor(App[None]):
         self.call_from_thread(self._show_terminal, command)
 
     def _show_terminal(self, command: tuple[str, ...]) -> None:
-        """The extractor's terminal has the screen until it is left."""
+        """Shows the extractor's terminal until the user detaches."""
         with self.suspend():
             ended = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
         if ended.returncode:
-            self._show_message(ended.stderr.strip() or f"tmux ended with {ended.returncode}", is_error=True)
+            self._show_message(ended.stderr.strip() or f"tmux ended with exit code {ended.returncode}", is_error=True)
 
     def action_follow(self) -> None:
-        """The log takes the place of the table, and gives it back."""
+        """Shows the log in place of the table, and back."""
         self.screen.toggle_class("follow")
         self.call_after_refresh(self._draw_detail)
 
     def action_sort(self) -> None:
         self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
-        self._show_message(f"by {self._sort}" + "; what runs and what failed first" * (self._sort == SORTS[0]))
+        self._show_message(f"ordered by {self._sort}" + "; running and failed first" * (self._sort == SORTS[0]))
         self._draw()
 
     def action_filter(self) -> None:
@@ -288,7 +288,7 @@ class Monitor(App[None]):
         self.call_from_thread(self._show_message, "\n".join(outcomes) or getattr(reply, "message", method))
 
     def _show_message(self, message: str, *, is_error: bool = False) -> None:
-        """Shows it in lines of its own for a while: a notification would cover the table."""
+        """Shows it for a while in lines of its own: a Textual notification would cover the table."""
         if self._message_timer is not None:
             self._message_timer.stop()
         if not self._has_widgets:
@@ -301,7 +301,7 @@ class Monitor(App[None]):
         self._keep_selection_visible()
 
     def _keep_selection_visible(self) -> None:
-        """Also when a line that has appeared takes a row from the table: once that is laid out."""
+        """Keeps the selected row visible after the next layout: a line that appears makes the table shorter."""
         table = self.screen_stack[0].query_one(ProjectTable)
         self.call_after_refresh(lambda: table.move_cursor(row=table.cursor_row, scroll=True))
 
@@ -314,26 +314,26 @@ class Monitor(App[None]):
 
     def _listen(self) -> None:
         with contextlib.suppress(RuntimeError):  # the app has ended
-            for told in events(self._places, self._only):
+            for event in events(self._places, self._only):
                 if not self.is_running:
                     return
-                self.call_from_thread(self._apply_update, told)
+                self.call_from_thread(self._apply_update, event)
 
-    def _apply_update(self, told: Event | FramedError) -> None:
+    def _apply_update(self, update: Event | FramedError) -> None:
         if not self._has_widgets:
             return
-        is_away = isinstance(told, FramedError)
+        is_away = isinstance(update, FramedError)
         self.screen_stack[0].set_class(is_away, "away")
         away = self.screen_stack[0].query_one("#away", Static)
         away.display = is_away
-        if isinstance(told, FramedError):
-            self._away_since = self._away_since or f"{datetime.now():%H:%M:%S}"  # noqa: DTZ005 -- as the wall's clock
-            what = "daemon away" if isinstance(told, DaemonUnreachable) else "the daemon tells nothing"
-            away.update(Text(f"{what} since {self._away_since}; what is shown was so then. {printable(str(told))}"))
+        if isinstance(update, FramedError):
+            self._away_since = self._away_since or f"{datetime.now():%H:%M:%S}"  # noqa: DTZ005 -- local time, for a person
+            what = "daemon unreachable" if isinstance(update, DaemonUnreachable) else "no data from the daemon"
+            away.update(Text(f"{what} since {self._away_since}; showing the state of then. {printable(str(update))}"))
             return
         self._away_since = ""
         self._is_stale = True
-        if self._view.apply(told, time.monotonic()):
+        if self._view.apply(update, time.monotonic()):
             self._draw()
 
     def _draw_if_stale(self) -> None:
@@ -342,7 +342,7 @@ class Monitor(App[None]):
         self._request_details()
 
     def _request_details(self) -> None:
-        """Of the selected project, unless it is as it was when they were asked for last."""
+        """Fetches the selected project's details, unless its status is the same as at the last request."""
         project = self.selected
         if project is not None and not self._is_fetching and (self._details is None or self._details[0] != project):
             self._is_fetching = True
@@ -383,7 +383,7 @@ class Monitor(App[None]):
         )
 
     def _draw_table(self, table: ProjectTable, shown: list[ProjectStatus], width: int) -> None:
-        """Only what has changed."""
+        """Updates the cells that have changed."""
         columns = columns_at(width, max((cell_len(printable(project.name)) for project in shown), default=0))
         names = [project.name for project in shown]
         rows = [self._view.row(project, columns) for project in shown]
@@ -399,7 +399,7 @@ class Monitor(App[None]):
                 table.add_column(Text(each.title, justify="right" if each.right else "left"), width=each.width)
             table.add_rows(rows)
             if selected is not None and selected.name in names:
-                # As far down as it was, but for the selected one, which is to be seen.
+                # Keep the scroll position, but the selected row must be visible.
                 table.scroll_to(y=offset, animate=False)
                 table.move_cursor(row=names.index(selected.name))
         self._names, self._rows, self._columns = names, rows, columns
@@ -424,15 +424,15 @@ class Monitor(App[None]):
 _HELP: Final = {
     "submit": "submit a project",
     "cancel": "cancel the selected project (asks first)",
-    "retry": "retry what failed of it",
+    "retry": "retry its failed films",
     "pause": "pause it; again: resume",
-    "drain": "finish what runs, start nothing (asks first); again: undrain",
-    "attach": "see its terminal; Ctrl-B D comes back",
-    "follow": "only its log; again: back",
+    "drain": "finish running jobs, start no others (asks first); again: undrain",
+    "attach": "show its terminal; Ctrl-B D detaches",
+    "follow": "show only its log; again: back",
     "sort": "order by state, name, progress, ETA",
-    "filter": "show only some; Esc: all again",
-    "help": "this",
-    "quit": "leave; everything goes on",
+    "filter": "show only some projects; Esc: all",
+    "help": "this help",
+    "quit": "quit; jobs keep running",
 }
 
 

@@ -1,4 +1,4 @@
-"""What the monitor asks: whether to do something, and for a line of text. And its help."""
+"""The monitor's dialogs: a confirmation, a line of text, and the help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from framed.printable import printable
 
 
 class Confirm(ModalScreen[bool]):
-    """Is answered with y or n."""
+    """A question to be answered with y or n."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "dismiss(True)", "Yes"),
@@ -33,7 +33,7 @@ class Confirm(ModalScreen[bool]):
 
 
 class Ask(ModalScreen[str | None]):
-    """Is answered with a line of text; None when it was given up."""
+    """Asks for a line of text; the result is None after Escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
 

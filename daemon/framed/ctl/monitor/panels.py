@@ -30,7 +30,7 @@ _DIM: Final = "dim"
 
 @dataclass(frozen=True)
 class Details:
-    """What was asked for of one project."""
+    """What the monitor fetches about the selected project."""
 
     shown: ShowReply
     log: Sequence[str]
@@ -38,7 +38,7 @@ class Details:
 
 
 def machine_lines(event: Event, projects: Iterable[ProjectStatus], width: int) -> list[Text]:
-    """The cores, then memory, disk and slots, then how many projects are in which state; then the notices."""
+    """The cores; memory, disk and slots; number of projects by state; notices."""
     machine, slots = event.machine, event.slots
     memory = machine.memory_used_bytes / machine.memory_total_bytes if machine.memory_total_bytes else 0.0
     parts = [f"memory {bar(memory, 8)} {size(machine.memory_used_bytes)} of {size(machine.memory_total_bytes)}"]
@@ -56,7 +56,7 @@ def machine_lines(event: Event, projects: Iterable[ProjectStatus], width: int) -
 
 
 def _cores(machine: MachineStatus, width: int) -> Text:
-    """A bar for each core; where there are too many for that, one character."""
+    """A bar for each core, or one character if there are too many cores."""
     head = f"CPU {machine.cpu_percent:3.0f}%"
     percents = machine.cores_percent or (machine.cpu_percent,)
     room = (width - len(head)) // len(percents)
@@ -69,7 +69,7 @@ def _cores(machine: MachineStatus, width: int) -> Text:
 
 
 def detail_lines(project: ProjectStatus, details: Details | None, width: int, height: int) -> list[Text]:
-    """The selected one: its state, its complete reason, shots, last errors, and what fits of the end of its log."""
+    """The selected project: state, complete reason, shots, last errors, and as much of its log's end as fits."""
     shown = details.shown if details is not None else None
     lines = _head(project, shown.in_work if shown else None, width)
     if project.reason:
@@ -87,16 +87,16 @@ def detail_lines(project: ProjectStatus, details: Details | None, width: int, he
 
 
 def log_lines(project: ProjectStatus, details: Details | None, width: int, height: int) -> list[Text]:
-    """The end of its log, below whose it is."""
+    """A heading with its name and state, then the end of its log."""
     head = _head(project, None, width)
     log = details.log if details is not None and details.log else project.last_lines
     room = height - len(head)
     tail = [Text(printable(line)) for line in log[-room:] if room > 0]
-    return [*head, *(tail or [Text("nothing in its log" if project.log else "no log yet", style=_DIM)])][:height]
+    return [*head, *(tail or [Text("its log is empty" if project.log else "no log yet", style=_DIM)])][:height]
 
 
 def _head(project: ProjectStatus, film: FilmInWork | None, width: int) -> list[Text]:
-    """Its name, state and attempt; on two lines where the name is too long for one."""
+    """Its name, state and attempt; on two lines if the name is too long for one."""
     parts = [f"{printable(film.name)}, film {film.number} of {film.n_films}"] if film else []
     parts += [project.stage] if project.stage else []
     parts += [f"attempt {project.attempt} of {project.max_attempts}"] if project.attempt else []
@@ -109,7 +109,7 @@ def _head(project: ProjectStatus, film: FilmInWork | None, width: int) -> list[T
 
 
 def _shots(shown: ShowReply, width: int) -> Iterator[str]:
-    """Of the film in work, as many of the last as fit on a line; else what the films gave that are extracted."""
+    """The last shots of the film that is being extracted, as many as fit; else the totals of the extracted films."""
     if shown.in_work is not None:
         head = f"{_counted(shown.in_work.shots, 'shot')} so far"
         starts = [f"{shot.scene} at {clock(shot.start_s)}" for shot in shown.in_work.last_shots]
@@ -128,7 +128,7 @@ def _results(results: ResultsFacts, status: ProjectStatus) -> str:
 
 
 def _errors(shown: ShowReply) -> list[str]:
-    """The last of them, the newest last, but for what the project's reason says: attempts that ended badly, films."""
+    """The last errors of attempts and films, the newest last, without those that the project's reason has."""
     attempts = shown.job.attempts if shown.job else ()
     films = shown.results.films if shown.results else ()
     found = [(film.error, f"film {film.name}: {film.error}") for film in films if film.error]

@@ -1,4 +1,4 @@
-"""Where the monitor has it from: events through restarts of the daemon, and details of one project. Blocking."""
+"""The monitor's data: events, also across restarts of the daemon, and details of one project. Blocking."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOG_LINES: Final = 100
 
 
 def events(places: Places, projects: tuple[str, ...]) -> Iterator[Event | FramedError]:
-    """What is told; why nothing is, each time the daemon is away. Goes on where it was when it is back."""
+    """Events; an error whenever the daemon is unreachable. After a reconnect it continues after the last event."""
     instance, seq = "", None
     while True:
         try:
@@ -37,7 +37,7 @@ def events(places: Places, projects: tuple[str, ...]) -> Iterator[Event | Framed
 
 
 def details(places: Places, project: ProjectStatus) -> Details:
-    """What the events do not tell of it. Raises FramedError."""
+    """What the events do not contain. Raises FramedError."""
     with connect(places) as daemon:
         shown = daemon.call("show", Show(project=project.name), ShowReply)
         if project.log is None:

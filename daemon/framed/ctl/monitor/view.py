@@ -1,4 +1,4 @@
-"""What the monitor shows, from events: the projects, in an order, and their rows. Pure; reads no clock."""
+"""The monitor's model, built from events: projects, their order, their rows. Pure; reads no clock."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from framed.protocol.subscription import Event
 
 SORTS: Final = ("state", "name", "progress", "eta")
 RATE_WINDOW_S: Final = 30.0
-"""Over which images a second are told: they come in bursts, as spans of the film are finished."""
+"""Over which images a second are averaged: they come in bursts, when spans of the film are finished."""
 _WIDE: Final = 120
-"""Columns of the screen from which there is room for bars."""
+"""Columns of the screen from which bars are shown."""
 _NARROWEST_NAME: Final = 8
 _SHORTENED_NAME: Final = 18
-"""Cells that a long name keeps beside notes; with fewer it has their room as well."""
+"""Cells that a long name keeps beside notes; if there are fewer, notes are left out."""
 _NARROWEST_NOTE: Final = 20
 _BAR_CELLS: Final = 12
 _PADDING: Final = 2
-"""Of each column, both sides together; and of the scroll bar."""
+"""Cells of padding: of each column, both sides together; and of the scroll bar."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """One column: how wide it is without padding, and whether its numbers stand under each other."""
+    """One column: its width without padding, and whether it is aligned to the right."""
 
     title: str
     width: int
@@ -38,7 +38,7 @@ class Cells:
 
 
 class View:
-    """Everything that was told, put together."""
+    """The state after all events so far."""
 
     def __init__(self) -> None:
         self.projects: dict[str, ProjectStatus] = {}
@@ -46,9 +46,9 @@ class View:
         self._counts: dict[str, deque[tuple[float, int]]] = {}
 
     def apply(self, event: Event, now_s: float) -> bool:
-        """Whether a state is another one now, or there are other projects: progress can wait, that is shown at once.
+        """Applies the event. True when a state or the set of projects changed: draw at once, progress can wait.
 
-        `now_s`: when it was read, monotonic.
+        `now_s`: when the event was read, monotonic.
         """
         before = self._states()
         self.event = event
@@ -73,14 +73,14 @@ class View:
         return draining, {name: project.state for name, project in self.projects.items()}
 
     def images_per_s(self, name: str) -> float | None:
-        """Over the last seconds; None when it does not run, or not long enough to tell."""
+        """Averaged over RATE_WINDOW_S; None when it does not run, or has not run long enough."""
         counts = self._counts.get(name, deque())
         if len(counts) < 2 or counts[-1][0] - counts[0][0] < 1:
             return None
         return (counts[-1][1] - counts[0][1]) / (counts[-1][0] - counts[0][0])
 
     def shown(self, sort: str, needle: str) -> list[ProjectStatus]:
-        """The projects whose name or state has the needle in it, in that order."""
+        """The projects whose name contains the needle or whose state it is, in that order."""
         found = [
             project
             for project in self.projects.values()
@@ -89,7 +89,7 @@ class View:
         return sorted(found, key=lambda project: (_rank(project, sort), project.name))
 
     def row(self, project: ProjectStatus, columns: tuple[Cells, ...]) -> tuple[Text, ...]:
-        """Its cells, as `columns_at` has them."""
+        """The project's cells for these columns."""
         rate = self.images_per_s(project.name)
         percent = f"{int(project.progress * 100)}%"
         texts = {
@@ -117,10 +117,10 @@ class View:
 
 
 def columns_at(width: int, longest_name: int) -> tuple[Cells, ...]:
-    """Those that fit on a screen `width` cells wide, with their padding and a scroll bar.
+    """The columns that fit on a screen `width` cells wide, with their padding and a scroll bar.
 
-    `longest_name`: in cells, of the projects shown. What PROJECT does not need of its share is NOTE's; without enough
-    room for NOTE, PROJECT has it all. On a narrow screen the columns from the right are left out.
+    `longest_name`: in cells, of the projects shown. NOTE gets what PROJECT does not need; if that is too little, it goes to
+    PROJECT. On a narrow screen columns are left out from the right.
     """
     is_wide = width >= _WIDE
     progress = Cells("PROGRESS", _BAR_CELLS + 5, right=False) if is_wide else Cells("DONE", 4)
@@ -134,14 +134,14 @@ def columns_at(width: int, longest_name: int) -> tuple[Cells, ...]:
         Cells("W", 2),
         Cells("ATT", 3),
     )
-    # What is looked at least goes first where the screen is too narrow for all.
+    # The least important columns are last, and are left out first.
     while fixed[1:] and _room(width, fixed) < _NARROWEST_NAME:
         fixed = fixed[:-1]
     room = _room(width, fixed)
     name_width = min(max(longest_name, _NARROWEST_NAME), width // 5 if is_wide else room)
     note_width = room - name_width - _PADDING
     if note_width < _NARROWEST_NOTE:
-        # A long name gives way to the notes of all, but for what it needs to be told from others.
+        # A long name is shortened in favour of the notes, but must stay distinguishable.
         name_width, note_width = room - _NARROWEST_NOTE - _PADDING, _NARROWEST_NOTE
     if name_width < min(longest_name, _SHORTENED_NAME) or name_width < _NARROWEST_NAME:
         return (Cells("PROJECT", max(room, _NARROWEST_NAME), right=False), *fixed)
@@ -149,13 +149,13 @@ def columns_at(width: int, longest_name: int) -> tuple[Cells, ...]:
 
 
 def bar(fraction: float, cells: int) -> str:
-    """That many cells."""
+    """A progress bar of that many cells."""
     full, half = divmod(int(min(max(fraction, 0.0), 1.0) * cells * 2), 2)
     return "━" * full + "╸" * half + "─" * (cells - full - half)
 
 
 def _room(width: int, columns: tuple[Cells, ...]) -> int:
-    """What one more column may have beside these."""
+    """Cells left for one more column beside these."""
     return width - sum(column.width + _PADDING for column in columns) - 2 * _PADDING
 
 
