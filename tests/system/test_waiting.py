@@ -59,7 +59,7 @@ def test_wait_for_a_project_without_films_ends_with_4(shared: Root, capsys: pyte
     until(lambda: "empty" in shared.statuses(), "the folder is seen")
     shared.submit("full", "bad")
     assert wait(shared, "empty").exit_code == Exit.NO_PROJECT
-    assert "empty nothing to wait for: no film in it" in capsys.readouterr().err
+    assert "empty: nothing to wait for: no film in it" in capsys.readouterr().err
     with_full = wait(shared, "empty", "full")
     assert (with_full.exit_code, [each.state for each in with_full.projects]) == (4, [ProjectState.NEW, COMPLETE])
     assert wait(shared, "empty", "bad").exit_code == Exit.FAILED
