@@ -41,7 +41,7 @@ def test_capital_letters_do_not_matter_in_words() -> None:
 
 @pytest.mark.parametrize("group", [framed, framectl])
 def test_verbs_that_the_other_command_points_to_are_there(group: click.Group) -> None:
-    """`framectl start` answers `start is a command of framed; type: framed start`; the list of verbs is kept in one place for both."""
+    """`framectl start` names `framed start`; the list of verbs is kept in one place for both."""
     assert group.name is not None
     shown = [name for name, command in group.commands.items() if not command.hidden]
     assert sorted(shown) == sorted(VERBS[group.name])

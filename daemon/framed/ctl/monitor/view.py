@@ -119,8 +119,8 @@ class View:
 def columns_at(width: int, longest_name: int) -> tuple[Cells, ...]:
     """The columns that fit on a screen `width` cells wide, with their padding and a scroll bar.
 
-    `longest_name`: in cells, of the projects shown. NOTE gets what PROJECT does not need; if that is too little, it goes to
-    PROJECT. On a narrow screen columns are left out from the right.
+    `longest_name`: in cells, of the projects shown. NOTE gets what PROJECT does not need; if that is too little, it
+    goes to PROJECT. On a narrow screen columns are left out from the right.
     """
     is_wide = width >= _WIDE
     progress = Cells("PROGRESS", _BAR_CELLS + 5, right=False) if is_wide else Cells("DONE", 4)
