@@ -20,7 +20,7 @@ import av
 from framed.ctl.monitor.app import Monitor
 from framed.demo.film import write_film
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import Root
+from tests.harness.root import Root
 
 SIZE: Final = (124, 30)
 """Columns and lines."""

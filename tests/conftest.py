@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.fakes.root import Root, roots
+from tests.harness.root import Root, roots
 
 _FILMS_DIR = Path(__file__).resolve().parents[2] / "shared" / "films"
 

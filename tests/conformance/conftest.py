@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.extraction import LONG, Outcome, extract
-from tests.films import write_film
+from tests.harness.films import write_film
 
 
 @pytest.fixture(scope="session")

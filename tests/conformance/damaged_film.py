@@ -6,7 +6,7 @@ from pathlib import Path
 
 import av
 
-from tests.films import FilmPlan
+from tests.harness.films import FilmPlan
 
 ONE_THREAD = "keyint=24:min-keyint=24:scenecut=0:bframes=3:threads=1:lookahead-threads=1"
 """With more, x264 gives other bytes on a busy machine, and damage would strike elsewhere."""

@@ -24,7 +24,7 @@ from frame_extractor.output.picture import Picture
 from frame_extractor.picking.plan import Pick
 from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import WorkerPool
-from tests.films import FilmPlan, read_barcode
+from tests.harness.films import FilmPlan, read_barcode
 
 CUTS = (40, 96, 150, 231, 300, 333, 420)
 LONG = FilmPlan(

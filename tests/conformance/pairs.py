@@ -22,7 +22,7 @@ from frame_extractor.reading.film import Film
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.fallback import READERS
 from frame_extractor.reading.readers.whole import read_whole
-from tests.films import TICKS, FilmPlan, container_options, write_film
+from tests.harness.films import TICKS, FilmPlan, container_options, write_film
 
 X264 = "keyint=24:min-keyint=24:scenecut=0:bframes=3:threads=1"
 X265 = "log-level=none:keyint=24:min-keyint=24:scenecut=0:bframes=4"

@@ -16,7 +16,7 @@ from frame_extractor.contract.settings import Sampling
 from frame_extractor.reading.film import open_film
 from tests.conformance import test_damage, test_engine, test_odd_streams, test_readers
 from tests.conformance.pairs import CODECS, FILMS, TIMINGS, FilmMaker, frames_and_readers, plan_of
-from tests.films import read_barcode
+from tests.harness.films import read_barcode
 
 HEAD = """\
 # Every container, every codec, every frame

@@ -20,7 +20,7 @@ from frame_extractor.reading.readers.whole import read_whole
 from tests.conformance.damaged_film import GOP, H264, ONE_THREAD, with_damage
 from tests.conformance.extraction import LONG, extract, frame_of
 from tests.conformance.pairs import CODECS, frames_of
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
 
 
 def untrue(film: Film, sound: Path) -> list[int]:

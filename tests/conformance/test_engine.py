@@ -22,7 +22,7 @@ from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import WorkerPool
 from frame_extractor.workers.tasks import RepairTask
 from tests.conformance.extraction import CUTS, LONG, Outcome, extract, frame_of, workers_of
-from tests.films import write_film
+from tests.harness.films import write_film
 
 
 def test_shots_are_found_where_they_were_made(undisturbed: Outcome) -> None:

@@ -17,8 +17,8 @@ from frame_extractor.reading.film import open_film
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.decord import DecordReader
 from tests.conformance.pairs import CODECS, frames_of, with_times
-from tests.films import FilmPlan, read_barcode, write_film
-from tests.paff import write_field_coded
+from tests.harness.films import FilmPlan, read_barcode, write_film
+from tests.harness.paff import write_field_coded
 
 # One thread: with more, x264 gives other bytes on a busy machine, and damage would strike elsewhere.
 OPEN_GOPS = FilmPlan(

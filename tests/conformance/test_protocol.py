@@ -11,7 +11,8 @@ import pytest
 from framed.protocol.schema import text
 from framed.protocol.verbs import VERBS
 from tests.conformance.protocol_client import DOCS, SCHEMA, Client
-from tests.fakes.root import MANUAL, Root, roots, until
+from tests.harness.root import MANUAL, Root, roots
+from tests.harness.until import until
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from frame_extractor.reading.readers import Frame, FrameReader
 from frame_extractor.reading.readers.decord import DecordReader
 from frame_extractor.reading.readers.pyav import PyavReader
 from tests.conformance.pairs import CARRIED, CODECS, FILMS, H264, HEVC, FilmMaker, frames_of, plan_of
-from tests.films import FilmPlan, read_barcode
+from tests.harness.films import FilmPlan, read_barcode
 
 MakeFilm = Callable[..., Path]
 

@@ -21,7 +21,7 @@ from frame_extractor.reading.readers.pyav import PyavReader
 from frame_extractor.workers.scan import scan
 from frame_extractor.workers.spans import Span
 from frame_extractor.workers.tasks import ScanPart, ScanTask, Voided, Written
-from tests.films import FilmPlan, read_barcode, write_film
+from tests.harness.films import FilmPlan, read_barcode, write_film
 
 PLAN = FilmPlan(
     options={"x264-params": "keyint=48:min-keyint=48:scenecut=0:bframes=3:threads=1"}, n_frames=576, size=(192, 112)

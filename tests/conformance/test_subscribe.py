@@ -12,7 +12,8 @@ import pytest
 
 from framed.control.feed import MAX_REMEMBERED_REMOVALS
 from tests.conformance.protocol_client import SCHEMA, Client, misfit
-from tests.fakes.root import MANUAL, Root, roots, stop, until
+from tests.harness.root import MANUAL, Root, roots, stop
+from tests.harness.until import until
 
 MARGIN_BYTES = 16 << 20
 """What the daemon may have more of for other reasons."""

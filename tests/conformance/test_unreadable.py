@@ -15,7 +15,7 @@ from frame_extractor.reading.demux import read_chunks
 from frame_extractor.reading.film import open_film
 from frame_extractor.reading.readers.whole import read_whole
 from tests.conformance.pairs import frames_of
-from tests.films import FilmPlan, read_barcode, write_film
+from tests.harness.films import FilmPlan, read_barcode, write_film
 
 LCEVC_SEI = bytes([0, 0, 0, 1, 0x06, 0x04, 9, 0xB4, 0x00, 0x50, 0x00, 1, 2, 3, 4, 5, 0x80])
 """An H.264 NAL unit: user data as ITU-T T.35 registers it, here the enhancement layer of LCEVC."""

@@ -20,8 +20,8 @@ from frame_extractor.workers import grant as grant_module
 from frame_extractor.workers import pool
 from frame_extractor.workers.grant import WorkerGrant
 from tests.conformance.extraction import LONG, Outcome, extract, frame_of, workers_of
-from tests.fakes.root import until
-from tests.films import write_film
+from tests.harness.films import write_film
+from tests.harness.until import until
 
 ATTEMPT = 7
 

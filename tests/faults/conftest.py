@@ -10,7 +10,7 @@ import pytest
 
 from frame_extractor.contract.process import ProcessIdentity
 from framed.host.liveness import identify
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,10 @@ from frame_extractor.contract.process import ProcessIdentity
 from framed.errors import Exit, FramedError
 from framed.host.liveness import is_alive
 from framed.protocol.messages import ProjectState
-from tests.fakes.held_film import drop, hold
-from tests.fakes.root import DEADLINE_S, QUICK, Root, stop, until
 from tests.fakes.tmux_trap import TmuxTrap
+from tests.harness.held_film import drop, hold
+from tests.harness.root import QUICK, Root, stop
+from tests.harness.until import DEADLINE_S, until
 
 COMPLETE, FAILED, RUNNING = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.RUNNING
 
@@ -170,7 +171,7 @@ def test_another_boot_means_resumed_and_not_adopted(root: Root, stranger: Proces
 def test_of_two_daemons_started_at_once_exactly_one_runs(new_root: Callable[..., Root]) -> None:
     """Twenty pairs, all at the same instant: the loser names the winner's pid, and the socket is the winner's."""
     roots = {str(made.places.root): made for made in (new_root(name=f"r{number}") for number in range(20))}
-    command = [sys.executable, "-m", "tests.fakes.many_daemons", *roots]
+    command = [sys.executable, "-m", "tests.harness.many_daemons", *roots]
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as daemons:

@@ -17,8 +17,9 @@ import pytest
 from framed.ctl.client import CallFailed
 from framed.errors import Exit
 from framed.protocol.messages import ProjectState
-from tests.fakes.held_film import drop, hold
-from tests.fakes.root import QUICK, Root, stop, until
+from tests.harness.held_film import drop, hold
+from tests.harness.root import QUICK, Root, stop
+from tests.harness.until import until
 
 COMPLETE, RUNNING, QUEUED = ProjectState.COMPLETE, ProjectState.RUNNING, ProjectState.QUEUED
 PAUSED = ProjectState.PAUSED

@@ -12,9 +12,10 @@ from pathlib import Path
 from framed.attempts.live_extractors import GRACE_S
 from framed.host.liveness import is_alive
 from framed.protocol.messages import ProjectState
-from tests.fakes.held_film import drop, hold
-from tests.fakes.processes import session_members
-from tests.fakes.root import QUICK, Root, until
+from tests.harness.held_film import drop, hold
+from tests.harness.processes import session_members
+from tests.harness.root import QUICK, Root
+from tests.harness.until import until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 RUNNING = ProjectState.RUNNING

@@ -9,7 +9,7 @@ import pytest
 from framed.ctl.client import CallFailed
 from framed.errors import Exit
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import QUICK, Root
+from tests.harness.root import QUICK, Root
 
 HOSTILE = [
     "a.b",

@@ -22,8 +22,9 @@ import pytest
 
 from framed.errors import Exit
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import DEADLINE_S, Root, until
-from tests.fakes.site import Site, new_site
+from tests.harness.root import Root
+from tests.harness.site import Site, new_site
+from tests.harness.until import DEADLINE_S, until
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can be two users")
 

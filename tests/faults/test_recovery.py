@@ -8,7 +8,8 @@ import signal
 from framed.errors import Exit
 from framed.host.liveness import is_alive
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import DEADLINE_S, QUICK, Root, stop, until
+from tests.harness.root import QUICK, Root, stop
+from tests.harness.until import DEADLINE_S, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 RUNNING, RETRYING = ProjectState.RUNNING, ProjectState.RETRYING

@@ -26,7 +26,7 @@ from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality,
 from frame_extractor.contract.versions import SCORE_VERSION
 from frame_extractor.output.names import frame_index_of
 from tests.conformance.extraction import workers_of
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
 
 FPS = 5
 CUTS = tuple(sorted(random.Random(7).sample(range(20, 2980, 20), 90)))

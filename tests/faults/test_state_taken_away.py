@@ -12,8 +12,9 @@ from framed.ctl.client import connect
 from framed.errors import Exit
 from framed.host.liveness import is_alive
 from framed.protocol.messages import Cancel, CancelReply, ProjectState
-from tests.fakes.held_film import drop, hold
-from tests.fakes.root import DEADLINE_S, Root, until
+from tests.harness.held_film import drop, hold
+from tests.harness.root import Root
+from tests.harness.until import DEADLINE_S, until
 
 COMPLETE, FAILED, RUNNING, RETRYING = (
     ProjectState.COMPLETE,

@@ -12,8 +12,9 @@ from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
 from framed.host.liveness import is_alive
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import Root, stop, until
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
+from tests.harness.root import Root, stop
+from tests.harness.until import until
 
 COMPLETE, RUNNING = ProjectState.COMPLETE, ProjectState.RUNNING
 

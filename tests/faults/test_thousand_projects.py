@@ -9,7 +9,8 @@ from collections.abc import Callable
 import psutil
 
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import QUICK, Root, until
+from tests.harness.root import QUICK, Root
+from tests.harness.until import until
 
 N_PROJECTS = 1000
 ONE_AT_A_TIME = QUICK.replace("slots: 4, max_active: 4", "slots: 1, max_active: 1")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from framed.host.liveness import is_alive
 from framed.protocol.messages import ProjectState
-from tests.fakes.held_film import drop, hold
-from tests.fakes.root import Root, stop, until
 from tests.fakes.tmux_trap import TmuxTrap
+from tests.harness.held_film import drop, hold
+from tests.harness.root import Root, stop
+from tests.harness.until import until
 
 COMPLETE, CANCELLED, RUNNING = ProjectState.COMPLETE, ProjectState.CANCELLED, ProjectState.RUNNING
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import QUICK, Root, stop, until
+from tests.harness.root import QUICK, Root, stop
+from tests.harness.until import until
 
 COMPLETE, RETRYING = ProjectState.COMPLETE, ProjectState.RETRYING
 

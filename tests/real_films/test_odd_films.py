@@ -11,7 +11,7 @@ import pytest
 
 from frame_extractor.contract.results import FilmResult, Results
 from framed.protocol.messages import ProjectState, ProjectStatus
-from tests.fakes.root import Root, roots
+from tests.harness.root import Root, roots
 
 SETTINGS = """\
 watch: {scan_interval_s: 0.5, settle_s: 1, settle_scans: 2, give_up_s: 0}

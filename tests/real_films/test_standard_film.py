@@ -18,7 +18,7 @@ from PIL import Image
 from frame_extractor.contract.results import FilmResult, ManifestEntry, Results
 from frame_extractor.reading.film import Rgb
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import Root, roots
+from tests.harness.root import Root, roots
 
 SETTINGS = """\
 watch: {scan_interval_s: 0.5, settle_s: 1, settle_scans: 2}

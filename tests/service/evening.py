@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.fakes.root import until
+from tests.harness.until import until
 from tests.service.machine import HERE, ROOT, Machine
 
 FRAMED: Final = "framed.service"

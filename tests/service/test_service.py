@@ -11,8 +11,8 @@ import os
 
 import pytest
 
-from tests.fakes.root import until
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
+from tests.harness.until import until
 from tests.service.evening import FRAMED, PATIENCE_S, TMUX, Evening
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="needs root"), pytest.mark.timeout(900)]

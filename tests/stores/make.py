@@ -30,7 +30,7 @@ from framed.model.job import (
 from framed.policy.settle import Signature
 from framed.state.schema import SCHEMA_VERSION
 from framed.state.store import Store
-from tests.fakes.jobs import BOOT, attempt, job, kept_reply, moment, options, outcome
+from tests.harness.jobs import BOOT, attempt, job, kept_reply, moment, options, outcome
 
 PROBE = Probe(
     path="/raw/onward/\u00e9 \u4f60.ts", fingerprint="f-complete", container="mpegts", codec="h264",

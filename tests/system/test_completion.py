@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.site import PATIENCE_S, Site, new_site
+from tests.harness.site import PATIENCE_S, Site, new_site
 
 SHELLS = {"bash": "bash --norc", "zsh": "zsh -f", "fish": "fish --no-config"}
 NAMES = ("two words", "it's", 'say "hi"', "me, myself & i", "a:b", "$dollar `x` \\", "千と 千尋")

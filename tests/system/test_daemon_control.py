@@ -29,7 +29,8 @@ from framed.protocol.messages import (
     SubmitReply,
     Submitted,
 )
-from tests.fakes.root import MANUAL, Root, roots, until
+from tests.harness.root import MANUAL, Root, roots
+from tests.harness.until import until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 RUNNING, QUEUED, NEW = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.NEW

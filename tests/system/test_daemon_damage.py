@@ -12,8 +12,8 @@ from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.results import Results
 from framed.protocol.messages import ProjectState
 from tests.conformance.damaged_film import H264, with_damage
-from tests.fakes.root import Root
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
+from tests.harness.root import Root
 
 PLAN = FilmPlan(options=H264.options, n_frames=720, size=(192, 112))
 """30 s, and a key frame each second."""

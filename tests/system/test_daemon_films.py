@@ -14,7 +14,8 @@ from frame_extractor.contract.layout import WORK_MARKER
 from framed.ctl.client import CallFailed
 from framed.errors import Exit
 from framed.protocol.messages import ProjectState, Submitted
-from tests.fakes.root import QUICK, Root, stop, until
+from tests.harness.root import QUICK, Root, stop
+from tests.harness.until import until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 NEW, RUNNING, QUEUED, RETRYING = ProjectState.NEW, ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING

@@ -20,7 +20,8 @@ import pytest
 from frame_extractor.contract.results import Results
 from framed.ctl.client import connect
 from framed.protocol.messages import Pause, PauseReply, ProjectState, ProjectStatus, Resume, ResumeReply
-from tests.fakes.root import QUICK, Root, until
+from tests.harness.root import QUICK, Root
+from tests.harness.until import until
 
 COMPLETE, FAILED, RUNNING = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.RUNNING
 PAUSED = ProjectState.PAUSED

@@ -15,7 +15,8 @@ from framed.errors import Exit
 from framed.host.liveness import is_alive
 from framed.protocol import wire
 from framed.protocol.messages import Cancel, ProjectState, Shutdown, ShutdownReply
-from tests.fakes.root import DEADLINE_S, QUICK, Root, stop, until
+from tests.harness.root import QUICK, Root, stop
+from tests.harness.until import DEADLINE_S, until
 
 COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED
 RUNNING, QUEUED, RETRYING = ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING

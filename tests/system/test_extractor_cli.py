@@ -22,7 +22,7 @@ from frame_extractor.contract.attempt import AttemptSpec, StartedRecord
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.results import Results
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
 
 COMMAND = [sys.executable, "-m", "frame_extractor"]
 PATIENCE_S = 60.0

@@ -20,7 +20,8 @@ import msgspec
 import pytest
 
 from framed.protocol.messages import StatusReply
-from tests.fakes.site import PATIENCE_S, SETTINGS, Site, new_site, until
+from tests.harness.site import PATIENCE_S, SETTINGS, Site, new_site
+from tests.harness.until import until
 
 PERMISSIONS_COUNT = () if os.getuid() else ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 """Runs a command as one for whom permissions count: for root they do not."""

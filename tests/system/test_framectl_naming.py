@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fakes.site import Site, new_site, until
+from tests.harness.site import Site, new_site
+from tests.harness.until import until
 
 
 @pytest.fixture(scope="module")

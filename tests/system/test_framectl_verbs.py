@@ -26,7 +26,8 @@ from frame_extractor.contract.results import ManifestEntry
 from framed.protocol.documents import Versions, Waited
 from framed.protocol.messages import CancelReply, CleanReply, RetryReply, StatusReply, SubmitReply
 from framed.protocol.queries import FilmState, LogsReply, ProjectsReply, ShowReply
-from tests.fakes.site import PATIENCE_S, Site, new_site, until
+from tests.harness.site import PATIENCE_S, Site, new_site
+from tests.harness.until import until
 
 
 @pytest.fixture(scope="module")

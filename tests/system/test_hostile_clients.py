@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from framed.control.server import MAX_CONNECTIONS
-from tests.fakes.root import DEADLINE_S, QUICK, Root, roots
+from tests.harness.root import QUICK, Root, roots
+from tests.harness.until import DEADLINE_S
 
 HELLO = b'{"jsonrpc":"2.0","id":0,"method":"hello","params":{"protocol":"1.0"}}\n'
 GROWTH_BYTES = 64 << 20

@@ -13,7 +13,7 @@ import pytest
 from framed.ctl.client import CallFailed, connect
 from framed.protocol.messages import LONGEST_KEY, Clean, CleanReply, Drain, DrainReply, ErrorCode, ProjectState, Undrain
 from framed.protocol.verbs import VERBS
-from tests.fakes.root import MANUAL, Root, roots, stop
+from tests.harness.root import MANUAL, Root, roots, stop
 
 KEYED = [name for name, verb in VERBS.items() if verb.is_keyed]
 

@@ -7,7 +7,8 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.fakes.site import SETTINGS, new_site, until
+from tests.harness.site import SETTINGS, new_site
+from tests.harness.until import until
 
 
 def test_scrape_tells_states_slots_and_disk() -> None:

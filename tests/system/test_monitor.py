@@ -16,7 +16,8 @@ from textual.widgets import DataTable, Input, Static
 
 from framed.ctl.monitor.app import Monitor
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import DEADLINE_S, MANUAL, Root, roots, stop, until
+from tests.harness.root import MANUAL, Root, roots, stop
+from tests.harness.until import DEADLINE_S, until
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.site import SETTINGS, Site, new_site, until
+from tests.harness.site import SETTINGS, Site, new_site
+from tests.harness.until import until
 
 COMMAND = ("sh", "-c", 'cat >> "$0"; echo >> "$0"')
 

@@ -29,7 +29,8 @@ from framed.protocol.messages import (
     ResumeReply,
     Undrain,
 )
-from tests.fakes.root import QUICK, Root, stop, until
+from tests.harness.root import QUICK, Root, stop
+from tests.harness.until import until
 
 WIDE = QUICK.replace("slots: 4, max_active: 4", "slots: 6, max_active: 3").replace(
     "workers_per_project: 1", "workers_per_project: auto"

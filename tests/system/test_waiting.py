@@ -16,7 +16,8 @@ from framed.errors import Exit
 from framed.model.project import Overrides
 from framed.protocol.documents import Waited
 from framed.protocol.messages import ProjectState, ProjectStatus, Retry, RetryReply, Submit, SubmitReply, Submitted
-from tests.fakes.root import MANUAL, Root, roots, until
+from tests.harness.root import MANUAL, Root, roots
+from tests.harness.until import until
 
 COMPLETE, CANCELLED, RUNNING = ProjectState.COMPLETE, ProjectState.CANCELLED, ProjectState.RUNNING
 

@@ -13,7 +13,7 @@ from benchmarks.film import repeated
 from benchmarks.measure import Cost, Memory, RunFailed, measured
 from frame_extractor.contract.results import FilmResult
 from frame_extractor.reading.film import open_film
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
 
 MANY_IMAGES = """
 import pathlib, sys, time

@@ -22,7 +22,7 @@ from framed.state.store import Store
 from framed.watching.catalog_builder import CatalogBuilder
 from framed.watching.film_statuses import FilmStatuses
 from framed.watching.watch import Watcher
-from tests.fakes.jobs import attempt, job, options, outcome
+from tests.harness.jobs import attempt, job, options, outcome
 
 MB = 1_000_000
 WATCH = WatchSettings(settle_s=0.0, settle_scans=1)

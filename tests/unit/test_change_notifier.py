@@ -12,7 +12,7 @@ import watchfiles
 from framed.host.inotify import InotifyLimits
 from framed.watching import change_notifier as notifier_module
 from framed.watching.change_notifier import ChangeNotifier, notifying_folders, supports_notifications
-from tests.fakes.root import until
+from tests.harness.until import until
 
 TABLE = """\
 1 0 8:1 / / rw - ext4 /dev/sda1 rw

@@ -18,7 +18,7 @@ from framed.model.job import Running
 from framed.policy.lifecycle import PauseRequested, ResumeRequested
 from framed.state.ledger import Ledger
 from framed.state.store import Store
-from tests.fakes.jobs import PROGRESS, attempt, job, moment, options
+from tests.harness.jobs import PROGRESS, attempt, job, moment, options
 
 pytestmark = pytest.mark.anyio
 

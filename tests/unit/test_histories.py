@@ -31,8 +31,8 @@ from framed.policy.retry import consequence_of
 from framed.settings.config import RetrySettings
 from framed.state.ledger import Ledger, NewJob, ProjectBusy
 from framed.state.store import StoreUnavailable
-from tests.fakes.jobs import attempt, options, outcome
 from tests.fakes.store import BrittleStore
+from tests.harness.jobs import attempt, options, outcome
 
 OUTCOMES: Final = (
     outcome(0),

@@ -14,8 +14,8 @@ from framed.policy.retry import StopCancelled
 from framed.state import ledger as ledger_module
 from framed.state.ledger import Ledger, NewJob, ProjectBusy
 from framed.state.store import Store, StoreUnavailable
-from tests.fakes.jobs import attempt, kept_reply, options, outcome
 from tests.fakes.store import BrittleStore
+from tests.harness.jobs import attempt, kept_reply, options, outcome
 
 pytestmark = pytest.mark.anyio
 

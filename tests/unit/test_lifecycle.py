@@ -36,7 +36,7 @@ from framed.policy.lifecycle import (
     successor_of,
 )
 from framed.policy.retry import Done, GiveUp, RetryAfter, StopCancelled
-from tests.fakes.jobs import attempt, job, moment, options, outcome
+from tests.harness.jobs import attempt, job, moment, options, outcome
 
 FILMS = (JobFilm(path="/raw/onward/a.ts", fingerprint="f1"),)
 STARTED = Started(attempt=attempt(), films=FILMS)

@@ -16,8 +16,8 @@ import pytest
 
 from frame_extractor.contract.process import ProcessIdentity
 from framed.host.liveness import identify, is_alive, is_locked, kill_tree, terminate, until_gone
-from tests.fakes.processes import session_members
-from tests.fakes.root import until
+from tests.harness.processes import session_members
+from tests.harness.until import until
 
 
 @pytest.fixture

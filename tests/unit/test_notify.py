@@ -26,8 +26,8 @@ from framed.settings.live_settings import LiveSettings
 from framed.settings.places import load_places
 from framed.state.ledger import Ledger
 from framed.state.store import Store
-from tests.fakes.jobs import attempt, job, outcome
-from tests.fakes.root import until
+from tests.harness.jobs import attempt, job, outcome
+from tests.harness.until import until
 
 DONE = Event(event=What.COMPLETED, project="onward", frames=1598)
 EVIL = Event(event=What.FAILED, project="<b>--help</b> & \\n", reason="exit 65\x1b[2J")

@@ -28,7 +28,7 @@ from framed.policy.schedule import Decision, SlotHolding, decide
 from framed.policy.settle import Signature, Track, is_settled, observe
 from framed.policy.shares import Budget, budget, share
 from framed.settings.config import BudgetSettings, RetrySettings
-from tests.fakes.jobs import attempt, job, moment, options, outcome, process
+from tests.harness.jobs import attempt, job, moment, options, outcome, process
 
 HOST = process(pid=100)
 OTHER_HOST = process(pid=200)

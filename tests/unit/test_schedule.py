@@ -16,7 +16,7 @@ from framed.attempts.slots import Lease, SlotPool
 from framed.model.job import Job, Running
 from framed.policy.schedule import NOTHING_BLOCKED, Decision, SlotHolding, StartsBlocked, decide
 from framed.policy.shares import Budget, Claim, shares
-from tests.fakes.jobs import PROGRESS, attempt, job, moment, options
+from tests.harness.jobs import PROGRESS, attempt, job, moment, options
 
 
 def a_job(name: str, order: int = 1, asked: int | Literal["auto"] = "auto", **changes: Any) -> Job:

@@ -21,7 +21,7 @@ from framed.settings.live_settings import LiveSettings
 from framed.settings.places import load_places
 from framed.state.ledger import Ledger
 from framed.state.store import Store
-from tests.fakes.jobs import PROGRESS, attempt, job, moment
+from tests.harness.jobs import PROGRESS, attempt, job, moment
 
 AFTER_S: Final = 900.0
 

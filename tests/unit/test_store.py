@@ -19,7 +19,7 @@ from framed.state.ledger import Ledger
 from framed.state.replies import KEPT_REPLIES, KEPT_S
 from framed.state.schema import MIGRATIONS, SCHEMA_VERSION, migrate
 from framed.state.store import Store, StoreUnavailable, make_store
-from tests.fakes.jobs import job, kept_reply, moment, outcome
+from tests.harness.jobs import job, kept_reply, moment, outcome
 from tests.stores.make import PROBE
 
 RELEASED_VERDICTS = (Verdict.COMPLETE, Verdict.FAILED, Verdict.CANCELLED)

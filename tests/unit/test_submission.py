@@ -14,7 +14,7 @@ from framed.model.job import Cancelled, Complete, Due, Failed, Job, JobState, Qu
 from framed.policy.lifecycle import ReplaceRequested, Resubmitted
 from framed.protocol.messages import Submit, Submitted
 from framed.state.ledger import NewJob
-from tests.fakes.jobs import attempt, job, moment, options, outcome
+from tests.harness.jobs import attempt, job, moment, options, outcome
 
 NOW = moment().utc
 QUEUED = Queued(since=NOW)

@@ -15,7 +15,8 @@ import pytest
 from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.contract.results import Results
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import QUICK, Root, until
+from tests.harness.root import QUICK, Root
+from tests.harness.until import until
 
 COMPLETE, QUEUED, RUNNING = ProjectState.COMPLETE, ProjectState.QUEUED, ProjectState.RUNNING
 

@@ -12,7 +12,8 @@ import pytest
 
 from framed.ctl.client import connect
 from framed.protocol.messages import Drain, DrainReply, ProjectState
-from tests.fakes.root import QUICK, Root, stop, until
+from tests.harness.root import QUICK, Root, stop
+from tests.harness.until import until
 
 QUEUED = ProjectState.QUEUED
 DRAINED = QUICK.replace("settle_scans: 2", "settle_scans: 2, ORDER").replace("settle_s: 0.1", "settle_s: SETTLE")

@@ -13,7 +13,8 @@ from framed.ctl.client import CallFailed, connect
 from framed.protocol.messages import ProjectState, Reload, ReloadReply, Submitted
 from framed.protocol.queries import AskSettings, Projects, ProjectsReply, SettingsReply, Show, ShowReply
 from tests.fakes.dead_disk import dead_disk
-from tests.fakes.root import Root, stop, until
+from tests.harness.root import Root, stop
+from tests.harness.until import until
 
 COMPLETE = ProjectState.COMPLETE
 

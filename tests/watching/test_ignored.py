@@ -8,7 +8,8 @@ from collections.abc import Callable
 from framed.ctl.client import connect
 from framed.protocol.messages import ProjectState, Submit, SubmitReply
 from framed.protocol.queries import FilmState, Projects, ProjectsReply
-from tests.fakes.root import QUICK, Root, until
+from tests.harness.root import QUICK, Root
+from tests.harness.until import until
 
 COMPLETE, IGNORED, NEW = ProjectState.COMPLETE, ProjectState.IGNORED, ProjectState.NEW
 

@@ -13,8 +13,9 @@ import pytest
 
 from framed.ctl.client import CallFailed
 from framed.protocol.messages import ProjectState, Submitted
-from tests.fakes.root import QUICK, Root, until
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
+from tests.harness.root import QUICK, Root
+from tests.harness.until import until
 
 CANCELLED, COMPLETE, FAILED = ProjectState.CANCELLED, ProjectState.COMPLETE, ProjectState.FAILED
 QUEUED, RUNNING = ProjectState.QUEUED, ProjectState.RUNNING

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 
 from framed.protocol.messages import ProjectState
-from tests.fakes.root import QUICK, Root, stop, until
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
+from tests.harness.root import QUICK, Root, stop
+from tests.harness.until import until
 
 COMPLETE, FAILED, SETTLING = ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.SETTLING
 

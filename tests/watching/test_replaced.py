@@ -14,8 +14,9 @@ import pytest
 from frame_extractor.contract.fingerprint import film_fingerprint
 from framed.ctl.client import connect
 from framed.protocol.messages import Clean, CleanReply, ProjectState
-from tests.fakes.root import Root, until
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
+from tests.harness.root import Root
+from tests.harness.until import until
 
 COMPLETE = ProjectState.COMPLETE
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from framed.ctl.client import connect
 from framed.protocol.messages import Pause, PauseReply, ProjectState, Reload, ReloadReply, Resume, ResumeReply
-from tests.fakes.root import QUICK, Root, until
+from tests.harness.root import QUICK, Root
+from tests.harness.until import until
 
 COMPLETE, PAUSED, QUEUED, RUNNING = (
     ProjectState.COMPLETE,

@@ -15,8 +15,9 @@ from frame_extractor.contract.results import ManifestEntry, Results
 from framed.ctl.client import CallFailed, connect
 from framed.protocol.messages import ProjectState
 from framed.protocol.queries import Projects, ProjectsReply, Show, ShowReply
-from tests.fakes.root import QUICK, Root, until
-from tests.films import FilmPlan, write_film
+from tests.harness.films import FilmPlan, write_film
+from tests.harness.root import QUICK, Root
+from tests.harness.until import until
 
 COMPLETE, NEW = ProjectState.COMPLETE, ProjectState.NEW
 

@@ -10,16 +10,16 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from framed.protocol.messages import StatusReply
+from tests.harness.until import until
 
-FAKE_DAEMON = Path(__file__).with_name("daemon.py")
+FAKE_DAEMON = Path(__file__).resolve().parents[1] / "fakes" / "daemon.py"
 PATIENCE_S = 60.0
 
 SETTINGS = """
@@ -101,13 +101,6 @@ class Site:
         tmux = self.root / "state" / "tmux.sock"
         if tmux.exists():
             subprocess.run(["tmux", "-S", str(tmux), "kill-server"], capture_output=True, check=False)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from tests.films import TICKS, FilmPlan, drawn_frames
+from tests.harness.films import TICKS, FilmPlan, drawn_frames
 
 GOP = 12
 MACROBLOCK = 16

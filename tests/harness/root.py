@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -37,10 +37,7 @@ from framed.protocol.messages import (
     SubmitReply,
 )
 from framed.settings.places import Places, load_places
-
-T = TypeVar("T")
-
-DEADLINE_S: Final = 60.0
+from tests.harness.until import DEADLINE_S, until
 
 QUICK: Final = """\
 budget: {slots: 4, max_active: 4, memory_floor_gb: 0}
@@ -53,16 +50,7 @@ frame_extraction: {workers_per_project: 1}
 MANUAL: Final = QUICK.replace("watch: {", "watch: {auto_submit: false, ")
 """The same, and films are submitted by hand."""
 
-_FAKES: Final = Path(__file__).parent
-
-
-def until(condition: Callable[[], T | None], what: str, deadline_s: float = DEADLINE_S) -> T:
-    """The condition's first true value; fails the test when there is none in time."""
-    ends = time.monotonic() + deadline_s
-    while not (value := condition()):
-        assert time.monotonic() < ends, f"not within {deadline_s:g} s: {what}"
-        time.sleep(0.02)
-    return value
+_FAKES: Final = Path(__file__).resolve().parents[1] / "fakes"
 
 
 class Root:

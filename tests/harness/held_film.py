@@ -14,7 +14,8 @@ from pathlib import Path
 
 from frame_extractor.contract.process import ProcessIdentity
 from framed.host.liveness import identify
-from tests.fakes.root import Root, until
+from tests.harness.root import Root
+from tests.harness.until import until
 
 
 @dataclass(frozen=True)
