@@ -1,4 +1,4 @@
-"""The daemon: every part made once, joined, and run in one task group until it is told to end."""
+"""The daemon: its parts are started in order, and run in one task group until it is told to end."""
 
 from __future__ import annotations
 
@@ -14,55 +14,40 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
-from frame_extractor.contract.cores import usable_cores
 from framed.attempts.adopt import find_running
-from framed.attempts.blockers import Blockers
-from framed.attempts.dispatch import Dispatcher
 from framed.attempts.recover import recover
-from framed.attempts.reports import AttemptReports
-from framed.attempts.stalls import StallDetector
-from framed.attempts.supervise import EXTRACTOR, Supervisor
-from framed.control.bounded_disk import BoundedDisk
+from framed.attempts.supervise import EXTRACTOR
 from framed.control.feed import Feed
 from framed.control.server import Server
-from framed.control.status_reporter import StatusReporter
 from framed.control.verbs.context import VerbContext
 from framed.control.verbs.registry import served_verbs
 from framed.engines import EngineRefused, EngineUnresponsive
 from framed.engines.tmux import TmuxEngine
 from framed.errors import FramedError
-from framed.host.machine import Machine
-from framed.host.memory import Memory
 from framed.instance_lock import instance_lock
 from framed.lock_watch import LockWatch
 from framed.log import configure, fields
-from framed.model.job import Moment, Running
-from framed.policy.memory import floor_bytes, shortage
+from framed.model.job import Running
+from framed.parts import Parts, make_parts
 from framed.policy.shares import Budget
-from framed.policy.shares import budget as budget_of
 from framed.running_daemons import registered
 from framed.service.health import Health
-from framed.service.notify.notifier import Notifier
 from framed.service_manager import ServiceManager
-from framed.settings.config import BudgetSettings, Settings
-from framed.settings.live_settings import LiveSettings
+from framed.settings.config import Settings
 from framed.settings.places import Places, make_folders
 from framed.state.ledger import Ledger
 from framed.state.store import Store, make_store, move_away
 from framed.watching.auto_submit import AutoSubmitter
-from framed.watching.film_statuses import FilmStatuses
 from framed.watching.probe_process import PROBER
 from framed.watching.probe_queue import ProbeQueue
-from framed.watching.watch import Watcher
 
 _log: Final = logging.getLogger(__name__)
 
 _CLOSING_S: Final = 1.0
-_FIRST_LOOK_S: Final = 3.0
-"""How long clients wait for the first look at the films; longer when its disk hangs they do not."""
+_FIRST_SCAN_S: Final = 3.0
+"""How long clients wait for the first scan of the films at most: its disk may hang."""
 _LAST_WORDS_S: Final = 0.1
 """For answers on their way, the one to `shutdown` among them."""
-_LONGEST_LOG_NAME_BYTES: Final = 200
 
 
 def run(
@@ -159,103 +144,94 @@ async def _serve(
     ready: Callable[[Budget], None] | None,
 ) -> None:
     ending = anyio.Event()
-    live = LiveSettings(places, settings)
-    ledger = Ledger(store, functools.partial(_log_path, places))
-    machine = Machine(places.datasets)
-    budget = _budget(machine, live)
-    reports = AttemptReports()
-    supervisor = Supervisor(ledger, engine, live, lock, reports, places=places, extractor=extractor)
-    stalls = StallDetector(ledger, reports, live)
-    notifier = Notifier(ledger, live)
-    stalls.listen(notifier.stalled)
-    watcher = Watcher(places, live, ledger)
-    standings = FilmStatuses(live, ledger, watcher)
     async with anyio.create_task_group() as tasks:
-        dispatcher = Dispatcher(
-            tasks,
-            raw_videos=places.raw_videos,
-            ledger=ledger,
-            watcher=watcher,
-            standings=standings,
-            supervisor=supervisor,
-            reports=reports,
-            budget=budget,
-            hindrances=Blockers(
-                watcher=watcher,
-                standings=standings,
-                disks=machine.disks,
-                settings=live,
-                reports=reports,
-            ),
-            shortage=lambda: _shortage(machine.memory, live.now.budget),
-            tell_short_of_disk=notifier.disk_low,
+        parts = make_parts(
+            tasks, places=places, settings=settings, store=store, engine=engine, lock=lock, extractor=extractor
         )
-        report = StatusReporter(
-            ledger=ledger,
-            watcher=watcher,
-            standings=standings,
-            dispatcher=dispatcher,
-            reports=reports,
-            stalls=stalls,
-            machine=machine,
-            settings=live,
-        )
-        disk = BoundedDisk(places, watcher, report)
         await tasks.start(_await_signal, ending)
-        tasks.start_soon(ledger.retry_failed_writes)
-        tasks.start_soon(notifier.run)
-        tasks.start_soon(stalls.run)
-        live.listen(lambda: dispatcher.change_budget(_budget(machine, live)))
-        live.listen(watcher.scan_now)
-        await tasks.start(live.run)
-        # Slots of what still runs are taken before anything may start, and before anybody may ask for more.
-        await tasks.start(machine.run)
-        await tasks.start(dispatcher.run, await find_running(ledger))
-        tasks.start_soon(supervisor.close_leftover_sessions)
-        await _begin_watching(tasks, watcher)
-        await tasks.start(ProbeQueue(standings, settings=live, ledger=ledger, watcher=watcher, command=prober).run)
-        await tasks.start(
-            AutoSubmitter(places, settings=live, ledger=ledger, watcher=watcher, film_statuses=standings).run
+        await _start_attempts(tasks, parts)
+        await _start_watching(tasks, parts, prober)
+        await _start_answering(tasks, parts, ending)
+        _log.info(
+            "framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=parts.dispatcher.budget.slots)
         )
-        feed = Feed(ledger=ledger, report=report, disk=disk)
-        await tasks.start(feed.run)
-        context = VerbContext(
-            places=places,
-            settings=live,
-            ledger=ledger,
-            watcher=watcher,
-            supervisor=supervisor,
-            dispatcher=dispatcher,
-            engine=engine,
-            report=report,
-            disk=disk,
-            feed=feed,
-            shut_down=ending.set,
-        )
-        await tasks.start(Server(places.control_socket, served_verbs(context)).run, tasks)
-        _log.info("framed is ready", extra=fields(pid=os.getpid(), root=places.root, slots=budget.slots))
         if ready is not None:
-            ready(budget)
-        if settings.metrics.listen:
-            from framed.service.metrics import Metrics  # noqa: PLC0415 -- seldom wanted
-
-            Metrics(report=report, ledger=ledger, watcher=watcher, reports=reports, stalls=stalls).serve(
-                settings.metrics.listen
-            )
-        unit.notify(READY=1)
-        vitals = Health(ledger=ledger, dispatcher=dispatcher, watcher=watcher, settings=live)
-        tasks.start_soon(unit.keep_notified, vitals.is_healthy, vitals.describe)
+            ready(parts.dispatcher.budget)
+        _start_service(tasks, parts, unit, metrics_listen=settings.metrics.listen)
         await ending.wait()
         unit.notify(STOPPING=1)
-        _log.info("framed ends", extra=fields(running_films_go_on=_n_running(ledger)))
+        _log.info("framed ends", extra=fields(running_films_go_on=_n_running(parts.ledger)))
         await anyio.sleep(_LAST_WORDS_S)
         tasks.cancel_scope.cancel()
 
 
-async def _begin_watching(tasks: anyio.abc.TaskGroup, watcher: Watcher) -> None:
-    await tasks.start(watcher.run)
-    with anyio.move_on_after(_FIRST_LOOK_S):
-        await watcher.has_scanned.wait()
+async def _start_attempts(tasks: anyio.abc.TaskGroup, parts: Parts) -> None:
+    """What runs is supervised again, what waits may start."""
+    tasks.start_soon(parts.ledger.retry_failed_writes)
+    tasks.start_soon(parts.notifier.run)
+    tasks.start_soon(parts.stalls.run)
+    await tasks.start(parts.settings.run)
+    # Slots of what still runs are taken before anything may start, and before anybody may ask for more.
+    await tasks.start(parts.machine.run)
+    await tasks.start(parts.dispatcher.run, await find_running(parts.ledger))
+    tasks.start_soon(parts.supervisor.close_leftover_sessions)
+
+
+async def _start_watching(tasks: anyio.abc.TaskGroup, parts: Parts, prober: Sequence[str]) -> None:
+    """Films are found, opened and submitted. Returns after the first scan of raw_videos, or without waiting longer."""
+    await tasks.start(parts.watcher.run)
+    with anyio.move_on_after(_FIRST_SCAN_S):
+        await parts.watcher.has_scanned.wait()
+    probe_queue = ProbeQueue(
+        parts.film_statuses, settings=parts.settings, ledger=parts.ledger, watcher=parts.watcher, command=prober
+    )
+    await tasks.start(probe_queue.run)
+    auto_submitter = AutoSubmitter(
+        parts.places,
+        settings=parts.settings,
+        ledger=parts.ledger,
+        watcher=parts.watcher,
+        film_statuses=parts.film_statuses,
+    )
+    await tasks.start(auto_submitter.run)
+
+
+async def _start_answering(tasks: anyio.abc.TaskGroup, parts: Parts, ending: anyio.Event) -> None:
+    """Clients can connect. `ending` is set by `shutdown`."""
+    feed = Feed(ledger=parts.ledger, report=parts.report, disk=parts.disk)
+    await tasks.start(feed.run)
+    context = VerbContext(
+        places=parts.places,
+        settings=parts.settings,
+        ledger=parts.ledger,
+        watcher=parts.watcher,
+        supervisor=parts.supervisor,
+        dispatcher=parts.dispatcher,
+        engine=parts.engine,
+        report=parts.report,
+        disk=parts.disk,
+        feed=feed,
+        shut_down=ending.set,
+    )
+    await tasks.start(Server(parts.places.control_socket, served_verbs(context)).run, tasks)
+
+
+def _start_service(tasks: anyio.abc.TaskGroup, parts: Parts, unit: ServiceManager, *, metrics_listen: str) -> None:
+    """Metrics are served, and the manager of the service is told that the daemon is ready and healthy."""
+    if metrics_listen:
+        from framed.service.metrics import Metrics  # noqa: PLC0415 -- seldom wanted
+
+        metrics = Metrics(
+            report=parts.report,
+            ledger=parts.ledger,
+            watcher=parts.watcher,
+            reports=parts.reports,
+            stalls=parts.stalls,
+        )
+        metrics.serve(metrics_listen)
+    unit.notify(READY=1)
+    health = Health(ledger=parts.ledger, dispatcher=parts.dispatcher, watcher=parts.watcher, settings=parts.settings)
+    tasks.start_soon(unit.keep_notified, health.is_healthy, health.describe)
 
 
 async def _await_signal(ending: anyio.Event, *, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -267,21 +243,6 @@ async def _await_signal(ending: anyio.Event, *, task_status: anyio.abc.TaskStatu
 
 def _n_running(ledger: Ledger) -> int:
     return sum(isinstance(job.state, Running) for job in ledger.open_jobs())
-
-
-def _budget(machine: Machine, settings: LiveSettings) -> Budget:
-    return budget_of(usable_cores(), machine.memory.total_bytes, settings.now.budget)
-
-
-def _shortage(memory: Memory, settings: BudgetSettings) -> str:
-    return shortage(memory.available_bytes, floor_bytes(memory.total_bytes, settings.memory_floor_gb))
-
-
-def _log_path(places: Places, project: str, now: Moment) -> str:
-    # A name may have 255 bytes, and a project's may use them all.
-    shown = "".join(char if char.isprintable() else "_" for char in project)
-    name = shown.encode()[:_LONGEST_LOG_NAME_BYTES].decode(errors="ignore")
-    return str(places.logs / f"{name}_{now.utc.astimezone():%Y%m%d_%H%M%S}.log")
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

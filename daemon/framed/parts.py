@@ -1,0 +1,143 @@
+"""The parts of the daemon, each made once and joined to those it works with. Starts nothing."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import anyio.abc
+
+from frame_extractor.contract.cores import usable_cores
+from framed.attempts.blockers import Blockers
+from framed.attempts.dispatch import Dispatcher
+from framed.attempts.reports import AttemptReports
+from framed.attempts.stalls import StallDetector
+from framed.attempts.supervise import Supervisor
+from framed.control.bounded_disk import BoundedDisk
+from framed.control.status_reporter import StatusReporter
+from framed.engines.tmux import TmuxEngine
+from framed.host.machine import Machine
+from framed.host.memory import Memory
+from framed.lock_watch import LockWatch
+from framed.model.job import Moment
+from framed.policy.memory import floor_bytes, shortage
+from framed.policy.shares import Budget
+from framed.policy.shares import budget as budget_of
+from framed.service.notify.notifier import Notifier
+from framed.settings.config import BudgetSettings, Settings
+from framed.settings.live_settings import LiveSettings
+from framed.settings.places import Places
+from framed.state.ledger import Ledger
+from framed.state.store import Store
+from framed.watching.film_statuses import FilmStatuses
+from framed.watching.watch import Watcher
+
+_LONGEST_LOG_NAME_BYTES: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the daemon consists of, but for what only takes requests or submits films by itself."""
+
+    places: Places
+    settings: LiveSettings
+    ledger: Ledger
+    machine: Machine
+    engine: TmuxEngine
+    reports: AttemptReports
+    supervisor: Supervisor
+    stalls: StallDetector
+    notifier: Notifier
+    watcher: Watcher
+    film_statuses: FilmStatuses
+    dispatcher: Dispatcher
+    report: StatusReporter
+    disk: BoundedDisk
+
+
+def make_parts(
+    tasks: anyio.abc.TaskGroup,
+    *,
+    places: Places,
+    settings: Settings,
+    store: Store,
+    engine: TmuxEngine,
+    lock: LockWatch,
+    extractor: Sequence[str],
+) -> Parts:
+    """`tasks`: where attempts are supervised. Raises StoreUnavailable."""
+    live = LiveSettings(places, settings)
+    ledger = Ledger(store, functools.partial(_log_path, places))
+    machine = Machine(places.datasets)
+    reports = AttemptReports()
+    supervisor = Supervisor(ledger, engine, live, lock, reports, places=places, extractor=extractor)
+    stalls = StallDetector(ledger, reports, live)
+    notifier = Notifier(ledger, live)
+    stalls.listen(notifier.stalled)
+    watcher = Watcher(places, live, ledger)
+    film_statuses = FilmStatuses(live, ledger, watcher)
+    dispatcher = Dispatcher(
+        tasks,
+        raw_videos=places.raw_videos,
+        ledger=ledger,
+        watcher=watcher,
+        standings=film_statuses,
+        supervisor=supervisor,
+        reports=reports,
+        budget=_budget(machine, live),
+        hindrances=Blockers(
+            watcher=watcher,
+            standings=film_statuses,
+            disks=machine.disks,
+            settings=live,
+            reports=reports,
+        ),
+        shortage=lambda: _shortage(machine.memory, live.now.budget),
+        tell_short_of_disk=notifier.disk_low,
+    )
+    report = StatusReporter(
+        ledger=ledger,
+        watcher=watcher,
+        standings=film_statuses,
+        dispatcher=dispatcher,
+        reports=reports,
+        stalls=stalls,
+        machine=machine,
+        settings=live,
+    )
+    disk = BoundedDisk(places, watcher, report)
+    live.listen(lambda: dispatcher.change_budget(_budget(machine, live)))
+    live.listen(watcher.scan_now)
+    return Parts(
+        places=places,
+        settings=live,
+        ledger=ledger,
+        machine=machine,
+        engine=engine,
+        reports=reports,
+        supervisor=supervisor,
+        stalls=stalls,
+        notifier=notifier,
+        watcher=watcher,
+        film_statuses=film_statuses,
+        dispatcher=dispatcher,
+        report=report,
+        disk=disk,
+    )
+
+
+def _budget(machine: Machine, settings: LiveSettings) -> Budget:
+    return budget_of(usable_cores(), machine.memory.total_bytes, settings.now.budget)
+
+
+def _shortage(memory: Memory, settings: BudgetSettings) -> str:
+    return shortage(memory.available_bytes, floor_bytes(memory.total_bytes, settings.memory_floor_gb))
+
+
+def _log_path(places: Places, project: str, now: Moment) -> str:
+    # A name may have 255 bytes, and a project's may use them all.
+    shown = "".join(char if char.isprintable() else "_" for char in project)
+    name = shown.encode()[:_LONGEST_LOG_NAME_BYTES].decode(errors="ignore")
+    return str(places.logs / f"{name}_{now.utc.astimezone():%Y%m%d_%H%M%S}.log")
