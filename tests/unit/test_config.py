@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
 from framed.errors import SettingsError
-from framed.model.project import FILM_SUFFIXES, FrameExtraction, Overrides, is_film_name
+from framed.model.film_names import FILM_SUFFIXES, is_film_name
+from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import as_written
 from framed.settings.config import DEFAULT, JobSettings, Settings, described, load_settings, resolve
 from framed.settings.outputs import outputs_in_the_way

@@ -1,45 +1,12 @@
-"""What is known of a project, as data: its settings, and which files are films. No input or output."""
+"""The settings of a project, as data. No input or output."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, RequestedSettings, Sampling
-
-FILM_SUFFIXES: Final = frozenset(
-    {".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".vob", ".webm", ".wmv"}
-    # The same containers by other names.
-    | {".3g2", ".3gp", ".asf", ".divx", ".f4v", ".m2t", ".mpe", ".mpeg", ".mts", ".qt"}
-)
-"""Extensions of files that are taken for films, in lower case; upper case is the same."""
-
-OTHER_VIDEO_SUFFIXES: Final = frozenset(
-    {".amv", ".av1", ".bik", ".dav", ".dv", ".evo", ".gxf", ".h264", ".h265", ".hevc", ".iso", ".ivf", ".m1v", ".m2v"}
-    | {".mj2", ".mjpeg", ".mk3d", ".mpv", ".mxf", ".nut", ".nuv", ".ogm", ".ogv", ".rm", ".rmvb", ".swf", ".trp"}
-    | {".tp", ".wtv", ".y4m"}
-)
-"""Extensions of videos that are not: their containers have not been tried. They are passed over, and that is said."""
-
-
-def is_film_name(name: str) -> bool:
-    """Whether a file of this name is a film: by its extension, and not hidden, a backup or half downloaded.
-
-    Names under which programs still write (`x.mkv.part`, `x.mkv.crdownload`) fall out by their last extension;
-    `._x.mkv` is what macOS leaves beside every file on foreign disks.
-    """
-    return _has_suffix(name, FILM_SUFFIXES)
-
-
-def is_other_video_name(name: str) -> bool:
-    """Whether a file of this name holds a video that is no film here, by its extension alone."""
-    return _has_suffix(name, OTHER_VIDEO_SUFFIXES)
-
-
-def _has_suffix(name: str, suffixes: frozenset[str]) -> bool:
-    stem, dot, suffix = name.rpartition(".")
-    return bool(stem) and not name.startswith((".", "~")) and f"{dot}{suffix}".lower() in suffixes
 
 
 class FrameExtraction(RequestedSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from framed.fault_log import FaultLog
-from framed.model.project import is_film_name
+from framed.model.film_names import is_film_name
 from framed.patience import NoAnswer, Patience
 from framed.policy.settle import Signature, Track, is_settled, observe
 from framed.settings.live_settings import LiveSettings

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from framed.errors import is_utf8
-from framed.model.project import is_film_name, is_other_video_name
+from framed.model.film_names import is_film_name, is_other_video_name
 from framed.policy.settle import Signature
 
 MOST_ENTRIES: Final = 200_000

@@ -21,7 +21,7 @@ from frame_extractor.contract.regular import read_regular
 from frame_extractor.contract.results import MOST_RESULTS_BYTES, FilmResult
 from frame_extractor.contract.settings import ExtractionSettings
 from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name, is_utf8
-from framed.model.project import FILM_SUFFIXES, is_film_name
+from framed.model.film_names import FILM_SUFFIXES, is_film_name
 from framed.watching.image_presence import ImagePresence
 from framed.watching.listing import MOST_ENTRIES, Listing, SeenFilm, list_films, skipped_text
 
