@@ -32,7 +32,7 @@ demo: $(INSTALLED) tmux ## render a short film, extract it under a daemon of its
 test: $(INSTALLED) tmux ## run the tests; choose with ARGS="-k slots"
 	$(BIN)/pytest --must-run $(AT_ONCE) tests/unit tests/system tests/conformance $(ARGS)
 
-watching: $(INSTALLED) tmux ## run the tests of how films come to be picked up
+watching: $(INSTALLED) tmux ## run the tests of how films arrive, change and disappear
 	$(BIN)/pytest --must-run $(AT_ONCE) tests/watching $(ARGS)
 
 faults: $(INSTALLED) tmux ## run the tests that kill, stop, fill and damage: docs/reliability.md
@@ -49,10 +49,10 @@ memory: $(INSTALLED) ## measure memory over 5 and 60 minutes of film, and at 40 
 	@command -v ffmpeg > /dev/null || .ci/apt-install ffmpeg
 	$(BIN)/python -m benchmarks.memory $(ARGS)
 
-scanner: $(INSTALLED) ## measure what a daemon costs that looks after 10,000 films
+scanner: $(INSTALLED) ## measure what a daemon costs that watches 10,000 films
 	$(BIN)/python -m benchmarks.scanner $(ARGS)
 
-service-test: $(INSTALLED) ## as root: boot a Debian in namespaces, and try framed there as a service of systemd
+service-test: $(INSTALLED) ## as root: boot a Debian in namespaces, and test framed there as a service of systemd
 	@command -v debootstrap > /dev/null || .ci/apt-install debootstrap
 	$(BIN)/pytest --must-run --boot -rA tests/service $(ARGS)
 
@@ -72,7 +72,7 @@ schema: $(INSTALLED) ## write docs/protocol.schema.json from the types
 	$(BIN)/python -m framed.protocol.schema > build/protocol.schema.json
 	mv build/protocol.schema.json docs/protocol.schema.json
 
-fix: $(INSTALLED) ## format, and mend the style where that can be done by machine
+fix: $(INSTALLED) ## format, and fix the style where a machine can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
