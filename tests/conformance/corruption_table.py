@@ -25,14 +25,14 @@ HEAD = """\
 ## Damaged films
 
 Made by `python -m tests.conformance.corruption_table ../shared/films > tests/conformance/corruption.md`, in half an
-hour; `make test` tries a part. One region of each film is zeroed, cut out, exchanged with another (swapped) or has
+hour; `make test` tests a part. One region of each film is zeroed, cut out, exchanged with another (swapped) or has
 all its bits flipped: 64, 512, 4,096 and 65,536 bytes where the film is eight times as long, and a single bit; in every
 container that carries the codec and in the real films of `formats`, at places that follow from two seeds.
 
-Every frame that `sampling: reference` decodes is held against the sound film's frame at that time. It is *wrong* when
-the two differ by a PSNR under 30 dB. *Untold* are frames that are missing and in no failed range; most are the last
-few of a film. *Lost* are all that are missing. *Refused*: said to be no film, or damaged throughout. *Before* is
-what the same seeds gave when only decoders were heard
+Every frame that `sampling: reference` decodes is compared with the undamaged film's frame at that time. It is *wrong*
+when the PSNR of the two is below 30 dB. *Untold* are frames that are missing and in no failed range; most are the last
+few of a film. *Lost* are all missing frames. *Refused*: reported as not a film, or damaged throughout. *Before* is the
+result of the same seeds when only the messages of decoders were used
 ([why it is less now](decisions/0023-damage-is-detected-before-decoding.md)).
 
 """

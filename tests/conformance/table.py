@@ -21,13 +21,14 @@ from tests.harness.films import read_barcode
 HEAD = """\
 # Every container, every codec, every frame
 
-Made by `python -m tests.conformance.table > docs/conformance.md`, in a minute. `make test` checks the same films;
-each frame has its number in its pixels, as a barcode, and the barcode of every frame that comes out is read.
+For the person who wants to know whether a kind of film is extracted exactly. Made by
+`python -m tests.conformance.table > docs/conformance.md`, in a minute. `make test` checks the same films: each frame has
+its number in its pixels, as a barcode, and the barcode of every extracted frame is read.
 
-Of each pair that FFmpeg can write, films are made with even times, with times that are uneven (every third frame
-stays for twice as long), late (the first timestamp is 700 s), and both; an AVI has even times only. *Frames* are
-those of all these films, read with `sampling: exact`. A frame is *wrong* when it shows another than its number says,
-also with `sampling: reference`; *time error* is the largest of all frames, in ms (Matroska and FLV round times).
+For each pair of container and codec that FFmpeg can write, films are made with even times, with uneven times (every
+third frame is shown for twice as long), with late times (the first timestamp is 700 s), and with both; an AVI has even
+times only. *Frames* are those of all these films, read with `sampling: exact`. A frame is *wrong* when its pixels have
+another number than its name, also with `sampling: reference`; *time error* is the largest of all frames, in ms (Matroska and FLV round times).
 *Read by*: decord or PyAV in chunks, or PyAV from the film's beginning to its end. *Reference* is how many of the
 frames `sampling: reference` decodes.
 
@@ -45,7 +46,7 @@ What is defined for them; each has its test in `tests/conformance`.
 ODD_STREAMS: list[tuple[str, str, Callable[..., None]]] = [
     (
         "edit list",
-        "what it cuts away (packets marked to be discarded) is not of the film; frame 0 is the first that is shown",
+        "what it cuts away (packets marked to be discarded) is not part of the film; frame 0 is the first that is shown",
         test_odd_streams.test_what_an_edit_list_cuts_away_is_not_of_the_film,
     ),
     (
@@ -60,12 +61,12 @@ ODD_STREAMS: list[tuple[str, str, Callable[..., None]]] = [
     ),
     (
         "33-bit clock that wraps",
-        "film time goes on",
+        "film time continues",
         test_odd_streams.test_a_clock_that_wraps_is_film_that_goes_on,
     ),
     (
         "clock that jumps back",
-        "film time goes on from where it was",
+        "film time continues from where it was",
         test_odd_streams.test_a_clock_that_jumps_back_is_film_that_goes_on,
     ),
     (
@@ -125,7 +126,7 @@ ODD_STREAMS: list[tuple[str, str, Callable[..., None]]] = [
     ),
     (
         "damage that the decoder conceals",
-        "the same, as far as it says so ([what is noticed](decisions/0021-concealed-damage-is-detected.md))",
+        "the same, as far as the decoder reports it ([what is detected](decisions/0021-concealed-damage-is-detected.md))",
         test_damage.test_patched_up_pictures_become_a_failed_range_and_no_image,
     ),
 ]
