@@ -22,13 +22,14 @@ HEAD = """\
 # Every container, every codec, every frame
 
 For the person who wants to know whether a kind of film is extracted exactly. Made by
-`python -m tests.conformance.table > docs/conformance.md`, in a minute. `make test` checks the same films: each frame has
-its number in its pixels, as a barcode, and the barcode of every extracted frame is read.
+`python -m tests.conformance.table > docs/conformance.md`, in a minute. `make test` checks the same films: each frame
+has its number in its pixels, as a barcode, and the barcode of every extracted frame is read.
 
 For each pair of container and codec that FFmpeg can write, films are made with even times, with uneven times (every
 third frame is shown for twice as long), with late times (the first timestamp is 700 s), and with both; an AVI has even
 times only. *Frames* are those of all these films, read with `sampling: exact`. A frame is *wrong* when its pixels have
-another number than its name, also with `sampling: reference`; *time error* is the largest of all frames, in ms (Matroska and FLV round times).
+another number than its name, also with `sampling: reference`; *time error* is the largest of all frames, in ms
+(Matroska and FLV round times).
 *Read by*: decord or PyAV in chunks, or PyAV from the film's beginning to its end. *Reference* is how many of the
 frames `sampling: reference` decodes.
 
@@ -46,7 +47,7 @@ What is defined for them; each has its test in `tests/conformance`.
 ODD_STREAMS: list[tuple[str, str, Callable[..., None]]] = [
     (
         "edit list",
-        "what it cuts away (packets marked to be discarded) is not part of the film; frame 0 is the first that is shown",
+        "what it cuts away (packets marked to be discarded) is not part of the film; frame 0 is the first one shown",
         test_odd_streams.test_what_an_edit_list_cuts_away_is_not_of_the_film,
     ),
     (
@@ -126,7 +127,7 @@ ODD_STREAMS: list[tuple[str, str, Callable[..., None]]] = [
     ),
     (
         "damage that the decoder conceals",
-        "the same, as far as the decoder reports it ([what is detected](decisions/0021-concealed-damage-is-detected.md))",
+        "the same, as far as decoders report it ([what is detected](decisions/0021-concealed-damage-is-detected.md))",
         test_damage.test_patched_up_pictures_become_a_failed_range_and_no_image,
     ),
 ]

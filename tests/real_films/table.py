@@ -16,13 +16,13 @@ HEAD = """\
 # What damaged and odd films give
 
 For the person who has a film that is damaged or unusual. Each film here was extracted by hand with the default settings
-(`frame-extractor FILM -o DIR`). Made by `python -m tests.real_films.table ../shared/films > docs/films.md`; `make films`
-gives the same films to a running daemon and checks that each has the same result.
+(`frame-extractor FILM -o DIR`). Made by `python -m tests.real_films.table ../shared/films > docs/films.md`; `make
+films` gives the same films to a running daemon and checks that each has the same result.
 
 For all films:
 
-- Frames are counted as they are shown: pictures that an edit list cuts away, and those before the first key frame, are not
-  frames of the film. Frame 0 is the first that can be shown; times count from it, whatever the first timestamp is.
+- Frames are counted as they are shown: pictures that an edit list cuts away, and those before the first key frame, are
+  not frames of the film. Frame 0 is the first that can be shown; times count from it, whatever the first timestamp is.
 - Where the stream's clock jumps back, film time continues from where it was. A jump forward is a pause in the film.
   When the container is damaged as well, the film in between was lost; so was the missing end of a truncated file.
 - A picture of another size in mid-film is scaled to the size of the first.
@@ -31,8 +31,8 @@ For all films:
 - Of several picture streams, the one with the most pixels a second is the film; cover art never is.
 - What is lost or cannot be decoded is missing, and listed in `failed_ranges`; above `max_failed_fraction` the film
   fails. Pictures after a damaged one, up to the next key frame, count as damaged too, because they refer to it
-  ([what is detected](decisions/0021-concealed-damage-is-detected.md)). The same is true after a loss in the file, however short
-  ([how it is detected](decisions/0023-damage-is-detected-before-decoding.md)). Frame numbers after it are still those
+  ([what is detected](decisions/0021-concealed-damage-is-detected.md)). The same is true after a loss in the file, however
+  short ([how it is detected](decisions/0023-damage-is-detected-before-decoding.md)). Frame numbers after it are still those
   of the film, or `frame_numbers_counted_from_s` says from where they are a count.
 
 """
