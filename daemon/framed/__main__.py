@@ -73,10 +73,10 @@ def start(*, recover: bool) -> int:
             f"{budget.max_active} project{'s' * (budget.max_active != 1)} at once (pid {os.getpid()}; Ctrl-C ends it)"
         )
 
-    def tell_recovered(line: str) -> None:
+    def report_recovery(line: str) -> None:
         click.echo(f"framed: {line}", err=True)
 
-    run_daemon(places, settings, ready=ready, tell_recovered=tell_recovered if recover else None)
+    run_daemon(places, settings, ready=ready, report_recovery=report_recovery if recover else None)
     return Exit.OK
 
 

@@ -1,4 +1,4 @@
-"""The daemon: its parts are started in order, and run in one task group until it is told to end."""
+"""The daemon: its parts are started in order, and run in one task group until it is asked to end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _log: Final = logging.getLogger(__name__)
 _CLOSING_S: Final = 1.0
 _FIRST_SCAN_S: Final = 3.0
 """How long clients wait for the first scan of the films at most: its disk may hang."""
-_LAST_WORDS_S: Final = 0.1
+_LAST_REPLIES_S: Final = 0.1
 """For answers on their way, the one to `shutdown` among them."""
 
 
@@ -57,21 +57,21 @@ def run(
     extractor: Sequence[str] = EXTRACTOR,
     prober: Sequence[str] = PROBER,
     ready: Callable[[Budget], None] | None = None,
-    tell_recovered: Callable[[str], None] | None = None,
+    report_recovery: Callable[[str], None] | None = None,
 ) -> None:
     """Runs the daemon until SIGTERM, SIGINT or `shutdown`; the films it started go on.
 
     `extractor`: the command that a specification's path is added to, `prober` that for a film's. `ready` is called
-    once the socket answers. With `tell_recovered` the state database is made anew first, see `recover`, and that is
+    once the socket answers. With `report_recovery` the state database is made anew first, see `recover`, and that is
     given lines about it. Raises FramedError.
     """
     serving = functools.partial(
-        serve, places, settings, extractor=extractor, prober=prober, ready=ready, tell_recovered=tell_recovered
+        serve, places, settings, extractor=extractor, prober=prober, ready=ready, report_recovery=report_recovery
     )
     try:
         anyio.run(serving)
     except BaseExceptionGroup as group:
-        # A task's expected failure is told like any other: as one line.
+        # A task's expected failure is reported like any other: as one line.
         expected = group.subgroup(FramedError)
         if expected is None:
             raise
@@ -85,19 +85,19 @@ async def serve(
     extractor: Sequence[str] = EXTRACTOR,
     prober: Sequence[str] = PROBER,
     ready: Callable[[Budget], None] | None = None,
-    tell_recovered: Callable[[str], None] | None = None,
+    report_recovery: Callable[[str], None] | None = None,
 ) -> None:
     """As `run`, within a running event loop."""
     unit = ServiceManager(os.environ)
     if unit.is_present:
-        # The watchdog ends a daemon that hangs with SIGABRT: then the journal tells where it hung.
+        # The watchdog ends a daemon that hangs with SIGABRT: then the journal shows where it hung.
         faulthandler.enable()
     make_folders(places)
     with instance_lock(places) as lock, registered(places.root, places.control_socket, os.environ):
         configure(places.state / "framed.log")
         engine = TmuxEngine(places.tmux_socket, places.tmux_config, unit=os.environ.get("FRAMED_TMUX_UNIT", ""))
-        if tell_recovered is not None:
-            await _recover(places, settings, engine, tell_recovered)
+        if report_recovery is not None:
+            await _recover(places, settings, engine, report_recovery)
         store = await anyio.to_thread.run_sync(Store, places.store)
         try:
             watch = LockWatch(lock, places.root)
@@ -112,8 +112,8 @@ async def serve(
                 await anyio.to_thread.run_sync(store.close)
 
 
-async def _recover(places: Places, settings: Settings, engine: TmuxEngine, tell: Callable[[str], None]) -> None:
-    """The state database is a new one, of what the datasets tell. Raises Refused when there is no need or no way."""
+async def _recover(places: Places, settings: Settings, engine: TmuxEngine, report: Callable[[str], None]) -> None:
+    """The state database is made anew from the records in the datasets. Raises Refused."""
     try:
         host = await engine.prepare()
     except (EngineRefused, EngineUnresponsive):
@@ -127,7 +127,7 @@ async def _recover(places: Places, settings: Settings, engine: TmuxEngine, tell:
         yield from found.lines
 
     for line in await anyio.to_thread.run_sync(lambda: tuple(renew())):
-        tell(line)
+        report(line)
     _log.warning("state recovered", extra=fields(store=places.store))
 
 
@@ -161,7 +161,7 @@ async def _serve(
         await ending.wait()
         unit.notify(STOPPING=1)
         _log.info("framed ends", extra=fields(running_films_go_on=_n_running(parts.ledger)))
-        await anyio.sleep(_LAST_WORDS_S)
+        await anyio.sleep(_LAST_REPLIES_S)
         tasks.cancel_scope.cancel()
 
 
@@ -217,7 +217,7 @@ async def _start_answering(tasks: anyio.abc.TaskGroup, parts: Parts, ending: any
 
 
 def _start_service(tasks: anyio.abc.TaskGroup, parts: Parts, unit: ServiceManager, *, metrics_listen: str) -> None:
-    """Metrics are served, and the manager of the service is told that the daemon is ready and healthy."""
+    """Metrics are served, and the service manager is notified that the daemon is ready and healthy."""
     if metrics_listen:
         from framed.service.metrics import Metrics  # noqa: PLC0415 -- seldom wanted
 

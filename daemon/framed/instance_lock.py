@@ -25,7 +25,7 @@ _MOST_BYTES: Final = 1 << 16
 
 
 class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What the lock file holds; for people, and for the words of a command that finds no daemon."""
+    """What the lock file holds; for people, and for the message of a command that finds no daemon."""
 
     pid: int
     started_at_ticks: int = 0

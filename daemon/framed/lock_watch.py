@@ -17,7 +17,7 @@ POLL_S: Final = 0.5
 
 
 class LockWatch:
-    """One daemon's; `run` it, and `confirm` before whatever would disturb another daemon."""
+    """One daemon's; `run` it, and `confirm` before anything that would disturb another daemon."""
 
     def __init__(self, lock: RootLock, root: Path) -> None:
         self._lock = lock

@@ -18,7 +18,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def make_private(folder: Path) -> None:
-    """`folder` and what lies in it belong to this user, and nobody else can look into it. Raises PlaceNotUsable."""
+    """`folder` and what lies in it belong to this user, and nobody else can read it. Raises PlaceNotUsable."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not os.path.isdir(folder):
@@ -72,7 +72,7 @@ def append_to(path: str | Path, text: str) -> None:
 def check_root_folder(root: Path) -> None:
     """Raises RootOfAnother when this user is root and the root is somebody else's. One that is not there is nobody's.
 
-    What its owner puts there decides what is read, written and executed: root would do whatever he wants.
+    What its owner puts there decides what is read, written and executed: root would act for that user.
     """
     if os.geteuid() == 0:
         try:

@@ -23,7 +23,7 @@ def main(root: str, *options: str) -> int:
     prober = ("sh", str(Path(__file__).with_name("prober.sh")))
     tell = functools.partial(print, file=sys.stderr) if "--recover" in options else None
     try:
-        run(places, load_settings(places), extractor=extractor, prober=prober, tell_recovered=tell)
+        run(places, load_settings(places), extractor=extractor, prober=prober, report_recovery=tell)
     except FramedError as failed:
         print(failed, file=sys.stderr)  # noqa: T201 -- a command line
         return failed.exit_code

@@ -254,4 +254,4 @@ def test_other_user_is_kept_out_twice(root: Root) -> None:
         root.places.control_socket.chmod(0o600)
         for path, mode in zip(opened, modes, strict=True):
             path.chmod(mode)
-    assert "stranger turned away uid=65534" in root.log_of(0)
+    assert "connection of another user refused uid=65534" in root.log_of(0)

@@ -52,9 +52,9 @@ def test_retry_does_what_the_job_leaves_to_do(last: Job, has_failed: bool, resul
         case Resubmitted(options=asked, force=force):
             assert (asked, force) == (last.options, True)
         case ReplaceRequested(successor=following):
-            assert (following.options, step.told_id) == (last.options, following.id)
+            assert (following.options, step.shown_id) == (last.options, following.id)
         case _:
-            assert step.told_id in (None, last.id)
+            assert step.shown_id in (None, last.id)
 
 
 @pytest.mark.parametrize("state", [FAILED, RETRYING, ENDING])
@@ -90,7 +90,7 @@ NEXT = Successor(id="j2", options=OTHER.options, force=False)
 
 
 @pytest.mark.parametrize(
-    ("found", "last", "params", "result", "event", "told_id"),
+    ("found", "last", "params", "result", "event", "shown_id"),
     [
         (SAME, None, {}, Submitted.QUEUED, None, None),
         (replace(SAME, is_extracted=True), job(state=COMPLETE), {}, Submitted.ALREADY_COMPLETE, None, None),
@@ -115,14 +115,14 @@ def test_submit_begins_changes_or_leaves_alone(
     params: dict[str, Any],
     result: Submitted,
     event: type | None,
-    told_id: str | None,
+    shown_id: str | None,
 ) -> None:
     """No option is lost: other settings change what waits, and are refused to what runs."""
     step = submission(found, last, Submit(projects=("onward",), key="k", **params))
     assert step.result is result
     assert type(step.event) is (event or type(None))
     if event is not ReplaceRequested:
-        assert step.told_id == told_id
+        assert step.shown_id == shown_id
     assert (step.new_job is not None) == (result is Submitted.QUEUED and event is None)
 
 

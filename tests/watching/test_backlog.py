@@ -64,8 +64,8 @@ def test_backlog_is_looked_through_and_queued_by_name_each_film_once(new_root: C
             root.film(name, name=f"e{episode}.mkv")
     root.film("p050", "unopenable", name="e9.mkv")
     root.start()
-    notice = until(lambda: next((each for each in root.notices() if "looking through" in each), None), "it is told")
-    assert re.fullmatch(r"looking through raw_videos: \d+ of 501 films; then they are queued", notice)
+    notice = until(lambda: next((each for each in root.notices() if "reading the films" in each), None), "it is told")
+    assert re.fullmatch(r"reading the films in raw_videos: \d+ of 501; then they are queued", notice)
     until(lambda: len(queue(root)) == len(names), "all are queued", 60)
     assert queue(root) == names
     assert root.notices() == ("draining: what runs is finished, nothing is started; framectl undrain ends that",)

@@ -1,4 +1,4 @@
-"""Questions to the films' disk on a client's behalf: it may be slow, away, or never answer."""
+"""Reads the films' disk for a client, in bounded time: the disk may be slow, away, or never answer."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class BoundedDisk:
         self._places = places
         self._watcher = watcher
         self._report = report
-        self._looked = anyio.Event()
-        watcher.listen(self._tell_looked)
+        self._scanned = anyio.Event()
+        watcher.listen(self._on_scan)
 
     async def known(self, projects: Iterable[str]) -> tuple[str, ...]:
         """The projects, each once. Raises as `folder_of` for one that neither was ever seen nor is there now."""
@@ -50,19 +50,19 @@ class BoundedDisk:
             raise self._silent() from None
 
     async def scan(self) -> None:
-        """The catalog is of a look that began after this was called."""
+        """The catalog is that of a scan which began after this was called."""
         asked_at_s = time.monotonic()
         self._watcher.scan_now()
         try:
             with anyio.fail_after(PATIENCE_S):
                 while self._watcher.catalog.scanned_at_s < asked_at_s:
-                    await self._looked.wait()
+                    await self._scanned.wait()
         except TimeoutError:
             raise self._silent() from None
 
-    def _tell_looked(self) -> None:
-        self._looked.set()
-        self._looked = anyio.Event()
+    def _on_scan(self) -> None:
+        self._scanned.set()
+        self._scanned = anyio.Event()
 
     def _silent(self) -> Refused:
         return Refused(f"{self._places.raw_videos} does not answer; is its disk there?")

@@ -1,6 +1,6 @@
-"""What subscribers are told: the newest state, numbered. One look serves all; none is made when nobody listens.
+"""What subscribers are sent: the newest state, numbered. It is computed once for all, and only while there are any.
 
-There is no queue: a subscriber remembers the number of the state it was told last, and is told what changed since then.
+There is no queue: a subscriber remembers the number of the state that it was sent last, and is sent what changed since.
 So one that reads slowly, or not at all, costs no memory, and what it reads at last is the newest.
 """
 
@@ -20,14 +20,14 @@ from framed.state.ledger import Ledger
 from framed.wakeup import Wakeup
 
 INTERVAL_S: Final = 0.5
-"""Between two looks at most, while anybody is subscribed: progress changes without a word."""
+"""Between two updates at most, while there are subscribers: nothing signals that progress has changed."""
 _SHORTEST_S: Final = 0.05
-"""Between two looks at least, however fast jobs change."""
+"""Between two updates at least, however fast jobs change."""
 MAX_REMEMBERED_REMOVALS: Final = 1000
 
 
 class Feed:
-    """The newest state, and at which number each project came to be as it is."""
+    """The newest state, and the number at which each project changed last."""
 
     def __init__(self, *, ledger: Ledger, report: StatusReporter, disk: BoundedDisk) -> None:
         self._report = report
@@ -38,24 +38,24 @@ class Feed:
         self._projects: dict[str, tuple[int, ProjectStatus]] = {}
         self._removed: dict[str, int] = {}
         self._forgotten_seq = 0
-        """Of the last removal that is not remembered; who has read no further than that needs everything anew."""
+        """Of the last removal that is not remembered; a subscriber that has read no further needs everything again."""
         self._n_subscribers = 0
-        self._bell = Wakeup()
+        self._wakeup = Wakeup()
         self._changed = anyio.Event()
-        ledger.listen(self._bell.set)
+        ledger.listen(self._wakeup.set)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         task_status.started()
         while True:
-            await self._bell.wait(INTERVAL_S if self._n_subscribers else None)
+            await self._wakeup.wait(INTERVAL_S if self._n_subscribers else None)
             if self._n_subscribers:
-                self._look()
+                self._update()
                 await anyio.sleep(_SHORTEST_S)
 
     async def subscribe(self, params: Subscribe) -> tuple[SubscribeReply, Subscription]:
         """Raises NoSuchProject."""
         await self._disk.known(params.projects)
-        self._look()
+        self._update()
         since = params.since if params.instance == self._instance else None
         resumed = since is not None and self._forgotten_seq <= since <= self._seq
         reply = SubscribeReply(instance=self._instance, resumed=resumed)
@@ -63,7 +63,7 @@ class Feed:
 
     def joined(self) -> None:
         self._n_subscribers += 1
-        self._bell.set()
+        self._wakeup.set()
 
     def left(self) -> None:
         self._n_subscribers -= 1
@@ -73,33 +73,33 @@ class Feed:
         while seq is not None and seq >= self._seq:
             await self._changed.wait()
 
-    def event(self, told_seq: int | None, projects: tuple[str, ...], *, lagged: int) -> Event:
-        """What is otherwise than at that number, or everything."""
+    def event(self, sent_seq: int | None, projects: tuple[str, ...], *, lagged: int) -> Event:
+        """What has changed since that number, or everything."""
         assert self._newest is not None
-        if told_seq is not None and told_seq < self._forgotten_seq:
-            told_seq = None
+        if sent_seq is not None and sent_seq < self._forgotten_seq:
+            sent_seq = None
 
         def is_news(name: str, seq: int) -> bool:
-            return (not projects or name in projects) and (told_seq is None or seq > told_seq)
+            return (not projects or name in projects) and (sent_seq is None or seq > sent_seq)
 
         return Event(
             seq=self._seq,
             lagged=lagged,
-            full=told_seq is None,
+            full=sent_seq is None,
             machine=self._newest.machine,
             slots=self._newest.slots,
             draining=self._newest.draining,
             notices=self._newest.notices,
             projects=tuple(status for name, (seq, status) in sorted(self._projects.items()) if is_news(name, seq)),
-            removed=tuple(name for name, seq in self._removed.items() if told_seq is not None and is_news(name, seq)),
+            removed=tuple(name for name, seq in self._removed.items() if sent_seq is not None and is_news(name, seq)),
         )
 
     @property
     def seq(self) -> int:
         return self._seq
 
-    def _look(self) -> None:
-        """Numbers the state anew when it is not as it was."""
+    def _update(self) -> None:
+        """Gives the state another number when it has changed."""
         newest = self._report.status(sorted(self._report.project_names()))
         if newest == self._newest:
             return
@@ -122,10 +122,10 @@ class Feed:
 class Subscription:
     """One subscriber's place in the feed. A context manager, within which `next` is called by one task."""
 
-    def __init__(self, feed: Feed, projects: tuple[str, ...], told_seq: int | None) -> None:
+    def __init__(self, feed: Feed, projects: tuple[str, ...], sent_seq: int | None) -> None:
         self._feed = feed
         self._projects = projects
-        self._told_seq = told_seq
+        self._sent_seq = sent_seq
         self._has_begun = False
 
     def __enter__(self) -> Subscription:
@@ -136,9 +136,9 @@ class Subscription:
         self._feed.left()
 
     async def next(self) -> Event:
-        """The newest state, once there is one that was not told."""
-        await self._feed.after(self._told_seq)
-        skipped = self._feed.seq - self._told_seq - 1 if self._has_begun and self._told_seq is not None else 0
-        event = self._feed.event(self._told_seq, self._projects, lagged=skipped)
-        self._has_begun, self._told_seq = True, event.seq
+        """The newest state, once there is one that was not sent."""
+        await self._feed.after(self._sent_seq)
+        skipped = self._feed.seq - self._sent_seq - 1 if self._has_begun and self._sent_seq is not None else 0
+        event = self._feed.event(self._sent_seq, self._projects, lagged=skipped)
+        self._has_begun, self._sent_seq = True, event.seq
         return event

@@ -1,4 +1,4 @@
-"""What stands below the head of `status`: all that concerns more than one project, in words. Touches no disk."""
+"""The lines below the head of `status`: what concerns more than one project. Touches no disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from framed.watching.watch import Watcher
 
 _NOTICES_OF_NAMES: Final = 3
 _LARGE_BACKLOG: Final = 20
-"""Films from which on it is told how far looking through them is."""
+"""From this number of unread films on, a notice shows how many are read."""
 
 
 def notices(watcher: Watcher, settings: LiveSettings, ledger: Ledger) -> Iterator[str]:
@@ -22,20 +22,20 @@ def notices(watcher: Watcher, settings: LiveSettings, ledger: Ledger) -> Iterato
         yield f"{problem}; until it is back nothing is started, and nothing is forgotten"
     backlog = watcher.catalog.backlog
     if backlog is not None and backlog.n_films >= _LARGE_BACKLOG:
-        yield f"looking through raw_videos: {backlog.n_read} of {backlog.n_films} films; then they are queued"
+        yield f"reading the films in raw_videos: {backlog.n_read} of {backlog.n_films}; then they are queued"
     if problem := watcher.notifier_problem:
-        yield f"films are found by looking only, a little later than they come: {problem}"
+        yield f"films are found by scans only, some seconds later: {problem}"
     if loose := watcher.catalog.loose_films:
         yield (
             f"{len(loose)} film{'s' * (len(loose) != 1)} in raw_videos itself {'are' if len(loose) != 1 else 'is'} "
             f"skipped ({listed(loose)}); put each into the folder of a project"
         )
     if watcher.catalog.is_cut_off:
-        yield f"raw_videos holds more than {MOST_ENTRIES:,} folders and files; the rest is not read"
+        yield f"raw_videos holds more than {MOST_ENTRIES:,} folders and files; the others are not read"
     for name in watcher.catalog.left_out[:_NOTICES_OF_NAMES]:
         yield f"a folder in raw_videos is left out: its name {name} is not UTF-8; rename it"
     if problem := settings.problem:
-        yield f"{problem}; until that is mended the settings before it hold"
+        yield f"{problem}; until that is fixed the settings before it are in use"
     if warning := settings.now.warning:
         yield warning
     if keys := settings.need_restart:

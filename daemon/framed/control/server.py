@@ -1,6 +1,6 @@
 """The control socket: who may talk, how much, and for how long. Knows no verb but `hello`.
 
-Whatever a client sends or fails to send, it costs a bounded amount of memory and time; others are served meanwhile.
+A client costs a bounded amount of memory and time, whatever it sends; others are served meanwhile.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FRAME_DEADLINE_S: Final = 10.0
 SEND_DEADLINE_S: Final = 10.0
 _CHUNK_BYTES: Final = 1 << 16
 _BACKLOG: Final = 1024
-"""Clients that wait to be let in; more than that wait to wait, or are turned away at once, as they like it."""
+"""Connections that wait to be accepted; beyond that, `connect` blocks, or fails at once on a non-blocking socket."""
 _ACCEPT_PAUSE_S: Final = 0.1
 
 _CODES: Final[Mapping[type[FramedError], ErrorCode]] = {
@@ -66,7 +66,7 @@ class _Connection:
 
 
 class Server:
-    """Listens on a path that nobody else listens on: the caller holds the lock that says so."""
+    """Listens on a path that nobody else listens on: the caller holds the lock of the root."""
 
     def __init__(self, path: Path, verbs: VerbRegistry) -> None:
         self._path = path
@@ -81,7 +81,7 @@ class Server:
             try:
                 while True:
                     if (stream := await _accepted(listener)) is not None:
-                        self._make_room()
+                        self._drop_one_if_full()
                         connection = _Connection(stream)
                         self._connections.add(connection)
                         tasks.start_soon(self._serve, connection)
@@ -111,7 +111,7 @@ class Server:
             raise PlaceNotUsable(self._path, f"cannot listen there: {failed.strerror}") from None
         return listening
 
-    def _make_room(self) -> None:
+    def _drop_one_if_full(self) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:
             # One that waits for an answer goes only when all do.
             idle_longest = min(self._connections, key=lambda each: (each.is_busy, each.last_heard_s))
@@ -148,10 +148,10 @@ class Server:
                         await connection.stream.send(answer)
                     if subscription is not None:
                         connection.is_busy = False
-                        await _tell(connection, subscription)
+                        await _send_events(connection, subscription)
                         return
             except wire.WireError as broken:
-                # Whoever does not speak the protocol is told so, once.
+                # A client that does not speak the protocol is sent one error.
                 with anyio.fail_after(SEND_DEADLINE_S):
                     await connection.stream.send(wire.error(broken.request_id, broken.code, broken.message))
                 return
@@ -163,7 +163,7 @@ class Server:
                 deadline_s = anyio.current_time() + FRAME_DEADLINE_S
 
     async def _answer(self, line: bytes, *, greeted: bool) -> tuple[bytes, bool, Subscription | None]:
-        """The answer to one line, whether hello has been said, and what is to be told from here on.
+        """The answer to one line, whether the client has sent hello, and the events to be sent from now on.
 
         Raises WireError for what is no request.
         """
@@ -187,26 +187,26 @@ class Server:
             return wire.error(request.id, ErrorCode.INTERNAL, message), greeted, None
 
 
-async def _tell(connection: _Connection, subscription: Subscription) -> None:
-    """Events, as fast as they are read, until the client says anything more or hangs up."""
+async def _send_events(connection: _Connection, subscription: Subscription) -> None:
+    """Events, as fast as they are read, until the client sends anything more or hangs up."""
     async with anyio.create_task_group() as tasks:
 
-        async def end_when_it_speaks() -> None:
+        async def end_when_client_sends() -> None:
             with contextlib.suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 await connection.stream.receive(1)
             tasks.cancel_scope.cancel()
 
-        tasks.start_soon(end_when_it_speaks)
+        tasks.start_soon(end_when_client_sends)
         with subscription, contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             while True:
-                # No deadline: who reads again after hours is told how things are then, and costs nothing until then.
+                # No deadline: one that reads again after hours is sent the state of then, and costs nothing until then.
                 await connection.stream.send(wire.event(await subscription.next()))
                 connection.last_heard_s = time.monotonic()
         tasks.cancel_scope.cancel()
 
 
 async def _accepted(listener: anyio.abc.SocketListener) -> anyio.abc.SocketStream | None:
-    """The next client; None when there was none to be had just now."""
+    """The next client; None when it could not be accepted."""
     try:
         return await listener.accept()
     except anyio.BrokenResourceError as broken:
@@ -225,5 +225,5 @@ def _is_allowed(stream: anyio.abc.SocketStream) -> bool:
     _pid, uid, _gid = struct.unpack("3i", credentials)
     if uid in (os.getuid(), 0):
         return True
-    _log.warning("stranger turned away", extra=fields(uid=uid))
+    _log.warning("connection of another user refused", extra=fields(uid=uid))
     return False

@@ -36,17 +36,17 @@ class SubmissionStep:
     message: str
     job_id: str = ""
     """Of the job that the event is for."""
-    told_id: str | None = None
-    """Of the job that is told of; None for the new one, and for none at all."""
+    shown_id: str | None = None
+    """Of the job that the reply names; None for a new one, and when there is none."""
     event: Event | None = None
     new_job: NewJob | None = None
 
     def outcome(self, jobs: Mapping[str, Job]) -> SubmitOutcome:
         """`jobs`: those that have changed or are new, by project."""
-        told_id = self.told_id
+        shown_id = self.shown_id
         if self.new_job is not None:
-            told_id = jobs[self.project].id
-        return SubmitOutcome(project=self.project, outcome=self.result, job_id=told_id, message=self.message)
+            shown_id = jobs[self.project].id
+        return SubmitOutcome(project=self.project, outcome=self.result, job_id=shown_id, message=self.message)
 
 
 def submission(found: SubmittedProject, latest: Job | None, params: Submit) -> SubmissionStep:
@@ -84,7 +84,7 @@ def resubmission(project: str, job: Job | None, *, has_failed: bool) -> Submissi
                 with_ignored=job.with_ignored,
             )
             message = "queued, with the settings it had; begins when the running one is gone"
-            return _change(job, ReplaceRequested(successor=new), Submitted.QUEUED, message, told_id=new.id)
+            return _change(job, ReplaceRequested(successor=new), Submitted.QUEUED, message, shown_id=new.id)
         case Running() | Queued() | Retrying() if job.paused:
             return _nothing(job, f"is paused; framectl resume {project} lets it go on")
         case Running():
@@ -152,7 +152,7 @@ def _submitted_while_running(found: SubmittedProject, job: Job, running: Running
     if following is not None or not running.cancelling:
         if found.options == current.options and not _asks_more(params, current):
             message = "already queued, to begin when the running one is gone" if following else "already running"
-            return _nothing(job, message, told_id=current.id)
+            return _nothing(job, message, shown_id=current.id)
         if not params.replace:
             asked, runs = _differences(found, params, current)
             next_step = "--replace ends it and begins again so; or submit it when it is done"
@@ -166,7 +166,7 @@ def _submitted_while_running(found: SubmittedProject, job: Job, running: Running
         with_ignored=params.names_projects,
     )
     message = "queued; begins when the running one is gone, which is being ended"
-    return _change(job, ReplaceRequested(successor=new), Submitted.QUEUED, message, told_id=new.id)
+    return _change(job, ReplaceRequested(successor=new), Submitted.QUEUED, message, shown_id=new.id)
 
 
 def _asks_more(params: Submit, current: Job | Successor) -> bool:
@@ -174,15 +174,15 @@ def _asks_more(params: Submit, current: Job | Successor) -> bool:
     return (params.force and not current.force) or (params.restore and not (current.restore or current.force))
 
 
-def _change(job: Job, event: Event, result: Submitted, message: str, *, told_id: str | None = None) -> SubmissionStep:
+def _change(job: Job, event: Event, result: Submitted, message: str, *, shown_id: str | None = None) -> SubmissionStep:
     return SubmissionStep(
-        project=job.project, result=result, message=message, job_id=job.id, told_id=told_id or job.id, event=event
+        project=job.project, result=result, message=message, job_id=job.id, shown_id=shown_id or job.id, event=event
     )
 
 
-def _nothing(job: Job, message: str, *, told_id: str | None = None) -> SubmissionStep:
+def _nothing(job: Job, message: str, *, shown_id: str | None = None) -> SubmissionStep:
     return SubmissionStep(
-        project=job.project, result=Submitted.ALREADY_RUNNING, message=message, told_id=told_id or job.id
+        project=job.project, result=Submitted.ALREADY_RUNNING, message=message, shown_id=shown_id or job.id
     )
 
 

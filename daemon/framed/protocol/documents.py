@@ -33,7 +33,7 @@ class PlannedFilm(msgspec.Struct, frozen=True, kw_only=True):
     removed: int = 0
     """Images of one that is extracted that its user has removed: `--restore` makes them again."""
     images: int | None = None
-    """About so many; null where it would be skipped, or would fail."""
+    """An estimate; null where it would be skipped, or would fail."""
     image_bytes: int | None = None
     wall_s: float | None = None
     error: str = ""

@@ -168,7 +168,7 @@ class CleanReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pause(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Lets projects rest: workers park after their chunks, slots and place go to others; what waits does not start."""
+    """Workers park after their chunks, their slots go to other projects, and what is queued does not start."""
 
     projects: tuple[str, ...] = ()
     every: bool = msgspec.field(name="all", default=False)
@@ -236,11 +236,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     projects: tuple[str, ...] = ()
     """Empty for all."""
     look: bool = False
-    """Look for films first: the answer knows of every film that lay there when it was asked for."""
+    """Scan raw_videos first: the reply knows of every film that was there when the request was sent."""
 
 
 class ProjectState(enum.Enum):
-    """The words people see. QUEUED to CANCELLED are states of the project's latest job; the rest of the project."""
+    """What people see. QUEUED to CANCELLED are states of the project's latest job; the others are of the project."""
 
     NEW = "NEW"
     """Films that nobody has submitted."""

@@ -48,7 +48,7 @@ class FilmFacts(msgspec.Struct, frozen=True, kw_only=True):
     state: FilmState
     size_bytes: int
     fingerprint: str | None = None
-    """Its identity, whatever it is called; null while it is being written."""
+    """Its identity, which does not depend on its name; null while it is being written."""
     reason: str = ""
     """Why it is ignored, or what is the matter with a film that settles or is new: one line for a person."""
     removed: int = 0
@@ -227,7 +227,7 @@ class LogsReply(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     """Of the file when it was read; above `next_offset` there is more."""
     content: bytes
-    """As it is on the disk: in whatever encoding, with whatever control characters."""
+    """As it is on the disk: in any encoding, control characters included."""
 
 
 class Attach(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

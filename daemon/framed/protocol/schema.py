@@ -80,7 +80,7 @@ def document() -> dict[str, Any]:
 
 
 def text() -> str:
-    """The document as it stands in the file."""
+    """The document as it is in the file."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 

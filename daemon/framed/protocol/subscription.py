@@ -27,7 +27,7 @@ class SubscribeReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """How things are now. Machine, slots and notices are whole; of the projects only those that have changed."""
+    """The state now: machine, slots and notices, and of the projects those that have changed."""
 
     seq: int
     """Greater with each event; not every number need be seen."""
@@ -40,6 +40,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     draining: bool = False
     notices: tuple[str, ...] = ()
     projects: tuple[ProjectStatus, ...]
-    """Those that are new or otherwise than they were."""
+    """Those that are new or have changed."""
     removed: tuple[str, ...] = ()
-    """Projects that there are no more."""
+    """Projects that no longer exist."""

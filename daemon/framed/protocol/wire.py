@@ -1,7 +1,7 @@
 """Newline-delimited JSON-RPC 2.0, as bytes: what the daemon and its clients write to each other.
 
 Plain functions; no sockets, no reading of clocks, no knowledge of any verb. What arrives is never trusted: everything
-here either returns a value or raises `WireError`, whatever the bytes.
+here returns a value or raises `WireError`, for any bytes.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def error(request_id: RequestId | None, code: ErrorCode, message: str) -> bytes:
 
 
 def event(params: msgspec.Struct) -> bytes:
-    """What a subscriber is told, as a line."""
+    """What a subscriber is sent, as a line."""
     return _line(_Notification("2.0", EVENT_METHOD, params), MAX_REPLY_BYTES)
 
 

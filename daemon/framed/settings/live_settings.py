@@ -35,12 +35,12 @@ class Reloaded:
 
 
 class LiveSettings:
-    """`now` is what holds. Keep this object, not what it says."""
+    """`now` is what is in use. Keep this object, not its value."""
 
     def __init__(self, places: Places, settings: Settings) -> None:
         self.now = settings
         self.problem = ""
-        """What is wrong with the file, as long as something is; then what was read before holds on."""
+        """What is wrong with the file, as long as something is; then what was read before stays in use."""
         self.need_restart: tuple[str, ...] = ()
         """Keys that have changed in the file, and wait for a restart."""
         self._places = places
@@ -63,7 +63,7 @@ class LiveSettings:
             return self.now.watch.subfolders
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Reads the file again on SIGHUP; one with an error in it, until it is mended."""
+        """Reads the file again on SIGHUP; one with an error in it, until it is fixed."""
         async with anyio.create_task_group() as tasks:
             with anyio.open_signal_receiver(signal.SIGHUP) as signals:
                 tasks.start_soon(self._retry_while_invalid)
@@ -72,7 +72,7 @@ class LiveSettings:
                     await self._try_reload()
 
     async def reload(self) -> Reloaded:
-        """What the file says holds from now on. Raises FramedError when it cannot; then nothing changes."""
+        """What the file says is in use from now on. Raises FramedError when it cannot; then nothing changes."""
         async with self._reading:
             try:
                 places, settings = await in_own_thread(self._read)
@@ -101,7 +101,7 @@ class LiveSettings:
         try:
             await self.reload()
         except FramedError:
-            return  # told by `problem`
+            return  # `problem` says why
 
     async def _retry_while_invalid(self) -> None:
         while True:

@@ -103,7 +103,7 @@ def _frames_dir(context: VerbContext, name: str) -> Path:
 async def _cleaned(frames_dir: Path, films: Iterable[str], *, dry_run: bool) -> Cleaned:
     """What was deleted, or would be: of these films (fingerprints) only, or of all when none is named.
 
-    Raises Refused with the extractor's words.
+    Raises Refused with the extractor's message.
     """
     command = [*CLEANER, str(frames_dir), "--json", *(["--dry-run"] if dry_run else [])]
     command += [f"--film={mark}" for mark in films]
@@ -115,7 +115,7 @@ async def _cleaned(frames_dir: Path, films: Iterable[str], *, dry_run: bool) -> 
     try:
         return msgspec.json.decode(done.stdout, type=Cleaned)
     except msgspec.DecodeError:
-        words = done.stderr.decode(errors="backslashreplace").strip().removeprefix("frame-extractor: ")
+        error = done.stderr.decode(errors="backslashreplace").strip().removeprefix("frame-extractor: ")
         raise Refused(
-            " ".join(words.split()) or f"cleaning {frames_dir.parent} failed with {done.returncode}"
+            " ".join(error.split()) or f"cleaning {frames_dir.parent} failed with {done.returncode}"
         ) from None
