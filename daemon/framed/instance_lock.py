@@ -13,7 +13,7 @@ from typing import Final, TextIO
 
 import msgspec
 
-from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity, is_alive, this_process
 from frame_extractor.contract.regular import open_regular, read_regular
 from framed.errors import AlreadyRunning, PlaceNotUsable
 from framed.settings.places import Places
@@ -65,12 +65,9 @@ def instance_lock(places: Places) -> Iterator[RootLock]:
     """Within, this process is the root's only daemon: the kernel keeps the lock, for as long as its file keeps its
     name. Raises AlreadyRunning.
     """
-    from framed.host.liveness import identify  # noqa: PLC0415 -- whoever only reads the record does without psutil
-
     file, lock = _taken(places)
     with file:
-        me = identify(os.getpid())
-        assert me is not None
+        me = this_process()
         record = LockRecord(
             pid=me.pid,
             started_at_ticks=me.started_at_ticks,
@@ -111,8 +108,6 @@ def _taken(places: Places) -> tuple[TextIO, RootLock]:
 
 def _pid_of_holder(lock_file: Path) -> int | None:
     """The pid of the daemon that holds the lock; it may have taken it this instant, and write its name in a moment."""
-    from framed.host.liveness import is_alive  # noqa: PLC0415 -- as above
-
     until_s = time.monotonic() + _INTRODUCTION_S
     while time.monotonic() < until_s:
         record = _record(read_regular(lock_file, _MOST_BYTES).decode())

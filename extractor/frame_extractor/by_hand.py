@@ -17,18 +17,19 @@ from frame_extractor.attempt.failures import OutputUnusable, Refused, failure_of
 from frame_extractor.attempt.film_snapshot import require_regular_file
 from frame_extractor.contract.answers import FilmEstimate, Probe
 from frame_extractor.contract.attempt import AttemptSpec
+from frame_extractor.contract.attempt_numbers import claim_number
 from frame_extractor.contract.cores import usable_cores, worker_budget
 from frame_extractor.contract.durable import write_atomically
 from frame_extractor.contract.estimate import estimate_film
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.quantities import count, duration, size, times
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.errors import NewerSchema, NotAFilm
 from frame_extractor.output.curation import is_curated
 from frame_extractor.output.manifest import read_output
 from frame_extractor.show import say
-from frame_extractor.words import count, duration, size, times
 
 DEFAULT_WORKERS: Final = 12
 _TRIED_AGAIN: Final = frozenset({ExitCode.INTERNAL, ExitCode.OUTPUT_NOT_WRITTEN, ExitCode.FILM_CHANGED})
@@ -206,7 +207,7 @@ def _spec(request: Request, layout: OutputLayout, films: list[Path], workers: in
     """The specification of a new attempt, also on the disk. Raises Refused when the output cannot be written."""
     try:
         records.make_output(layout)
-        number = records.claim_number(layout)
+        number = claim_number(layout)
         spec = AttemptSpec(
             project=layout.folder.name or "output",
             job_id=f"by-hand-{number}",

@@ -255,7 +255,8 @@ def clean(frames_dir: Path, fingerprints: tuple[str, ...], dry_run: bool, as_jso
     from frame_extractor.attempt.clean import clean as clean_up  # noqa: PLC0415
     from frame_extractor.attempt.clean import clean_films, plan  # noqa: PLC0415
     from frame_extractor.attempt.failures import Refused, failure_of  # noqa: PLC0415
-    from frame_extractor.words import clean_plan, count, size  # noqa: PLC0415
+    from frame_extractor.contract.quantities import count, size  # noqa: PLC0415
+    from frame_extractor.words import clean_plan  # noqa: PLC0415
 
     layout = OutputLayout(frames_dir.absolute())
     planned = None

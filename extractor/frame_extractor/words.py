@@ -1,4 +1,4 @@
-"""Numbers as a person reads them, and the lines made of them. Pure."""
+"""The lines that tell a person what an attempt does and has done. Pure."""
 
 from __future__ import annotations
 
@@ -8,37 +8,8 @@ from pathlib import Path
 
 from frame_extractor.contract.attempt import AttemptSpec, Progress
 from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.quantities import count, duration, times
 from frame_extractor.contract.results import FilmResult
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """9.4 s, 51 s, 5:51, 1:42:07."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, seconds_left = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds_left:02d}" if hours else f"{minutes}:{seconds_left:02d}"
-
-
-def size(n_bytes: float) -> str:
-    """Powers of 1000, as disks are sold: 812 kB, 1.4 GB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 999.5:
-            return f"{n_bytes:.0f} {unit}" if n_bytes >= 9.95 or unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"
-
-
-def times(factor: float) -> str:
-    """To two digits: 27x, 3.9x, 0.04x."""
-    return f"{factor:.0f}x" if factor >= 9.95 else f"{factor:.1f}x" if factor >= 0.95 else f"{factor:.2f}x"
 
 
 def introduction(spec: AttemptSpec) -> str:

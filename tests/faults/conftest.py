@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.contract.process import ProcessIdentity
-from framed.host.liveness import identify
+from frame_extractor.contract.process import ProcessIdentity, identify
 from tests.harness.films import FilmPlan, write_film
 
 

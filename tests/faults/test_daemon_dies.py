@@ -17,9 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity, is_alive
 from framed.errors import Exit, FramedError
-from framed.host.liveness import is_alive
 from framed.protocol.messages import ProjectState
 from tests.fakes.tmux_trap import TmuxTrap
 from tests.harness.held_film import drop, hold

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+from frame_extractor.contract.process import is_alive
 from framed.errors import Exit
-from framed.host.liveness import is_alive
 from framed.protocol.messages import ProjectState
 from tests.harness.root import QUICK, Root, stop
 from tests.harness.until import DEADLINE_S, until

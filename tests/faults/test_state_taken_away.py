@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from frame_extractor.contract.process import is_alive
 from framed.ctl.client import connect
 from framed.errors import Exit
-from framed.host.liveness import is_alive
 from framed.protocol.messages import Cancel, CancelReply, ProjectState
 from tests.harness.held_film import drop, hold
 from tests.harness.root import Root

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
-from framed.host.liveness import is_alive
+from frame_extractor.contract.process import is_alive
 from framed.protocol.messages import ProjectState
 from tests.harness.films import FilmPlan, write_film
 from tests.harness.root import Root, stop

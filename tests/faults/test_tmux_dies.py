@@ -9,7 +9,7 @@ import statistics
 import time
 from pathlib import Path
 
-from framed.host.liveness import is_alive
+from frame_extractor.contract.process import is_alive
 from framed.protocol.messages import ProjectState
 from tests.fakes.tmux_trap import TmuxTrap
 from tests.harness.held_film import drop, hold

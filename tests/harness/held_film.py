@@ -12,8 +12,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from frame_extractor.contract.process import ProcessIdentity
-from framed.host.liveness import identify
+from frame_extractor.contract.process import ProcessIdentity, identify
 from tests.harness.root import Root
 from tests.harness.until import until
 

@@ -21,10 +21,10 @@ import msgspec
 
 from frame_extractor.contract.attempt import StartedRecord
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity, is_alive
 from framed.ctl.client import connect
 from framed.errors import FramedError
-from framed.host.liveness import is_alive, kill_tree
+from framed.host.liveness import kill_tree
 from framed.model.project import Overrides
 from framed.protocol.messages import (
     Cancel,

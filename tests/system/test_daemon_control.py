@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from frame_extractor.contract.process import is_alive
 from framed.control.server import MAX_CONNECTIONS
 from framed.ctl.client import CallFailed, connect
-from framed.host.liveness import is_alive
 from framed.protocol.messages import (
     PROTOCOL,
     ErrorCode,

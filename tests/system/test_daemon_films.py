@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.contract.layout import WORK_MARKER
+from frame_extractor.contract.work_folders import WORK_MARKER
 from framed.ctl.client import CallFailed
 from framed.errors import Exit
 from framed.protocol.messages import ProjectState, Submitted

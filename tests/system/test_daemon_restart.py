@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
+from frame_extractor.contract.process import is_alive
 from framed.ctl.client import CallFailed, connect
 from framed.errors import Exit
-from framed.host.liveness import is_alive
 from framed.protocol import wire
 from framed.protocol.messages import Cancel, ProjectState, Shutdown, ShutdownReply
 from tests.harness.root import QUICK, Root, stop

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from framed.ctl.render import duration, size, status_lines
+from frame_extractor.contract.quantities import size
+from framed.ctl.render import duration, status_lines
 from framed.ctl.terminal import Terminal, terminal_of
 from framed.printable import printable
 from framed.protocol.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus, StatusReply

@@ -14,8 +14,8 @@ import anyio
 import msgspec
 import pytest
 
-from frame_extractor.contract.process import ProcessIdentity
-from framed.host.liveness import identify, is_alive, is_locked, kill_tree, terminate, until_gone
+from frame_extractor.contract.process import ProcessIdentity, identify, is_alive
+from framed.host.liveness import is_locked, kill_tree, terminate, until_gone
 from tests.harness.processes import session_members
 from tests.harness.until import until
 

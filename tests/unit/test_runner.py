@@ -14,13 +14,14 @@ import pytest
 
 from frame_extractor.attempt import film_snapshot, runner
 from frame_extractor.attempt.epoch import KEPT_RECORDS
-from frame_extractor.attempt.records import claim_number
 from frame_extractor.attempt.runner import Ending, run_attempt
 from frame_extractor.contract.attempt import AttemptSpec
+from frame_extractor.contract.attempt_numbers import claim_number
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.fingerprint import film_fingerprint
-from frame_extractor.contract.layout import WORK_MARKER, OutputLayout
+from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.contract.work_folders import WORK_MARKER
 from frame_extractor.errors import NotAFilm
 from tests.fakes.engine import FakeEngine, RecordingScreen
 

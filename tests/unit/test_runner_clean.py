@@ -16,9 +16,10 @@ from frame_extractor.attempt.records import sole_use
 from frame_extractor.cli import main
 from frame_extractor.contract.answers import Cleaned
 from frame_extractor.contract.exit_codes import ExitCode
-from frame_extractor.contract.layout import WORK_MARKER, OutputLayout
+from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.results import FilmResult, ManifestEntry, Results
 from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.contract.work_folders import WORK_MARKER
 from frame_extractor.output.manifest import read_output, results_config
 
 

@@ -13,9 +13,10 @@ import pytest
 from frame_extractor import show
 from frame_extractor.contract.attempt import Progress, Stage
 from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.quantities import count, duration, size, times
 from frame_extractor.contract.results import FailedRange, FilmResult
 from frame_extractor.show import PlainScreen
-from frame_extractor.words import count, duration, film_done, progress_line, size, times
+from frame_extractor.words import film_done, progress_line
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +15,17 @@ from typing import Final, TypeVar
 import msgspec
 
 from frame_extractor.contract.attempt import AttemptSpec, Control, ExitRecord, Progress, StartedRecord
-from frame_extractor.contract.layout import WORK_MARKER, OutputLayout
-from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.attempt_numbers import attempt_numbers
+from frame_extractor.contract.durable import write_atomically
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.process import ProcessIdentity, is_alive
 from frame_extractor.contract.regular import read_regular, reading
-from framed.host.liveness import command_line, is_alive
+from frame_extractor.contract.work_folders import remove_content, work_folders
+from framed.host.liveness import command_line
 from framed.model.job import Job
 
 T = TypeVar("T")
 
-_NUMBERED: Final = re.compile(r"attempt-(\d+)\.")
 _MOST_RECORD_BYTES: Final = 1 << 26
 """A specification lists all films of its project."""
 _CLEARING_S: Final = 2.0
@@ -62,7 +62,7 @@ def layout_of(job: Job) -> OutputLayout:
 def past_attempts(layout: OutputLayout) -> list[PastAttempt]:
     """Those of the folder that framed has started or was about to start, by number."""
     past = []
-    for number in _numbers(layout):
+    for number in attempt_numbers(layout):
         spec = _read(layout.spec(number), AttemptSpec)
         if spec is not None and spec.attempt == number:
             started, ended = _read(layout.started(number), StartedRecord), _read(layout.exit(number), ExitRecord)
@@ -93,42 +93,16 @@ def live_extractors(layout: OutputLayout) -> list[LiveExtractor]:
     ]
 
 
-def claim_number(layout: OutputLayout) -> int:
-    """The next attempt number of this folder, and no other attempt's: its specification, still empty, is there now.
-
-    Never one of which somebody else has the work folder's name. Makes the folder, and the way to it, when it is
-    missing. Raises OSError.
-    """
-    layout.control.mkdir(parents=True, exist_ok=True)
-    number = max(_numbers(layout), default=0)
-    while True:
-        number += 1
-        if os.path.lexists(layout.work_folder(number)):
-            continue
-        try:
-            layout.spec(number).touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        return number
-
-
 def write_spec(spec: AttemptSpec) -> Path:
-    """The specification is in its place, whole and durable; returns where. Raises OSError."""
+    """The specification is in its place, complete and durable; returns where. Raises OSError."""
     path = spec.layout.spec(spec.attempt)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(spec)))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_atomically(path, msgspec.json.format(msgspec.json.encode(spec)))
     return path
 
 
 def write_control(layout: OutputLayout, control: Control) -> None:
-    """The running attempt is told. Raises OSError."""
-    temporary = layout.control_file.with_name(f".{layout.control_file.name}.tmp")
-    temporary.write_bytes(msgspec.json.encode(control) + b"\n")
-    temporary.replace(layout.control_file)
+    """The running attempt reads it at its next chunk. Raises OSError."""
+    write_atomically(layout.control_file, msgspec.json.encode(control) + b"\n", durable=False)
 
 
 def read_control(layout: OutputLayout, number: int) -> Control | None:
@@ -163,24 +137,15 @@ def clear_temp(layout: OutputLayout) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             until_s = time.monotonic() + _CLEARING_S
             # A killed extractor's workers end with it, but not in the same instant: one may still write.
-            while left := layout.work_folders():
+            while left := work_folders(layout):
                 for path in left:
-                    _empty(path)
+                    remove_content(path)
                 if time.monotonic() > until_s:
                     break
                 time.sleep(0.02)
             layout.temp.rmdir()
     except OSError:
         return
-
-
-def _empty(work_folder: Path) -> None:
-    """All of it is gone, its marker last: without that nobody would know it as ours."""
-    for path in work_folder.iterdir():
-        if path.name != WORK_MARKER:
-            shutil.rmtree(path, ignore_errors=True)
-    if not any(path.name != WORK_MARKER for path in work_folder.iterdir()):
-        shutil.rmtree(work_folder, ignore_errors=True)
 
 
 def last_lines(log: Path) -> tuple[str, ...]:
@@ -193,15 +158,6 @@ def last_lines(log: Path) -> tuple[str, ...]:
         return ()
     lines = [line.rstrip()[:_LONGEST_LINE] for line in text.splitlines() if line.strip()]
     return tuple(lines[-_LOG_TAIL_LINES:])
-
-
-def _numbers(layout: OutputLayout) -> list[int]:
-    """Of every attempt of which there is any file, in order."""
-    try:
-        names = os.listdir(layout.control)
-    except OSError:
-        return []
-    return sorted({int(found[1]) for name in names if (found := _NUMBERED.match(name))})
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

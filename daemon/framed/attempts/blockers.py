@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from frame_extractor.contract.estimate import estimate_film
+from frame_extractor.contract.process import boot_id
 from framed.attempts.reports import AttemptReports
 from framed.host.clock import read_clocks
 from framed.host.disks import INTERVAL_S, Disks, FreeSpace
-from framed.host.liveness import boot_id
 from framed.model.job import Job, Moment, Running
 from framed.policy.disk import enough_bytes, floor_bytes, is_low, shortage, still_needed_bytes
 from framed.policy.hours import changes_in_s, outside, windows_of

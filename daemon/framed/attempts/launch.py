@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from frame_extractor.contract.attempt import AttemptSpec
+from frame_extractor.contract.attempt_numbers import claim_number
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.process import ProcessIdentity
@@ -64,7 +65,7 @@ class Launcher:
             elif why := await in_own_thread(why_not_mounted, layout.frames_dir, self._places):
                 failure = _not_started(why)
             else:
-                number = await in_own_thread(attempt_files.claim_number, layout)
+                number = await in_own_thread(claim_number, layout)
             host = await self._engine.prepare()
         except OSError as failed:
             failure = _cannot_write(failed, layout)

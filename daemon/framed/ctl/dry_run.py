@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import click
 from rich.cells import cell_len
 
+from frame_extractor.contract.quantities import size
 from framed.ctl.output import document, notice
-from framed.ctl.render import duration, size
+from framed.ctl.render import duration
 from framed.dry_run import Forecast, plan
 from framed.errors import Exit
 from framed.model.project import Overrides

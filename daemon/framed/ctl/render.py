@@ -8,6 +8,8 @@ from typing import Final
 
 import click
 
+from frame_extractor.contract.quantities import clock as clock_text
+from frame_extractor.contract.quantities import size
 from framed.ctl.layout import Column, aligned, fitted, full_text, table
 from framed.ctl.terminal import Terminal
 from framed.errors import listed
@@ -93,26 +95,13 @@ def projects_lines(reply: ProjectsReply, terminal: Terminal) -> list[str]:
 
 def duration(seconds: float | None) -> str:
     """`4:05`, `1:02:03`; a dash for None."""
-    if seconds is None:
-        return "-"
-    minutes, s = divmod(max(0, round(seconds)), 60)
-    hours, m = divmod(minutes, 60)
-    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+    return "-" if seconds is None else clock_text(seconds)
 
 
 def clock(time_s: float) -> str:
     """A time in a film: `1:02:03.4`."""
     tenths = round(time_s * 10)
     return f"{duration(tenths // 10)}.{tenths % 10}"
-
-
-def size(n_bytes: float) -> str:
-    """`3.4 GB`, in powers of 1000, as disks are sold; used for memory too."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 999.5:
-            return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 99.5 else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"
 
 
 def _log_lines(project: ProjectStatus, terminal: Terminal) -> list[str]:

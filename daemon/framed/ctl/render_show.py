@@ -7,8 +7,9 @@ from datetime import datetime
 import click
 
 from frame_extractor.contract.attempt import ShotStart
+from frame_extractor.contract.quantities import size
 from framed.ctl.layout import aligned, fitted
-from framed.ctl.render import COLOURS, clock, duration, size
+from framed.ctl.render import COLOURS, clock, duration
 from framed.ctl.terminal import Terminal
 from framed.model.job import exit_code_text
 from framed.model.values import as_written

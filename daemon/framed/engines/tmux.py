@@ -24,10 +24,10 @@ import libtmux
 import psutil
 from libtmux.common import tmux_cmd
 
-from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity, identify
 from framed.engines import EngineRefused, EngineUnresponsive
 from framed.errors import TmuxMissing
-from framed.host.liveness import identify, send
+from framed.host.liveness import send
 from framed.policy.ending import SessionView
 from framed.private_files import replace_file
 from framed.sessions import attach_command, session_name, target

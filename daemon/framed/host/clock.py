@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from framed.host.liveness import boot_id
+from frame_extractor.contract.process import boot_id
 from framed.model.job import Moment
 
 

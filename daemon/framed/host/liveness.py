@@ -1,63 +1,20 @@
-"""Which process is which, whether it lives, and how to end it without ever hitting another one.
+"""What a process was started with, until when it lives, and how to end it without ever hitting another one.
 
-A pid alone is recycled; pid, start time and boot id together are not. Linux only: reads /proc. Blocking, but short.
+Linux only: reads /proc. Blocking, but short.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import os
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 
-from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.process import ProcessIdentity, is_alive, read_stat
 from frame_extractor.contract.regular import reading
-
-_STARTTIME_FIELD = 19
-_SESSION_FIELD = 3
-
-
-@dataclass(frozen=True)
-class _Stat:
-    """/proc/PID/stat, from its third field on."""
-
-    fields: tuple[str, ...]
-
-    @property
-    def is_zombie(self) -> bool:
-        return self.fields[0] in ("Z", "X")
-
-    @property
-    def session(self) -> int:
-        return int(self.fields[_SESSION_FIELD])
-
-    @property
-    def started_at_ticks(self) -> int:
-        return int(self.fields[_STARTTIME_FIELD])
-
-
-@functools.cache
-def boot_id() -> str:
-    """This boot's id; another one after every boot."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
-def identify(pid: int) -> ProcessIdentity | None:
-    """The process that has this pid now; None when there is none, or only its remains."""
-    stat = _stat(pid)
-    if stat is None or stat.is_zombie:
-        return None
-    return ProcessIdentity(pid=pid, started_at_ticks=stat.started_at_ticks, boot_id=boot_id())
-
-
-def is_alive(process: ProcessIdentity) -> bool:
-    """Whether this very process still runs."""
-    return process.pid > 0 and identify(process.pid) == process
 
 
 def command_line(process: ProcessIdentity) -> tuple[str, ...]:
@@ -126,19 +83,11 @@ def is_locked(path: Path) -> bool:
 
 
 def _session_of(leader: ProcessIdentity) -> list[ProcessIdentity]:
-    own = _stat(leader.pid)
+    own = read_stat(leader.pid)
     if own is None or own.session != leader.pid:
         return []
     return [
         ProcessIdentity(pid=pid, started_at_ticks=stat.started_at_ticks, boot_id=leader.boot_id)
         for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
-        if pid != leader.pid and (stat := _stat(pid)) is not None and stat.session == leader.pid
+        if pid != leader.pid and (stat := read_stat(pid)) is not None and stat.session == leader.pid
     ]
-
-
-def _stat(pid: int) -> _Stat | None:
-    with contextlib.suppress(OSError):
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        # The second field is the program's name in parentheses, and may hold spaces and parentheses itself.
-        return _Stat(tuple(text.rpartition(")")[2].split()))
-    return None

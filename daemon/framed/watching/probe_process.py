@@ -18,7 +18,8 @@ import anyio
 import msgspec
 
 from frame_extractor.contract.answers import Probe
-from framed.host.liveness import identify, kill_tree, until_gone
+from frame_extractor.contract.process import identify
+from framed.host.liveness import kill_tree, until_gone
 from framed.model.job import exit_code_text
 from framed.policy.admission import ProbeFailed
 from framed.threads import in_own_thread

@@ -21,8 +21,9 @@ from frame_extractor.attempt.records import sole_use
 from frame_extractor.contract.answers import Cleaned
 from frame_extractor.contract.durable import entries
 from frame_extractor.contract.exit_codes import ExitCode
-from frame_extractor.contract.layout import WORK_MARKER, OutputLayout
+from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.contract.work_folders import WORK_MARKER, work_folders
 from frame_extractor.output.journal import Journal, journals
 from frame_extractor.output.manifest import Output, read_output, results_config
 from frame_extractor.output.own_files import OwnFiles
@@ -171,7 +172,7 @@ def _n_others(layout: OutputLayout, output: Output) -> int:
 
 def _own_folders(layout: OutputLayout) -> list[Path]:
     """Unfinished work, then the records, the lock among them."""
-    folders = [*layout.work_folders(), layout.control]
+    folders = [*work_folders(layout), layout.control]
     return [path for path in folders if path.is_dir() and not path.is_symlink()]
 
 

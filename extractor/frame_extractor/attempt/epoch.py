@@ -20,6 +20,7 @@ from frame_extractor.attempt.failures import Superseded
 from frame_extractor.contract.attempt import AttemptSpec, StartedRecord
 from frame_extractor.contract.durable import sync_folder
 from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.process import this_process
 
 KEPT_RECORDS: Final = 20
 """Attempts of a folder whose records are kept, for people and for `framed start --recover`."""
@@ -43,7 +44,7 @@ class Epoch:
         epoch = cls(spec.layout, spec.attempt)
         epoch.require()
         record = StartedRecord(
-            job_id=spec.job_id, attempt=spec.attempt, process=records.identity(), started_at=records.now()
+            job_id=spec.job_id, attempt=spec.attempt, process=this_process(), started_at=records.now()
         )
         path = spec.layout.started(spec.attempt)
         try:

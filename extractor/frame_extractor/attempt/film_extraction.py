@@ -17,6 +17,7 @@ from frame_extractor.attempt.film_snapshot import FilmSnapshot
 from frame_extractor.contract.answers import Probe
 from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.durable import sync_file_system
+from frame_extractor.contract.process import boot_id
 from frame_extractor.contract.results import FilmResult
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.output import journal, publish
@@ -197,7 +198,7 @@ class FilmExtraction:
             film_modified_ns=todo.snapshot.modified_ns,
             image_key=spec.settings.image_key,
             job_id=spec.job_id,
-            boot_id=records.identity().boot_id,
+            boot_id=boot_id(),
         )
         earlier = output.films.get(todo.fingerprint)
         return publish.Publisher(

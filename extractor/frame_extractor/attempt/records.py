@@ -23,8 +23,8 @@ from frame_extractor.attempt.failures import OutputBusy, OutputUnusable, Refused
 from frame_extractor.contract.attempt import AttemptSpec, ExitRecord
 from frame_extractor.contract.durable import entries, write_atomically
 from frame_extractor.contract.exit_codes import ExitCode
-from frame_extractor.contract.layout import WORK_MARKER, OutputLayout
-from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.work_folders import WORK_MARKER, remove_if_empty, work_folders
 
 _STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters but tab and newline, and marks that turn the reading direction."""
@@ -58,17 +58,6 @@ def make_output(layout: OutputLayout) -> None:
             f"{layout.frames_dir} is on another file system than {layout.folder}, so that images cannot be moved into "
             f"it in one step; put the whole of {layout.folder} there, or link that"
         )
-
-
-def identity() -> ProcessIdentity:
-    """This process."""
-    # The process name, in parentheses, may itself hold spaces and parentheses: fields count from the last one.
-    after_name = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    return ProcessIdentity(
-        pid=os.getpid(),
-        started_at_ticks=int(after_name[19]),
-        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
-    )
 
 
 def write_exit(spec: AttemptSpec, *, code: ExitCode, reason: str, images: int, wall_s: float) -> None:
@@ -157,7 +146,7 @@ def take_over(layout: OutputLayout, work_folder: Path, place: Path, names: Colle
     """
     own = work_folder / place
     own.mkdir(parents=True)
-    for other in layout.work_folders():
+    for other in work_folders(layout):
         if other == work_folder:
             continue
         for path in entries(other / place):
@@ -169,12 +158,11 @@ def take_over(layout: OutputLayout, work_folder: Path, place: Path, names: Colle
 
 def _clear(layout: OutputLayout) -> None:
     """Pictures of films of which no span is kept are gone, and work folders that are empty."""
-    for work_folder in layout.work_folders():
+    for work_folder in work_folders(layout):
         for of_film in entries(work_folder):
             if of_film.is_dir() and not any((layout.scores / of_film.name).glob("*/span-*")):
                 shutil.rmtree(of_film, ignore_errors=True)
-        if not any(path.name != WORK_MARKER for path in entries(work_folder)):
-            shutil.rmtree(work_folder, ignore_errors=True)
+        remove_if_empty(work_folder)
     with contextlib.suppress(OSError):
         layout.temp.rmdir()
 
@@ -216,22 +204,3 @@ def log_file(spec: AttemptSpec, log: logging.Logger) -> Iterator[None]:
         log.setLevel(level)
         log.propagate = propagate
         handler.close()
-
-
-def claim_number(layout: OutputLayout) -> int:
-    """The next attempt number of this folder; its (empty) spec file, made just now, keeps others from taking it.
-
-    Never one of which somebody else has the work folder's name.
-    """
-    numbers = [int(found[1]) for name in os.listdir(layout.control) if (found := re.match(r"attempt-(\d+)\.", name))]
-    number = max(numbers, default=0) + 1
-    while True:
-        if os.path.lexists(layout.work_folder(number)):
-            number += 1
-            continue
-        try:
-            layout.spec(number).touch(exist_ok=False)
-        except FileExistsError:
-            number += 1
-        else:
-            return number

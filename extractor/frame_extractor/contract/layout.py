@@ -1,16 +1,9 @@
-"""Where a project's output lies: every file and folder of it, by name. Reads folders; writes nothing."""
+"""Where a project's output lies: every file and folder of it, by name. Pure."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-WORK_MARKER: Final = ".framed-work"
-"""File in each work folder of an attempt: only folders that hold it are ever cleared away."""
-
-_WORK_FOLDER: Final = re.compile(r"framed-(\d{4,})")
 
 
 @dataclass(frozen=True)
@@ -41,20 +34,6 @@ class OutputLayout:
     def work_folder(self, attempt: int) -> Path:
         """In `temp`, of this attempt alone."""
         return self.temp / f"framed-{attempt:04d}"
-
-    def work_folders(self) -> list[Path]:
-        """Those in `temp` that attempts have made, by name; never a folder of somebody else's with such a name."""
-        try:
-            return [path for path in sorted(self.temp.iterdir()) if self._is_work_folder(path)]
-        except OSError:
-            return []
-
-    def _is_work_folder(self, path: Path) -> bool:
-        found = _WORK_FOLDER.fullmatch(path.name)
-        if found is None or path.is_symlink() or not path.is_dir():
-            return False
-        # An attempt that was killed at once has left its folder without marker, and empty.
-        return (path / WORK_MARKER).is_file() or (self.started(int(found[1])).exists() and not any(path.iterdir()))
 
     @property
     def control(self) -> Path:

@@ -22,11 +22,11 @@ import numpy as np
 
 from frame_extractor.contract.durable import entries, write_atomically
 from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.quantities import count
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.contract.versions import SCHEMA, SCORE_VERSION
 from frame_extractor.engine.stitch import Scan
-from frame_extractor.words import count
 from frame_extractor.workers.spans import Span
 from frame_extractor.workers.tasks import ScanPart
 

@@ -32,8 +32,8 @@ def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool)
     Asks first. Deletes only the images that frames.jsonl lists, results, records and unfinished work: films, logs,
     captions and other files are kept.
     """
+    from frame_extractor.contract.quantities import size  # noqa: PLC0415
     from framed.ctl.client import connect  # noqa: PLC0415
-    from framed.ctl.render import size  # noqa: PLC0415
     from framed.protocol.messages import Clean, CleanReply  # noqa: PLC0415
 
     with connect(places_here()) as daemon:

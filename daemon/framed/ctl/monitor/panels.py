@@ -10,9 +10,10 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
+from frame_extractor.contract.quantities import size
 from framed.ctl.layout import wrapped
 from framed.ctl.monitor.view import bar
-from framed.ctl.render import COLOURS, URGENCY, clock, duration, size
+from framed.ctl.render import COLOURS, URGENCY, clock, duration
 from framed.model.job import exit_code_text
 from framed.printable import printable
 from framed.protocol.messages import MachineStatus, ProjectState, ProjectStatus

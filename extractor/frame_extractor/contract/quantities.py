@@ -1,0 +1,37 @@
+"""Counts, durations and sizes as a person reads them, the same in both programs. Pure."""
+
+from __future__ import annotations
+
+
+def count(number: int, noun: str) -> str:
+    """1 image, 1,598 images."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """9.4 s, 51 s, 5:51, 1:42:07."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else clock(whole)
+
+
+def clock(seconds: float) -> str:
+    """0:04, 4:05, 1:02:03: the form for columns and for what counts on."""
+    minutes, seconds_left = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds_left:02}" if hours else f"{minutes}:{seconds_left:02}"
+
+
+def size(n_bytes: float) -> str:
+    """Powers of 1000, as disks are sold: 812 kB, 12.3 MB, 1.4 GB. Memory differs from it by less than anybody needs."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 999.5:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" or n_bytes >= 99.5 else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"
+
+
+def times(factor: float) -> str:
+    """To two digits: 27x, 3.9x, 0.04x."""
+    return f"{factor:.0f}x" if factor >= 9.95 else f"{factor:.1f}x" if factor >= 0.95 else f"{factor:.2f}x"
