@@ -31,9 +31,9 @@ For all films:
 - Of several picture streams, the one with the most pixels a second is the film; cover art never is.
 - What is lost or cannot be decoded is missing, and listed in `failed_ranges`; above `max_failed_fraction` the film
   fails. Pictures after a damaged one, up to the next key frame, count as damaged too, because they refer to it
-  ([what is detected](decisions/0021-concealed-damage-is-detected.md)). The same is true after a loss in the file, however
-  short ([how it is detected](decisions/0023-damage-is-detected-before-decoding.md)). Frame numbers after it are still those
-  of the film, or `frame_numbers_counted_from_s` says from where they are a count.
+  ([what is detected](decisions/0021-concealed-damage-is-detected.md)). The same is true after a loss in the file,
+  however short ([how it is detected](decisions/0023-damage-is-detected-before-decoding.md)). Frame numbers after it are
+  still those of the film, or `frame_numbers_counted_from_s` says from where they are a count.
 
 """
 COLUMNS = ("film", "exit", "images", "shots", "frames", "size", "codec", "read by", "what is said")
