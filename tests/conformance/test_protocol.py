@@ -82,6 +82,11 @@ def test_one_project_from_submit_to_clean(root: Root, client: Client) -> None:
     assert client.call("clean", project="onward", dry_run=True, key="conformance-5")["dry_run"] is True
 
 
+def test_every_verb_of_the_protocol_is_served(client: Client) -> None:
+    message = client.answer("make_coffee")["error"]["message"]
+    assert re.findall(r"\w+", message.partition("there are ")[2]) == list(VERBS)
+
+
 def test_settings_say_what_holds_and_who_says_so(root: Root, client: Client) -> None:
     """Also while the file is wrong: then what was read before holds on, and the error is told."""
     told = client.call("settings")
