@@ -45,7 +45,7 @@ from framed.watching.watch import Watcher
 from tests.stores.make import PROBE
 
 SETTINGS = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1, force_polling=True))
-WORDS = "framed itself failed to look for its films (ZeroDivisionError); its log says why"
+WORDS = "framed itself failed to scan for its films (ZeroDivisionError); its log says why"
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ async def test_fault_of_a_whole_look_does_not_end_the_looking(
             await seen_enough.wait()
             tasks.cancel_scope.cancel()
     store.close()
-    words = "framed itself failed to look for films (ZeroDivisionError); its log says why"
+    words = "framed itself failed to scan for films (ZeroDivisionError); its log says why"
     assert problems == ["", words, ""]
     tasks_failed = [record.__dict__["fields"]["to"] for record in errors.records]
-    assert tasks_failed == ["ask for notifications", "look for films"]
+    assert tasks_failed == ["watch for changes", "scan for films"]

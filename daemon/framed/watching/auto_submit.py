@@ -1,4 +1,4 @@
-"""Turns films that have settled into jobs, each once."""
+"""Submits settled films automatically, each once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class AutoSubmitter:
-    """Submits by itself what nobody has decided about yet."""
+    """Submits projects with films that have no verdict yet."""
 
     def __init__(
         self, places: Places, *, settings: LiveSettings, ledger: Ledger, watcher: Watcher, film_statuses: FilmStatuses
@@ -48,13 +48,13 @@ class AutoSubmitter:
         settings.listen(self._wakeup.set)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Submits what can be, now and whenever something has changed."""
+        """Submits what can be submitted, now and after every change."""
         task_status.started()
         self._wakeup.set()
         while True:
             await self._wakeup.wait()
             catalog = self._watcher.catalog
-            # What lay there at the start is put in order as a whole.
+            # The films of the start are submitted together, so that their order is right.
             if catalog.problem or catalog.backlog is not None or not self._settings.now.watch.auto_submit:
                 continue
             began_s = time.monotonic()
@@ -63,7 +63,7 @@ class AutoSubmitter:
             took_s = time.monotonic() - began_s
             if wanted:
                 await self._submit(wanted)
-            # However many films there are, and however much happens: a tenth of a core at most.
+            # At most a tenth of a core, however many films and changes there are.
             await anyio.sleep(9 * took_s)
 
     def _may_be_submitted(self, project: PendingProject) -> bool:
@@ -76,7 +76,7 @@ class AutoSubmitter:
         except ProjectBusy:
             self._wakeup.set()
         except StoreUnavailable as unavailable:
-            _log.warning("films are not submitted", extra=fields(projects=len(projects), why=unavailable.why))
+            _log.warning("films could not be submitted", extra=fields(projects=len(projects), why=unavailable.why))
 
     def _new_jobs(self, projects: list[str]) -> list[NewJob]:
         new_jobs = []
@@ -84,7 +84,7 @@ class AutoSubmitter:
             try:
                 settings = resolve(self._settings.now, self._places, name, Overrides())
             except SettingsError as wrong:
-                _log.warning("project is not submitted", extra=fields(project=name, why=wrong))
+                _log.warning("project could not be submitted", extra=fields(project=name, why=wrong))
             except Exception as fault:  # noqa: BLE001 -- logged; the others are submitted
                 self._faults.record(name, fault)
             else:
@@ -93,12 +93,12 @@ class AutoSubmitter:
 
 
 def _due(waiting: Iterable[PendingProject]) -> Iterator[PendingProject]:
-    """Those to be submitted now. None overtakes one whose films have still to be opened, which is soon."""
+    """Those to be submitted now, up to the first with films to be probed: none overtakes it."""
     for project in waiting:
         standings = [standing for _, standing in project.films]
         if any(isinstance(each, Unprobed) for each in standings):
             return
-        # Films that are still written, or cannot be opened yet, hold up nothing: they make the next job.
+        # Films that are still changing, or cannot be opened yet, delay nothing: they become the next job.
         if any(isinstance(each, Ready) for each in standings):
             yield project
 

@@ -18,7 +18,7 @@ class CatalogFilm:
     fingerprint: str | None
     """None while it settles."""
     unchanged_since_s: float
-    """Monotonic; of the first look that saw it as it is."""
+    """Monotonic; the first scan that found it in its present state."""
     size_bytes: int
     modified_ns: int
     """Of the wall clock, as the file system says."""
@@ -26,7 +26,7 @@ class CatalogFilm:
 
 @dataclass(frozen=True)
 class CatalogProject:
-    """The same object from look to look for as long as nothing of it changes."""
+    """The same object from scan to scan while nothing in it changes."""
 
     films: tuple[CatalogFilm, ...]
     """By name."""
@@ -36,13 +36,13 @@ class CatalogProject:
     settings_error: str
     """What is wrong with the project's settings file or its folder, or fails of framed itself; empty when nothing."""
     is_unresponsive: bool = False
-    """A disk of it does not answer; the rest is what it was when that did."""
+    """One of its disks does not answer; everything else is as of the last answer."""
     subfolders: tuple[str, ...] = ()
     """Paths below the project's folder in which films are taken."""
     skipped: Skipped = NOTHING_SKIPPED
-    """What in its folder is not taken for a film of it."""
+    """What in its folder is not taken as a film."""
     warnings: tuple[str, ...] = ()
-    """Of its settings: what has no effect, though it looks as if it should."""
+    """Entries of its settings that have no effect, although a user may expect one."""
 
     @cached_property
     def settled(self) -> tuple[JobFilm, ...]:
@@ -75,7 +75,7 @@ class CatalogProject:
 
 @dataclass(frozen=True)
 class Backlog:
-    """The films that lay there at the first look, while they settle and are read for the first time."""
+    """The films found by the first scan, until they have settled and been read for the first time."""
 
     n_films: int
     """Without those that have changed or gone since then: they are like any that come later."""
@@ -86,11 +86,11 @@ class Backlog:
 @dataclass(frozen=True)
 class Catalog:
     projects: Mapping[str, CatalogProject] = field(default_factory=dict)
-    """The same object from look to look for as long as nothing in it changes."""
+    """The same object from scan to scan while nothing in it changes."""
     problem: str = "looking for films"
     """Why it is not believed just now (then it is the last that was); empty when it is."""
     scanned_at_s: float = 0.0
-    """Monotonic; when the look began."""
+    """Monotonic; when the scan began."""
     is_partial: bool = False
     """Some settled films have not been read yet; `CatalogBuilder.read_more` does."""
     backlog: Backlog | None = None
@@ -98,7 +98,7 @@ class Catalog:
     left_out: tuple[str, ...] = ()
     """Folders that are no projects because their names are not UTF-8, as they can be shown."""
     loose_films: tuple[str, ...] = ()
-    """Films that lie in raw_videos itself, in no project."""
+    """Films directly in raw_videos, in no project."""
     is_cut_off: bool = False
     """There is more in raw_videos than is read."""
     asked_at_s: Mapping[str, float] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Catalog:
         return self.asked_at_s.get(project, 0.0)
 
     def says_the_same_as(self, other: Catalog) -> bool:
-        """Whether both say the same, whenever they were looked at."""
+        """Whether both are equal but for the time of the scan."""
         return self.projects is other.projects and self._others() == other._others()
 
     def _others(self) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
-"""Keeps the catalog: one look at the disk after the other, and what came of each. Blocking.
+"""Builds the catalog from repeated scans of the disk. Blocking.
 
-Which files lie there and how they change is on the disk (`scan`, `outputs`), when one of them is whole is
-`policy.settle`. A look costs little more than asking the disk: what is as it was is not put together anew.
+`scan` and `outputs` read the disk, `policy.settle` decides when a film has settled. A scan costs little more than the
+system calls: objects of what has not changed are reused.
 """
 
 from __future__ import annotations
@@ -27,45 +27,45 @@ from framed.watching.project_disk import ProjectDisk, ProjectReading
 from framed.watching.scan import fingerprint_of, scan_raw_videos
 
 _SCAN_TIMEOUT_S: Final = 0.5
-"""How long one project's disk is waited for: those of the others are looked at after it."""
+"""How long one project's disk is waited for before the other projects are scanned."""
 _UNRESPONSIVE_S: Final = 3.0
-"""From when on it is said that it does not answer. One that is slow answers at the next look."""
+"""After this a disk is reported as unresponsive. A slow disk answers at the next scan."""
 _FINGERPRINT_TIMEOUT_S: Final = 10.0
-"""How long the beginning, middle and end of one film may take."""
+"""Time limit for reading the head, middle and tail of one film."""
 MOST_READ_AT_ONCE: Final = 32
-"""Films whose fingerprint is read in one go; a backlog is spread over several, so that each ends soon."""
+"""Fingerprints read in one call; a backlog is spread over several calls, so that each returns soon."""
 READ_AGAIN_AT_MOST: Final = 3
-"""How often the fingerprint of one film is read again because its change time alone is another."""
+"""How often the fingerprint of one film is read again because only its change time differs."""
 _TURNS: Final = 6
 
 
 @dataclass
 class _ProjectState:
-    """What is kept of one project from look to look."""
+    """What is kept about one project between scans."""
 
     disk: ProjectDisk
     listing: Listing = field(default_factory=Listing)
     unresponsive_since_s: float | None = None
-    """Monotonic, of the first look to which its disk did not answer; None while it does."""
+    """Monotonic; the first scan that its disk did not answer; None while it answers."""
     output_asked_at_s: float = 0.0
     """Monotonic; when its disk was asked for the output that is known."""
     tracks: dict[str, Track] = field(default_factory=dict)
-    """By the name of the film; of all in the listing."""
+    """Name of the film -> its track, for all films in the listing."""
     project: CatalogProject = field(default_factory=lambda: CatalogProject((), "", None, ""))
-    """As it is but for what other projects' outputs mean for it."""
+    """The catalog entry, without errors that come from other projects' outputs."""
 
 
 class CatalogBuilder:
-    """Looks, and remembers what it saw. Only one thread at a time."""
+    """Scans, and keeps what it found. Only one thread at a time."""
 
     def __init__(self, places: Places, settings: LiveSettings, remembered: Mapping[str, tuple[Signature, str]]) -> None:
-        """`remembered`: path -> signature and fingerprint of films that had settled before; they need not again."""
+        """`remembered`: path -> signature and fingerprint of films that have settled before."""
         self._places = places
         self._settings = settings
         self._fingerprints = dict(remembered)
         self._known: dict[str, _ProjectState] = {}
         self._unread: deque[tuple[str, SeenFilm]] = deque()
-        """Projects and their films that have settled, as the last look saw them."""
+        """Project and film, of films that had settled at the last scan and whose fingerprint is to be read."""
         self._catalog = Catalog()
         self._shared = SharedOutputs(places)
         self._turn = 0
@@ -73,22 +73,22 @@ class CatalogBuilder:
         self._is_backlog_done = False
         self._newly_settled: dict[str, tuple[Signature, str]] = {}
         self._n_read_again: Counter[str] = Counter()
-        """By the path of the film; begins anew when the film has changed."""
-        self._faults = FaultLog("look for its films")
+        """By path; reset when the film has changed."""
+        self._faults = FaultLog("scan for its films")
         self._scan_patience = Patience[str](_SCAN_TIMEOUT_S, keeps_late=True)
-        """By project: each may lie on a disk of its own."""
+        """By project: each may be on a different disk."""
         self._read_patience = Patience[SeenFilm](_FINGERPRINT_TIMEOUT_S, keeps_late=True)
         self._unanswered: set[str] = set()
-        """Paths of films that could not be read in time. Nobody waits for them."""
+        """Paths of films that could not be read in time; the backlog does not wait for them."""
         self._misnamed = MisnamedFiles(places)
 
     def take_newly_settled(self) -> dict[str, tuple[Signature, str]]:
-        """What settled since this was last asked, to be remembered."""
+        """The films that settled since the last call, to be remembered."""
         taken, self._newly_settled = self._newly_settled, {}
         return taken
 
     def scan(self, now_s: float, *, in_full: bool = True) -> Catalog:
-        """The catalog after one more look at the disk; of what has settled, a first portion is read.
+        """The catalog after another scan; a first portion of the settled films is read.
 
         Unless it is `in_full`, the projects of which all films are extracted are passed over, each at five looks of
         six, when the times of their folders have not changed. So it is noticed a little later when such a film is
@@ -125,7 +125,7 @@ class CatalogBuilder:
         return self.read_more()
 
     def read_more(self) -> Catalog:
-        """The catalog with one more portion read of what had settled at the last look."""
+        """The catalog after reading another portion of the films that had settled at the last scan."""
         read: defaultdict[str, dict[str, str]] = defaultdict(dict)
         portion = {}
         for _ in range(min(MOST_READ_AT_ONCE, len(self._unread))):
@@ -149,7 +149,7 @@ class CatalogBuilder:
         return self._catalog
 
     def _has_seen_some(self) -> bool:
-        """Whether there was ever something in raw_videos; a new one is empty for no worse reason than that."""
+        """Whether raw_videos ever contained something; otherwise it is new, and may be empty."""
         prefix = f"{self._places.raw_videos}{os.sep}"
         return bool(self._catalog.projects) or any(path.startswith(prefix) for path in self._fingerprints)
 
@@ -170,14 +170,16 @@ class CatalogBuilder:
         return known.disk.read(known.listing, quick=is_quick)
 
     def _record(self, name: str, seen: ProjectReading | None, now_s: float) -> None:
-        """`seen`: None when the disk did not answer. Where films cannot be read they are what they were."""
+        """`seen`: None when the disk did not answer. Films that cannot be read stay as they were."""
         known = self._known[name]
         project, output = known.project, known.disk.output
         films, listing = project.films, known.listing
         if seen is None:
             known.unresponsive_since_s = now_s if known.unresponsive_since_s is None else known.unresponsive_since_s
-            is_told = now_s - known.unresponsive_since_s >= _UNRESPONSIVE_S or not output.frames_dir
-            wrong = f"{known.disk.last_path} does not answer; is its disk there?" if is_told else project.settings_error
+            is_reported = now_s - known.unresponsive_since_s >= _UNRESPONSIVE_S or not output.frames_dir
+            wrong = (
+                f"{known.disk.last_path} does not answer; is its disk there?" if is_reported else project.settings_error
+            )
             known.project = _same_if_equal(project, replace(project, settings_error=wrong, is_unresponsive=True))
             return
         known.unresponsive_since_s = None
@@ -194,7 +196,7 @@ class CatalogBuilder:
                 if listing.films is not known.listing.films or project.settling:
                     films = self._films(name, listing, now_s)
                 known.listing = listing
-        except Exception as failed:  # noqa: BLE001 -- logged; it must cost neither the other projects nor the service
+        except Exception as failed:  # noqa: BLE001 -- logged; other projects and the daemon must not be affected
             fault = failed
         now = CatalogProject(
             films,
@@ -213,7 +215,7 @@ class CatalogBuilder:
         known.project = _same_if_equal(project, now)
 
     def _films(self, name: str, listing: Listing, now_s: float) -> tuple[CatalogFilm, ...]:
-        """What one more look at the project's films has come to."""
+        """The project's films after this scan."""
         known, watch = self._known[name], self._settings.now.watch
         tracks, films = {}, []
         for film_name, film in listing.films.items():
@@ -241,9 +243,9 @@ class CatalogBuilder:
         return tuple(films)
 
     def _check_overwritten(self, name: str, film: SeenFilm, recorded: Signature, fingerprint: str) -> None:
-        """A film that may have been overwritten, its size and time put back, has its fingerprint read again.
+        """Has the fingerprint read again of a film that may have been overwritten with its size and time restored.
 
-        One recorded without a change time is what it was, and has the one of now.
+        A film recorded without a change time counts as unchanged, and gets its present change time.
         """
         if recorded.ctime_ns is None:
             self._fingerprints[film.path] = self._newly_settled[film.path] = (film.signature, fingerprint)
@@ -254,7 +256,7 @@ class CatalogBuilder:
             self._unread.append((name, film))
 
     def _projects(self) -> Mapping[str, CatalogProject]:
-        """All of them, each wrong that is in the way of another's output."""
+        """All projects; with an error where outputs of two projects conflict."""
         before = self._catalog.projects
         projects = {name: known.project for name, known in self._known.items()}
         outputs = {name: known.disk.output for name, known in self._known.items() if known.project.output_dir}
@@ -276,5 +278,5 @@ class CatalogBuilder:
 
 
 def _same_if_equal(before: CatalogProject, now: CatalogProject) -> CatalogProject:
-    """The same object as before when it says the same."""
+    """The object from before if both are equal."""
     return before if now == before else now

@@ -1,6 +1,6 @@
-"""The file system's own notifications, as a hint that a scan is worth while. The scan is the truth, not they.
+"""File system change notifications (inotify), which start a scan early. Only the scan decides what there is.
 
-Not used where they do not come, folder by folder: 9p and drvfs (/mnt/c under WSL2), NFS, SMB and their like.
+Not used for folders on file systems that do not send them: 9p and drvfs (/mnt/c under WSL2), NFS, SMB and others.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ _NO_NOTIFICATIONS: Final = frozenset(
     {"9p", "drvfs", "nfs", "nfs4", "cifs", "smb3", "smbfs", "virtiofs", "vboxsf", "prl_fs", "afs", "ceph", "lustre"}
     | {"fuse.sshfs", "fuse.rclone", "fuse.glusterfs", "fuse.vmhgfs-fuse"}
 )
-"""File systems of which others may change files, and the kernel tells nobody."""
+"""File systems that other machines change without a notification from this kernel."""
 
 _PAUSE_S: Final = 1.0
-"""After notifications broke off, until they are asked for anew;"""
+"""Before watching again after a failure;"""
 _LONG_PAUSE_S: Final = 5.0
-"""and while they cannot be had."""
+"""and after a kernel limit was reached."""
 
 
 def supports_notifications(folder: Path) -> bool:
-    """Whether changes in `folder` are told by the kernel, whoever makes them."""
+    """Whether the kernel reports all changes in `folder`, whoever makes them."""
     return mount_of(folder, mounts()).kind not in _NO_NOTIFICATIONS
 
 
 def notifying_folders(folders: Iterable[str], table: str) -> frozenset[str]:
-    """Those of the folders in which they are; each may lie on a disk of its own. `table`: see `mounts`."""
+    """Those of the folders for which it does; each may be on a different disk. `table`: see `mounts`."""
     return frozenset(folder for folder in folders if mount_of(Path(folder), table).kind not in _NO_NOTIFICATIONS)
 
 
 class ChangeNotifier:
-    """Rings after changes in a set of folders, not in folders below them."""
+    """Calls back after changes in a set of folders, not in folders below them."""
 
     def __init__(self, on_change: Callable[[], None]) -> None:
-        """`ring` is called from another thread."""
+        """`on_change` is called from another thread."""
         self._on_change = on_change
         self._folders: frozenset[str] = frozenset()
         self._stop = threading.Event()
@@ -54,7 +54,7 @@ class ChangeNotifier:
 
     @property
     def problem(self) -> str:
-        """Which of the kernel's limits is in the way, and what raises it; empty when none is."""
+        """Which kernel limit is reached, and how to raise it; empty when none is."""
         if not self._limit:
             return ""
         limits = read_limits()
@@ -67,16 +67,16 @@ class ChangeNotifier:
             self._folders, self._stop, self._limit = folders, threading.Event(), ""
             if not folders:
                 return
-            # Not one of anyio's threads: they cannot be left behind when the daemon ends.
-            threading.Thread(target=self._listen, args=(folders, self._stop), name="hint", daemon=True).start()
+            # Not one of anyio's threads: the daemon would wait for it when it ends.
+            threading.Thread(target=self._listen, args=(folders, self._stop), name="notifier", daemon=True).start()
 
     def stop(self) -> None:
         self._stop.set()
 
     def _listen(self, folders: frozenset[str], stop: threading.Event) -> None:
-        told, is_blind = "", False
+        reported, is_blind = "", False
         while not stop.is_set():
-            # Not left to watchfiles: what it then ignores is every failure, also that there are no watches left.
+            # Not left to watchfiles: its option ignores every failure, also that no watches are left.
             readable = sorted(folder for folder in folders if os.access(folder, os.R_OK))
             try:
                 for changes in watchfiles.watch(
@@ -94,18 +94,18 @@ class ChangeNotifier:
                     self._set_limit("", stop)
                     if changes or is_blind:
                         self._on_change()
-                    told, is_blind = "", False
+                    reported, is_blind = "", False
             except (OSError, RuntimeError) as failed:
-                # A name that is no text ends the watch of all folders, though it is only one change in one of them.
-                # Nobody tells of what changes until the next watch stands, so then somebody must look.
+                # A name that is not UTF-8 ends the watch of all folders. Changes until the next watch works are not
+                # reported, so a scan is needed then.
                 if not is_blind:
                     self._on_change()
                 is_blind = True
                 limit = _limit(failed)
                 self._set_limit(limit, stop)
-                if str(failed) != told:
-                    told = str(failed)
-                    _log.warning("file system notifications break off, scanning goes on", extra=fields(why=failed))
+                if str(failed) != reported:
+                    reported = str(failed)
+                    _log.warning("change notifications failed, scans continue", extra=fields(why=failed))
                 stop.wait(_LONG_PAUSE_S if limit else _PAUSE_S)
 
     def _set_limit(self, limit: str, stop: threading.Event) -> None:
@@ -114,10 +114,10 @@ class ChangeNotifier:
 
 
 def _limit(failed: Exception) -> str:
-    """The limit that has been reached; empty for other failures. watchfiles gives its words only, and no number."""
-    words = str(failed)
-    if "file watch limit reached" in words:
+    """The limit that was reached; empty for other failures. watchfiles has no error number, only a message."""
+    message = str(failed)
+    if "file watch limit reached" in message:
         return "the user's number of inotify watches (fs.inotify.max_user_watches)"
-    if "os error 24" in words:
+    if "os error 24" in message:
         return "the user's number of inotify instances (fs.inotify.max_user_instances)"
     return ""

@@ -1,7 +1,7 @@
-"""Which images of a film that is extracted are there. Blocking; looks at no image.
+"""Which images of an extracted film exist. Blocking; opens no image.
 
-By their number where that is as the results say, else by their names, which only the manifest knows. A film of which
-all are missing has lost them; where some are, their user has removed them.
+Compares their number with the results; if it differs, their names with the manifest. If all images of a film are gone,
+they are missing; if some are, the user has removed them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 class ImagePresence:
-    """One look at the folders of images below one `frames/`; those that cannot be read are empty."""
+    """The image folders below one `frames/`, read once; a folder that cannot be read counts as empty."""
 
     def __init__(self, layout: OutputLayout, folders: Iterable[str]) -> None:
         """`folders`: relative to `frames/`."""
@@ -52,7 +52,7 @@ class ImagePresence:
             return Presence(film.images, film.removed, is_lost=False)
         listed = self._listed.get(film.fingerprint)
         there = min(len(names), film.images) if listed is None else len(listed & names)
-        # Where an attempt was cut off while it replaced them, nobody knows who has taken one away.
+        # If an attempt was interrupted while it replaced images, it is unknown who removed one.
         if there < film.images and (there == 0 or self._layout.journal(film.fingerprint).exists()):
             return Presence(there, film.removed, is_lost=True)
         return Presence(there, max(0, film.images + film.removed - there), is_lost=False)

@@ -1,6 +1,6 @@
-"""Which films lie in one project's folder, and what there is passed over. Blocking; changes nothing.
+"""Lists the films in one project's folder, and counts what is skipped. Blocking; changes nothing.
 
-Each folder is read once: what is skipped is counted on the way. Opens no file.
+Each folder is read once. Opens no file.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from framed.model.film_names import is_film_name, is_other_video_name
 from framed.policy.settle import Signature
 
 MOST_ENTRIES: Final = 200_000
-"""Of a project's folder and all below it that are read: somebody may point raw_videos at the wrong place."""
+"""Entries that are read in a project's folder and below: raw_videos may be set to a wrong folder."""
 MOST_FOLDERS: Final = 2_000
 MOST_DEPTH: Final = 4
-"""Folders within each other below the project's."""
+"""Levels of folders below the project's."""
 
 _NOT_FOR_FILMS: Final = frozenset({"@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information"})
-"""Folders that file systems and network storage make for themselves, in lower case; as good as hidden."""
+"""Folders that file systems and network storage create, in lower case; treated as hidden."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,24 @@ class SeenFilm:
 
 @dataclass(frozen=True)
 class Skipped:
-    """What was passed over in a project's folder, though a person may take it for a film of the project."""
+    """What was skipped in a project's folder although a user may expect it to be extracted."""
 
     n_in_subfolders: int = 0
-    """Films below the project's folder, where those are not taken."""
+    """Films in subfolders, when watch.subfolders is off."""
     n_other_videos: int = 0
-    """Video files of kinds that are not taken;"""
+    """Video files of other formats;"""
     other_video: str = ""
     """and the name of the first of them."""
     n_not_utf8: int = 0
     """Films and folders whose names are not UTF-8."""
     n_broken_links: int = 0
-    """Names of films that are links to nothing."""
+    """Links to films that do not exist."""
     n_unreadable: int = 0
-    """Folders below that cannot be read."""
+    """Subfolders that cannot be read."""
     n_too_deep: int = 0
-    """Folders that lie more than MOST_DEPTH deep."""
+    """Folders more than MOST_DEPTH deep."""
     is_cut_off: bool = False
-    """There is more than MOST_ENTRIES or MOST_FOLDERS, and the rest was not read."""
+    """There are more than MOST_ENTRIES or MOST_FOLDERS; the others were not read."""
 
 
 NOTHING_SKIPPED: Final = Skipped()
@@ -64,17 +64,17 @@ class Listing:
     """The films of one project."""
 
     films: Mapping[str, SeenFilm] = field(default_factory=dict)
-    """By their names, in order."""
+    """By name, sorted."""
     folders: Mapping[str, int] = field(default_factory=dict)
-    """Path of each folder in which films are taken -> its mtime_ns before it was read. That changes when a film comes,
-    goes, or is replaced by another file.
+    """Path of each folder with films -> its mtime_ns before it was read, which changes when a film is added, removed
+    or replaced by another file.
     """
     takes_subfolders: bool = False
     skipped: Skipped = NOTHING_SKIPPED
 
 
 def skipped_text(skipped: Skipped) -> tuple[str, ...]:
-    """What was passed over and what a person can do about it, a line each."""
+    """What was skipped and what to do about it, one line each."""
     lines = []
     if n := skipped.n_in_subfolders:
         lines.append(f"{_films(n)} in subfolders {_are(n)} skipped; set watch.subfolders: true")
@@ -84,15 +84,15 @@ def skipped_text(skipped: Skipped) -> tuple[str, ...]:
     if n := skipped.n_not_utf8:
         lines.append(f"{n} name{'s' * (n != 1)} {_are(n)} not UTF-8, and skipped; rename")
     if n := skipped.n_broken_links:
-        lines.append(f"{n} link{'s' * (n != 1)} to a film lead{'s' * (n == 1)} to nothing")
+        lines.append(f"{n} link{'s' * (n != 1)} to a film {_are(n)} broken")
     if n := skipped.n_unreadable:
         lines.append(f"{n} subfolder{'s' * (n != 1)} cannot be read")
     if n := skipped.n_too_deep:
         lines.append(f"{n} folder{'s' * (n != 1)} more than {MOST_DEPTH} deep {_are(n)} skipped")
     if skipped.is_cut_off:
         lines.append(
-            f"there are more than {MOST_ENTRIES:,} files or {MOST_FOLDERS:,} folders, and the rest is not read: "
-            "films may be missing; use several projects"
+            f"more than {MOST_ENTRIES:,} files or {MOST_FOLDERS:,} folders; the others are not read and films may be "
+            "missing; split it into several projects"
         )
     return tuple(lines)
 
@@ -106,7 +106,7 @@ def _are(number: int) -> str:
 
 
 def is_unchanged(before: Listing, *, subfolders: bool) -> bool:
-    """Whether no film has come or gone; that one was overwritten in its place is not noticed. Raises OSError."""
+    """Whether no film was added or removed; a film overwritten in place is not noticed. Raises OSError."""
     if before.takes_subfolders != subfolders or not before.folders:
         return False
     return all(os.stat(path).st_mtime_ns == mtime_ns for path, mtime_ns in before.folders.items())
@@ -115,8 +115,8 @@ def is_unchanged(before: Listing, *, subfolders: bool) -> bool:
 def list_films(folder: str, before: Listing, *, subfolders: bool) -> Listing:
     """The project's films now. Raises OSError when its folder cannot be read.
 
-    `before`: what an earlier call found; films that are as they were then are the same mapping. Links to folders are
-    followed, but not to one that holds the project; no folder is read twice.
+    `before`: the result of an earlier call; if no film has changed, the same mapping is returned. Links to folders are
+    followed, but not to a folder that contains the project; no folder is read twice.
     """
     walk = _Walk(folder, before.films, subfolders=subfolders)
     walk.run()
@@ -126,7 +126,7 @@ def list_films(folder: str, before: Listing, *, subfolders: bool) -> Listing:
 
 
 class _Walk:
-    """Through the project's folder and those below it, nearest first, links last."""
+    """Walks the project's folder and its subfolders, breadth first, links last."""
 
     def __init__(self, folder: str, before: Mapping[str, SeenFilm], *, subfolders: bool) -> None:
         self.films: dict[str, SeenFilm] = {}
@@ -138,7 +138,7 @@ class _Walk:
         self._n_left = MOST_ENTRIES
         self._visited: set[tuple[int, int]] = set()
         self._queue: deque[tuple[str, str, int]] = deque([(folder, "", 0)])
-        """Path, what comes before the names in it, and depth."""
+        """Path, prefix of the names in it, depth."""
         self._links: deque[tuple[str, str, int]] = deque()
         self._counts: dict[str, int] = {}
         self._other_video = ""
@@ -188,7 +188,7 @@ class _Walk:
         self._enqueue(below, prefix, depth + 1)
 
     def _record_video(self, entry: os.DirEntry[str], prefix: str, *, is_taken: bool) -> bool:
-        """Whether it is a video, taken or counted. Raises OSError."""
+        """Records or counts a video; returns whether it is one. Raises OSError."""
         name = prefix + entry.name
         film = self._before.get(name)
         if film is None and not is_film_name(entry.name):
@@ -232,7 +232,7 @@ class _Walk:
                 (self._links if is_link else self._queue).append((entry.path, f"{prefix}{entry.name}/", depth))
 
     def _leads_elsewhere(self, link: os.DirEntry[str]) -> bool:
-        """Whether it is one to a folder that does not hold the project itself."""
+        """Whether it links to a folder that does not contain the project itself."""
         if not os.path.exists(link.path):
             if is_film_name(link.name):
                 self._count("n_broken_links")
@@ -242,7 +242,7 @@ class _Walk:
 
 
 def _may_be_folder(entry: os.DirEntry[str]) -> bool:
-    """A visible one, or a link, of which it is not asked yet where it leads."""
+    """Whether it is a visible folder, or a link, which is not followed yet."""
     if entry.name.startswith(".") or entry.name.casefold() in _NOT_FOR_FILMS:
         return False
     return entry.is_symlink() or entry.is_dir(follow_symlinks=False)

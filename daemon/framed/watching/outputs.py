@@ -1,4 +1,4 @@
-"""What the disk says of projects' outputs: where each goes, by its settings file, and what is extracted. Blocking."""
+"""Reads projects' outputs from the disk: the output folder, by the settings file, and what is extracted. Blocking."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from framed.settings.places import Places
 from framed.watching.scan import ResultsSummary, read_results
 
 _State = tuple[int, int, int, int] | None
-"""Of a file or folder: device, inode, mtime_ns and size; None when it is not there."""
+"""Of a file or folder: device, inode, mtime_ns and size; None when it does not exist."""
 _N_FIXED = 4
-"""Of the paths that are watched: settings file, output folder, `frames/`, results. Then the folders of images."""
+"""Number of paths that are always watched: settings file, output folder, `frames/`, results. Image folders follow."""
 
 
 class ProjectOutput:
-    """One project's, as the last look saw it."""
+    """One project's output at the last scan."""
 
     def __init__(self, places: Places, settings: LiveSettings, project: str) -> None:
         self.frames_dir = ""
         """Empty when the settings file is wrong."""
         self.settings_error = ""
         self.subfolders: bool | None = None
-        """What the project's own file says of `watch.subfolders`; None when it does not."""
+        """`watch.subfolders` of the project's own file; None when it is not set there."""
         self.warnings: tuple[str, ...] = ()
-        """What is in the settings file and has no effect, though it looks as if it should."""
+        """Entries of the settings file that have no effect, although a user may expect one."""
         self.last_path = ""
-        """The path that the disk was asked about last: the one that it does not answer about, where it does not."""
+        """The path accessed last; while a scan hangs, the one that it hangs on."""
         self.real_paths: dict[Path, str] = {}
-        """Of `frames/` and the folder it is in, with links followed; as the last look found them."""
+        """Of `frames/` and its parent folder, with links followed, at the last scan."""
         self.results: ResultsSummary | None = None
         self.identity: tuple[object, ...] = ()
-        """Changes when another folder takes the place of one of its own."""
+        """Changes when one of its folders is replaced by another."""
         self._places = places
         self._settings = settings
         self._project = project
         self._watched: tuple[str, ...] = (str(places.project_file(project)),)
         self._states: tuple[_State, ...] = ()
-        """Of what was watched at the last look."""
+        """Of the watched paths at the last scan."""
 
     def refresh(self) -> None:
-        """All is as the disk says now; nothing is read of what is as it was."""
+        """Reads again what has changed on the disk."""
         states = self._states_now()
         if states == self._states and self.frames_dir and not self.settings_error:
             return
@@ -56,7 +56,7 @@ class ProjectOutput:
             self._resolve()
             states = self._states_now()
         if self.frames_dir and states[2:] != self._states[2:]:
-            # Of the folders known so far: results that name another one are read once more, at the next look.
+            # With the folders known so far: results that name another folder are read again at the next scan.
             self.results = read_results(Path(self.frames_dir)) if states[3] is not None else None
             folders = map(str, self.results.image_folders if self.results is not None else ())
             self._watched = (*self._watched[:_N_FIXED], *folders)
@@ -67,7 +67,7 @@ class ProjectOutput:
             self.settings_error = self._why_not_mounted()
 
     def _why_not_mounted(self) -> str:
-        """Of an output outside the root that is not there: nobody is to make it in the place of a disk."""
+        """Of an output outside the root that does not exist: it must not be created in place of an unmounted disk."""
         if self._states[1] is not None or Path(self.frames_dir).is_relative_to(self._places.root):
             return ""
         why = why_not_mounted(Path(self.frames_dir), self._places)
@@ -100,7 +100,7 @@ class ProjectOutput:
 
 
 class SharedOutputs:
-    """Which projects are in the way of each other's output, for as long as they are."""
+    """Conflicts between the outputs of projects."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
@@ -108,7 +108,7 @@ class SharedOutputs:
         self._errors: dict[str, str] = {}
 
     def errors(self, outputs: Mapping[str, ProjectOutput]) -> Mapping[str, str]:
-        """Project -> what is wrong with where its output goes."""
+        """Project -> the conflict of its output with another's."""
         identities = {name: output.identity for name, output in outputs.items() if output.frames_dir}
         if identities != self._identities:
             frames_dirs = {name: Path(outputs[name].frames_dir) for name in identities}

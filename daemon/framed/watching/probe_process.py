@@ -1,6 +1,7 @@
-"""Opens films to see whether they are whole, each in a process of its own: `frame-extractor probe FILM --json`.
+"""Probes films, each in a process of its own: `frame-extractor probe FILM --json`.
 
-A film may hang its reader, its disk may never answer: that holds up nothing but a process that is killed in time.
+A film may hang its reader, and a disk may never answer: then only that process hangs, and it is killed at its time
+limit.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PROBER: Final = (sys.executable, "-m", "frame_extractor", "probe")
 TIMEOUT_S: Final = 30.0
 _NICENESS: Final = 10
 _OOM_SCORE_ADJ: Final = "1000"
-"""A film that eats up the memory costs its probe, and nobody else."""
+"""When a film takes all memory, the kernel ends its probe before anything else."""
 
 
 async def probe(
@@ -40,12 +41,12 @@ async def probe(
     *,
     timeout_s: float = TIMEOUT_S,
 ) -> None:
-    """`tell` is given what the film is, or why it cannot be opened; in time, or not at all when this is cancelled.
+    """`report` is called with the result, or the reason why the film cannot be opened; not when this is cancelled.
 
-    Returns when the process is gone; one whose disk hangs cannot be killed, and is waited for.
+    Returns when the process has ended; one that hangs on its disk cannot be killed, and is waited for.
     """
     try:
-        process = subprocess.Popen(  # noqa: ASYNC220 -- back as soon as it is begun; its end is awaited in a thread
+        process = subprocess.Popen(  # noqa: ASYNC220 -- returns when the process has started; its end is awaited in a thread
             [*command, film, "--json"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -58,11 +59,11 @@ async def probe(
         return
     identity = identify(process.pid)
     _lower_priority(process.pid)
-    answer: Probe | str = f"no answer from it in {timeout_s:g} s"
+    answer: Probe | str = f"no answer from its probe within {timeout_s:g} s"
     try:
         with anyio.move_on_after(timeout_s):
-            said, complained = await in_own_thread(process.communicate)
-            answer = _answer(Path(film).name, process.returncode, said, complained)
+            stdout, stderr = await in_own_thread(process.communicate)
+            answer = _answer(Path(film).name, process.returncode, stdout, stderr)
     finally:
         if identity is not None:
             kill_tree(identity)
@@ -71,22 +72,22 @@ async def probe(
         await until_gone(identity)
 
 
-def _answer(name: str, code: int, said: bytes, complained: bytes) -> Probe | str:
-    """What the film is, or why it cannot be opened."""
+def _answer(name: str, code: int, stdout: bytes, stderr: bytes) -> Probe | str:
+    """The probe's result, or the reason why the film cannot be opened."""
     if code == 0:
         try:
-            return msgspec.json.decode(said, type=Probe)
-        except msgspec.DecodeError as strange:
-            return f"its probe is not understood: {strange}"
-    lines = complained.decode(errors="backslashreplace").strip().splitlines()
+            return msgspec.json.decode(stdout, type=Probe)
+        except msgspec.DecodeError as failed:
+            return f"the output of its probe cannot be read: {failed}"
+    lines = stderr.decode(errors="backslashreplace").strip().splitlines()
     if code > 0 and lines:
         return lines[-1].removeprefix("frame-extractor: ").removeprefix(f"{name}: ")
     number = code if code > 0 else 128 - code
-    return f"its probe ended with {number} ({exit_code_text(number) or 'no word'})"
+    return f"its probe ended with exit code {number} ({exit_code_text(number) or 'no message'})"
 
 
 def _lower_priority(pid: int) -> None:
-    """Films that are being extracted come first. As far as a service may say so."""
+    """Extractors come first. As far as a service is permitted to set it."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
     with contextlib.suppress(OSError):

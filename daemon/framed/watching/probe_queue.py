@@ -1,4 +1,4 @@
-"""Has every film opened that may have to be extracted, a few at a time and each as seldom as may be."""
+"""Has every film probed that may have to be extracted, a few at a time, each as rarely as possible."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from framed.watching.watch import Watcher
 _log: Final = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 2
-"""One that hangs leaves the others a way."""
+"""So that one that hangs does not stop the others."""
 _RECHECK_S: Final = 0.5
-"""How often films are looked through that could not be opened: whose turn it is, and what is given up."""
+"""How often films that could not be opened are checked: whether to probe them again or to give up."""
 
 
 class ProbeQueue:
-    """Tells `film_statuses` what has come of each probe; the store remembers what could be opened."""
+    """Records the result of each probe in `film_statuses`; the store keeps successful ones."""
 
     def __init__(
         self,
@@ -51,9 +51,9 @@ class ProbeQueue:
         self._watcher = watcher
         self._command = tuple(command)
         self._queue: deque[CatalogFilm] = deque()
-        """Those that may need a probe, the next first; also those at work, each as the catalog has it now."""
+        """Films that may need a probe, the next one first, with those that are being probed; as in the catalog now."""
         self._queued_from: tuple[Mapping[str, CatalogProject], WatchSettings] | None = None
-        """What the line was made of."""
+        """The catalog and settings that the queue was made from."""
         self._running: set[str] = set()
         """Paths."""
         self._unwritten: dict[str, Probe] = {}
@@ -64,7 +64,7 @@ class ProbeQueue:
         settings.listen(self._wakeup.set)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """For as long as the daemon lives."""
+        """Probes films until cancelled."""
         task_status.started()
         async with anyio.create_task_group() as tasks:
             while True:
@@ -96,8 +96,8 @@ class ProbeQueue:
     async def _probe(self, film: CatalogFilm) -> None:
         before = self._film_statuses.probe_result_of(film)
 
-        def take(told: Probe | ProbeFailed) -> None:
-            self._film_statuses.record(film, told)
+        def record(result: Probe | ProbeFailed) -> None:
+            self._film_statuses.record(film, result)
             opening = self._film_statuses.probe_result_of(film)
             if isinstance(opening, Probe):
                 self._unwritten[film.path] = opening
@@ -105,10 +105,10 @@ class ProbeQueue:
                 _log.info("film cannot be opened", extra=fields(film=film.path, why=opening.reason))
 
         try:
-            await probe(film.path, take, self._command)
+            await probe(film.path, record, self._command)
             await self._remember()
-        except Exception as fault:  # noqa: BLE001 -- logged; it is one film's, and it is tried again
-            take(ProbeFailed(self._faults.record(film.path, fault), time.monotonic()))
+        except Exception as fault:  # noqa: BLE001 -- logged; only this film is affected, and it is tried again
+            record(ProbeFailed(self._faults.record(film.path, fault), time.monotonic()))
         else:
             self._faults.clear(film.path)
         finally:
@@ -116,10 +116,10 @@ class ProbeQueue:
             self._wakeup.set()
 
     async def _remember(self) -> None:
-        """What has been found out since the last time is on the disk; one transaction for all of it."""
+        """Writes new results to the store, in one transaction."""
         unwritten, self._unwritten = self._unwritten, {}
         if unwritten:
             try:
                 await self._ledger.remember_probes(unwritten)
             except StoreUnavailable as unavailable:
-                _log.warning("films that were opened are not remembered", extra=fields(why=unavailable.why))
+                _log.warning("probe results could not be stored", extra=fields(why=unavailable.why))

@@ -1,4 +1,4 @@
-"""What the disk says of one project: its films, its settings file, its output. Blocking, and it may hang."""
+"""Reads one project from the disk: films, settings file, output. Blocking, and it may hang."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from framed.watching.outputs import ProjectOutput
 
 @dataclass(frozen=True)
 class ProjectReading:
-    """What a look has come to."""
+    """The result of one reading."""
 
     listing: Listing | None
     """None when it could not be read."""
     error: str = ""
     """Why the films cannot be read."""
     fault: Exception | None = None
-    """Of framed itself."""
+    """An unexpected failure of framed itself."""
     is_project: bool = True
-    """False for a link that leads to no folder."""
+    """False for a link that does not lead to a folder."""
     asked_at_s: float = 0.0
     """Monotonic; when the disk was asked for the output. Nothing that this says of the output is older."""
     was_read: bool = True
-    """False when nothing has changed in the folder, and that was to be enough."""
+    """False for a quick reading of an unchanged folder."""
 
 
 class ProjectDisk:
-    """Only one look at a time; what a look that hangs has found out so far may be read."""
+    """Only one reading at a time. Its attributes may be read while a reading hangs."""
 
     def __init__(self, places: Places, settings: LiveSettings, project: str) -> None:
         self.output = ProjectOutput(places, settings, project)
@@ -42,21 +42,21 @@ class ProjectDisk:
 
     @property
     def last_path(self) -> str:
-        """What the disk was asked about last."""
+        """The path accessed last."""
         return self.output.last_path if self._is_in_output else self._folder
 
     def read(self, before: Listing, *, quick: bool) -> ProjectReading:
-        """Never raises. `quick`: when no film has come or gone, the rest is not looked at either."""
+        """Never raises. `quick`: when no film was added or removed, nothing else is read."""
         try:
             if quick and is_unchanged(before, subfolders=self._subfolders):
                 return ProjectReading(before, was_read=False)
         except OSError:
-            pass  # told by what follows
+            pass  # reported by what follows
         self._is_in_output = True
         asked_at_s = time.monotonic()
         try:
             self.output.refresh()
-        except Exception as fault:  # noqa: BLE001 -- the keeper's to tell
+        except Exception as fault:  # noqa: BLE001 -- reported by the catalog builder
             return ProjectReading(self._list(before).listing, fault=fault)
         finally:
             self._is_in_output = False

@@ -1,6 +1,6 @@
-"""One look at the disk: which films lie in which project, and what is already extracted. Blocking; changes nothing.
+"""Reads the disk: projects, their films, and what is already extracted. Blocking; changes nothing.
 
-What cannot be read is said so and does not stop the rest: a look never raises. What a person asks for by name does.
+A scan never raises: what cannot be read is reported in its result. Functions for a project that a user named do raise.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ from framed.watching.listing import MOST_ENTRIES, Listing, SeenFilm, list_films,
 @dataclass(frozen=True)
 class Scan:
     names: tuple[str, ...]
-    """Of the folders in raw_videos that are projects, in order, and of links, which may lead to none."""
+    """Folders in raw_videos that are projects, in order; also links, which may lead to no folder."""
     problem: str
-    """Why nothing can be concluded from this scan; empty when all is well."""
+    """Why this scan has no result; empty when it has."""
     left_out: tuple[str, ...] = ()
-    """Folders whose names are no text, as they can be shown: they are no projects until they are renamed."""
+    """Folders whose names are not UTF-8, escaped: they are not projects until they are renamed."""
     loose_films: tuple[str, ...] = ()
-    """Films that lie in raw_videos itself, in no project; links to films may be among `names` instead."""
+    """Films directly in raw_videos, in no project; links to films may be in `names` instead."""
     is_cut_off: bool = False
-    """There is more in raw_videos than MOST_ENTRIES, and the rest was not read."""
+    """raw_videos has more than MOST_ENTRIES entries; the others were not read."""
 
 
 class FilmImages(NamedTuple):
     film: str
-    """What its file was called."""
+    """Name of its file when it was extracted."""
     number: int
 
 
 @dataclass(frozen=True)
 class ResultsSummary:
-    """What an `extraction_results.json` says is done."""
+    """What an `extraction_results.json` lists, compared with the images on the disk."""
 
     read_at_s: float
     """Monotonic; when the reading began."""
     total_frames: int
-    """Images it lists that are there."""
+    """Images that it lists and that exist."""
     complete: dict[str, ExtractionSettings]
     """Fingerprint -> the settings its film was extracted with."""
     made_by: dict[str, str]
@@ -61,23 +61,23 @@ class ResultsSummary:
     failed: frozenset[str]
     """Fingerprints of films that could not be extracted."""
     missing: frozenset[str]
-    """Fingerprints of complete films that have lost their images: all, or some and nobody knows by whose doing."""
+    """Fingerprints of complete films with missing images: all of them, or some and it is unknown who removed them."""
     removed: dict[str, int]
-    """Fingerprint -> how many images of a complete film its user has removed; only films with any."""
+    """Fingerprint -> number of images of a complete film that the user has removed; only films with any."""
     images: dict[str, FilmImages]
-    """By fingerprint, of the films of which some are there."""
+    """Fingerprint -> images, for films that have any."""
     lost_s: float
-    """Film time of the complete films that could not be decoded, or is missing in their files."""
+    """Seconds of the complete films that could not be decoded or are missing in their files."""
     image_folders: tuple[Path, ...]
-    """Where the images lie that it counts on."""
+    """The folders with the images of its complete films."""
     by_earlier_tool: bool
-    """Written by the tool before framed, which did not list its films: what is there counts as complete."""
+    """Written by the tool that framed replaces, which did not list films: every film counts as complete."""
 
     def has(self, fingerprint: str, settings: ExtractionSettings | None = None) -> bool:
-        """Whether that film is extracted, with these settings or with any, and its images are there.
+        """Whether that film is extracted, with these settings or any, and no image is missing.
 
-        The one rule for the daemon and `--dry-run`: all of them but those that a user has removed. The extractor, which
-        knows what it has left undone, has the last word.
+        Images that the user removed do not count as missing. The daemon and `--dry-run` use this rule; the extractor
+        checks again, because only it knows what an interrupted attempt left undone.
         """
         if self.by_earlier_tool:
             return True
@@ -92,13 +92,13 @@ class _ResultsFile(msgspec.Struct, frozen=True):
 
 
 def project_names(raw_videos: Path) -> list[str]:
-    """The folders in raw_videos that are projects, by name. Raises OSError."""
+    """The names of the projects in raw_videos, sorted. Raises OSError."""
     names, _, _ = _entries_of(raw_videos)
     return [name for name in names if is_utf8(name) and os.path.isdir(raw_videos / name)]
 
 
 def scan_raw_videos(raw_videos: Path) -> Scan:
-    """What lies there, without a question to any project's own disk. That it cannot be read is a problem."""
+    """What raw_videos contains. Does not access the projects' own disks."""
     try:
         names, loose, is_cut_off = _entries_of(raw_videos)
     except OSError as failed:
@@ -108,7 +108,7 @@ def scan_raw_videos(raw_videos: Path) -> Scan:
 
 
 def readable_films(folder: Path, *, subfolders: bool) -> Listing:
-    """What lies in a project's folder, for a person who asks. Raises Refused when it cannot be read."""
+    """The films in a project's folder that a user named. Raises Refused when it cannot be read."""
     try:
         return list_films(str(folder), Listing(), subfolders=subfolders)
     except OSError as failed:
@@ -124,10 +124,10 @@ def films_of(folder: Path, *, subfolders: bool) -> tuple[SeenFilm, ...]:
 
 
 def folder_of(name: str, raw_videos: Path, known: Callable[[], Iterable[str]]) -> Path:
-    """The folder of the project that a person has named, which is there.
+    """The existing folder of the project that a user named.
 
-    Raises NoSuchProject, with what is near to it in `known`, and Refused when its disk seems to be away: raw_videos
-    cannot be read, or is empty although something is known.
+    Raises NoSuchProject, with a similar name from `known`, and Refused when its disk seems not to be mounted:
+    raw_videos cannot be read, or is empty although projects are known.
     """
     folder = raw_videos / name
     if is_one_name(name) and os.path.isdir(folder):
@@ -143,7 +143,7 @@ def folder_of(name: str, raw_videos: Path, known: Callable[[], Iterable[str]]) -
 
 
 def fingerprint_of(film: SeenFilm) -> str:
-    """The film's identity. One that cannot be read has one as well: extracting it will fail, and once is enough."""
+    """The film's identity. One that cannot be read has one too, so that its extraction fails once and not again."""
     try:
         return film_fingerprint(film.path)
     except OSError:
@@ -152,9 +152,9 @@ def fingerprint_of(film: SeenFilm) -> str:
 
 
 def read_results(frames_dir: Path) -> ResultsSummary | None:
-    """What is extracted already; None when there are no results or nothing can be made of them.
+    """What is already extracted; None when there are no results or they cannot be read.
 
-    Lists the folders of images, and looks at no image.
+    Lists the image folders and opens no image.
     """
     read_at_s = time.monotonic()
     try:
@@ -196,12 +196,12 @@ def read_results(frames_dir: Path) -> ResultsSummary | None:
 
 
 def _entries_of(raw_videos: Path) -> tuple[list[str], list[str], bool]:
-    """Names of folders and links, and of films, both in order; and whether there is more. Raises OSError."""
+    """Names of folders and links, and of films, both sorted; and whether there are more. Raises OSError."""
     folders, films, n_read = [], [], 0
     with os.scandir(raw_videos) as entries:
         for entry in itertools.islice(entries, MOST_ENTRIES):
             n_read += 1
-            # Where a link leads is asked later: it may be a disk that does not answer.
+            # A link is followed later: its target may be on a disk that does not answer.
             if entry.is_symlink() or entry.is_dir(follow_symlinks=False):
                 if is_one_name(entry.name):
                     folders.append(entry.name)

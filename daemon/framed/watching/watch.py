@@ -1,6 +1,6 @@
-"""Looks for films for as long as the daemon lives, and tells whoever listens what the catalog says.
+"""Scans for films while the daemon runs, and notifies listeners when the catalog changes.
 
-The scan at its interval is the truth; notifications only wake it early. Submits nothing: see `auto_submit`.
+The periodic scan decides; change notifications only start it early. Submits nothing: see `auto_submit`.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ from framed.watching.change_notifier import ChangeNotifier, notifying_folders
 _log: Final = logging.getLogger(__name__)
 
 _MIN_GAP_S: Final = 0.5
-"""Between two looks: a file that is being written notifies all the time."""
+"""Between two scans: a file that is being written notifies all the time."""
 _MAX_SCAN_SHARE: Final = 0.05
-"""That may be spent on looks, by the same reason, where a look takes long."""
+"""Of the time, for scans that notifications start, where a scan takes long."""
 
 _MIN_PUBLISH_GAP_S: Final = 1.0
-"""While a backlog is read: listeners have all of it to think about each time."""
+"""While a backlog is read: listeners process the complete catalog each time."""
 
 _MOUNTS_TIMEOUT_S: Final = 2.0
-"""For asking which disks tell of changes; without an answer films are found by looking."""
+"""For finding out which disks support notifications; without an answer films are found by scanning."""
 
 
 class Watcher:
-    """`catalog` is what the last look saw."""
+    """`catalog` is the result of the last scan."""
 
     def __init__(self, places: Places, settings: LiveSettings, ledger: Ledger) -> None:
         self.catalog = Catalog()
         self.has_scanned = anyio.Event()
         self.scanning_since_s: float | None = None
-        """Monotonic; None while nothing is asked of the disk."""
+        """Monotonic; None while no scan runs."""
         self.scanned_at_s = time.monotonic()
-        """Monotonic; when the disk answered last."""
+        """Monotonic; when the last scan ended."""
         self.scan_took_s = 0.0
-        """The last look, from beginning to end."""
+        """Duration of the last scan."""
         self._places = places
         self._settings = settings
         self._ledger = ledger
@@ -65,43 +65,43 @@ class Watcher:
         self._notifier = ChangeNotifier(self._notified_in_thread)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watched: tuple[str, tuple[str, ...]] | None = None
-        """The table of mounts and the folders that the hint was last given."""
+        """The mount table and the folders that the notifier was given last."""
         self._listeners: list[Callable[[], None]] = []
         self._published, self._published_at_s = self.catalog, time.monotonic()
-        self._scan_faults = FaultLog("look for films")
+        self._scan_faults = FaultLog("scan for films")
         self._mounts_patience = Patience[str](_MOUNTS_TIMEOUT_S)
-        self._notifier_faults = FaultLog("ask for notifications")
+        self._notifier_faults = FaultLog("watch for changes")
 
     @property
     def notifier_problem(self) -> str:
-        """Why nobody tells of new films at once, and what helps; empty when somebody does or nobody could."""
+        """Which limit keeps change notifications from working, and how to raise it; empty when none does."""
         return self._notifier.problem
 
     def scan_now(self) -> None:
-        """The next look comes at once, and is told whatever it sees."""
+        """The next scan starts at once, and listeners are called even if it finds nothing new."""
         self._is_requested = True
         self._wakeup.set()
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """`listener` is called when a look saw something new, and after one that was asked for.
+        """`listener` is called when a scan found something new, and after each requested scan.
 
         It must be quick and must not raise.
         """
         self._listeners.append(listener)
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Looks again and again."""
+        """Scans at the interval, until cancelled."""
         task_status.started()
         self._loop = asyncio.get_running_loop()
         try:
             while True:
                 began_s = time.monotonic()
-                is_asked, self._is_requested, self._is_notified = self._is_requested, False, False
+                is_requested, self._is_requested, self._is_notified = self._is_requested, False, False
                 catalog = await self._read_disk(
-                    functools.partial(self._builder.scan, began_s, in_full=is_asked), began_s
+                    functools.partial(self._builder.scan, began_s, in_full=is_requested), began_s
                 )
                 self.scan_took_s = self.scanned_at_s - began_s
-                if await self._publish(catalog, is_requested=is_asked):
+                if await self._publish(catalog, is_requested=is_requested):
                     await in_own_thread(self._update_notifier, catalog)
                 while (wait_s := self._due_s(began_s) - time.monotonic()) > 0:
                     if self.catalog.is_partial:
@@ -112,7 +112,7 @@ class Watcher:
             self._notifier.stop()
 
     def _due_s(self, began_s: float) -> float:
-        """When the next look is due, after one that began then."""
+        """When the next scan is due, after one that began then."""
         wait_s = self._settings.now.watch.scan_interval_s
         if self._is_notified:
             wait_s = min(wait_s, max(_MIN_GAP_S, self.scan_took_s / _MAX_SCAN_SHARE))
@@ -138,20 +138,20 @@ class Watcher:
     def _contained(self, read: Callable[[], Catalog], now_s: float) -> Catalog:
         try:
             catalog = read()
-        except Exception as fault:  # noqa: BLE001 -- logged; the next look may succeed, and what runs goes on
+        except Exception as fault:  # noqa: BLE001 -- logged; the next scan may succeed, and running jobs continue
             problem = self._scan_faults.record("", fault)
             return Catalog(self.catalog.projects, problem, now_s, asked_at_s=self.catalog.asked_at_s)
         self._scan_faults.clear("")
         return catalog
 
     async def _publish(self, catalog: Catalog, *, is_requested: bool = False) -> bool:
-        """The catalog is that one from now on; returns whether that was told."""
+        """The catalog is that one from now on; returns whether listeners were called."""
         before, self.catalog = self.catalog, catalog
         if catalog.problem and catalog.problem != before.problem:
-            _log.warning("films cannot be looked for", extra=fields(why=catalog.problem))
+            _log.warning("raw_videos cannot be scanned", extra=fields(why=catalog.problem))
         if catalog.left_out and catalog.left_out != before.left_out:
             why = "its name is not UTF-8"
-            _log.warning("folder is left out", extra=fields(folders=", ".join(catalog.left_out), why=why))
+            _log.warning("folder is skipped", extra=fields(folders=", ".join(catalog.left_out), why=why))
         await self._remember()
         is_due = not catalog.is_partial or time.monotonic() - self._published_at_s >= _MIN_PUBLISH_GAP_S
         is_news = is_requested or (is_due and not catalog.says_the_same_as(self._published))
@@ -174,12 +174,12 @@ class Watcher:
         try:
             self._mounts_patience.call("", lambda: self._watch(catalog))
         except NoAnswer:
-            return  # the look says so as well, and the next one points anew
-        except Exception as fault:  # noqa: BLE001 -- logged; it is only a hint
+            return  # the scan reports it too, and this is tried again after the next one
+        except Exception as fault:  # noqa: BLE001 -- logged; scans find the films without notifications
             self._notifier_faults.record("", fault)
 
     def _watch(self, catalog: Catalog) -> None:
-        """Where a change is told of by the kernel, it is by then."""
+        """The folders whose file systems support notifications are watched."""
         is_wanted = not catalog.problem and not self._settings.now.watch.force_polling
         about = (mounts(), tuple(self._folders(catalog))) if is_wanted else None
         if about == self._watched:
@@ -192,7 +192,7 @@ class Watcher:
         self._watched = about
 
     def _folders(self, catalog: Catalog) -> Iterator[str]:
-        """In which films come and go."""
+        """The folders that may contain films."""
         raw_videos = str(self._places.raw_videos)
         yield raw_videos
         for name, project in catalog.projects.items():
