@@ -1,4 +1,4 @@
-"""`framed`: starts and stops the daemon, and shows what it is set to."""
+"""`framed`: starts and stops the daemon, shows its settings, checks the machine."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ _STDOUT: Final = 1
 @root_option
 @click.version_option(package_name="framed", prog_name="framed", message="%(prog)s %(version)s")
 def framed() -> None:
-    """Drop films into raw_videos/PROJECT/, get their frames in datasets/PROJECT/frames/.
+    """Put films into raw_videos/PROJECT/, get their images in datasets/PROJECT/frames/.
 
-    framed runs the service; framectl talks to it.
+    framed runs the daemon; framectl controls it.
     """
 
 
 @framed.command()
 @root_option
-@click.option("--recover", is_flag=True, help="Where the state is damaged, make it anew of what the datasets tell.")
+@click.option("--recover", is_flag=True, help="If the state is damaged, rebuild it from the datasets.")
 def start(*, recover: bool) -> int:
-    """Run the daemon in the foreground until Ctrl-C or `framed stop`. Extractors outlive it."""
+    """Run the daemon in the foreground until Ctrl-C or `framed stop`. Extractors keep running after it."""
     import shutil  # noqa: PLC0415
 
     from framed.errors import TmuxMissing  # noqa: PLC0415
@@ -59,14 +59,14 @@ def start(*, recover: bool) -> int:
         raise TmuxMissing
     made = make_folders(places)
     if made:
-        click.echo(f"framed: made {', '.join(str(folder) for folder in made)}", err=True)
+        click.echo(f"framed: created {', '.join(str(folder) for folder in made)}", err=True)
     if places.state_is_elsewhere:
         click.echo(f"framed: the root's file system cannot hold the state; it is in {places.state}", err=True)
     from framed.app import run as run_daemon  # noqa: PLC0415
 
     def ready(budget: Budget) -> None:
         if is_journal(_STDOUT, os.environ):
-            return  # nobody is there to press Ctrl-C, and the log has said it
+            return  # nobody can press Ctrl-C there, and the log has a line for it
         slots = "1 slot" if budget.slots == 1 else f"{budget.slots} slots"
         click.echo(
             f"framed is ready: root {places.root}, socket {places.control_socket}, {slots} for up to "
@@ -83,7 +83,7 @@ def start(*, recover: bool) -> int:
 @framed.command()
 @root_option
 def stop() -> int:
-    """End the daemon. The films it has started go on, and it takes them back when it is started again."""
+    """Stop the daemon. Running extractors continue, and the next start adopts them."""
     from framed.ctl.client import connect  # noqa: PLC0415
     from framed.protocol.messages import Shutdown, ShutdownReply  # noqa: PLC0415
 
@@ -91,8 +91,10 @@ def stop() -> int:
     with connect(places) as daemon, _process(daemon.hello.pid) as process:
         reply = daemon.call("shutdown", Shutdown(), ShutdownReply)
         if process is not None and not select.select([process], [], [], END_TIMEOUT_S)[0]:
-            raise Refused(f"framed (pid {daemon.hello.pid}) was told to end and still runs {END_TIMEOUT_S:.0f} s later")
-    going_on = f"; without it go on: {', '.join(reply.running)}" if reply.running else ""
+            raise Refused(
+                f"framed (pid {daemon.hello.pid}) was told to stop and is still running after {END_TIMEOUT_S:.0f} s"
+            )
+    going_on = f"; still running: {', '.join(reply.running)}" if reply.running else ""
     click.echo(f"framed has ended{going_on}")
     return Exit.OK
 
@@ -100,12 +102,12 @@ def stop() -> int:
 @framed.command("install-service")
 @root_option
 @click.option("--user", "is_users", is_flag=True, help="For your own service manager, without root.")
-@click.option("--remove", "is_removal", is_flag=True, help="Stop the service and take its units away.")
+@click.option("--remove", "is_removal", is_flag=True, help="Stop the service and remove its units.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be written, deleted and run.")
 def install_service(*, is_users: bool, is_removal: bool, dry_run: bool) -> int:
-    """Run framed as a service of systemd: from boot on, started again when it fails.
+    """Run framed as a systemd service: started at boot, and again after a failure.
 
-    Its films run in a second unit, framed-tmux: restarting framed stops none of them.
+    Extractors run in a second unit, framed-tmux: restarting framed does not stop them.
     """
     from framed.service.install import Service, install, install_planned, remove, remove_planned  # noqa: PLC0415
     from framed.settings.config import load_settings  # noqa: PLC0415
@@ -126,7 +128,7 @@ def install_service(*, is_users: bool, is_removal: bool, dry_run: bool) -> int:
 @framed.command("serve-tmux", hidden=True)
 @root_option
 def serve_tmux() -> int:
-    """The tmux server that extractors run in is there, apart from this process: for its unit."""
+    """Start the tmux server that extractors run in; used by its unit."""
     from framed.engines import EngineRefused  # noqa: PLC0415
     from framed.engines.tmux import TmuxEngine  # noqa: PLC0415
     from framed.settings.places import make_folders  # noqa: PLC0415
@@ -146,7 +148,7 @@ def serve_tmux() -> int:
 def config(*, as_json: bool) -> int:
     """Show every setting of framed.yaml, its value and where it comes from.
 
-    For what holds for one project: framectl submit PROJECT --dry-run.
+    For the settings of one project: framectl submit PROJECT --dry-run.
     """
     from framed.model.values import as_written  # noqa: PLC0415
     from framed.settings.config import described, load_settings  # noqa: PLC0415
@@ -172,7 +174,7 @@ def config(*, as_json: bool) -> int:
 @root_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, for scripts.")
 def doctor(*, as_json: bool) -> int:
-    """Examine what framed stands on, and say what to do about what is wrong. Exits with 1 when something fails."""
+    """Check what framed depends on, and print how to fix what is wrong. Exits with 1 when a check fails."""
     from framed.printable import printable  # noqa: PLC0415
     from framed.service.doctor import examine  # noqa: PLC0415
 
@@ -195,13 +197,13 @@ def doctor(*, as_json: bool) -> int:
     metavar="DIR",
     type=click.Path(path_type=Path),
     shell_complete=complete_folder,
-    help="Work in DIR, and leave it there.",
+    help="Use DIR, and keep it.",
 )
-@click.option("--root", metavar="DIR", hidden=True, help="Refused: a demo has no business in a root of yours.")
+@click.option("--root", metavar="DIR", hidden=True, help="Refused: the demo makes a root of its own.")
 def demo(keep: Path | None, root: str | None) -> int:
-    """Render a short film, extract it under a daemon of its own, and show what came out."""
+    """Render a short film, extract it with a daemon of its own, and show the result."""
     if root is not None or given_root() is not None:
-        raise click.UsageError("the demo makes a root of its own; --keep DIR says where")
+        raise click.UsageError("the demo makes a root of its own; to choose where, give --keep DIR")
     from framed.demo.run import run as run_demo  # noqa: PLC0415
 
     return run_demo(keep)
@@ -212,7 +214,7 @@ framed.add_command(root_option(completion_command("framed")))
 
 @contextlib.contextmanager
 def _process(pid: int) -> Iterator[int | None]:
-    """A descriptor that becomes readable when the process has ended; None when it cannot be seen from here."""
+    """A pidfd, readable when the process has ended; None when the process is not visible from here."""
     try:
         descriptor = os.pidfd_open(pid)
     except OSError:

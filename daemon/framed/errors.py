@@ -1,6 +1,6 @@
-"""Every failure that framed expects, as a type with fields and one line for a person; and the exit codes.
+"""The expected failures, each a type with fields and a message of one line; and the exit codes.
 
-A line says what happened, to what, and what to do next. Nothing here reads a file or prints.
+A message says what happened, to what, and what to do next. Nothing here reads a file or prints.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Final
 
 _NAMED: Final = 6
-"""Projects or films that a message names at most."""
+"""Most projects or films that a message names."""
 
 
 class Exit(enum.IntEnum):
-    """How `framed` and `framectl` end. People script against these: they never change their meaning."""
+    """Exit codes of `framed` and `framectl`. Scripts depend on them: their meaning never changes."""
 
     OK = 0
     FAILED = 1
-    """A job failed; of `framed`, the daemon did."""
+    """A job failed; for `framed`, the daemon failed."""
     USAGE = 2
     """The command line or a settings file is wrong."""
     UNREACHABLE = 3
@@ -31,11 +31,11 @@ class Exit(enum.IntEnum):
     PROTOCOL_MISMATCH = 5
     """The daemon is of another version."""
     REFUSED = 6
-    """Understood and possible, but not now, not so, or not for you."""
+    """A valid request that is not possible now, in this way, or for this user."""
     CANCELLED = 7
     """The job waited for was cancelled."""
     TIMED_OUT = 124
-    """`wait` gave up; the job goes on."""
+    """`wait` timed out; the job continues."""
     INTERRUPTED = 130
     """Ctrl-C."""
 
@@ -47,12 +47,12 @@ class FramedError(Exception):
 
 
 class SettingsError(FramedError):
-    """A settings file or an option says something that cannot be followed."""
+    """A settings file or an option is invalid."""
 
     exit_code = Exit.USAGE
 
     def __init__(self, file: Path | None, key: str, message: str, line: int | None = None) -> None:
-        """`file` is None for the command line, `key` is dotted and empty when the whole file is meant."""
+        """`file` is None for the command line; `key` is dotted, and empty for an error of the file as such."""
         self.file = file
         self.key = key
         self.message = message
@@ -62,31 +62,31 @@ class SettingsError(FramedError):
 
 
 class RootNotFound(FramedError):
-    """Neither an option nor the environment nor the current folder says which root is meant."""
+    """No root is given by an option, the environment or the current folder."""
 
     exit_code = Exit.UNREACHABLE
 
     def __init__(self, current: Path) -> None:
         self.current = current
         super().__init__(
-            f"no framed is running, and {current} is no root (it has neither raw_videos/ nor configs/framed.yaml); "
-            "go to the root, or give --root DIR or FRAMED_ROOT"
+            f"no framed is running, and {current} is not a root (it has neither raw_videos/ nor configs/framed.yaml); "
+            "cd to the root, or give --root DIR or FRAMED_ROOT"
         )
 
 
 class RootAmbiguous(FramedError):
-    """Several daemons of this user run, and nothing says which is meant."""
+    """Several daemons of this user are running, and none was chosen."""
 
     exit_code = Exit.USAGE
 
     def __init__(self, roots: Iterable[Path]) -> None:
         self.roots = tuple(roots)
         named = ", ".join(str(root) for root in self.roots)
-        super().__init__(f"{len(self.roots)} daemons are running; say which with --root: {named}")
+        super().__init__(f"{len(self.roots)} daemons are running; choose one with --root: {named}")
 
 
 class RootMissing(FramedError):
-    """The folder named as root is not there, or is no folder."""
+    """The folder given as root does not exist, or is not a folder."""
 
     exit_code = Exit.USAGE
 
@@ -96,7 +96,7 @@ class RootMissing(FramedError):
 
 
 class RootOfAnother(FramedError):
-    """Root was asked to act on what belongs to another user."""
+    """The root user was asked to act on another user's root."""
 
     exit_code = Exit.REFUSED
 
@@ -108,13 +108,13 @@ class RootOfAnother(FramedError):
         who = f"{name} (uid {uid})" if name else f"uid {uid}"
         how = f"runuser -u {name} -- COMMAND" if name else f"setpriv --reuid={uid} --clear-groups COMMAND"
         super().__init__(
-            f"the root {root} belongs to {who}, and root acts on nothing of other users, for they could have it do "
-            f"what they like; give the same command as its owner: {how}"
+            f"the root {root} belongs to {who}; the root user is refused, because what lies there could make it do "
+            f"anything; run the same command as the owner: {how}"
         )
 
 
 class PlaceNotUsable(FramedError):
-    """A folder that framed needs cannot be made or used."""
+    """A folder that framed needs cannot be created or used."""
 
     exit_code = Exit.REFUSED
 
@@ -131,7 +131,7 @@ class NoSuchProject(FramedError):
 
     def __init__(self, name: str, raw_videos: Path, known: Iterable[str]) -> None:
         self.name = name
-        # One whose folder is gone may still be known.
+        # A project whose folder was removed may still be known.
         known = tuple(each for each in known if each != name)
         self.nearest = nearest(name, known)
         super().__init__(f"no project {name!r} in {raw_videos}{self._hint(raw_videos, sorted(known))}")
@@ -141,7 +141,7 @@ class NoSuchProject(FramedError):
             return f"; did you mean {self.nearest!r}?"
         if known:
             return f"; there are {listed(known)}"
-        return f"; make {raw_videos / self.name}/ and put a film in it" if is_one_name(self.name) else ""
+        return f"; create {raw_videos / self.name}/ and put a film in it" if is_one_name(self.name) else ""
 
 
 class NoFilm(FramedError):
@@ -150,7 +150,7 @@ class NoFilm(FramedError):
     exit_code = Exit.NO_PROJECT
 
     def __init__(self, folder: Path, suffixes: Iterable[str], skipped: str = "") -> None:
-        """`skipped`: what there is that is not taken, and what can be done about it."""
+        """`skipped`: what was skipped there, and what to do about it."""
         self.folder = folder
         what_to_do = skipped or f"put one there ({' '.join(sorted(suffixes))})"
         super().__init__(f"no video file in {folder}; {what_to_do}")
@@ -162,13 +162,13 @@ class DaemonUnreachable(FramedError):
     exit_code = Exit.UNREACHABLE
 
     def __init__(self, why: str, remedy: str) -> None:
-        """Both are whole clauses."""
+        """Both are complete clauses."""
         self.why = why
         super().__init__(f"{why}; {remedy}")
 
 
 class Refused(FramedError):
-    """Understood and possible, but not now or not so."""
+    """A valid request that is not possible now or in this way."""
 
     exit_code = Exit.REFUSED
 
@@ -188,15 +188,15 @@ class AlreadyRunning(FramedError):
 
 
 class LockLost(FramedError):
-    """This daemon's lock file is no longer the one at its path: another daemon may have begun on the root."""
+    """The daemon's lock file was removed or replaced: another daemon may have started on the root."""
 
     def __init__(self, lock_file: Path, root: Path) -> None:
         self.lock_file = lock_file
         self.root = root
         super().__init__(
-            f"the lock file {lock_file} was removed or replaced while this daemon ran: somebody has taken its state "
-            "away, and another daemon may begin here at any time, so this one ends. Films that run go on. Put the "
-            f"state back and use `framed start`, or make it anew of the datasets: framed start --recover --root "
+            f"the lock file {lock_file} was removed or replaced while this daemon ran: its state folder was moved or "
+            "deleted, and another daemon could start here at any time, so this one ends. Running films continue. Put "
+            f"the state back and use `framed start`, or rebuild it from the datasets: framed start --recover --root "
             f"{shlex.quote(str(root))}"
         )
 
@@ -211,22 +211,22 @@ class TmuxMissing(FramedError):
 
 
 class StoreDamaged(FramedError):
-    """The state database cannot be read; it was set aside, not overwritten, and nothing has taken its place."""
+    """The state database cannot be read; it was set aside, and not replaced."""
 
     def __init__(self, store: Path, set_aside: Path | None, why: str) -> None:
-        """`set_aside` is None when it could not be moved, and lies where it lay."""
+        """`set_aside` is None when it could not be moved."""
         self.store = store
         self.set_aside = set_aside
         self.why = why
         kept = f"; it is kept as {set_aside}" if set_aside else ""
         super().__init__(
-            f"the state database {store} is damaged ({why}){kept}. What the datasets tell of it is put into a new one "
-            f"by: framed start --recover (to begin with an empty one, move {set_aside or store} elsewhere)"
+            f"the state database {store} is damaged ({why}){kept}. To rebuild it from the datasets: framed start "
+            f"--recover (to start with an empty one, move {set_aside or store} elsewhere)"
         )
 
 
 class StoreNotUnderstood(FramedError):
-    """The state database is whole, but another version wrote what is in it; it was left alone."""
+    """The state database is intact, but was written by another version; it was not changed."""
 
     exit_code = Exit.REFUSED
 
@@ -234,21 +234,21 @@ class StoreNotUnderstood(FramedError):
         self.store = store
         self.why = why
         super().__init__(
-            f"this framed does not understand the state database {store}: {why}; nothing was changed. Start the framed "
-            "that wrote it, or put what the datasets tell of it into a new one: framed start --recover"
+            f"this framed cannot read the state database {store}: {why}; nothing was changed. Start the version that "
+            "wrote it, or rebuild it from the datasets: framed start --recover"
         )
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a, b and 4 more`: what a line has room for."""
+    """`a, b and 4 more`, short enough for a message."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known name that was probably meant, upper and lower case being the same; None when none is near.
+    """The known name that was probably meant, ignoring case; None when none is similar.
 
-    `cutoff`: how alike they must be, from 0 to 1.
+    `cutoff`: required similarity, from 0 to 1.
     """
     by_folded = {each.casefold(): each for each in known}
     found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
@@ -256,7 +256,7 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 
 def is_utf8(name: str) -> bool:
-    """Whether it is text: a file's name may be other bytes, which cannot be written into any JSON."""
+    """Whether the name is UTF-8: a file's name may be other bytes, which JSON cannot contain."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -265,5 +265,5 @@ def is_utf8(name: str) -> bool:
 
 
 def is_one_name(name: str) -> bool:
-    """Whether it can be the name of one visible folder: nothing that leads elsewhere."""
+    """Whether it can be the name of one visible folder, and is not a path."""
     return bool(name) and not name.startswith(".") and "/" not in name and "\0" not in name

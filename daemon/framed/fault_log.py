@@ -1,4 +1,4 @@
-"""Faults of framed itself, contained: the log has each once, and people read that there is one."""
+"""Unexpected failures of framed itself: each is logged once, and reported to the user in one line."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _log: Final = logging.getLogger(__name__)
 
 
 class FaultLog:
-    """What has failed of one task that is done again and again: for each project, or for all (an empty name)."""
+    """The failures of one repeated task, by project; an empty name means all projects."""
 
     def __init__(self, task: str) -> None:
-        """`task` goes on after `framed itself failed to`."""
+        """`task` completes the sentence `framed itself failed to ...`."""
         self._task = task
         self._recorded: dict[str, str] = {}
 
     def record(self, project: str, fault: Exception) -> str:
-        """One line for a person; the log has all of it, unless the last fault with the same project was the same."""
+        """One line for a person. Logs the traceback, unless the project's last failure was the same."""
         what = f"{type(fault).__name__}: {fault}"
         if self._recorded.get(project) != what:
             self._recorded[project] = what
@@ -27,5 +27,5 @@ class FaultLog:
         return f"framed itself failed to {self._task} ({type(fault).__name__}); its log says why"
 
     def clear(self, project: str) -> None:
-        """It has gone well; the next fault is told again."""
+        """The task has succeeded; the next failure is logged again."""
         self._recorded.pop(project, None)

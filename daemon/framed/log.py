@@ -17,16 +17,16 @@ _MAX_BYTES: Final = 4 * 1024 * 1024
 _KEPT_FILES: Final = 3
 
 _JOURNAL_PRIORITIES: Final = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
-"""As sd-daemon(3) has them."""
+"""See sd-daemon(3)."""
 
 
 def fields(**values: object) -> dict[str, object]:
-    """`extra=` of a log call: the fields that follow the message. None is left out."""
+    """`extra=` of a log call: the fields that follow the message. Fields that are None are left out."""
     return {"fields": {name: value for name, value in values.items() if value is not None}}
 
 
 class _Lines(logging.Formatter):
-    """`2025-11-15T14:30:00Z INFO job running job_id=... project="a b"`: one line each, whatever the values hold."""
+    """`2025-11-15T14:30:00Z INFO job running job_id=... project="a b"`: always one line."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ")
@@ -38,7 +38,7 @@ class _Lines(logging.Formatter):
         return " ".join([line, *(f"{name}={shown(value)}" for name, value in named.items())])
 
     def format(self, record: logging.LogRecord) -> str:
-        # A traceback quotes names too, and what reads the log may be a terminal.
+        # A traceback may contain names too, and the log may be shown in a terminal.
         return "\n".join(printable(line) for line in super().format(record).split("\n"))
 
 
@@ -56,7 +56,7 @@ class _JournalLines(_Lines):
 
 
 def configure(file: Path) -> None:
-    """What framed logs goes to stderr and to `file`, which is rotated. Calling it again changes the file."""
+    """framed logs to stderr and to `file`, which is rotated. Calling it again changes the file."""
     logger = logging.getLogger("framed")
     for old in list(logger.handlers):
         logger.removeHandler(old)
@@ -76,7 +76,7 @@ def configure(file: Path) -> None:
 
 
 def shown(value: object) -> str:
-    """The value on one line, in quotes where it would otherwise run into what follows."""
+    """The value on one line, quoted if necessary."""
     text = str(value)
     plain = text.isprintable() and not any(each in text for each in ' "=\\')
     return text if plain and text else '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'

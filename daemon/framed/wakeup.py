@@ -1,4 +1,4 @@
-"""Something that many may ring and one waits for."""
+"""A wake-up that many may set and one waits for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import anyio
 
 
 class Wakeup:
-    """Rings between two waits are one ring, and none is lost."""
+    """Several calls of `set` between two waits count as one; none is lost."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
@@ -15,7 +15,7 @@ class Wakeup:
         self._event.set()
 
     async def wait(self, timeout_s: float | None = None) -> None:
-        """Returns when it was rung since the last wait, or when the time is up."""
+        """Returns when it was set since the last wait, or after the timeout."""
         with anyio.move_on_after(timeout_s):
             await self._event.wait()
         self._event = anyio.Event()

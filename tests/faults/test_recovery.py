@@ -95,7 +95,7 @@ def test_whole_store_is_not_recovered(root: Root) -> None:
     root.wait_for("onward", COMPLETE)
     stop(daemon)
     assert root.launch("--recover").wait(DEADLINE_S) == Exit.REFUSED
-    assert "is whole: nothing has to be recovered" in root.log_of(1)
+    assert "is intact: nothing has to be recovered" in root.log_of(1)
     damage(root, b"")
     away = root.places.datasets.rename(root.places.root / "away")
     assert root.launch("--recover").wait(DEADLINE_S) == Exit.REFUSED

@@ -80,7 +80,7 @@ def test_job_of_another_version_is_one_clear_line(root: Root) -> None:
         db.execute("INSERT INTO jobs (job_order, id, project, is_over, document) VALUES (1, 'j', 'onward', 0, X'7B7D')")
     db.close()
     assert root.launch().wait(DEADLINE_S) == Exit.REFUSED
-    assert f"does not understand the state database {root.places.store}: job j: " in root.log_of(1)
+    assert f"cannot read the state database {root.places.store}: job j: " in root.log_of(1)
     assert "Traceback" not in root.log_of(1)
     with sqlite3.connect(root.places.store) as db:
         assert db.execute("SELECT document FROM jobs").fetchall() == [(b"{}",)]

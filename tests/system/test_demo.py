@@ -85,7 +85,10 @@ def test_demo_says_that_its_root_is_its_own(arguments: tuple[str, ...]) -> None:
     """Before or after the verb; nobody's root is taken for it."""
     done = subprocess.run([*COMMAND[:-1], *arguments], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2
-    assert done.stderr == "framed: the demo makes a root of its own; --keep DIR says where (see framed demo --help)\n"
+    assert (
+        done.stderr
+        == "framed: the demo makes a root of its own; to choose where, give --keep DIR (see framed demo --help)\n"
+    )
 
 
 def test_demo_refuses_a_folder_that_holds_something(tmp_path: Path) -> None:

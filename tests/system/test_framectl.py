@@ -95,7 +95,7 @@ def test_folder_that_is_no_root_says_so(site: Site) -> None:
     """Outside every root, and no daemon runs."""
     ended = site.ctl("status", cwd=site.folder)
     assert ended.returncode == 3
-    assert f"{site.folder} is no root" in ended.stderr
+    assert f"{site.folder} is not a root" in ended.stderr
 
 
 def test_broken_settings_file_is_named_by_every_command(site: Site) -> None:

@@ -41,5 +41,5 @@ def test_address_in_use_costs_the_metrics_and_nothing_else() -> None:
     ):
         site.start()
         log = site.root / "state" / "framed.log"
-        until(lambda: "metrics are not served" in log.read_text())
+        until(lambda: "metrics cannot be served" in log.read_text())
         assert site.ctl("status").returncode == 0

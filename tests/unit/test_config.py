@@ -290,7 +290,7 @@ def test_merge_keys_are_followed(root: Path) -> None:
             "quality:\n  blur_threshold: sharp",
             ":2: quality.blur_threshold: must be a number from 0 to 1000000, not 'sharp'",
         ),
-        ("frame_extraction:\n\tmode: scene", ":2: is no valid YAML: a tab stands where only spaces may"),
+        ("frame_extraction:\n\tmode: scene", ":2: is no valid YAML: a tab where only spaces are allowed"),
         ("frame_extraction: [", ":1: is no valid YAML"),
         ("a: 1\n---\nb: 2", "is no valid YAML: expected a single document"),
         ("- onward", ":1: must hold sections"),

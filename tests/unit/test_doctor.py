@@ -86,7 +86,7 @@ def test_disk_that_does_not_answer_is_told_and_the_rest_is_examined(
 
 def test_socket_that_nobody_listens_on_is_told(places: Places) -> None:
     """A daemon that was killed leaves it."""
-    assert found(places, "daemon") == Finding(check="daemon", level="ok", found="does not run")
+    assert found(places, "daemon") == Finding(check="daemon", level="ok", found="is not running")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
         left.bind(str(places.control_socket))
         left.listen()
@@ -165,7 +165,7 @@ def test_unit_that_would_be_written_otherwise_now_is_warned_of_with_what_differs
     assert found(places, "service").level == "ok"
     unit.write_text(unit.read_text().replace("WatchdogSec=60", "WatchdogSec=600").replace("UMask=0022\n", ""))
     assert found(places, "service").level == "warn"
-    assert found(places, "service").found.endswith("is not what would be written now: UMask, WatchdogSec")
+    assert found(places, "service").found.endswith("differs from what would be installed now: UMask, WatchdogSec")
     assert found(places, "service").remedy.startswith(f"framed install-service --user --root {places.root}")
 
 

@@ -82,7 +82,7 @@ def test_what_a_command_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_command_that_does_not_come_back_is_ended() -> None:
-    assert "ended after 0.1 s" in command.run(["sh", "-c", "sleep 600; true"], b"", 0.1)
+    assert "killed after 0.1 s" in command.run(["sh", "-c", "sleep 600; true"], b"", 0.1)
 
 
 def test_digest_is_a_few_words_for_a_person() -> None:

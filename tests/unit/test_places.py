@@ -93,7 +93,7 @@ def test_start_takes_a_folder_that_is_no_root_yet(
     monkeypatch.chdir(tmp_path)
     assert find_root(None, environ, fresh=True) == tmp_path
     assert find_root("new", environ, fresh=True) == tmp_path / "new"
-    with pytest.raises(RootNotFound, match="is no root"):
+    with pytest.raises(RootNotFound, match="is not a root"):
         find_root(None, environ)
 
 
@@ -191,8 +191,8 @@ def test_every_folder_can_be_pointed_elsewhere(root: Path, environ: dict[str, st
         ("paths:\n  dataset: x", r"framed.yaml:2: paths.dataset: no such key; did you mean datasets\?"),
         ("paths:\n  datasets: 5", "framed.yaml:2: paths.datasets: must be text, not 5"),
         ("paths:\n  datasets: ''", "framed.yaml:2: paths.datasets: must be a path"),
-        ("paths:\n  datasets: ${NOPE}/x", "NOPE} is no key of `paths`, and not set in the environment"),
-        ("paths:\n  logs: ${state}\n  state: ${logs}", "leads back to itself"),
+        ("paths:\n  datasets: ${NOPE}/x", "NOPE} is neither a key of `paths` nor set in the environment"),
+        ("paths:\n  logs: ${state}\n  state: ${logs}", "refers to itself"),
     ],
 )
 def test_wrong_path_is_an_error_with_its_line(root: Path, environ: dict[str, str], text: str, message: str) -> None:

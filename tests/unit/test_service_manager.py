@@ -165,7 +165,7 @@ def test_daemon_may_write_where_a_project_sends_its_frames(places: Places, tmp_p
 def test_removal_of_what_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """And changes nothing."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    with pytest.raises(Refused, match="no units of framed are in"):
+    with pytest.raises(Refused, match="there are no units of framed in"):
         list(remove(Service(is_users=True)))
 
 

@@ -1,4 +1,4 @@
-"""Whether the daemon does its work, and what it is doing in one line: for the manager of the service."""
+"""Whether the daemon works, and its status in one line, for the service manager."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from framed.state.ledger import Ledger
 from framed.watching.watch import Watcher
 
 _SCAN_OVERDUE_S: Final = 60.0
-"""A look that has not begun so long after it was due never will."""
+"""A scan this late counts as never starting."""
 _LONG_SCAN_S: Final = 30.0
 
 
@@ -26,9 +26,9 @@ class Health:
         self._settings = settings
 
     def is_healthy(self) -> bool:
-        """Whether the scheduler made a pass since this was asked last, and the scanner looks when it should.
+        """Whether the scheduler made a pass since the last call, and the scans are not overdue.
 
-        A look that takes long is no reason: its disk hangs, as it would for a daemon started anew. `words` says so.
+        A scan that takes long does not count: its disk hangs, and a restart would not help. `describe` reports it.
         """
         idle_s = time.monotonic() - self._watcher.scanned_at_s
         is_late = idle_s > self._settings.now.watch.scan_interval_s + _SCAN_OVERDUE_S
@@ -43,6 +43,6 @@ class Health:
         parts = [f"{n_running} running, {len(jobs) - n_running} waiting, {slots.used} of {slots.total} slots"]
         since_s = self._watcher.scanning_since_s
         if since_s is not None and time.monotonic() - since_s > _LONG_SCAN_S:
-            parts.append("a look at raw_videos takes long; does its disk hang?")
+            parts.append("a scan of raw_videos takes long; does its disk hang?")
         troubles = (self._watcher.catalog.problem, self._settings.problem, self._ledger.problem)
         return "; ".join([*parts, *filter(None, troubles)])

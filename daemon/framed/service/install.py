@@ -51,19 +51,19 @@ class Service:
         return "user" if self.is_users else "system"
 
     def systemctl(self, *arguments: str) -> Run:
-        """The step that has its manager do this."""
+        """The step that runs systemctl for its manager."""
         return Run(("systemctl", *(["--user"] if self.is_users else []), *arguments))
 
 
 @dataclass(frozen=True)
 class Write:
-    """A unit gets this text."""
+    """Writes a unit file."""
 
     path: Path
     text: str
 
     def run(self) -> str:
-        """It is done; what was done."""
+        """Does it; returns what was done."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text(self.text, encoding="utf-8")
         return f"wrote {self.path}"
@@ -77,7 +77,7 @@ class Delete:
     path: Path
 
     def run(self) -> str:
-        """It is done; what was done."""
+        """Does it; returns what was done."""
         self.path.unlink()
         return f"stopped and removed {self.path}"
 
@@ -90,12 +90,12 @@ class Run:
     command: tuple[str, ...]
 
     def run(self) -> str:
-        """It is done, without a word. Raises Refused with what the command said."""
+        """Runs it; returns nothing to print. Raises Refused with the command's message."""
         command = self.command
         try:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         except FileNotFoundError:
-            raise Refused("there is no systemctl: this machine is not run by systemd; use: framed start") from None
+            raise Refused("systemctl is not installed: this machine does not run systemd; use: framed start") from None
         if done.returncode != 0:
             raise Refused(f"`{' '.join(command)}` failed: {' '.join(done.stderr.split()) or done.returncode}")
         return ""
@@ -118,16 +118,16 @@ def install(places: Places, settings: Settings, service: Service) -> Iterator[st
 
 
 def install_planned(places: Places, settings: Settings, service: Service) -> Iterator[str]:
-    """What `install` would do, each step with its text; nothing is done. Raises Refused, SettingsError."""
+    """What `install` would do, with the texts of the units; nothing is done. Raises Refused, SettingsError."""
     if not places.root.is_dir():
-        raise Refused(f"{places.root} is not there; make it, owned by whoever is to run framed")
+        raise Refused(f"{places.root} does not exist; create it, owned by the user who is to run framed")
     yield from (step.plan() for step in _installation(places, settings, service))
     if service.is_users:
         yield _LINGER.plan()
     try:
         _check(places, service)
-    except Refused as hindered:
-        yield f"but now it would be refused: {hindered}"
+    except Refused as refused:
+        yield f"but it would be refused now: {refused}"
 
 
 def _installation(places: Places, settings: Settings, service: Service) -> list[Step]:
@@ -136,29 +136,29 @@ def _installation(places: Places, settings: Settings, service: Service) -> list[
         *(Write(service.folder / name, render(name, values, is_users=service.is_users)) for name in UNITS),
         service.systemctl("daemon-reload"),
         service.systemctl("enable", *UNITS),
-        # Units that were installed before take the new text; the extractors go on.
+        # Units that were installed before get the new text; extractors keep running.
         service.systemctl("start", UNITS[0]),
         service.systemctl("restart", UNITS[1]),
     ]
 
 
 def owner_of(places: Places) -> str:
-    """Who runs a service of the system for this root. Raises Refused when nobody is called that."""
+    """The user who runs a system service for this root. Raises Refused when its owner has no user name."""
     uid = places.root.stat().st_uid
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         raise Refused(
-            f"{places.root} belongs to uid {uid}, and no user has that; chown it to who shall run framed"
+            f"{places.root} belongs to uid {uid}, which is no user; chown it to the user who is to run framed"
         ) from None
 
 
 def remove(service: Service) -> Iterator[str]:
-    """The units are stopped, and gone; yields what was done. Raises Refused."""
+    """The units are stopped and removed; yields what was done. Raises Refused."""
     steps = _removal(service)
     _check_may_write(service)
     yield from filter(None, (step.run() for step in steps))
-    yield "films that were running go on at the next start of framed, however it is started"
+    yield "jobs that were running continue at the next start of framed"
 
 
 def remove_planned(service: Service) -> Iterator[str]:
@@ -166,14 +166,14 @@ def remove_planned(service: Service) -> Iterator[str]:
     yield from (step.plan() for step in _removal(service))
     try:
         _check_may_write(service)
-    except Refused as hindered:
-        yield f"but now it would be refused: {hindered}"
+    except Refused as refused:
+        yield f"but it would be refused now: {refused}"
 
 
 def _removal(service: Service) -> list[Step]:
     there = [name for name in UNITS if (service.folder / name).exists()]
     if not there:
-        raise Refused(f"no units of framed are in {service.folder}; nothing was changed")
+        raise Refused(f"there are no units of framed in {service.folder}; nothing was changed")
     return [
         service.systemctl("disable", "--now", *reversed(there)),
         *(Delete(service.folder / name) for name in there),
@@ -195,13 +195,13 @@ def render(name: str, values: Mapping[str, str], *, is_users: bool) -> str:
 
 
 def unit_values(places: Places, written: tuple[Path, ...], owner: str, *, is_users: bool) -> Mapping[str, str]:
-    """What stands in the templates for each @NAME@."""
+    """The value of each @NAME@ in the templates."""
     tmux = shutil.which("tmux")
     folders = dict.fromkeys([*([os.path.dirname(tmux)] if tmux else []), *_USUAL_PATH])
     environment = {"PATH": ":".join(folders)}
     if state_home := os.environ.get("XDG_STATE_HOME"):
         environment["XDG_STATE_HOME"] = state_home
-    # Its folder for sockets, where there is one, so that commands find the daemon without being told its root.
+    # The owner's runtime folder, so that commands find the daemon without --root.
     runtime = f"/run/user/{pwd.getpwnam(owner).pw_uid}"
     return {
         "FRAMED": _quoted(Path(sys.executable).with_name("framed")).replace("$", "$$"),
@@ -209,7 +209,7 @@ def unit_values(places: Places, written: tuple[Path, ...], owner: str, *, is_use
         "ROOT": _quoted(places.root).replace("$", "$$"),
         "USER": owner,
         "TARGET": "default.target" if is_users else "multi-user.target",
-        # Not that of the films: framed waits for it while it runs.
+        # Not the disk of raw_videos: framed starts without it and waits for it.
         "MOUNTS": " ".join(map(_quoted, dict.fromkeys((places.root, places.state, places.datasets)))),
         "WRITES": " ".join(_quoted(f"-{folder}") for folder in (*written, runtime)),
         "ENVIRONMENT": " ".join(_quoted(f"{name}={value}") for name, value in environment.items()),
@@ -217,9 +217,9 @@ def unit_values(places: Places, written: tuple[Path, ...], owner: str, *, is_use
 
 
 def written_folders(places: Places, settings: Settings) -> tuple[Path, ...]:
-    """Every folder that the daemon writes to, none of them within another; films it only reads.
+    """The folders that the daemon writes to, none inside another; it only reads films.
 
-    Of the projects that there are now: one that is sent elsewhere later needs the service to be installed anew.
+    Covers the projects of now: after a project gets another output disk, install the service again.
     """
     wanted = {places.root, places.datasets, places.projects, places.logs, places.state}
     try:
@@ -238,12 +238,12 @@ def written_folders(places: Places, settings: Settings) -> tuple[Path, ...]:
 def _check(places: Places, service: Service) -> None:
     _check_may_write(service)
     if shutil.which("systemctl") is None or not os.path.isdir("/run/systemd/system"):
-        raise Refused("this machine is not run by systemd; use: framed start (WSL2: systemd=true in /etc/wsl.conf)")
+        raise Refused("this machine does not run systemd; use: framed start (WSL2: systemd=true in /etc/wsl.conf)")
     framed = Path(sys.executable).with_name("framed")
     if not os.access(framed, os.X_OK):
-        raise Refused(f"there is no {framed} to be started; install framed with pip or pipx first")
+        raise Refused(f"{framed} does not exist; install framed with pip or pipx first")
     if not places.root.is_dir():
-        raise Refused(f"{places.root} is not there; make it, owned by whoever is to run framed")
+        raise Refused(f"{places.root} does not exist; create it, owned by the user who is to run framed")
     if not service.is_users:
         if places.sockets != places.state:
             raise Refused(
@@ -251,35 +251,37 @@ def _check(places: Places, service: Service) -> None:
             )
         for folder in (places.root, places.datasets, places.state):
             if any(folder.is_relative_to(each) for each in _PRIVATE_IN_A_UNIT):
-                raise Refused(f"{folder} lies where a service of the system has a folder of its own; use another")
+                raise Refused(
+                    f"{folder} cannot be used: a system service has a private folder there; move it elsewhere"
+                )
     if any((service.folder / name).exists() for name in UNITS):
         return
     kill_server = f"tmux -S {places.tmux_socket} kill-server"
     for path, way_out in ((places.control_socket, "framed stop"), (places.tmux_socket, kill_server)):
         if answers(path):
-            raise Refused(f"{path} is in use by a framed that is no service; end it first: {way_out}")
+            raise Refused(f"{path} is used by a framed that is not a service; stop it first: {way_out}")
 
 
 def _check_may_write(service: Service) -> None:
     if not service.is_users and os.geteuid() != 0:
         raise Refused(f"only root may write to {_SYSTEM_FOLDER}; use sudo, or --user for a service of your own")
     if service.is_users and os.geteuid() == 0 and "SUDO_USER" in os.environ:
-        raise Refused("--user is for whoever runs it: without sudo")
+        raise Refused("--user installs for the user who runs it; run it without sudo")
 
 
 def _lingering() -> str:
-    """It outlives the login; else the line says what to do."""
+    """Enables lingering; returns a line that says whether that worked, or what to do."""
     try:
         done = subprocess.run(_LINGER.command, capture_output=True, check=False)
     except FileNotFoundError:
         done = None
     if done is not None and done.returncode == 0:
-        return "it starts with the machine and outlives your login (lingering is on)"
-    return "it ends when you log out; so that it does not: sudo loginctl enable-linger $USER"
+        return "it starts with the machine and keeps running after you log out (lingering is on)"
+    return "it ends when you log out; to keep it running: sudo loginctl enable-linger $USER"
 
 
 def answers(path: Path) -> bool:
-    """Whether somebody listens on the socket."""
+    """Whether a process listens on the socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
@@ -290,6 +292,6 @@ def answers(path: Path) -> bool:
 
 
 def _quoted(value: str | Path) -> str:
-    """The value as one word of a unit file, nothing in it replaced. In a command `$` must be doubled as well."""
+    """The value quoted as one word of a unit file. In a command `$` must be doubled as well."""
     text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"' if re.search(r"[\s'\"\\;]", text) else text

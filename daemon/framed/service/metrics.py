@@ -1,6 +1,6 @@
-"""What the daemon does, as numbers for Prometheus, on an address of `metrics.listen`. Off unless it is set.
+"""Metrics for Prometheus, served on the address in `metrics.listen`. Off unless it is set.
 
-Asked by a scrape in a thread of its own; the answer is put together in the event loop, so that its parts agree.
+A scrape runs in a thread of its own; the values are collected in the event loop, so that they are consistent.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ANSWER_S: Final = 5.0
 
 
 class Metrics(Collector):
-    """Collected anew for every scrape; keeps nothing."""
+    """Collects the values for each scrape; keeps nothing."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Metrics(Collector):
         reports: AttemptReports,
         stalls: StallDetector,
     ) -> None:
-        """To be made in the event loop."""
+        """Must be called in the event loop."""
         self._report = report
         self._ledger = ledger
         self._watcher = watcher
@@ -52,14 +52,14 @@ class Metrics(Collector):
         self._loop = asyncio.get_running_loop()
 
     def serve(self, listen: str) -> None:
-        """Scrapes of `listen` (`host:port`) are answered from now on; when they cannot be, the log says why."""
+        """Serves scrapes on `listen` (`host:port`); a failure is logged."""
         host, _, port = listen.rpartition(":")
         registry = CollectorRegistry(auto_describe=False)
         registry.register(self)
         try:
             start_http_server(int(port), addr=host.strip("[]") or "127.0.0.1", registry=registry)
         except (OSError, ValueError, OverflowError) as failed:
-            _log.error("metrics are not served", extra=fields(listen=listen, why=failed))
+            _log.error("metrics cannot be served", extra=fields(listen=listen, why=failed))
         else:
             _log.info("metrics are served", extra=fields(listen=listen))
 
@@ -67,7 +67,7 @@ class Metrics(Collector):
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Raises TimeoutError when the daemon does not answer: then the scrape fails, as it should."""
+        """Raises TimeoutError when the daemon does not answer; the scrape then fails."""
         return asyncio.run_coroutine_threadsafe(self._in_loop(), self._loop).result(_ANSWER_S)
 
     async def _in_loop(self) -> list[Metric]:
@@ -82,41 +82,41 @@ class Metrics(Collector):
         yield projects
         attempts = CounterMetricFamily(
             "framed_attempts",
-            "Attempts that have ended since the daemon began, by what came of them.",
+            "Attempts that have ended since the daemon started, by outcome.",
             labels=["outcome"],
         )
         for outcome, n_attempts in sorted(self._reports.n_ended.items()):
             attempts.add_metric([outcome], n_attempts)
         yield attempts
-        yield _gauge("framed_stalled_attempts", "Running attempts that stand still.", self._stalls.n_stalled)
-        yield _gauge("framed_images", "Images on disk, of all projects.", sum(p.frames for p in status.projects))
+        yield _gauge("framed_stalled_attempts", "Running attempts without progress.", self._stalls.n_stalled)
+        yield _gauge("framed_images", "Images on disk, all projects.", sum(p.frames for p in status.projects))
         decode = GaugeMetricFamily(
             "framed_decode_realtime_ratio",
-            "Seconds of film done for each second, of running projects.",
+            "Seconds of film decoded per second, for running projects.",
             labels=["project"],
         )
         for project in status.projects:
             if project.state is ProjectState.RUNNING and project.realtime_factor is not None:
                 decode.add_metric([project.name], project.realtime_factor)
         yield decode
-        yield _gauge("framed_slots", "Worker processes that there may be.", status.slots.total)
-        yield _gauge("framed_slots_used", "Worker processes that are granted.", status.slots.used)
+        yield _gauge("framed_slots", "Worker processes allowed.", status.slots.total)
+        yield _gauge("framed_slots_used", "Worker processes granted.", status.slots.used)
         yield _gauge(
-            "framed_queue_oldest_age_seconds", "Age of the longest waiting job; 0 without.", self._queue_age_s()
+            "framed_queue_oldest_age_seconds", "Age of the longest waiting job; 0 for none.", self._queue_age_s()
         )
         yield _gauge(
             "framed_scan_age_seconds",
-            "Since the last look at raw_videos was through.",
+            "Time since the last scan of raw_videos ended.",
             time.monotonic() - self._watcher.scanned_at_s,
         )
         yield _gauge(
             "framed_scan_duration_seconds",
-            "How long the last look at raw_videos took.",
+            "Duration of the last scan of raw_videos.",
             self._watcher.scan_took_s,
         )
         free_bytes = status.machine.output_free_bytes
         if free_bytes is not None:
-            yield _gauge("framed_output_free_bytes", "Free where datasets lies.", free_bytes)
+            yield _gauge("framed_output_free_bytes", "Free space on the disk of datasets.", free_bytes)
 
     def _queue_age_s(self) -> float:
         now = read_clocks().utc

@@ -1,4 +1,4 @@
-"""Project files whose names are almost right: `onward.yml` has no effect. Blocking."""
+"""Settings files that are ignored because of a wrong name, such as `onward.yml`. Blocking."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _MOST_NAMES: Final = 100_000
 
 
 class MisnamedFiles:
-    """What the folder of project files held at the last look."""
+    """The names in the folder of project files, as last read."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
         self._mtime_ns: int | None = None
         self._files: dict[str, list[str]] = {}
-        """By the project that is probably meant, in lower case: names of files that are nearly its settings file."""
+        """Project that is probably meant, in lower case -> names of files similar to its settings file."""
 
     def refresh(self) -> None:
-        """Reads the folder again when its time has changed. Never raises."""
+        """Reads the folder again if its modification time has changed. Never raises."""
         try:
             mtime_ns = os.stat(self._places.projects).st_mtime_ns
             if mtime_ns == self._mtime_ns:
@@ -44,9 +44,9 @@ class MisnamedFiles:
         self._files, self._mtime_ns = files, mtime_ns
 
     def warnings(self, project: str, projects: Container[str]) -> tuple[str, ...]:
-        """A line for each file that is not read for the project, though it is named nearly like its settings file.
+        """A line for each ignored file whose name is similar to that of the project's settings file.
 
-        `projects`: all there are; the file of one whose name differs in upper and lower case only is that one's.
+        `projects`: all projects; the file may belong to one whose name differs only in upper and lower case.
         """
         right = self._places.project_file(project)
         names = self._files.get(project.casefold(), ())
@@ -58,7 +58,7 @@ class MisnamedFiles:
 
 
 def misnamed_settings_file(places: Places) -> str:
-    """A line when framed.yaml is missing and something lies beside it that is probably meant; else empty."""
+    """A line when framed.yaml is missing and there is a file with a similar name; else empty."""
     right = places.settings_file
     try:
         names = sorted(os.listdir(right.parent))

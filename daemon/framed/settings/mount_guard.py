@@ -1,4 +1,4 @@
-"""Whether the disk is there that a project's images go to: otherwise they would fill another one. Blocking."""
+"""Whether the disk of a project's output is mounted; otherwise images would fill another disk. Blocking."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _FSTAB: Final = Path("/etc/fstab")
 
 
 def why_not_mounted(frames_dir: Path, places: Places, fstab: Path = _FSTAB) -> str:
-    """Why it seems that it is not: one line for a person; empty when nothing speaks against it.
+    """Why the disk does not seem to be mounted, in one line; empty when it seems to be.
 
-    Outside the root only the project's own folder is made, and that of `paths.datasets`: more missing than that is a
-    disk that is not mounted, and so is a mount point of `fstab` with nothing mounted on it.
+    Outside the root only the project's own folder and `paths.datasets` are created. If more is missing, or if a mount
+    point of `fstab` has nothing mounted on it, the disk is not mounted.
     """
     if not frames_dir.is_relative_to(places.root):
         above = places.datasets.parent if frames_dir.is_relative_to(places.datasets) else frames_dir.parent.parent

@@ -1,4 +1,4 @@
-"""Where the images of projects go, and which projects are in each other's way there. Blocking where it says so."""
+"""The output folders of projects, and conflicts between them. Blocking where it says so."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from framed.settings.config import JobSettings, Settings, resolve
 from framed.settings.places import Places
 
 _PATIENCE: Final = Patience[str](1.0)
-"""Of the whole process: the disk of a project's output that does not answer is waited for once."""
+"""Shared by the process, so that an unresponsive disk is waited for only once."""
 
 
 class Outputs:
-    """Where the images of several projects go. Reads the settings of each, once: blocking.
+    """The output folders of several projects. Reads the settings of each once; blocking.
 
-    Those are left out of which the settings are wrong, or the disk does not answer.
+    Projects with wrong settings, or with a disk that does not answer, are left out.
     """
 
     def __init__(self, settings: Settings, places: Places, projects: Iterable[str]) -> None:
@@ -37,7 +37,7 @@ class Outputs:
         self._in_the_way = outputs_in_the_way(self._frames_dirs, self._real_paths)
 
     def extraction(self, overrides: Overrides) -> Mapping[str, ExtractionSettings]:
-        """What a submit of each would take, but for projects whose settings are wrong; `overrides` are not checked."""
+        """Project -> the settings of a submit; without projects with wrong ones. `overrides` are not checked."""
         given = {
             name: value
             for name, value in msgspec.structs.asdict(overrides).items()
@@ -46,14 +46,14 @@ class Outputs:
         return {name: msgspec.structs.replace(each, **given) for name, each in self._extraction.items()}
 
     def check(self, project: str) -> None:
-        """Raises SettingsError when another project's output is in the way of this one's."""
+        """Raises SettingsError when another project's output conflicts with this one's."""
         other = self._in_the_way.get(project)
         if other is not None:
             raise output_shared(self._places, self._frames_dirs, project, other, self._real_paths)
 
 
 def real_paths(frames_dir: Path) -> dict[Path, str]:
-    """Of `frames/` and the folder it is in, with links followed. Blocking."""
+    """The real paths of `frames/` and its parent folder. Blocking."""
     return {path: os.path.realpath(path) for path in (frames_dir, frames_dir.parent)}
 
 
@@ -66,17 +66,17 @@ def _located(settings: Settings, places: Places, project: str) -> tuple[JobSetti
 
 
 def outputs_in_the_way(outputs: Mapping[str, Path], real: Mapping[Path, str]) -> dict[str, str]:
-    """Project -> another one, for each that would take that one's images or records for its own, or that one its.
+    """Project -> another project whose output conflicts with its own, for each that has such a conflict.
 
-    `outputs`: their `frames/`. What is a project's own: that, and what lies beside it for framed's use. `real`: see
-    `real_paths`.
+    A project owns its `frames/` and framed's folders beside it; no other project may write there. `outputs`: their
+    `frames/`. `real`: see `real_paths`.
     """
     folders = {name: real[frames_dir.parent] for name, frames_dir in outputs.items()}
     owners: dict[str, str] = {}
     found: dict[str, str] = {}
     for name, frames_dir in outputs.items():
         layout = OutputLayout(Path(folders[name], frames_dir.name))
-        # The folder itself, told apart by its closing separator, may be shared with nobody, but others may lie in it.
+        # The folder itself (marked by a trailing separator) may not be shared, but may contain other outputs.
         for own in (real[frames_dir], str(layout.temp), str(layout.control), folders[name] + os.sep):
             other = owners.setdefault(own, name)
             if other != name:
@@ -92,7 +92,7 @@ def outputs_in_the_way(outputs: Mapping[str, Path], real: Mapping[Path, str]) ->
 def output_shared(
     places: Places, outputs: Mapping[str, Path], project: str, other: str, real: Mapping[Path, str]
 ) -> SettingsError:
-    """The output of one of the two lies where the other's does, or within it."""
+    """The error for two projects with the same output folder, or one inside the other."""
     blamed = project if outputs[project] != places.frames_dir(project) else other
     folder, theirs = (real[outputs[name].parent] for name in (project, other))
     both = " and ".join(repr(name) for name in sorted((project, other)))

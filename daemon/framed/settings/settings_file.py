@@ -1,6 +1,6 @@
-"""One YAML settings file as sections whose every key knows its line, and the checking of a section against a type.
+"""Parses a YAML settings file into sections, with line numbers, and checks a section against a type.
 
-Reads only the values it is asked for: what others keep in the same file is not even constructed. Knows no key itself.
+Constructs only the values that are asked for: other tools may keep theirs in the same file. Knows no key itself.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from framed.patience import Patience
 MOST_BYTES: Final = 1 << 20
 """Of a settings file."""
 _PATIENCE: Final = Patience[str](2.0)
-"""Of the whole process: a file that does not answer is asked for once, whoever wants it."""
+"""Shared by the process, so that a file on an unresponsive disk is read only once at a time."""
 _TAGS: Final = "tag:yaml.org,2002:"
 _LONGEST_SHOWN: Final = 60
 _NEAR: Final = 0.8
-"""How alike a key must be to one of framed's to be taken for it, where it may be another tool's."""
+"""Similarity from which a key counts as a misspelt one of framed's, where it may be another tool's."""
 _VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -39,12 +39,12 @@ class Section:
     file: Path
     name: str
     nodes: Mapping[str, yaml.Node] = field(default_factory=dict)
-    """What stands under each key, not yet taken for a value: it may be somebody else's, with tags of their own."""
+    """Key -> its node, not constructed yet: it may be another tool's, with its own tags."""
 
     def value(self, key: str, *, list_allowed: bool = False) -> object:
-        """The number, text or truth value under `key`, which is given, or a list of them where that is allowed.
+        """The number, text or boolean under `key`, which must exist, or a list of them where that is allowed.
 
-        Raises SettingsError when it is none.
+        Raises SettingsError for anything else.
         """
         node = self.nodes[key]
         if list_allowed and isinstance(node, yaml.SequenceNode):
@@ -60,12 +60,12 @@ class Section:
         try:
             return yaml.constructor.SafeConstructor().construct_object(node)
         except Exception as failed:
-            # PyYAML lets through whatever Python says to 2020-02-30, `!!bool foo` or 5,000 digits.
+            # PyYAML does not catch Python's errors for 2020-02-30, `!!bool foo` or 5,000 digits.
             text = node.value if len(node.value) <= _LONGEST_SHOWN else f"{node.value[: _LONGEST_SHOWN - 3]}..."
             raise self.error(key, f"is no valid {node.tag.removeprefix(_TAGS)}: {text!r}") from failed
 
     def written(self, key: str) -> str | None:
-        """The one word under `key` as it stands there, `007` and `on` too; None when there is none."""
+        """The scalar under `key` as written in the file, also `007` and `on`; None when there is none."""
         node = self.nodes.get(key)
         return str(node.value) if isinstance(node, yaml.ScalarNode) and not _is_null(node) else None
 
@@ -77,12 +77,12 @@ class Section:
 
 @dataclass(frozen=True)
 class UnknownEntry:
-    """Something at the top level of a settings file that is no section of framed's."""
+    """A top-level entry of a settings file that is not a section of framed's."""
 
     line: int
     is_section: bool
     keys: frozenset[str] = frozenset()
-    """Of a section, as far as they are plain words."""
+    """Keys of a section, those that are scalars."""
 
 
 def read_sections(
@@ -90,10 +90,10 @@ def read_sections(
 ) -> dict[str, Section]:
     """Every wanted section of the file; all of them empty when there is no file.
 
-    What else there is, where others are allowed, is put into `strangers` by its name.
+    Other entries, where they are allowed, are put into `unknown` by name.
 
-    Raises SettingsError: unreadable, no YAML, a key given twice, a section that is no mapping, and, unless others are
-    allowed, a section nobody wants.
+    Raises SettingsError for a file that cannot be read, invalid YAML, a duplicate key, a section that is no mapping,
+    and, unless others are allowed, an unknown section.
     """
     sections = {name: Section(file, name) for name in wanted}
     try:
@@ -101,7 +101,7 @@ def read_sections(
     except FileNotFoundError:
         return sections
     except OSError as failed:
-        if failed.errno == errno.ENAMETOOLONG:  # so there can be none, of a project whose name is as long as may be
+        if failed.errno == errno.ENAMETOOLONG:  # no such file can exist, for a project with the longest possible name
             return sections
         raise SettingsError(file, "", f"cannot be read: {failed.strerror}") from None
     try:
@@ -126,7 +126,7 @@ def read_sections(
 
 
 def check_shared(section: Section, ours: Collection[str]) -> None:
-    """Raises SettingsError for a key that is nearly one of ours, which is not given; other tools may have others."""
+    """Raises SettingsError for a key similar to a missing one of ours; other keys may belong to other tools."""
     missing = [key for key in ours if key not in section.nodes]
     for key in section.nodes:
         if key not in ours and (meant := nearest(key, missing, cutoff=_NEAR)):
@@ -140,10 +140,10 @@ def check(
     renamed: Mapping[str, str] | None = None,
     without: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The section's values as the types of `kind`'s fields of the same names; keys that are not given are left out.
+    """The section's values, checked against the fields of `kind` with the same names; missing keys are left out.
 
-    `renamed` maps other spellings of a key to its field, `without` are fields that are no keys of this section. Raises
-    SettingsError for an unknown key, a key given under two spellings, and a value that does not fit.
+    `renamed` maps other spellings of a key to its field; `without` are fields that are not keys of this section. Raises
+    SettingsError for an unknown key, a key given in two spellings, and a value of a wrong type.
     """
     types = {each.name: each.type for each in msgspec.structs.fields(kind) if each.name not in without}
     checked: dict[str, Any] = {}
@@ -163,12 +163,12 @@ def check(
 def expanded(section: Section, key: str, environ: Mapping[str, str]) -> str:
     """The text under `key` with every ${NAME} and a leading ~ replaced.
 
-    A name is another key of the section, else of the environment. Raises SettingsError when the value is no text or
-    nothing that a folder can be called, for a name that neither knows, and for one that leads back to itself.
+    A name is another key of the section, else an environment variable. Raises SettingsError when the value is not a
+    valid path, for an unknown name, and for a name that refers to itself.
     """
     path = os.path.expanduser(_expanded(section, key, environ, (key,)))
     if not is_utf8(path) or "\0" in path:
-        raise section.error(key, "must be a path; no folder can be called that")
+        raise section.error(key, "must be a path; this cannot be the name of a folder")
     return path
 
 
@@ -176,12 +176,12 @@ def _expanded(section: Section, key: str, environ: Mapping[str, str], within: tu
     def value_of(match: re.Match[str]) -> str:
         name = match[1]
         if name in within:
-            raise section.error(key, f"${{{name}}} leads back to itself")
+            raise section.error(key, f"${{{name}}} refers to itself")
         if name in section.nodes:
             return _expanded(section, name, environ, (*within, name))
         if name in environ:
             return environ[name]
-        raise section.error(key, f"${{{name}}} is no key of `{section.name}`, and not set in the environment")
+        raise section.error(key, f"${{{name}}} is neither a key of `{section.name}` nor set in the environment")
 
     text = section.value(key)
     if not isinstance(text, str) or not text:
@@ -190,7 +190,7 @@ def _expanded(section: Section, key: str, environ: Mapping[str, str], within: tu
 
 
 def _composed(file: Path, text: bytes) -> yaml.Node | None:
-    """The file's one document, nothing in it constructed; None when it is empty. Raises SettingsError, YAMLError."""
+    """The file's only document, not constructed; None when it is empty. Raises SettingsError, YAMLError."""
     loader = yaml.SafeLoader(text)
     try:
         return loader.get_single_node()
@@ -207,7 +207,7 @@ def _section(file: Path, name: str, node: yaml.Node) -> Section:
 
 
 def _entries(file: Path, prefix: str, mapping: yaml.MappingNode) -> dict[str, yaml.Node]:
-    """The mapping's values by their keys as written (`on` and `1` too are text here), merge keys followed."""
+    """Key as written (`on` and `1` are text here) -> node, with merge keys applied."""
     given: dict[str, int] = {}
     for key_node, _ in mapping.value:
         if not isinstance(key_node, yaml.ScalarNode):
@@ -227,7 +227,7 @@ def _syntax_error(file: Path, invalid: yaml.YAMLError) -> SettingsError:
     mark = getattr(invalid, "problem_mark", None) or getattr(invalid, "context_mark", None)
     what = getattr(invalid, "problem", None) or str(invalid).splitlines()[0]
     if "'\\t'" in what:
-        what = "a tab stands where only spaces may"
+        what = "a tab where only spaces are allowed"
     elif what.startswith("but "):
         what = f"{getattr(invalid, 'context', '')} {what}"
     return SettingsError(file, "", f"is no valid YAML: {what}", mark.line + 1 if mark else None)

@@ -1,7 +1,7 @@
-"""The ledger of jobs, and the only writer of their state: apply an event, make it durable, then let everybody know.
+"""The jobs, and the only writer of their state: apply an event, write it durably, then notify listeners.
 
-In memory are the jobs that are not over and the latest of each project; older ones are in the store only. A job that is
-seen here was on the disk first.
+Jobs that are not over, and the latest job of each project, are in memory; older ones only in the store. A change is
+visible here after it is on the disk.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _log: Final = logging.getLogger(__name__)
 
 _DRAINING: Final = "draining"
 _RETRY_S: Final = 2.0
-"""How often a change that has happened in the world, and must be written, is tried while the disk is full."""
+"""How often a change that has already happened and must be written is tried while the disk is full."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewJob:
-    """A job to be: what the ledger does not decide itself."""
+    """A job to be created, without the fields that the ledger sets."""
 
     project: str
     by: Literal["user", "watch"]
@@ -45,7 +45,7 @@ class NewJob:
     restore: bool = False
     with_ignored: bool = False
     id: str = ""
-    """Where it was promised already; else it is given a new one."""
+    """Set when the id was announced before; else a new one is made."""
 
 
 Answer = Callable[[Mapping[str, Job]], KeptReply]
@@ -54,20 +54,20 @@ Answer = Callable[[Mapping[str, Job]], KeptReply]
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What is to become of jobs and of the daemon: all of it or nothing."""
+    """Changes of jobs and of the daemon's state, written in one transaction."""
 
     events: Mapping[str, Event] = field(default_factory=dict)
-    """By job id."""
+    """Job id -> event."""
     new_jobs: Iterable[NewJob] = ()
     verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
-    """By job id; fingerprint -> verdict."""
+    """Job id -> fingerprint -> verdict."""
     draining: bool | None = None
-    """Whether the daemon drains from then on; None: as before."""
+    """Whether the daemon is to drain; None: unchanged."""
     answer: Answer | None = None
 
 
 class ProjectBusy(Exception):
-    """A new job for a project whose last one is not over: somebody else was quicker."""
+    """The project of a new job has a job that is not over: another request came first."""
 
     def __init__(self, project: str) -> None:
         super().__init__(project)
@@ -75,10 +75,10 @@ class ProjectBusy(Exception):
 
 
 class Ledger:
-    """All jobs and verdicts. Every change goes through `commit`; listeners run after it is durable."""
+    """All jobs and verdicts. Every change goes through `commit`; listeners are called when it is durable."""
 
     def __init__(self, store: Store, log_path: Callable[[str, Moment], str]) -> None:
-        """Reads everything back; blocking. `log_path`: where the job of a project submitted then writes its log."""
+        """Reads everything from the store; blocking. `log_path`: (project, time of submission) -> log of the job."""
         self._store = store
         self._log_path = log_path
         self._writing = anyio.Lock()
@@ -87,11 +87,11 @@ class Ledger:
         self._verdicts = store.verdicts()
         self._last_order = store.last_order()
         self.is_draining = _DRAINING in store.flags()
-        """Whether nothing new may start until the user says so."""
+        """Whether no job may start until `undrain`."""
         self._changed = anyio.Event()
         self._listeners: list[Callable[[], None]] = []
         self.problem = ""
-        """Why the last change could not be written; empty when it could."""
+        """Why the last change could not be written; empty when it was."""
 
     def listen(self, listener: Callable[[], None]) -> None:
         """`listener` is called after every change. It must be quick and must not raise."""
@@ -132,25 +132,25 @@ class Ledger:
             return await anyio.to_thread.run_sync(self._store.has_job, job_id)
 
     async def reply(self, key: str) -> KeptReply | None:
-        """What was answered under this idempotency key. Raises StoreUnavailable."""
+        """The answer kept under this idempotency key. Raises StoreUnavailable."""
         async with self._writing:
             return await anyio.to_thread.run_sync(self._store.reply, key)
 
     def remembered_films(self) -> dict[str, tuple[Signature, str]]:
-        """Path -> signature and fingerprint of films that had settled; blocking."""
+        """Path -> signature and fingerprint of settled films; blocking."""
         return self._store.films()
 
     async def remember_films(self, films: Mapping[str, tuple[Signature, str]]) -> None:
-        """These are remembered over a restart. Raises StoreUnavailable."""
+        """These are kept across restarts. Raises StoreUnavailable."""
         async with self._writing:
             await self._written(self._store.remember_films, films)
 
     def remembered_probes(self) -> dict[str, Probe]:
-        """Fingerprint -> what that film is; blocking."""
+        """Fingerprint -> probe result; blocking."""
         return self._store.probes()
 
     async def remember_probes(self, probes: Mapping[str, Probe]) -> None:
-        """By path; these are remembered over a restart. Raises StoreUnavailable."""
+        """Path -> probe result; these are kept across restarts. Raises StoreUnavailable."""
         async with self._writing:
             await self._written(self._store.remember_probes, probes)
 
@@ -162,20 +162,20 @@ class Ledger:
         verdicts: Mapping[str, Mapping[str, Verdict]] | None = None,
         answer: Answer | None = None,
     ) -> Mapping[str, Job]:
-        """As `decide`, with what was decided before. Raises ProjectBusy, and IllegalEvent for what came too late."""
+        """As `decide`, with a change that is already decided. Raises ProjectBusy, and IllegalEvent for a late event."""
         change = Change(events=events, new_jobs=new_jobs, verdicts=verdicts or {}, answer=answer)
         return await self.decide(lambda: change)
 
     async def decide(self, decision: Callable[[], Change]) -> Mapping[str, Job]:
-        """The change that `decision` makes of the jobs as they are: nothing comes between it and its being written.
+        """Calls `decision` and writes its change, with no other change in between.
 
-        A job that ends and has a successor brings it into the queue. Returns the jobs by project, the later of two.
-        Raises StoreUnavailable, and whatever `decision` raises.
+        When a job ends that has a successor, the successor is queued. Returns the changed jobs by project, the later of
+        two. Raises StoreUnavailable, and what `decision` raises.
         """
         return {job.project: job for job in await self._commit(decision)}
 
     async def record(self, job_id: str, event: Event, verdicts: Mapping[str, Verdict] | None = None) -> Job:
-        """The job after what has already happened in the world: tried until the disk takes it. Raises IllegalEvent."""
+        """The job after an event that has already happened: tried until it can be written. Raises IllegalEvent."""
         warned = False
         change = Change(events={job_id: event}, verdicts={job_id: verdicts or {}})
         while True:
@@ -188,7 +188,7 @@ class Ledger:
                 await anyio.sleep(_RETRY_S)
 
     async def _commit(self, decision: Callable[[], Change]) -> list[Job]:
-        """Those changed, in the order of `events`, then those that are new."""
+        """The changed jobs, in the order of `events`, then the new ones."""
         async with self._writing:
             change = decision()
             now = read_clocks()
@@ -219,7 +219,7 @@ class Ledger:
         return jobs
 
     async def retry_failed_writes(self) -> None:
-        """Runs for ever: while the state cannot be written it tries to, so that all goes on as soon as it can."""
+        """While the state cannot be written, tries again and notifies listeners. Runs until cancelled."""
         while True:
             await anyio.sleep(_RETRY_S)
             if self.problem:
@@ -270,7 +270,7 @@ class Ledger:
 
 
 def new_job_id() -> str:
-    """One that no other job has."""
+    """An id that no other job has."""
     return uuid.uuid4().hex[:12]
 
 

@@ -1,6 +1,6 @@
-"""The answers kept by idempotency key: which are kept, how much of each, and for how long. Blocking.
+"""Answers kept under idempotency keys: which ones, how much of each, and for how long. Blocking.
 
-Works within the transactions of `store`; which request gets which answer is decided in `control.idempotency`.
+Works within the transactions of `store`; `control.idempotency` decides which request gets which answer.
 """
 
 from __future__ import annotations
@@ -11,34 +11,34 @@ from datetime import UTC, datetime
 from typing import Final
 
 KEPT_REPLIES: Final = 10_000
-"""Answers kept at most; the oldest are dropped."""
+"""Largest number of answers; the oldest are deleted."""
 KEPT_REPLIES_BYTES: Final = 16 << 20
-"""Of all of them together; the newest is kept in any case."""
+"""Largest total size; the newest answer is always kept."""
 LONGEST_REPLY_BYTES: Final = 4 << 20
-"""Of one answer, some 30,000 projects; of a longer one only the fact that there was one is kept."""
+"""Largest size of one answer, some 30,000 projects; of a longer one only its existence is kept."""
 KEPT_S: Final = 7 * 86_400.0
-"""Age at which an answer is dropped,"""
+"""Age at which an answer is deleted,"""
 KEPT_AT_ANY_AGE: Final = 100
-"""but none of the newest: the wall clock may jump."""
+"""but not the newest ones: the wall clock may jump."""
 
 _TOO_LONG: Final = b""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptReply:
-    """One answer as it is kept under its idempotency key."""
+    """An answer kept under an idempotency key."""
 
     key: str
     verb: str | None
-    """Of the request; None when a version of framed wrote it that did not record the verb."""
+    """Of the request; None from a version of framed that did not record it."""
     reply: bytes | None
-    """JSON; None where it was longer than is kept."""
+    """JSON; None when it was longer than LONGEST_REPLY_BYTES."""
     answered_at: datetime
     """Aware."""
 
 
 def store(db: sqlite3.Connection, kept: KeptReply) -> None:
-    """The answer is kept, and those beyond the limits are dropped. Raises sqlite3.Error, also for a key in use."""
+    """The answer is stored, and answers beyond the limits are deleted. Raises sqlite3.Error, also for a key in use."""
     body = kept.reply if kept.reply is not None and len(kept.reply) <= LONGEST_REPLY_BYTES else _TOO_LONG
     now_s = int(kept.answered_at.timestamp())
     db.execute(
@@ -57,7 +57,7 @@ def store(db: sqlite3.Connection, kept: KeptReply) -> None:
 
 
 def load(db: sqlite3.Connection, key: str) -> KeptReply | None:
-    """The answer under this key, if there is one. Raises sqlite3.Error."""
+    """The answer under this key, or None. Raises sqlite3.Error."""
     rows = db.execute("SELECT verb, reply, answered_at_s FROM replies WHERE key = ?", (key,)).fetchall()
     if not rows:
         return None

@@ -1,8 +1,8 @@
-"""The schema of the state database, as a ladder: each step leads from one released version to the next.
+"""The schema of the state database, as migrations from each released version to the next.
 
-A new database climbs the whole ladder, so that there is one way to come to any version. A step that was released never
-changes; tests/stores/ keeps a file of each version, which must load for ever. What stands inside the documents is
-`model.job`'s: fields added there have defaults, and need no step.
+A new database goes through all of them, so that there is one way to each version. A released migration never changes;
+tests/stores/ keeps a database of each version, which must always load. The documents are `model.job`'s: fields added
+there have defaults and need no migration.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ _VERSION_1: Final = (
 
 
 def _add_probes(db: sqlite3.Connection) -> None:
-    """To version 2: what a film is, beside its fingerprint."""
+    """To version 2: the probe result of a film."""
     db.execute("ALTER TABLE films ADD COLUMN probe BLOB")
 
 
 def _bound_replies(db: sqlite3.Connection) -> None:
-    """To version 3: answers have a verb and an age; those under keys that are no longer accepted, or too long, go."""
+    """To version 3: answers have a verb and a time; too long ones, and those with keys now invalid, are deleted."""
     db.execute("ALTER TABLE replies ADD COLUMN verb TEXT")
     db.execute("ALTER TABLE replies ADD COLUMN answered_at_s INTEGER NOT NULL DEFAULT 0")
     db.execute("DELETE FROM replies WHERE length(key) NOT BETWEEN 1 AND 128")
@@ -74,7 +74,7 @@ def _bound_replies(db: sqlite3.Connection) -> None:
 
 
 def _add_change_times(db: sqlite3.Connection) -> None:
-    """To version 4: when a film's file was changed last; NULL of those recorded before."""
+    """To version 4: the change time of a film's file; NULL for films recorded before."""
     db.execute("ALTER TABLE films ADD COLUMN ctime_ns INTEGER")
 
 
@@ -85,7 +85,7 @@ SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 
 def migrate(db: sqlite3.Connection, version: int, migrations: Sequence[Step] = MIGRATIONS) -> None:
-    """The database is of the newest version, or, when anything fails, as it was: all steps are one transaction."""
+    """The database has the newest version, or is unchanged after a failure: all migrations are one transaction."""
     db.execute("BEGIN IMMEDIATE")
     try:
         for step in migrations[version:]:

@@ -1,6 +1,6 @@
-"""The state on disk: SQLite with WAL and synchronous=FULL. What is written when a call returns survives a power cut.
+"""The state on disk: SQLite with WAL and synchronous=FULL. When a call returns, its writes survive a power cut.
 
-Blocking; one connection, used from one thread at a time. Knows no rule about jobs: `ledger` decides what is written.
+Blocking; one connection, used from one thread at a time. Knows no rules about jobs: `ledger` decides what to write.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _log: Final = logging.getLogger(__name__)
 
 _ASIDE: Final = ".damaged-"
 _WORTH_COMPACTING_BYTES: Final = 8 << 20
-"""Of unused pages, after a database of an earlier version has been brought up to date."""
+"""Unused pages after a migration that are worth compacting."""
 
 
 class StoreUnavailable(FramedError):
-    """The state could not be written or read just now; nothing was changed."""
+    """The state could not be written or read; nothing was changed."""
 
     def __init__(self, store: Path, why: str) -> None:
         self.store = store
@@ -41,13 +41,13 @@ class StoreUnavailable(FramedError):
 
 
 class Store:
-    """An open state database. Every method raises StoreUnavailable when the disk does not let it."""
+    """An open state database. Every method raises StoreUnavailable when the disk fails."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the database, of whichever version it is, or makes it where there never was one.
+        """Opens the database, of any version, or creates it if there never was one.
 
-        Raises StoreDamaged for one that was set aside, now or at an earlier start: nothing takes its place by itself.
-        Raises StoreUnavailable, and StoreNotUnderstood for that of a newer framed.
+        Raises StoreDamaged for one that was set aside, now or at an earlier start: it is not replaced automatically.
+        Raises StoreUnavailable, and StoreNotUnderstood for one of a newer framed.
         """
         self._path = path
         if not path.exists():
@@ -75,7 +75,7 @@ class Store:
         reply: KeptReply | None = None,
         flags: Mapping[str, bool] | None = None,
     ) -> None:
-        """All of it is on the disk, or none: jobs, verdicts, an answer under its idempotency key, marks set or not."""
+        """Writes jobs, verdicts, an answer under its idempotency key and flags, in one durable transaction."""
         with self._transaction() as db:
             db.executemany(
                 "INSERT INTO jobs (job_order, id, project, is_over, document) VALUES (?, ?, ?, ?, ?)"
@@ -94,9 +94,9 @@ class Store:
                 db.execute(change, (name,))
 
     def remember_films(self, films: Mapping[str, tuple[Signature, str]]) -> None:
-        """Path -> signature and fingerprint of settled films, so that a restart need neither wait nor read again.
+        """Stores path -> signature and fingerprint of settled films, so that a restart need not wait or read again.
 
-        What was remembered of another file at the path is forgotten.
+        Replaces what was stored for another file at the path.
         """
         with self._transaction() as db:
             db.executemany(
@@ -111,7 +111,7 @@ class Store:
             )
 
     def remember_probes(self, probes: Mapping[str, Probe]) -> None:
-        """Path -> what the film there is, so that a restart need not open it again. Only of films remembered."""
+        """Stores path -> probe result, so that a restart need not probe again. Only for stored films."""
         with self._transaction() as db:
             db.executemany(
                 "UPDATE films SET probe = ? WHERE path = ? AND fingerprint = ?",
@@ -119,17 +119,17 @@ class Store:
             )
 
     def flags(self) -> frozenset[str]:
-        """Every mark that is set: what holds for the daemon as a whole."""
+        """The flags that are set; they apply to the daemon."""
         return frozenset(str(name) for (name,) in self._rows("SELECT name FROM marks"))
 
     def try_to_write(self) -> None:
-        """Something is written, and nothing changed."""
+        """Writes without changing anything, to find out whether writing works."""
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO marks VALUES ('')")
             db.execute("DELETE FROM marks WHERE name = ''")
 
     def latest_jobs(self) -> list[Job]:
-        """Every job that is not over, and of each project the latest; in queue order. Raises StoreNotUnderstood."""
+        """Every job that is not over, and the latest job of each project, in queue order. Raises StoreNotUnderstood."""
         rows = self._rows(
             "SELECT id, document FROM jobs WHERE is_over = 0"
             " OR job_order IN (SELECT max(job_order) FROM jobs GROUP BY project) ORDER BY job_order"
@@ -141,27 +141,27 @@ class Store:
         return jobs
 
     def has_job(self, job_id: str) -> bool:
-        """Whether there is one of this id, however old."""
+        """Whether there is a job with this id, of any age."""
         return bool(self._rows("SELECT 1 FROM jobs WHERE id = ?", job_id))
 
     def last_order(self) -> int:
-        """The highest place in the queue ever given; 0 when there was none."""
+        """The highest queue position ever given; 0 for none."""
         ((last,),) = self._rows("SELECT coalesce(max(job_order), 0) FROM jobs")
         return int(last)
 
     def verdicts(self) -> dict[tuple[str, str], Verdict]:
-        """(project, fingerprint) -> what became of that film. Raises StoreNotUnderstood."""
+        """(project, fingerprint) -> verdict of that film. Raises StoreNotUnderstood."""
         rows = self._rows("SELECT project, fingerprint, verdict FROM verdicts")
         with self._understood("verdicts"):
             return {(str(project), str(fingerprint)): Verdict(verdict) for project, fingerprint, verdict in rows}
 
     def reply(self, key: str) -> KeptReply | None:
-        """The answer given under this idempotency key, if any."""
+        """The answer given under this idempotency key, or None."""
         with self._available():
             return replies.load(self._db, key)
 
     def films(self) -> dict[str, tuple[Signature, str]]:
-        """Path -> signature and fingerprint, as remembered. Raises StoreNotUnderstood."""
+        """Path -> stored signature and fingerprint. Raises StoreNotUnderstood."""
         rows = self._rows("SELECT path, size_bytes, mtime_ns, inode, ctime_ns, fingerprint FROM films")
         with self._understood("films"):
             return {
@@ -170,7 +170,7 @@ class Store:
             }
 
     def probes(self) -> dict[str, Probe]:
-        """Fingerprint -> what that film is, as remembered. Raises StoreNotUnderstood."""
+        """Fingerprint -> stored probe result. Raises StoreNotUnderstood."""
         rows = self._rows("SELECT fingerprint, probe FROM films WHERE probe IS NOT NULL")
         with self._understood("probes"):
             return {str(mark): msgspec.json.decode(probe, type=Probe) for mark, probe in rows}
@@ -178,7 +178,7 @@ class Store:
     def _prepare(self) -> None:
         db = self._db
         if not self._path.stat().st_size:
-            # SQLite would take it for a new one, which never lies here: see make_store.
+            # SQLite would take it for a new database, but those are made elsewhere: see make_store.
             raise sqlite3.DatabaseError("it is empty")
         ((application,),) = db.execute("PRAGMA application_id").fetchall()
         ((version,),) = db.execute("PRAGMA user_version").fetchall()
@@ -210,7 +210,7 @@ class Store:
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
-                # A failed COMMIT may have rolled back already, and then there is nothing to roll back.
+                # A failed COMMIT may have rolled back already.
                 with contextlib.suppress(sqlite3.OperationalError):
                     self._db.execute("ROLLBACK")
                 raise
@@ -228,7 +228,7 @@ class Store:
 
 
 def _compact(db: sqlite3.Connection) -> None:
-    """The file is no larger than what is in it, where that makes a difference and the disk has room to do it."""
+    """Unused pages are given back, if there are many and the disk has room for it."""
     ((unused,),) = db.execute("PRAGMA freelist_count").fetchall()
     ((page_bytes,),) = db.execute("PRAGMA page_size").fetchall()
     if unused * page_bytes >= _WORTH_COMPACTING_BYTES:
@@ -246,7 +246,7 @@ def _is_damage(failed: sqlite3.OperationalError) -> bool:
 
 
 def make_store(path: Path, jobs: Sequence[Job] = (), verdicts: Sequence[FilmVerdict] = ()) -> None:
-    """A new database with these in it is at `path`: wholly, also after a power cut, or not at all.
+    """Creates a database with these jobs and verdicts at `path`, atomically, also across a power cut.
 
     Raises StoreUnavailable.
     """
@@ -271,9 +271,9 @@ def make_store(path: Path, jobs: Sequence[Job] = (), verdicts: Sequence[FilmVerd
 
 
 def move_away(path: Path) -> Path | None:
-    """There is no database at `path` any more; returns where it is kept, None when there never was one.
+    """Moves the database at `path` away; returns where it is kept, None when there never was one.
 
-    Raises Refused for one that is whole and understood: it is not in need of anything.
+    Raises Refused for one that is intact and can be read: it needs no recovery.
     """
     try:
         if path.exists():
@@ -289,11 +289,11 @@ def move_away(path: Path) -> Path | None:
         return damaged.set_aside
     except StoreNotUnderstood:
         return set_aside(path)
-    raise Refused(f"the state database {path} is whole: nothing has to be recovered; start without --recover")
+    raise Refused(f"the state database {path} is intact: nothing has to be recovered; start without --recover")
 
 
 def set_aside(path: Path) -> Path | None:
-    """What there is of the database, its journal too, has a name of its own; that is returned. None when it has not."""
+    """Renames the database and its journal; returns the new path, or None when it could not be renamed."""
     aside = path.with_name(f"{path.name}{_ASIDE}{max(_set_aside_before(path), default=0) + 1}")
     moved = None
     try:
@@ -306,11 +306,11 @@ def set_aside(path: Path) -> Path | None:
 
 
 def _require_none_before(path: Path) -> None:
-    """Raises StoreDamaged where there is no database although there was one."""
+    """Raises StoreDamaged if the missing database existed before."""
     journal = _companions(path)[0]
     if journal.exists() and journal.stat().st_size:
-        # Beside a new database SQLite would play it into that.
-        raise StoreDamaged(path, set_aside(path), "it is gone, and its journal is not")
+        # SQLite would apply it to a new database.
+        raise StoreDamaged(path, set_aside(path), "it is missing, but its journal exists")
     if asides := _set_aside_before(path):
         raise StoreDamaged(path, asides[max(asides)], "it was set aside at an earlier start")
 
@@ -322,12 +322,12 @@ def _set_aside_before(path: Path) -> dict[int, Path]:
 
 
 def _asides(path: Path) -> list[Path]:
-    # The database before its journal, so that it is the one that is named; in the dictionary above the last one wins.
+    # The database after its journal, because the last one of a number is kept in the dictionary above.
     return sorted(path.parent.glob(f"{path.name}{_ASIDE}*"), reverse=True)
 
 
 def _companions(path: Path) -> tuple[Path, Path]:
-    """SQLite's journal, and the index of it that processes share."""
+    """SQLite's journal and its shared index."""
     return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
 

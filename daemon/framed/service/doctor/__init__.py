@@ -1,6 +1,6 @@
-"""`framed doctor`: looks at what framed stands on, and says what to do about what is wrong. Changes nothing.
+"""`framed doctor`: checks what framed depends on, and says how to fix what is wrong. Changes nothing.
 
-Works without a daemon, and where the settings are wrong. Blocking, but for disks that do not answer.
+Works without a daemon and with wrong settings. Blocking, but does not wait for disks that do not answer.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ __all__ = ["Finding", "examine", "examine_machine", "examine_root"]
 
 
 def examine(find: Callable[[], Places]) -> Iterator[Finding]:
-    """Everything; what is wrong with the root itself is a finding too."""
+    """All checks; an error of the root itself is a finding too."""
     yield from examine_machine()
     try:
         places = find()
     except FramedError as wrong:
-        yield Finding(check="root", level="fail", found=str(wrong), remedy="name another, then ask again")
+        yield Finding(check="root", level="fail", found=str(wrong), remedy="give another root, and run doctor again")
         return
     yield from examine_root(places)
 
 
 def examine_root(places: Places) -> Iterator[Finding]:
-    """What belongs to one root."""
+    """The checks of one root."""
     yield owner(places)
     try:
         settings = load_settings(places)
     except SettingsError as wrong:
-        yield Finding(check="settings", level="fail", found=str(wrong), remedy="mend the file")
+        yield Finding(check="settings", level="fail", found=str(wrong), remedy="fix the file")
         settings = Settings()
     else:
         yield from projects(places, settings)

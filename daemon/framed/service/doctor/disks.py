@@ -1,4 +1,4 @@
-"""The disks of one root: where its films lie, and where its images go."""
+"""Checks of one root's disks: those of its films, and those of its images."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _SKEW_S: Final = 2.0
 _TIMEOUT_S: Final = 10.0
 _OF_WINDOWS: Final = frozenset({"9p", "drvfs"})
 _REMEDIES: Final = {
-    errno.ENOSPC: "make room",
-    errno.EDQUOT: "make room, or have the quota raised",
-    errno.EACCES: "ask as the user that runs framed, or give it the folder",
-    errno.EROFS: "mount it to be written: mount -o remount,rw",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or have the quota raised",
+    errno.EACCES: "run doctor as the user that runs framed, or give that user the folder",
+    errno.EROFS: "mount it writable: mount -o remount,rw",
 }
 
 
 def films(places: Places, settings: Settings) -> Iterator[Finding]:
-    """Every disk that projects lie on, and how changes there are noticed."""
+    """Every disk with projects, and how changes on it are noticed."""
     if not _answers(places.raw_videos):
         yield _unresponsive("films", places.raw_videos)
         return
@@ -44,7 +44,7 @@ def films(places: Places, settings: Settings) -> Iterator[Finding]:
         names = project_names(places.raw_videos)
     except OSError as failed:
         found = f"{places.raw_videos} cannot be read: {failed.strerror}"
-        yield Finding(check="films", level="fail", found=found, remedy="mount its disk, or see paths.raw_videos")
+        yield Finding(check="films", level="fail", found=found, remedy="mount its disk, or change paths.raw_videos")
         return
     table = mounts()
     home = mount_of(places.raw_videos, table)
@@ -63,14 +63,14 @@ def films(places: Places, settings: Settings) -> Iterator[Finding]:
 
 
 def _noticing(folder: Path, settings: Settings) -> str:
-    every = f"looked at every {settings.watch.scan_interval_s:g} s"
+    every = f"scanned every {settings.watch.scan_interval_s:g} s"
     if settings.watch.force_polling:
         return f"{every} (watch.force_polling)"
-    return "told of changes" if supports_notifications(folder) else f"{every}, for it tells nobody of changes"
+    return "change notifications" if supports_notifications(folder) else f"{every}, without change notifications"
 
 
 def outputs(places: Places, settings: Settings) -> Iterator[Finding]:
-    """Every disk that images go to: room and speed; of the first the clock as well."""
+    """Every disk of outputs: free space and speed; for the first one the clock as well."""
     table = mounts()
     seen: set[Mount] = set()
     for folder in dict.fromkeys((places.datasets, *_elsewhere(places, settings))):
@@ -82,25 +82,25 @@ def outputs(places: Places, settings: Settings) -> Iterator[Finding]:
 
 
 def _elsewhere(places: Places, settings: Settings) -> Iterator[Path]:
-    """The folders that projects' own files send their images to; of one that is still to be made, where it will be."""
+    """The output folders from projects' own settings; for one that does not exist yet, its parent folder."""
     try:
         names = project_names(places.raw_videos)
     except OSError:
-        return  # told by `films`
+        return  # reported by `films`
     for name in names:
-        with contextlib.suppress(SettingsError):  # told by `projects`
+        with contextlib.suppress(SettingsError):  # reported by `projects`
             folder = resolve(settings, places, name, Overrides()).frames_dir.parent
             yield folder if not _answers(folder) or folder.is_dir() or not folder.parent.is_dir() else folder.parent
 
 
 def _output(places: Places, folder: Path, settings: Settings) -> Iterator[Finding]:
-    """Writes a file there, and takes it away."""
+    """Writes a file there, and deletes it."""
     if not folder.is_dir():
-        remedy = "framed start makes it" if folder.parent.is_dir() else "mount its disk, or see paths.datasets"
+        remedy = "framed start creates it" if folder.parent.is_dir() else "mount its disk, or change paths.datasets"
         level: Level = "warn" if folder.parent.is_dir() else "fail"
-        yield Finding(check="output", level=level, found=f"{folder} is not there", remedy=remedy)
+        yield Finding(check="output", level=level, found=f"{folder} does not exist", remedy=remedy)
         return
-    # A name that nobody has put there before, be it as a link to something else.
+    # A random name: nobody can have created it, for instance as a link to another file.
     probe = folder / f".framed-doctor-{os.urandom(8).hex()}"
     try:
         began_s = time.monotonic()
@@ -113,7 +113,7 @@ def _output(places: Places, folder: Path, settings: Settings) -> Iterator[Findin
         skew_s = probe.stat().st_mtime - time.time()
         room = shutil.disk_usage(folder)
     except OSError as failed:
-        remedy = _REMEDIES.get(failed.errno or 0, "see its mount")
+        remedy = _REMEDIES.get(failed.errno or 0, "check how it is mounted")
         yield Finding(
             check="output", level="fail", found=f"{folder} cannot be written: {failed.strerror}", remedy=remedy
         )
@@ -124,10 +124,12 @@ def _output(places: Places, folder: Path, settings: Settings) -> Iterator[Findin
     found = f"{folder} ({kind_of(folder)}), {in_gb(room.free)} GB free, writes {mb_per_s:.0f} MB/s"
     floor = floor_bytes(room.total, settings.budget.disk_floor_gb)
     if room.free < floor:
-        remedy = f"make room: nothing is extracted below {in_gb(floor)} GB (budget.disk_floor_gb)"
+        remedy = f"free some space: nothing is extracted below {in_gb(floor)} GB (budget.disk_floor_gb)"
         yield Finding(check="output", level="fail", found=found, remedy=remedy)
     elif room.free < floor + _FOR_A_FILM_BYTES:
-        yield Finding(check="output", level="warn", found=found, remedy="make room: a film of 90 minutes takes some GB")
+        yield Finding(
+            check="output", level="warn", found=found, remedy="free some space: a film of 90 minutes takes some GB"
+        )
     elif mb_per_s < _SLOW_MB_PER_S or kind_of(folder) in _OF_WINDOWS:
         yield Finding(check="output", level="warn", found=found, remedy="write images to a local disk: paths.datasets")
     else:
@@ -137,20 +139,22 @@ def _output(places: Places, folder: Path, settings: Settings) -> Iterator[Findin
 
 
 def _clock(skew_s: float) -> Finding:
-    clock = f"{time.strftime('%Y-%m-%d %H:%M:%S %Z')}; that of the output's disk differs by {abs(skew_s):.1f} s"
+    clock = f"{time.strftime('%Y-%m-%d %H:%M:%S %Z')}; the clock of the output's disk differs by {abs(skew_s):.1f} s"
     if abs(skew_s) > _SKEW_S:
-        return Finding(check="clock", level="warn", found=clock, remedy="set both by NTP: timedatectl set-ntp true")
+        return Finding(
+            check="clock", level="warn", found=clock, remedy="synchronize both with NTP: timedatectl set-ntp true"
+        )
     return Finding(check="clock", level="ok", found=clock)
 
 
 def _answers(folder: Path) -> bool:
-    """Whether its disk says anything at all, if only that the folder is not there."""
+    """Whether its disk answers, even if the folder does not exist."""
 
     def ask() -> None:
         with contextlib.suppress(OSError):
             os.stat(folder)
 
-    # A thread that may be left behind: a dead network disk answers nobody, and lets nobody go.
+    # In a daemon thread: a system call on a dead network disk may never return.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(_TIMEOUT_S)
@@ -159,7 +163,7 @@ def _answers(folder: Path) -> bool:
 
 def _unresponsive(check: str, folder: Path) -> Finding:
     found = f"{folder} has not answered for {_TIMEOUT_S:g} s"
-    return Finding(check=check, level="fail", found=found, remedy="see its server and the network, or unmount it")
+    return Finding(check=check, level="fail", found=found, remedy="check its server and the network, or unmount it")
 
 
 def kind_of(folder: Path) -> str:
@@ -168,5 +172,5 @@ def kind_of(folder: Path) -> str:
 
 
 def in_gb(n_bytes: int) -> str:
-    """As people read it."""
+    """The number of GB as text."""
     return f"{n_bytes / 1e9:.1f}"

@@ -1,4 +1,4 @@
-"""What the doctor says."""
+"""A finding of the doctor."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Level = Literal["ok", "warn", "fail"]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found in one place."""
+    """The result of one check."""
 
     check: str
     level: Level
     found: str
     remedy: str = ""
-    """What to do; empty when all is well."""
+    """What to do; empty when nothing is wrong."""

@@ -1,4 +1,4 @@
-"""What does not depend on a root: programs, libraries, limits, the system that runs it all."""
+"""Checks that do not depend on a root: programs, libraries, limits, the operating system."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _IMPORT_S: Final = 60.0
 
 
 def examine_machine() -> Iterator[Finding]:
-    """Each in turn."""
+    """All of them, in order."""
     yield _python()
     yield _tmux()
     yield _decord()
@@ -45,7 +45,9 @@ def _tmux() -> Finding:
     numbers = re.search(r"(\d+)\.(\d+)", version)
     found = f"{version.removeprefix('tmux ')}, {program}"
     if numbers is not None and (int(numbers[1]), int(numbers[2])) < _OLDEST_TMUX:
-        return Finding(check="tmux", level="warn", found=found, remedy="tried with 3.3a; install 3.2 or later")
+        return Finding(
+            check="tmux", level="warn", found=found, remedy="install 3.2 or later; framed is tested with 3.3a"
+        )
     return Finding(check="tmux", level="ok", found=found)
 
 
@@ -61,7 +63,7 @@ def _decord() -> Finding:
     libraries = (re.search(r"libavcodec[^/]*\.so\.([\d.]+)$", str(file)) for file in distribution.files or ())
     codec = next((match[1] for match in libraries if match), "unknown")
     found = f"decord2 {distribution.version}, libavcodec {codec}; PyAV {importlib.metadata.version('av')}"
-    # In a process of its own: a library that does not fit may end it.
+    # In a process of its own: an incompatible library may crash it.
     try:
         tried = subprocess.run(
             [sys.executable, "-c", "import decord, av"],
@@ -85,7 +87,12 @@ def _distribution(name: str) -> importlib.metadata.Distribution | None:
 def _inotify() -> Finding:
     limits = read_limits()
     if limits is None:
-        return Finding(check="inotify", level="warn", found="its limits cannot be read", remedy="films are still found")
+        return Finding(
+            check="inotify",
+            level="warn",
+            found="its limits cannot be read",
+            remedy="nothing to do: scans still find films",
+        )
     found = f"{limits.watches} watches, {limits.instances} instances"
     if limits.are_low:
         return Finding(check="inotify", level="warn", found=found, remedy=limits.remedy)
@@ -93,8 +100,8 @@ def _inotify() -> Finding:
 
 
 def _wsl() -> Finding:
-    found = f"{platform.release()}; Windows' disks tell nobody of changes: films there are found by looking"
+    found = f"{platform.release()}; Windows disks send no change notifications: films there are found by scanning"
     if not os.path.isdir("/run/systemd/system"):
-        # No fault: many do without, and `framed start` is enough for them.
+        # Not a warning: `framed start` works without systemd.
         found += "; without systemd framed ends with the last terminal (systemd=true in /etc/wsl.conf)"
     return Finding(check="wsl", level="ok", found=found)

@@ -1,4 +1,4 @@
-"""What belongs to one root: whose it is, its settings, its share of the machine. Its disks are `disks`'."""
+"""Checks of one root: owner, settings, budget. Its disks are checked in `disks`."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from framed.watching.scan import project_names
 
 
 def owner(places: Places) -> Finding:
-    """The folder; that it is another user's is found before, for root is refused it."""
+    """The root's path. Another user's root is refused before this."""
     return Finding(check="root", level="ok", found=str(places.root))
 
 
 def projects(places: Places, settings: Settings) -> Iterator[Finding]:
     names: list[str] = []
     wrong = 0
-    with contextlib.suppress(OSError):  # told by `films`
+    with contextlib.suppress(OSError):  # reported by `films`
         names = project_names(places.raw_videos)
     for name in names:
         try:
             resolve(settings, places, name, Overrides())
         except SettingsError as problem:
             wrong += 1
-            yield Finding(check="settings", level="fail", found=str(problem), remedy="mend the file")
+            yield Finding(check="settings", level="fail", found=str(problem), remedy="fix the file")
     if not wrong:
-        yield Finding(check="settings", level="ok", found=f"understood; projects: {len(names)}")
+        yield Finding(check="settings", level="ok", found=f"valid; projects: {len(names)}")
 
 
 def budget_of_machine(settings: Settings) -> Finding:
@@ -52,7 +52,7 @@ def budget_of_machine(settings: Settings) -> Finding:
 
 
 def state_database(places: Places) -> Finding:
-    """Where it is kept."""
+    """The path and file system of the state folder."""
     found = f"{places.state} ({kind_of(places.state)})"
     if places.state_is_elsewhere:
         found += ", because the root's file system cannot hold it"
@@ -60,10 +60,10 @@ def state_database(places: Places) -> Finding:
 
 
 def desktop_of(settings: Settings) -> Finding:
-    """Whether notifications would be shown to whoever asks; the daemon may run elsewhere."""
+    """Whether notifications would be shown in this session; the daemon may run in another."""
     wish, reason = settings.notify.desktop, desktop.why_not(os.environ)
     if wish is False:
-        return Finding(check="desktop", level="ok", found="no notifications wanted (notify.desktop: false)")
+        return Finding(check="desktop", level="ok", found="notifications are off (notify.desktop: false)")
     if not reason:
         return Finding(check="desktop", level="ok", found=f"notify-send on {desktop.session_bus(os.environ)}")
     if wish == "auto":

@@ -1,4 +1,4 @@
-"""Who is there: the daemon, its tmux server, and the units that start them."""
+"""Checks of what runs: the daemon, its tmux server, and the systemd units."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from framed.settings.places import Places
 
 
 def sockets(places: Places) -> Iterator[Finding]:
-    """Those that somebody listens on, and those left behind."""
+    """Sockets with a listener, and stale ones."""
     for check, path, remedy in (
-        ("daemon", places.control_socket, "framed start takes its place"),
-        ("tmux server", places.tmux_socket, "the next film's start takes its place"),
+        ("daemon", places.control_socket, "framed start replaces it"),
+        ("tmux server", places.tmux_socket, "the next job replaces it"),
     ):
         if not os.access(path.parent, os.X_OK) and path.parent.exists():
-            yield Finding(check=check, level="ok", found=f"cannot be seen: {path.parent} is another user's")
+            yield Finding(check=check, level="ok", found=f"cannot be checked: {path.parent} belongs to another user")
         elif answers(path):
             yield Finding(check=check, level="ok", found=f"answers on {path}")
         elif path.exists():
-            yield Finding(check=check, level="warn", found=f"{path} is there, and nobody listens", remedy=remedy)
+            yield Finding(check=check, level="warn", found=f"{path} exists, but nobody listens", remedy=remedy)
         else:
-            yield Finding(check=check, level="ok", found="does not run")
+            yield Finding(check=check, level="ok", found="is not running")
 
 
 def units(places: Places, settings: Settings) -> Iterator[Finding]:
-    """Every unit that `install-service` has written, and whether it would write the same now."""
+    """Every installed unit, and whether `install-service` would write the same now."""
     is_installed = False
     for service in (Service(is_users=False), Service(is_users=True)):
         for name in UNITS:
@@ -51,7 +51,7 @@ def _unit(name: str, text: str, places: Places, settings: Settings, service: Ser
     program, root = _started(text)
     again = f"{'framed install-service --user' if service.is_users else 'sudo framed install-service'} --root {root}"
     if not os.access(program, os.X_OK):
-        found = f"{file} starts {program}, which is not there"
+        found = f"{file} starts {program}, which does not exist"
         return Finding(check="service", level="fail", found=found, remedy=again)
     if root != str(places.root):
         return Finding(check="service", level="ok", found=f"{file}, for {root}")
@@ -65,12 +65,12 @@ def _unit(name: str, text: str, places: Places, settings: Settings, service: Ser
     differing = _keys_that_differ(text, render(name, values, is_users=service.is_users))
     if not differing:
         return Finding(check="service", level="ok", found=str(file))
-    found = f"{file} is not what would be written now: {', '.join(differing)}"
+    found = f"{file} differs from what would be installed now: {', '.join(differing)}"
     return Finding(check="service", level="warn", found=found, remedy=f"{again} (own changes: systemctl edit {name})")
 
 
 def _started(text: str) -> tuple[str, str]:
-    """The program of the unit, and the root it is given."""
+    """The unit's program and root."""
     command = next((line for line in text.splitlines() if line.startswith("ExecStart=")), "ExecStart=")
     try:
         words = shlex.split(command.removeprefix("ExecStart=").replace("%%", "%").replace("$$", "$"))
@@ -80,7 +80,7 @@ def _started(text: str) -> tuple[str, str]:
 
 
 def _keys_that_differ(text: str, wanted: str) -> list[str]:
-    """Whatever the environment of whoever asks decides is left out: it need not be that of who installed."""
+    """Without lines that depend on the environment: doctor may run in another one than install-service."""
     lines, others = (
         {line for line in each.splitlines() if line and not line.startswith(("#", "Environment="))}
         for each in (text, wanted)

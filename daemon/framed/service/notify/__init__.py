@@ -1,1 +1,1 @@
-"""Telling people what has happened: a command of theirs, and the desktop."""
+"""Notifications for people: by a command of theirs, and on the desktop."""

@@ -1,4 +1,4 @@
-"""Runs a command of somebody else's: within a time limit, and whatever it leaves behind. Blocking."""
+"""Runs a command within a time limit, also if it leaves child processes behind. Blocking."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-_LAST_WORDS_BYTES: Final = 200
+_STDERR_TAIL_BYTES: Final = 200
 
 
-def run(words: Sequence[str], given: bytes, timeout_s: float, environ: Mapping[str, str] | None = None) -> str:
-    """What went wrong; empty when nothing did. `given` is its standard input; `environ` is added to the daemon's."""
-    shown = words[0]
-    # Files in memory, not pipes: nobody waits for a child that the command leaves behind with its ends open, and a
-    # full disk is among the things to be told.
-    with os.fdopen(os.memfd_create("given"), "w+b") as stdin, os.fdopen(os.memfd_create("said"), "w+b") as stderr:
-        stdin.write(given)
+def run(argv: Sequence[str], input_bytes: bytes, timeout_s: float, environ: Mapping[str, str] | None = None) -> str:
+    """The error; empty when there was none. `input_bytes`: its standard input; `environ` is added to the daemon's."""
+    shown = argv[0]
+    # Files in memory, not pipes: a child that the command leaves behind keeps pipes open. Not files on a disk: a full
+    # disk is one of the notifications.
+    with os.fdopen(os.memfd_create("stdin"), "w+b") as stdin, os.fdopen(os.memfd_create("stderr"), "w+b") as stderr:
+        stdin.write(input_bytes)
         stdin.seek(0)
         try:
             process = subprocess.Popen(
-                words,
+                argv,
                 stdin=stdin,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
@@ -38,8 +38,8 @@ def run(words: Sequence[str], given: bytes, timeout_s: float, environ: Mapping[s
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            return f"{shown}: ended after {timeout_s:g} s, for which it had not come back"
+            return f"{shown}: killed after {timeout_s:g} s (notify.timeout_s)"
         if code == 0:
             return ""
-        stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - _LAST_WORDS_BYTES))
+        stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - _STDERR_TAIL_BYTES))
         return f"{shown}: exit {code} {' '.join(stderr.read().decode(errors='replace').split())}".rstrip()

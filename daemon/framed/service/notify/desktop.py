@@ -1,4 +1,4 @@
-"""A notification on the desktop of whoever runs the daemon, by notify-send, where there is a session. Blocking."""
+"""Notifications on the desktop of the user who runs the daemon, by notify-send. Blocking."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _URGENT: Final = (What.FAILED, What.STALLED, What.DISK_LOW)
 
 
 def session_bus(environ: Mapping[str, str]) -> str:
-    """Address of the session's bus; empty where there is no session.
+    """Address of the session's bus; empty without a session.
 
-    A service of the system is told of none: then it is that of the user it runs as.
+    A system service has no such variable; then it is the bus of the user it runs as.
     """
     if address := environ.get("DBUS_SESSION_BUS_ADDRESS", ""):
         return address
@@ -29,16 +29,16 @@ def session_bus(environ: Mapping[str, str]) -> str:
 
 
 def why_not(environ: Mapping[str, str]) -> str:
-    """Why nothing can be shown; empty when it can, as far as can be seen without doing so."""
+    """Why nothing can be shown; empty when it probably can."""
     if not session_bus(environ):
         return "there is no desktop session"
     if shutil.which(_PROGRAM) is None:
-        return f"there is no {_PROGRAM} (Debian: libnotify-bin)"
+        return f"{_PROGRAM} is not installed (Debian: libnotify-bin)"
     return ""
 
 
 def show(digest: Digest, timeout_s: float, environ: Mapping[str, str]) -> str:
-    """What went wrong; empty when nothing did."""
+    """The error; empty when there was none."""
     if reason := why_not(environ):
         return reason
     urgency = "critical" if any(event.event in _URGENT for event in digest.events) else "normal"
@@ -47,9 +47,9 @@ def show(digest: Digest, timeout_s: float, environ: Mapping[str, str]) -> str:
 
 
 def body_of(digest: Digest) -> str:
-    """The lines as notify-send and the desktop read them, so that they are shown as they are.
+    """The lines, escaped so that they are shown unchanged.
 
-    The desktop takes them for markup, and notify-send takes backslashes for the beginning of a character's name.
+    The desktop reads them as markup, and notify-send reads backslashes as escapes.
     """
     printable = ("".join(char if char.isprintable() else "?" for char in line) for line in digest.lines)
     return "\n".join(html.escape(line, quote=False).replace("\\", "\\\\") for line in printable)

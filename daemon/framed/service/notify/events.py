@@ -1,4 +1,4 @@
-"""What is told, as JSON for a command and as words for a person."""
+"""The contents of notifications: JSON for a command, text for a person."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import msgspec
 from framed.model.job import Complete, Failed, Job
 
 _SHOWN: Final = 6
-"""Events that a person reads one by one; of more, these and how many."""
+"""Events that are listed; of more, these and the number of the others."""
 
 
 class What(Enum):
     COMPLETED = "completed"
     FAILED = "failed"
     STALLED = "stalled"
-    """A running attempt stands still; told once, and again only after it had gone on."""
+    """A running attempt makes no progress; sent once, and again only after it has made progress."""
     DISK_LOW = "disk_low"
-    """Jobs have begun to wait for room; told again only after none waited."""
+    """Jobs wait for free space; sent once, and again only after no job waited."""
     QUEUE_EMPTY = "queue_empty"
     """Nothing runs and nothing waits."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that has happened."""
+    """One event."""
 
     event: What
     project: str = ""
     reason: str = ""
-    """Of all but `completed` and `queue_empty`, in one line."""
+    """In one line; of all events but `completed` and `queue_empty`."""
     frames: int = 0
-    """Of `completed`: images of the project."""
+    """Number of images of the project, of `completed`."""
     output_dir: str = ""
     log: str = ""
 
@@ -50,11 +50,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             case What.DISK_LOW:
                 return self.reason
             case What.QUEUE_EMPTY:
-                return "nothing is left to do"
+                return "all jobs have ended"
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command reads."""
+    """The document that the command reads."""
 
     schema: int = 1
     events: tuple[Event, ...]
@@ -79,7 +79,7 @@ _COUNTED: Final = (What.COMPLETED, What.FAILED, What.STALLED)
 
 
 def of_end(job: Job) -> Event | None:
-    """Of a job that has ended; None for a cancelled one, which was somebody's wish."""
+    """The event for a job that has ended; None for a cancelled one, because a user wanted that."""
     match job.state:
         case Complete(outcome=outcome):
             return Event(

@@ -1,7 +1,7 @@
-"""Gathers what has happened, and has it told: what happens within a moment is one message, and so is a flood.
+"""Collects events and sends them together, so that many events at once are one notification.
 
-The first event is told after a moment; what happens next waits until `notify.at_most_every_s` is over, and is told
-together. So a hundred films that fail, one after the other or all at once, are a few messages.
+The first event is sent after a short delay; later ones are sent together when `notify.at_most_every_s` has passed.
+Thus a hundred films that fail are a few notifications.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from framed.wakeup import Wakeup
 _log: Final = logging.getLogger(__name__)
 
 _COLLECT_S: Final = 2.0
-"""From the first event until it is told, with all there are by then."""
+"""From the first event until it is sent, with all that came by then."""
 _FINAL_SEND_S: Final = 5.0
-"""For what has not been told when the daemon ends."""
+"""Time limit for sending what is left when the daemon ends."""
 
 
 class Notifier:
-    """Tells of every job once that ends while the daemon runs, but for cancelled ones: they were somebody's wish."""
+    """Sends one event for every job that ends while the daemon runs, but not for cancelled ones."""
 
     def __init__(self, ledger: Ledger, settings: LiveSettings) -> None:
         self._ledger = ledger
@@ -43,22 +43,22 @@ class Notifier:
         self._open = {job.id for job in ledger.open_jobs()}
         self._pending: list[Event] = []
         self._problems: dict[str, str] = {}
-        self._faults = FaultLog("tell what has happened")
+        self._faults = FaultLog("send notifications")
         self._short_of_room: tuple[str, ...] = ()
         self._is_disk_low = False
         ledger.listen(self._on_ledger_change)
 
     def stalled(self, job: Job, text: str) -> None:
-        """The job's attempt stands still."""
+        """The job's attempt makes no progress."""
         self._add(Event(event=What.STALLED, project=job.project, reason=text, log=job.log_path))
 
     def disk_low(self, lines: Collection[str]) -> None:
-        """A line for each job that waits or rests now because there is too little room."""
+        """`lines`: one for each job that waits or is suspended because the disk is low."""
         self._short_of_room = tuple(lines)
         self._update_disk_low(self._ledger.open_jobs())
 
     async def run(self) -> None:
-        """Tells for as long as the daemon lives, and at its end what is left."""
+        """Sends events until cancelled, and then those that are left."""
         try:
             while True:
                 await self._wakeup.wait()
@@ -73,7 +73,7 @@ class Notifier:
     async def _send(self) -> None:
         try:
             await self._send_pending()
-        except Exception as fault:  # noqa: BLE001 -- logged; the films matter more
+        except Exception as fault:  # noqa: BLE001 -- logged; extraction matters more
             self._faults.record("", fault)
         else:
             self._faults.clear("")
@@ -90,7 +90,7 @@ class Notifier:
             self._log("desktop", await in_own_thread(desktop.show, digest, settings.timeout_s, os.environ))
 
     def _log(self, way: str, problem: str) -> None:
-        """Each problem once, until it is another one or over: a desktop may be away for weeks."""
+        """Logs each problem once, until it changes or ends: a desktop may be unavailable for weeks."""
         if problem and problem != self._problems.get(way):
             _log.warning("notification failed", extra=fields(way=way, why=problem))
         self._problems[way] = problem
@@ -111,7 +111,10 @@ class Notifier:
             self._add(Event(event=What.QUEUE_EMPTY))
 
     def _update_disk_low(self, open_jobs: list[Job]) -> None:
-        """Told when the first job lacks room, and again only after none did: none waits, nor had failed for it last."""
+        """Adds an event when the first job lacks space, and again only after no job did.
+
+        A job lacks space if it waits for it, or if its last attempt ended because of it.
+        """
         lasts = [(job.project, job.attempts[-1].outcome) for job in open_jobs if job.attempts]
         full = [(project, last) for project, last in lasts if last is not None and last.code == ExitCode.DISK_FULL]
         words = [*self._short_of_room, *(f"{project}: {last.summary}" for project, last in full)]
