@@ -47,7 +47,7 @@ class Outcome:
     told: list[FilmProgress]
 
 
-class LookedAt:
+class ImageRecorder:
     """Looks at every image as it is published, and lets it go."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ def extract(
     """Extracts into `temp`, from nothing."""
     temp.mkdir()
     settings = settings or ExtractionSettings()
-    looked_at = LookedAt()
+    looked_at = ImageRecorder()
     kept = ScoreCache(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", anew=False)
     told: list[FilmProgress] = []
 

@@ -26,7 +26,7 @@ from tests.harness.until import until
 ATTEMPT = 7
 
 
-class Office:
+class GrantFile:
     """Grants for one extraction, through the file, as framed gives them."""
 
     def __init__(self, folder: Path, workers: int) -> None:
@@ -58,7 +58,7 @@ class Office:
 
 
 @contextmanager
-def meanwhile(office: Office, act: Callable[[], None]) -> Iterator[None]:
+def meanwhile(grants: GrantFile, act: Callable[[], None]) -> Iterator[None]:
     """`act` runs beside the extraction inside; its failure is the test's, and leaves nothing paused."""
     failures: list[BaseException] = []
 
@@ -67,8 +67,8 @@ def meanwhile(office: Office, act: Callable[[], None]) -> Iterator[None]:
             act()
         except BaseException as failure:  # noqa: BLE001 - raised below
             failures.append(failure)
-            office.grant(2)
-            office.go_on()
+            grants.grant(2)
+            grants.go_on()
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -88,16 +88,16 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick_looks")
 def test_grants_that_come_and_go_change_no_byte(film: Path, undisturbed: Outcome, tmp_path: Path) -> None:
     """Fewer, more than it began with, none, and again: at each report another grant."""
-    office = Office(tmp_path, 2)
+    grants = GrantFile(tmp_path, 2)
     turns = iter([1, 4, 2, 3, 1, 2, 4, 1, 3] * 100)
     most = 0
 
     def on_progress(_: FilmProgress) -> None:
         nonlocal most
-        most = max(most, office.crew.at_work)
-        office.grant(next(turns))
+        most = max(most, grants.crew.at_work)
+        grants.grant(next(turns))
 
-    outcome = extract(film, tmp_path / "temp", workers=office.crew, on_progress=on_progress)
+    outcome = extract(film, tmp_path / "temp", workers=grants.crew, on_progress=on_progress)
     assert outcome.images == undisturbed.images
     assert 2 < most <= 4
     assert workers_of(psutil.Process()) == []
@@ -108,23 +108,23 @@ def test_paused_workers_park_and_are_not_taken_for_hung(
     film: Path, undisturbed: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They keep what they have, and the images come out the same."""
-    office = Office(tmp_path, 2)
+    grants = GrantFile(tmp_path, 2)
 
     def pause_and_go_on() -> None:
-        office.has_begun.wait(60)
-        office.grant(2, paused=True)
-        office.go_on()
-        until(lambda: office.crew.at_work == 0, "all have parked")
+        grants.has_begun.wait(60)
+        grants.grant(2, paused=True)
+        grants.go_on()
+        until(lambda: grants.crew.at_work == 0, "all have parked")
         parked = workers_of(psutil.Process())
         with monkeypatch.context() as impatient:
             impatient.setattr(pool, "SILENCE_S", 0.0)
             time.sleep(0.3)  # the pool looks fifteen times
             assert workers_of(psutil.Process()) == parked != []
-            assert office.crew.at_work == 0
-        office.grant(2)
+            assert grants.crew.at_work == 0
+        grants.grant(2)
 
-    with meanwhile(office, pause_and_go_on):
-        outcome = extract(film, tmp_path / "temp", workers=office.crew, on_progress=office.on_progress)
+    with meanwhile(grants, pause_and_go_on):
+        outcome = extract(film, tmp_path / "temp", workers=grants.crew, on_progress=grants.on_progress)
     assert outcome.images == undisturbed.images
 
 
@@ -134,18 +134,18 @@ def test_workers_parked_for_long_are_ended_and_their_spans_done_again(
 ) -> None:
     """Their memory is free meanwhile; no byte of the images changes."""
     monkeypatch.setattr(pool, "PARKED_S", 0.1)
-    office = Office(tmp_path, 2)
+    grants = GrantFile(tmp_path, 2)
 
     def pause_and_go_on() -> None:
-        office.has_begun.wait(60)
-        office.grant(0)
-        office.go_on()
+        grants.has_begun.wait(60)
+        grants.grant(0)
+        grants.go_on()
         until(lambda: not workers_of(psutil.Process()), "no worker process is left")
-        assert office.crew.at_work == 0
-        office.grant(3)
+        assert grants.crew.at_work == 0
+        grants.grant(3)
 
-    with meanwhile(office, pause_and_go_on):
-        outcome = extract(film, tmp_path / "temp", workers=office.crew, on_progress=office.on_progress)
+    with meanwhile(grants, pause_and_go_on):
+        outcome = extract(film, tmp_path / "temp", workers=grants.crew, on_progress=grants.on_progress)
     assert outcome.images == undisturbed.images
     fractions = [told.fraction for told in outcome.told]
     assert fractions == sorted(fractions)
@@ -156,26 +156,26 @@ def test_film_that_is_read_whole_pauses_and_loses_nothing(tmp_path: Path, monkey
     """A smaller grant leaves its decoder's threads; a pause stops it, and its worker is kept however long it takes."""
     monkeypatch.setattr(pool, "PARKED_S", 0.0)
     film = write_film(tmp_path / "film.avi", LONG)
-    office = Office(tmp_path, 3)
+    grants = GrantFile(tmp_path, 3)
     pids: list[int] = []
 
     def shrink_pause_and_go_on() -> None:
-        office.has_begun.wait(60)
-        office.grant(1)
-        assert office.crew.at_work == 3
-        assert not office.crew.is_elastic
-        office.grant(1, paused=True)
-        office.go_on()
-        until(lambda: office.crew.at_work == 0, "it has parked")
+        grants.has_begun.wait(60)
+        grants.grant(1)
+        assert grants.crew.at_work == 3
+        assert not grants.crew.is_elastic
+        grants.grant(1, paused=True)
+        grants.go_on()
+        until(lambda: grants.crew.at_work == 0, "it has parked")
         # The idle ones beside it are ended.
         until(lambda: len(workers_of(psutil.Process())) == 1, "one worker is kept")
         pids.extend(worker.pid for worker in workers_of(psutil.Process()))
-        office.grant(1)
-        until(lambda: office.crew.at_work > 0, "it goes on")
+        grants.grant(1)
+        until(lambda: grants.crew.at_work > 0, "it goes on")
         pids.extend(worker.pid for worker in workers_of(psutil.Process()))
 
-    with meanwhile(office, shrink_pause_and_go_on):
-        outcome = extract(film, tmp_path / "temp", workers=office.crew, on_progress=office.on_progress)
+    with meanwhile(grants, shrink_pause_and_go_on):
+        outcome = extract(film, tmp_path / "temp", workers=grants.crew, on_progress=grants.on_progress)
     assert pids[0] == pids[1]
     assert outcome.result.chunks_read_by == {"pyav": 1}
     assert all(frame_of(name) == shown for name, shown in outcome.frames.items())

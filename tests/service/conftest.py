@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service.evening import Evening
+from tests.service.installed_root import InstalledRoot
 from tests.service.machine import BUILD, Machine, booted, make_root
 
 
@@ -22,12 +22,12 @@ def machine(pytestconfig: pytest.Config) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="module", params=["system", "user"])
-def evening(machine: Machine, request: pytest.FixtureRequest) -> Iterator[Evening]:
+def installed(machine: Machine, request: pytest.FixtureRequest) -> Iterator[InstalledRoot]:
     """framed is installed for a root that belongs to studio: by root for the system, or by studio."""
-    evening = Evening(machine, is_users=request.param == "user")
-    evening.prepare()
+    installed = InstalledRoot(machine, is_users=request.param == "user")
+    installed.prepare()
     try:
-        yield evening
+        yield installed
     finally:
-        (BUILD / f"journal-{request.param}.log").write_text(evening.journal() + "\n")
-        evening.end()
+        (BUILD / f"journal-{request.param}.log").write_text(installed.journal() + "\n")
+        installed.end()

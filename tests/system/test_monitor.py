@@ -26,12 +26,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
         yield make(MANUAL)
 
 
-def watched(root: Root, told: Callable[[Pilot[None]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
-    """What is told to the pilot of a monitor of that size."""
+def run_monitor(root: Root, steps: Callable[[Pilot[None]], Awaitable[None]], size: tuple[int, int] = (80, 24)) -> None:
+    """Runs the steps on a monitor of that size."""
 
     async def run() -> None:
         async with Monitor(root.places).run_test(size=size) as pilot:
-            await told(pilot)
+            await steps(pilot)
 
     asyncio.run(run())
 
@@ -59,7 +59,7 @@ def test_every_project_has_a_row(root: Root, size: tuple[int, int]) -> None:
     root.film("orion")
     root.start()
 
-    async def told(pilot: Pilot[None]) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
         await sees(pilot, lambda: [row[0] for row in table(pilot)] == ["onward", "orion"], "both")
         assert text(pilot, "machine").startswith("CPU ")
         await sees(pilot, lambda: text(pilot, "detail").startswith("onward  NEW"), "its details")
@@ -67,7 +67,7 @@ def test_every_project_has_a_row(root: Root, size: tuple[int, int]) -> None:
         await sees(pilot, lambda: text(pilot, "detail").startswith("orion"), "the other's")
         assert pilot.app.query_one(DataTable).virtual_size.width <= size[0]
 
-    watched(root, told, size)
+    run_monitor(root, steps, size)
 
 
 def test_keys_steer_one_project_from_submit_to_retry(root: Root) -> None:
@@ -76,7 +76,7 @@ def test_keys_steer_one_project_from_submit_to_retry(root: Root) -> None:
     root.film("onward", f"wait {gate}")
     root.start()
 
-    async def told(pilot: Pilot[None]) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
         def state() -> str:
             return next((row[1] for row in table(pilot)), "")
 
@@ -104,7 +104,7 @@ def test_keys_steer_one_project_from_submit_to_retry(root: Root) -> None:
         await pilot.press("r")
         await sees(pilot, lambda: state() == "COMPLETE", "it is complete")
 
-    watched(root, told)
+    run_monitor(root, steps)
 
 
 def test_keys_change_what_is_shown_and_whether_anything_starts(root: Root) -> None:
@@ -115,7 +115,7 @@ def test_keys_change_what_is_shown_and_whether_anything_starts(root: Root) -> No
     root.start()
     root.submit("orion")
 
-    async def told(pilot: Pilot[None]) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
         await sees(pilot, lambda: [row[0] for row in table(pilot)] == ["orion", "onward"], "what runs first")
         await sees(pilot, lambda: text(pilot, "detail").startswith("orion  RUNNING"), "its details")
         await pilot.press("o")
@@ -137,7 +137,7 @@ def test_keys_change_what_is_shown_and_whether_anything_starts(root: Root) -> No
         await sees(pilot, lambda: not pilot.app.is_running, "it is left")
         assert root.statuses()["orion"].state is ProjectState.RUNNING
 
-    watched(root, told)
+    run_monitor(root, steps)
 
 
 def test_restart_of_the_daemon_is_said_and_survived(root: Root) -> None:
@@ -145,7 +145,7 @@ def test_restart_of_the_daemon_is_said_and_survived(root: Root) -> None:
     root.film("onward")
     daemon = root.start()
 
-    async def told(pilot: Pilot[None]) -> None:
+    async def steps(pilot: Pilot[None]) -> None:
         await sees(pilot, lambda: len(table(pilot)) == 1, "the project")
         await asyncio.to_thread(stop, daemon)
         await sees(pilot, lambda: text(pilot, "away").startswith("daemon unreachable"), "that it is away")
@@ -155,7 +155,7 @@ def test_restart_of_the_daemon_is_said_and_survived(root: Root) -> None:
         await sees(pilot, lambda: len(table(pilot)) == 2, "the new one")
         assert not pilot.app.query_one("#away").display
 
-    watched(root, told)
+    run_monitor(root, steps)
 
 
 class Terminal:

@@ -1,4 +1,4 @@
-"""`notify.command` under the real daemon: what it is told, and what a bad one costs."""
+"""`notify.command` under the real daemon: what it is given, and what a bad one costs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ COMMAND = ("sh", "-c", 'cat >> "$0"; echo >> "$0"')
 @pytest.fixture
 def site() -> Iterator[Site]:
     with new_site() as made:
-        command = [*COMMAND, str(made.folder / "told")]
+        command = [*COMMAND, str(made.folder / "notifications")]
         settings = made.root / "configs" / "framed.yaml"
         settings.write_text(f"{SETTINGS}\nnotify:\n  at_most_every_s: 0.5\n  command: {json.dumps(command)}\n")
         yield made
 
 
-def told(site: Site) -> list[dict[str, Any]]:
-    file: Path = site.folder / "told"
+def notifications(site: Site) -> list[dict[str, Any]]:
+    file: Path = site.folder / "notifications"
     lines = file.read_text().splitlines() if file.exists() else []
     return [event for line in lines for event in json.loads(line)["events"]]
 
@@ -36,8 +36,8 @@ def test_jobs_that_end_together_are_told_in_one_run_and_then_that_nothing_is_lef
     site.film("orion")
     site.start()
     assert site.ctl("submit", "onward,orion", "--wait").returncode == 0
-    until(lambda: any(event["event"] == "queue_empty" for event in told(site)))
-    completed = {event["project"]: event for event in told(site) if event["event"] == "completed"}
+    until(lambda: any(event["event"] == "queue_empty" for event in notifications(site)))
+    completed = {event["project"]: event for event in notifications(site) if event["event"] == "completed"}
     assert sorted(completed) == ["onward", "orion"]
     assert completed["onward"]["output_dir"] == str(site.root / "datasets" / "onward" / "frames")
 
@@ -49,10 +49,10 @@ def test_attempt_that_stands_still_is_told_with_its_log_and_shown(site: Site) ->
     site.film("onward", "run 600")
     site.start()
     assert site.ctl("submit", "onward").returncode == 0
-    until(lambda: bool(told(site)))
+    until(lambda: bool(notifications(site)))
     assert "no progress for" in site.ctl("status").stdout
-    assert [(each["event"], each["project"]) for each in told(site)] == [("stalled", "onward")]
-    assert told(site)[0]["log"].endswith(".log")
+    assert [(each["event"], each["project"]) for each in notifications(site)] == [("stalled", "onward")]
+    assert notifications(site)[0]["log"].endswith(".log")
     assert site.ctl("cancel", "onward").returncode == 0
 
 
@@ -64,13 +64,13 @@ def test_jobs_that_wait_for_room_are_told_with_what_they_wait_for(site: Site) ->
         site.film(project)
     site.start()
     assert site.ctl("submit", "onward,orion").returncode == 0
-    until(lambda: bool(told(site)))
-    assert [each["event"] for each in told(site)] == ["disk_low"]
-    assert "disk low: needs" in told(site)[0]["reason"]
+    until(lambda: bool(notifications(site)))
+    assert [each["event"] for each in notifications(site)] == ["disk_low"]
+    assert "disk low: needs" in notifications(site)[0]["reason"]
     settings.write_text(settings.read_text().replace("disk_floor_gb: 900000", "disk_floor_gb: 0"))
     assert site.ctl("reload").returncode == 0
-    until(lambda: any(event["event"] == "queue_empty" for event in told(site)))
-    assert [each["event"] for each in told(site)].count("disk_low") == 1
+    until(lambda: any(event["event"] == "queue_empty" for event in notifications(site)))
+    assert [each["event"] for each in notifications(site)].count("disk_low") == 1
 
 
 def test_command_that_cannot_be_run_costs_a_line_in_the_log(site: Site) -> None:

@@ -28,7 +28,7 @@ MB = 1_000_000
 WATCH = WatchSettings(settle_s=0.0, settle_scans=1)
 
 
-class Desk:
+class WaitingJob:
     """One job of one film of six seconds of 1080p, reckoned to give sixteen images, 6.3 MB."""
 
     def __init__(self, folder: Path) -> None:
@@ -66,32 +66,32 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.store.close()
+def waiting_job(tmp_path: Path) -> Iterator[WaitingJob]:
+    waiting_job = WaitingJob(tmp_path)
+    yield waiting_job
+    waiting_job.store.close()
 
 
-def test_film_needs_its_images_and_the_floor(desk: Desk) -> None:
-    assert desk.lack(desk.job, 6 * MB) == "disk low: needs 7 MB, 6 free"
-    assert desk.lack(desk.job, 7 * MB) == ""
+def test_film_needs_its_images_and_the_floor(waiting_job: WaitingJob) -> None:
+    assert waiting_job.lack(waiting_job.job, 6 * MB) == "disk low: needs 7 MB, 6 free"
+    assert waiting_job.lack(waiting_job.job, 7 * MB) == ""
 
 
-def test_what_earlier_attempts_have_done_is_not_needed_again(desk: Desk) -> None:
+def test_what_earlier_attempts_have_done_is_not_needed_again(waiting_job: WaitingJob) -> None:
     """It is on the disk. Two thirds of the film were left, whatever share that was of the attempt."""
     ended = attempt(outcome=outcome(75, Ending.EXITED, fraction=0.9, film_left_s=4.0))
-    tried = msgspec.structs.replace(desk.job, attempts=(ended,))
-    assert desk.lack(tried, 4 * MB) == "disk low: needs 5 MB, 4 free"
-    assert desk.lack(tried, 5 * MB) == ""
+    tried = msgspec.structs.replace(waiting_job.job, attempts=(ended,))
+    assert waiting_job.lack(tried, 4 * MB) == "disk low: needs 5 MB, 4 free"
+    assert waiting_job.lack(tried, 5 * MB) == ""
 
 
-def test_without_a_floor_nobody_asks_what_is_free(desk: Desk) -> None:
+def test_without_a_floor_nobody_asks_what_is_free(waiting_job: WaitingJob) -> None:
     """Neither for the film's images: who knows better than the estimate needs a way."""
-    desk.settings.now = Settings(watch=WATCH, budget=BudgetSettings(disk_floor_gb=0))
-    assert desk.lack(desk.job, 0) == ""
+    waiting_job.settings.now = Settings(watch=WATCH, budget=BudgetSettings(disk_floor_gb=0))
+    assert waiting_job.lack(waiting_job.job, 0) == ""
 
 
-def test_figures_of_a_disk_that_does_not_answer_are_told_with_their_age(desk: Desk) -> None:
+def test_figures_of_a_disk_that_does_not_answer_are_told_with_their_age(waiting_job: WaitingJob) -> None:
     """They are the last that there are."""
-    desk.disks._asked[desk.job.options.frames_dir] = time.monotonic() - 40
-    assert desk.lack(desk.job, MB) == "disk low: needs 7 MB, 1 free (40 s ago; the disk does not answer)"
+    waiting_job.disks._asked[waiting_job.job.options.frames_dir] = time.monotonic() - 40
+    assert waiting_job.lack(waiting_job.job, MB) == "disk low: needs 7 MB, 1 free (40 s ago; the disk does not answer)"

@@ -12,62 +12,62 @@ from frame_extractor.reading.film import UPRIGHT, Film
 FILM = Film(Path("/film.mkv"), "matroska", "h264", 0, 640, 360, UPRIGHT, 24.0, 600.0, 14_400)
 
 
-class Told:
-    """A teller, and what it told."""
+class RecordedProgress:
+    """A reporter, and what it recorded."""
 
     def __init__(self) -> None:
         self.progress: list[FilmProgress] = []
-        self.teller = FilmProgressReporter(FILM, self.progress.append)
+        self.reporter = FilmProgressReporter(FILM, self.progress.append)
 
     @property
     def fraction(self) -> float:
-        fractions = [told.fraction for told in self.progress]
+        fractions = [recorded.fraction for recorded in self.progress]
         assert fractions == sorted(fractions)
         return fractions[-1]
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def recorded() -> RecordedProgress:
+    return RecordedProgress()
 
 
-def test_fresh_film_is_scanned_and_then_a_little_is_read_again(told: Told) -> None:
-    told.teller.scanned(0, 300)
-    assert told.fraction == pytest.approx(SCAN_SHARE / 2)
-    told.teller.scanned(1, 300)
-    told.teller.missing(2)
-    told.teller.repairing()
-    assert told.fraction == pytest.approx(SCAN_SHARE)
-    told.teller.repaired()
-    assert told.fraction == pytest.approx((1 + SCAN_SHARE) / 2)
+def test_fresh_film_is_scanned_and_then_a_little_is_read_again(recorded: RecordedProgress) -> None:
+    recorded.reporter.scanned(0, 300)
+    assert recorded.fraction == pytest.approx(SCAN_SHARE / 2)
+    recorded.reporter.scanned(1, 300)
+    recorded.reporter.missing(2)
+    recorded.reporter.repairing()
+    assert recorded.fraction == pytest.approx(SCAN_SHARE)
+    recorded.reporter.repaired()
+    assert recorded.fraction == pytest.approx((1 + SCAN_SHARE) / 2)
 
 
-def test_scan_whose_scores_are_kept_is_no_work(told: Told) -> None:
+def test_scan_whose_scores_are_kept_is_no_work(recorded: RecordedProgress) -> None:
     """With other settings only the missing images are: the first of 200 is not the last of the film."""
-    told.teller.needs_no_scan()
-    told.teller.missing(200)
-    told.teller.repairing()
-    assert told.fraction == 0
+    recorded.reporter.needs_no_scan()
+    recorded.reporter.missing(200)
+    recorded.reporter.repairing()
+    assert recorded.fraction == 0
     for _ in range(100):
-        told.teller.repaired()
-    assert told.fraction == pytest.approx(0.5)
-    assert told.progress[-1].seconds_kept == 0
+        recorded.reporter.repaired()
+    assert recorded.fraction == pytest.approx(0.5)
+    assert recorded.progress[-1].seconds_kept == 0
 
 
-def test_kept_spans_whose_images_are_all_missing_are_half_of_the_work(told: Told) -> None:
+def test_kept_spans_whose_images_are_all_missing_are_half_of_the_work(recorded: RecordedProgress) -> None:
     """A killed attempt that goes on with another quality: what it kept saves the scores, not the images."""
-    told.teller.missing(200)
-    told.teller.recalled(600)
-    told.teller.repairing()
-    assert told.fraction == pytest.approx(0.5)
-    assert told.progress[-1].seconds_kept == pytest.approx(300)
+    recorded.reporter.missing(200)
+    recorded.reporter.recalled(600)
+    recorded.reporter.repairing()
+    assert recorded.fraction == pytest.approx(0.5)
+    assert recorded.progress[-1].seconds_kept == pytest.approx(300)
     for _ in range(100):
-        told.teller.repaired()
-    assert told.fraction == pytest.approx(0.75)
+        recorded.reporter.repaired()
+    assert recorded.fraction == pytest.approx(0.75)
 
 
-def test_film_that_begins_again_does_not_go_back(told: Told) -> None:
-    told.teller.scanned(0, 300)
-    told.teller.void()
-    told.teller.scanned(0, 30)
-    assert told.fraction == pytest.approx(SCAN_SHARE / 2)
+def test_film_that_begins_again_does_not_go_back(recorded: RecordedProgress) -> None:
+    recorded.reporter.scanned(0, 300)
+    recorded.reporter.void()
+    recorded.reporter.scanned(0, 30)
+    assert recorded.fraction == pytest.approx(SCAN_SHARE / 2)

@@ -118,7 +118,7 @@ def test_without_a_session_nothing_is_shown() -> None:
     assert desktop.why_not({"XDG_RUNTIME_DIR": "/no/such/folder"}) == "there is no desktop session"
 
 
-class Desk:
+class RecordedNotifier:
     """A notifier whose command appends what it reads to a file."""
 
     def __init__(self, folder: Path, **changes: object) -> None:
@@ -147,77 +147,77 @@ WELL = outcome(0)
 @pytest.mark.anyio
 async def test_full_disk_is_told_once_for_as_long_as_a_job_fails_for_it(tmp_path: Path) -> None:
     """Not at each try: the next attempt runs for a moment before it fails as well. And again after it was over."""
-    desk = Desk(tmp_path)
+    recorded = RecordedNotifier(tmp_path)
 
     async def attempt_ends(number: int, how: Outcome, consequence: Consequence) -> None:
-        await desk.ledger.commit({"j1": Started(attempt=attempt(number=number), films=())})
-        await desk.ledger.commit({"j1": Ended(outcome=how, consequence=consequence)})
+        await recorded.ledger.commit({"j1": Started(attempt=attempt(number=number), films=())})
+        await recorded.ledger.commit({"j1": Ended(outcome=how, consequence=consequence)})
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(desk.notifier.run)
+        tasks.start_soon(recorded.notifier.run)
         again = RetryAfter(after_s=0, counted=False)
         await attempt_ends(1, FULL, again)
         await attempt_ends(2, FULL, again)
-        await desk.until(1)
+        await recorded.until(1)
         await attempt_ends(3, outcome(74), again)
         await attempt_ends(4, FULL, again)
-        await desk.until(2)
+        await recorded.until(2)
         await attempt_ends(5, WELL, Done())
-        await desk.until(3)
+        await recorded.until(3)
         tasks.cancel_scope.cancel()
-    assert desk.runs() == [["disk_low"], ["disk_low"], ["completed", "queue_empty"]]
+    assert recorded.runs() == [["disk_low"], ["disk_low"], ["completed", "queue_empty"]]
 
 
 @pytest.mark.anyio
 async def test_jobs_that_wait_for_room_are_told_once_until_none_does(tmp_path: Path) -> None:
     """However often it is said that they do."""
-    desk = Desk(tmp_path)
+    recorded = RecordedNotifier(tmp_path)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(desk.notifier.run)
+        tasks.start_soon(recorded.notifier.run)
         for n_runs, words in ((1, ["a needs 2 GB"]), (1, ["b needs 1 GB", "a needs 2 GB"]), (1, []), (2, ["b ..."])):
-            desk.notifier.disk_low(words)
-            await desk.until(n_runs)
+            recorded.notifier.disk_low(words)
+            await recorded.until(n_runs)
         tasks.cancel_scope.cancel()
-    assert desk.runs() == [["disk_low"], ["disk_low"]]
+    assert recorded.runs() == [["disk_low"], ["disk_low"]]
 
 
 @pytest.mark.anyio
 async def test_flood_is_one_digest(tmp_path: Path) -> None:
     """What follows the first event waits until the time is over, and at the daemon's end is told all the same."""
-    desk = Desk(tmp_path, at_most_every_s=600)
+    recorded = RecordedNotifier(tmp_path, at_most_every_s=600)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(desk.notifier.run)
-        desk.notifier.stalled(job(), "no progress for 15 min")
-        await desk.until(1)
+        tasks.start_soon(recorded.notifier.run)
+        recorded.notifier.stalled(job(), "no progress for 15 min")
+        await recorded.until(1)
         for _ in range(100):
-            desk.notifier.stalled(job(), "no progress for 15 min")
+            recorded.notifier.stalled(job(), "no progress for 15 min")
             await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
-    assert [len(run) for run in desk.runs()] == [1, 100]
+    assert [len(run) for run in recorded.runs()] == [1, 100]
 
 
 @pytest.mark.anyio
 async def test_fault_in_telling_ends_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What is in no text cannot be told; the next can."""
-    desk = Desk(tmp_path)
+    recorded = RecordedNotifier(tmp_path)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(desk.notifier.run)
-        desk.notifier.stalled(job(log_path="/logs/\udcff.log"), "no progress for 15 min")
+        tasks.start_soon(recorded.notifier.run)
+        recorded.notifier.stalled(job(log_path="/logs/\udcff.log"), "no progress for 15 min")
         await anyio.to_thread.run_sync(until, lambda: bool(caplog.records), "the fault is logged")
-        desk.notifier.stalled(job(), "no progress for 15 min")
-        await desk.until(1)
+        recorded.notifier.stalled(job(), "no progress for 15 min")
+        await recorded.until(1)
         tasks.cancel_scope.cancel()
     assert "framed itself failed" in caplog.text
 
 
 @pytest.mark.anyio
 async def test_problem_that_lasts_is_one_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    desk = Desk(tmp_path, command=("/no/such/program",))
+    recorded = RecordedNotifier(tmp_path, command=("/no/such/program",))
     with caplog.at_level(logging.WARNING, logger="framed"):
         for _ in range(3):
-            desk.notifier.stalled(job(), "no progress for 15 min")
+            recorded.notifier.stalled(job(), "no progress for 15 min")
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(desk.notifier.run)
+                tasks.start_soon(recorded.notifier.run)
                 await anyio.lowlevel.checkpoint()
                 tasks.cancel_scope.cancel()
     assert [record.message for record in caplog.records] == ["notification failed"]

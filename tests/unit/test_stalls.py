@@ -26,7 +26,7 @@ from tests.harness.jobs import PROGRESS, attempt, job, moment
 AFTER_S: Final = 900.0
 
 
-class Hall:
+class RunningAttempt:
     """One attempt that runs, and whoever listens."""
 
     def __init__(self, folder: Path) -> None:
@@ -40,11 +40,11 @@ class Hall:
         self.stalls.listen(lambda _job, words: self.told.append(words))
         self.stalls.check(0)
 
-    def goes(self, **changes: Any) -> None:
+    def advance(self, **changes: Any) -> None:
         before = self.reports.progress_of("j1") or PROGRESS
         self.reports.record_progress("j1", msgspec.structs.replace(before, **changes))
 
-    def pass_by(self, seconds: float) -> str:
+    def check_for(self, seconds: float) -> str:
         """So much later, in looks of five seconds."""
         for _ in range(round(seconds / 5)):
             self.stalls.check(5)
@@ -52,81 +52,83 @@ class Hall:
 
 
 @pytest.fixture
-def hall(tmp_path: Path) -> Iterator[Hall]:
-    made = Hall(tmp_path)
+def running(tmp_path: Path) -> Iterator[RunningAttempt]:
+    made = RunningAttempt(tmp_path)
     yield made
     made.store.close()
 
 
-def test_attempt_that_stands_still_is_told_once_and_shown_for_as_long(hall: Hall) -> None:
+def test_attempt_that_stands_still_is_told_once_and_shown_for_as_long(running: RunningAttempt) -> None:
     """Not a second too early."""
-    hall.goes(steps=1)
-    hall.pass_by(5)
-    assert hall.pass_by(AFTER_S - 5) == ""
-    assert hall.pass_by(5) == "no progress for 15 min"
-    assert hall.pass_by(600) == "no progress for 25 min"
-    assert hall.told == ["no progress for 15 min"]
-    assert hall.stalls.n_stalled == 1
+    running.advance(steps=1)
+    running.check_for(5)
+    assert running.check_for(AFTER_S - 5) == ""
+    assert running.check_for(5) == "no progress for 15 min"
+    assert running.check_for(600) == "no progress for 25 min"
+    assert running.told == ["no progress for 15 min"]
+    assert running.stalls.n_stalled == 1
 
 
-def test_attempt_that_went_on_is_told_again_when_it_stands_again(hall: Hall, caplog: pytest.LogCaptureFixture) -> None:
+def test_attempt_that_went_on_is_told_again_when_it_stands_again(
+    running: RunningAttempt, caplog: pytest.LogCaptureFixture
+) -> None:
     """The log has all of it."""
     with caplog.at_level(logging.INFO, logger="framed"):
-        hall.pass_by(AFTER_S)
-        hall.goes(steps=1)
-        assert hall.pass_by(5) == ""
-        hall.pass_by(AFTER_S)
-    assert len(hall.told) == 2
+        running.check_for(AFTER_S)
+        running.advance(steps=1)
+        assert running.check_for(5) == ""
+        running.check_for(AFTER_S)
+    assert len(running.told) == 2
     assert [record.message for record in caplog.records] == [
         "attempt stands still", "attempt goes on", "attempt stands still",
     ]  # fmt: skip
 
 
-def test_attempt_that_has_never_said_anything_stands_still_too(hall: Hall) -> None:
+def test_attempt_that_has_never_said_anything_stands_still_too(running: RunningAttempt) -> None:
     """It hung before it wrote its first word."""
-    assert hall.pass_by(AFTER_S) == "no progress for 15 min"
+    assert running.check_for(AFTER_S) == "no progress for 15 min"
 
 
 @pytest.mark.parametrize(
     "sign", [{"steps": 7}, {"stage": Stage.WRITING}, {"fraction": 0.71}, {"images": 99}, {"film_number": 2}]
 )
-def test_whatever_is_done_is_progress(hall: Hall, sign: dict[str, Any]) -> None:
+def test_whatever_is_done_is_progress(running: RunningAttempt, sign: dict[str, Any]) -> None:
     """Steps grow while a piece of film is done again, and while results are moved, when no fraction does."""
-    hall.goes(steps=1)
-    hall.pass_by(AFTER_S - 50)
-    hall.goes(**sign)
-    assert hall.pass_by(AFTER_S - 50) == ""
+    running.advance(steps=1)
+    running.check_for(AFTER_S - 50)
+    running.advance(**sign)
+    assert running.check_for(AFTER_S - 50) == ""
 
 
-def test_time_that_passes_is_no_progress(hall: Hall) -> None:
+def test_time_that_passes_is_no_progress(running: RunningAttempt) -> None:
     """The heartbeat goes on while the film's disk hangs."""
-    hall.goes(steps=1)
+    running.advance(steps=1)
     for minute in range(16):
-        hall.goes(elapsed_s=60.0 * minute, eta_s=60.0 * minute, updated_at=f"2025-11-15T14:{minute:02}:00Z")
-        hall.pass_by(60)
-    assert hall.told == ["no progress for 15 min"]
+        running.advance(elapsed_s=60.0 * minute, eta_s=60.0 * minute, updated_at=f"2025-11-15T14:{minute:02}:00Z")
+        running.check_for(60)
+    assert running.told == ["no progress for 15 min"]
 
 
-def test_parked_attempt_rests_and_begins_to_count_anew(hall: Hall) -> None:
+def test_parked_attempt_rests_and_begins_to_count_anew(running: RunningAttempt) -> None:
     """By whatever rule it was told to pause."""
-    hall.goes(steps=1)
-    hall.pass_by(AFTER_S - 50)
-    hall.goes(paused=True, workers=0)
-    assert hall.pass_by(10 * AFTER_S) == ""
-    hall.goes(paused=False, workers=4)
-    assert hall.pass_by(AFTER_S - 50) == ""
+    running.advance(steps=1)
+    running.check_for(AFTER_S - 50)
+    running.advance(paused=True, workers=0)
+    assert running.check_for(10 * AFTER_S) == ""
+    running.advance(paused=False, workers=4)
+    assert running.check_for(AFTER_S - 50) == ""
 
 
 @pytest.mark.parametrize("wish", [PauseRequested(), CancelRequested()])
 def test_attempt_that_somebody_wants_to_rest_or_end_is_not_told(
-    hall: Hall, wish: PauseRequested | CancelRequested
+    running: RunningAttempt, wish: PauseRequested | CancelRequested
 ) -> None:
     """Whoever asked looks at it already."""
-    hall.goes(steps=1)
+    running.advance(steps=1)
 
     async def ask() -> None:
-        await hall.ledger.commit({"j1": wish})
+        await running.ledger.commit({"j1": wish})
 
     anyio.run(ask)
-    assert hall.pass_by(2 * AFTER_S) == ""
-    assert hall.told == []
+    assert running.check_for(2 * AFTER_S) == ""
+    assert running.told == []

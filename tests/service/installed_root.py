@@ -25,7 +25,7 @@ _SHORT_WATCHDOG: Final = "[Service]\nWatchdogSec=6\nTimeoutAbortSec=3\n"
 
 
 @dataclass(frozen=True)
-class Evening:
+class InstalledRoot:
     """`is_users`: framed is a service of studio's own manager, not of the system's."""
 
     machine: Machine
