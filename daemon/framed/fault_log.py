@@ -6,6 +6,7 @@ import logging
 from typing import Final
 
 from framed.log import fields
+from framed.model.reasons import InternalFault
 
 _log: Final = logging.getLogger(__name__)
 
@@ -18,13 +19,13 @@ class FaultLog:
         self._task = task
         self._recorded: dict[str, str] = {}
 
-    def record(self, project: str, fault: Exception) -> str:
-        """One line for a person. Logs the traceback, unless the project's last failure was the same."""
+    def record(self, project: str, fault: Exception) -> InternalFault:
+        """The fault as a reason. Logs the traceback, unless the project's last failure was the same."""
         what = f"{type(fault).__name__}: {fault}"
         if self._recorded.get(project) != what:
             self._recorded[project] = what
             _log.error("framed itself failed", exc_info=fault, extra=fields(to=self._task, project=project or None))
-        return f"framed itself failed to {self._task} ({type(fault).__name__}); its log says why"
+        return InternalFault(task=self._task, error=type(fault).__name__)
 
     def clear(self, project: str) -> None:
         """The task has succeeded; the next failure is logged again."""

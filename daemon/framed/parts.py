@@ -22,6 +22,7 @@ from framed.host.machine import Machine
 from framed.host.memory import Memory
 from framed.lock_watch import LockWatch
 from framed.model.job import Moment
+from framed.model.reasons import AwaitingMemory
 from framed.policy.memory import floor_bytes, shortage
 from framed.policy.shares import Budget
 from framed.policy.shares import budget as budget_of
@@ -94,8 +95,8 @@ def make_parts(
             settings=live,
             reports=reports,
         ),
-        shortage=lambda: _shortage(machine.memory, live.now.budget),
-        tell_short_of_disk=notifier.disk_low,
+        memory_shortage=lambda: _memory_shortage(machine.memory, live.now.budget),
+        report_short_of_disk=notifier.disk_low,
     )
     report = StatusReporter(
         ledger=ledger,
@@ -132,7 +133,7 @@ def _budget(machine: Machine, settings: LiveSettings) -> Budget:
     return budget_of(usable_cores(), machine.memory.total_bytes, settings.now.budget)
 
 
-def _shortage(memory: Memory, settings: BudgetSettings) -> str:
+def _memory_shortage(memory: Memory, settings: BudgetSettings) -> AwaitingMemory | None:
     return shortage(memory.available_bytes, floor_bytes(memory.total_bytes, settings.memory_floor_gb))
 
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from frame_extractor.contract.answers import Probe
+from framed.model.reasons import IgnoredBecause, TooShort, WordInName
 from framed.policy.admission import (
     Changing,
     Decided,
@@ -23,6 +24,9 @@ from tests.stores.make import PROBE
 
 SETTINGS = WatchSettings(give_up_s=60, min_duration_s=30)
 MINUTE = msgspec.structs.replace(PROBE, duration_s=60.0)
+
+
+BY_NAME = WordInName(word="sample")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,7 @@ def test_list_is_obeyed_to_the_letter(ignore: tuple[str, ...], ignored: set[str]
 def test_project_of_nothing_but_trailers_keeps_them_by_itself() -> None:
     """That is what its owner made it for."""
     assert ignored_by_name(["trailer 1.mkv", "trailer 2.mkv", "sample.avi"], "auto") == {}
-    assert ignored_by_name(["trailer.mkv", "onward.mkv"], "auto") == {"trailer.mkv": "its name has the word trailer"}
+    assert ignored_by_name(["trailer.mkv", "onward.mkv"], "auto") == {"trailer.mkv": WordInName(word="trailer")}
 
 
 def test_sample_is_left_out_also_when_its_film_has_been_extracted_and_deleted() -> None:
@@ -79,21 +83,21 @@ def test_sample_is_left_out_also_when_its_film_has_been_extracted_and_deleted() 
 @pytest.mark.parametrize(
     ("is_decided", "ignored_for", "unchanged_s", "opening", "expected"),
     [
-        (True, "its name", None, None, Decided()),
-        (False, "its name", None, None, Ignored("its name")),
-        (False, "", None, MINUTE, Changing()),
-        (False, "", 99.0, None, Unprobed()),
-        (False, "", 10.0, MINUTE, Ready()),
-        (False, "", 10.0, ProbeFailed("no index", 0.0), Unreadable("no index", 50.0)),
-        (False, "", 60.0, ProbeFailed("no index", 0.0), Ready(doubt="no index")),
-        (False, "", 10.0, msgspec.structs.replace(MINUTE, duration_s=0.0), Ready()),
-        (False, "", 10.0, msgspec.structs.replace(MINUTE, duration_s=30.0), Ready()),
+        (True, BY_NAME, None, None, Decided()),
+        (False, BY_NAME, None, None, Ignored(BY_NAME)),
+        (False, None, None, MINUTE, Changing()),
+        (False, None, 99.0, None, Unprobed()),
+        (False, None, 10.0, MINUTE, Ready()),
+        (False, None, 10.0, ProbeFailed("no index", 0.0), Unreadable("no index", 50.0)),
+        (False, None, 60.0, ProbeFailed("no index", 0.0), Ready(open_error="no index")),
+        (False, None, 10.0, msgspec.structs.replace(MINUTE, duration_s=0.0), Ready()),
+        (False, None, 10.0, msgspec.structs.replace(MINUTE, duration_s=30.0), Ready()),
     ],
 )
 def test_film_is_ready_when_it_lies_still_and_opens(
     *,
     is_decided: bool,
-    ignored_for: str,
+    ignored_for: IgnoredBecause | None,
     unchanged_s: float | None,
     opening: Probe | ProbeFailed | None,
     expected: FilmStatus,
@@ -111,5 +115,5 @@ def test_film_is_ready_when_it_lies_still_and_opens(
 
 def test_short_film_is_ignored_with_the_setting_that_says_so() -> None:
     short = msgspec.structs.replace(MINUTE, duration_s=12.34)
-    found = film_status(is_decided=False, ignored_because="", unchanged_s=10.0, probe_result=short, settings=SETTINGS)
-    assert found == Ignored("it is 12.3 s long, less than watch.min_duration_s 30")
+    found = film_status(is_decided=False, ignored_because=None, unchanged_s=10.0, probe_result=short, settings=SETTINGS)
+    assert found == Ignored(TooShort(duration_s=12.34, min_duration_s=30.0))

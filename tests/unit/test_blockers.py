@@ -14,6 +14,7 @@ from framed.attempts.blockers import Blockers
 from framed.attempts.reports import AttemptReports
 from framed.host.disks import Disks, FreeSpace
 from framed.model.job import Ending, Job
+from framed.reason_text import reason_text
 from framed.settings.config import BudgetSettings, Settings, WatchSettings
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import load_places
@@ -62,7 +63,8 @@ class WaitingJob:
         self.disks.watch([waiting.options.frames_dir])
         self.disks._device_of[waiting.options.frames_dir] = 1
         self.disks._rooms[1] = FreeSpace(disk=1, free_bytes=free_bytes, total_bytes=10 * MB)
-        return self.hindrances.find([waiting], ()).start_blocked.get(waiting.id, "")
+        found = self.hindrances.find([waiting], ()).start_blocked.get(waiting.id)
+        return reason_text(found) if found else ""
 
 
 @pytest.fixture

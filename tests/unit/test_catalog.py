@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from frame_extractor.contract.layout import OutputLayout
+from framed.model.reasons import RawVideosUnavailable, SettingsInvalid, Settling
 from framed.policy.settle import Signature
 from framed.settings.config import Settings, WatchSettings
 from framed.settings.live_settings import LiveSettings
@@ -65,11 +66,11 @@ def test_film_settles_and_has_its_fingerprint_from_then_on(disk: Disk) -> None:
     disk.film()
     settling = disk.look(2).projects["onward"]
     assert not settling.settled
-    assert settling.settling_text(disk.now_s) == "settling: film.mkv unchanged for 5 s"
+    assert settling.last_to_settle(disk.now_s) == Settling(film="film.mkv", unchanged_s=5)
     settled = disk.look().projects["onward"]
     assert len(settled.settled) == 1
     assert not settled.settling
-    assert settled.settling_text(disk.now_s) == ""
+    assert settled.last_to_settle(disk.now_s) is None
 
 
 def test_film_that_grows_goes_on_settling(disk: Disk) -> None:
@@ -274,24 +275,25 @@ def test_root_that_goes_away_changes_nothing(disk: Disk, how: str) -> None:
         disk.places.raw_videos.mkdir()
     frozen = disk.look()
     assert frozen.projects == before.projects
-    assert str(disk.places.raw_videos) in frozen.problem
+    assert isinstance(frozen.problem, RawVideosUnavailable)
+    assert frozen.problem.folder == str(disk.places.raw_videos)
     if how == "empty":
         disk.places.raw_videos.rmdir()
     away.rename(disk.places.raw_videos)
     back = disk.look()
-    assert back.problem == ""
+    assert back.problem is None
     assert back.projects["onward"].settled
 
 
 def test_empty_root_is_a_problem_only_where_films_were_seen_before(disk: Disk) -> None:
     """A new one is empty because nobody has put a film there; after a restart the films of before are remembered."""
-    assert disk.look().problem == ""
+    assert disk.look().problem is None
     film = disk.film()
     disk.look(3)
     disk.keeper = disk.new_keeper(disk.keeper.take_newly_settled())
     film.unlink()
     film.parent.rmdir()
-    assert disk.look().problem == f"{disk.places.raw_videos} is empty, or its disk is not mounted"
+    assert disk.look().problem == RawVideosUnavailable(folder=str(disk.places.raw_videos), error=None)
 
 
 def test_wrong_project_file_is_shown_with_the_project(disk: Disk) -> None:
@@ -300,9 +302,11 @@ def test_wrong_project_file_is_shown_with_the_project(disk: Disk) -> None:
     disk.places.projects.mkdir(parents=True)
     file = disk.places.project_file("onward")
     file.write_text("frame_extraction: {mode: scenes}\n")
-    assert "mode" in disk.look().projects["onward"].settings_error
+    wrong = disk.look().projects["onward"].problem
+    assert isinstance(wrong, SettingsInvalid)
+    assert (wrong.file, wrong.key) == (str(file), "frame_extraction.mode")
     file.write_text("frame_extraction: {mode: scene}\n")
-    assert disk.look().projects["onward"].settings_error == ""
+    assert disk.look().projects["onward"].problem is None
 
 
 def test_shared_output_folder_is_shown_with_both_projects_for_as_long_as_it_is(disk: Disk) -> None:
@@ -313,7 +317,7 @@ def test_shared_output_folder_is_shown_with_both_projects_for_as_long_as_it_is(d
 
     def wrong() -> list[str]:
         projects = disk.look().projects
-        return [name for name, project in projects.items() if "output folder of both" in project.settings_error]
+        return [name for name, project in projects.items() if isinstance(project.problem, SettingsInvalid)]
 
     assert wrong() == []
     (disk.places.datasets / "b").rmdir()

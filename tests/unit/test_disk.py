@@ -17,6 +17,7 @@ from framed.host import disks as disks_module
 from framed.host.disks import Disks
 from framed.policy.disk import enough_bytes, floor_bytes, is_low, shortage, still_needed_bytes
 from framed.policy.memory import GB
+from framed.reason_text import reason_text
 
 MB = 1_000_000
 
@@ -51,7 +52,8 @@ def test_disk_that_was_low_is_low_until_there_is_more_than_just_enough() -> None
     ],
 )
 def test_what_is_missing_is_said_so_that_nobody_reads_two_equal_numbers(free: int, needed: int, words: str) -> None:
-    assert shortage(free, needed) == words
+    found = shortage(free, needed)
+    assert (reason_text(found) if found else "") == words
 
 
 def test_what_a_film_has_written_says_more_than_its_estimate() -> None:

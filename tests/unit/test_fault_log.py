@@ -25,6 +25,7 @@ from framed.engines.tmux import TmuxEngine
 from framed.host.machine import Machine
 from framed.instance_lock import RootLock
 from framed.lock_watch import LockWatch
+from framed.model.reasons import InternalFault
 from framed.policy.admission import FilmStatus, ProbeFailed
 from framed.policy.shares import Budget
 from framed.settings.config import Settings, WatchSettings, resolve
@@ -45,7 +46,7 @@ from framed.watching.watch import Watcher
 from tests.stores.make import PROBE
 
 SETTINGS = Settings(watch=WatchSettings(scan_interval_s=0.01, settle_s=0, settle_scans=1, force_polling=True))
-WORDS = "framed itself failed to scan for its films (ZeroDivisionError); its log says why"
+FAULT = InternalFault(task="scan for its films", error="ZeroDivisionError")
 
 
 @pytest.fixture
@@ -85,13 +86,13 @@ def test_fault_in_one_project_is_shown_with_it_and_logged_once(
         broken.setattr(outputs_module, "resolve", faulty)
         for now_s in (100.0, 105.0):
             catalog = keeper.scan(now_s)
-            assert (catalog.problem, catalog.projects["bad"].settings_error) == ("", WORDS)
-            assert catalog.projects["good"].settings_error == ""
+            assert (catalog.problem, catalog.projects["bad"].problem) == (None, FAULT)
+            assert catalog.projects["good"].problem is None
             assert catalog.projects["good"].settled
     assert len(errors.records) == 1
     assert "ZeroDivisionError: a fault" in errors.text
     mended = keeper.scan(110.0).projects["bad"]
-    assert (mended.settings_error, len(mended.settled)) == ("", 1)
+    assert (mended.problem, len(mended.settled)) == (None, 1)
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,8 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
             reports=reports,
             budget=Budget(slots=1, max_active=1),
             hindrances=hindrances,
-            shortage=str,
-            tell_short_of_disk=lambda _: None,
+            memory_shortage=lambda: None,
+            report_short_of_disk=lambda _: None,
         )
         report = StatusReporter(
             ledger=ledger,
@@ -277,7 +278,6 @@ async def test_fault_of_a_whole_look_does_not_end_the_looking(
             await seen_enough.wait()
             tasks.cancel_scope.cancel()
     store.close()
-    words = "framed itself failed to scan for films (ZeroDivisionError); its log says why"
-    assert problems == ["", words, ""]
+    assert problems == [None, InternalFault(task="scan for films", error="ZeroDivisionError"), None]
     tasks_failed = [record.__dict__["fields"]["to"] for record in errors.records]
     assert tasks_failed == ["watch for changes", "scan for films"]

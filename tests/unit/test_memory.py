@@ -10,6 +10,7 @@ import pytest
 
 from framed.host.memory import read_memory
 from framed.policy.memory import GB, floor_bytes, shortage
+from framed.reason_text import reason_text
 
 MACHINE = psutil.virtual_memory().total
 
@@ -78,4 +79,5 @@ def test_floor_is_the_smaller_of_8_gb_and_a_share(
     ],
 )
 def test_shortage_says_what_is_there_and_what_is_needed(available_gb: float, needed_gb: float, words: str) -> None:
-    assert shortage(int(available_gb * GB), int(needed_gb * GB)) == words
+    found = shortage(int(available_gb * GB), int(needed_gb * GB))
+    assert (reason_text(found) if found else "") == words

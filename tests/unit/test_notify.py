@@ -16,6 +16,7 @@ import anyio.to_thread
 import pytest
 
 from framed.model.job import Outcome
+from framed.model.reasons import DiskLow, Stalled
 from framed.policy.lifecycle import Ended, Started
 from framed.policy.retry import Consequence, Done, RetryAfter
 from framed.service.notify import command, desktop
@@ -31,6 +32,9 @@ from tests.harness.until import until
 
 DONE = Event(event=What.COMPLETED, project="onward", frames=1598)
 EVIL = Event(event=What.FAILED, project="<b>--help</b> & \\n", reason="exit 65\x1b[2J")
+
+STALLED = Stalled(still_s=900)
+LOW = DiskLow(needed_bytes=2_000_000_000, free_bytes=1_000_000_000)
 
 
 @pytest.fixture
@@ -174,8 +178,8 @@ async def test_jobs_that_wait_for_room_are_told_once_until_none_does(tmp_path: P
     recorded = RecordedNotifier(tmp_path)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(recorded.notifier.run)
-        for n_runs, words in ((1, ["a needs 2 GB"]), (1, ["b needs 1 GB", "a needs 2 GB"]), (1, []), (2, ["b ..."])):
-            recorded.notifier.disk_low(words)
+        for n_runs, projects in ((1, "a"), (1, "ba"), (1, ""), (2, "b")):
+            recorded.notifier.disk_low(dict.fromkeys(projects, LOW))
             await recorded.until(n_runs)
         tasks.cancel_scope.cancel()
     assert recorded.runs() == [["disk_low"], ["disk_low"]]
@@ -187,10 +191,10 @@ async def test_flood_is_one_digest(tmp_path: Path) -> None:
     recorded = RecordedNotifier(tmp_path, at_most_every_s=600)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(recorded.notifier.run)
-        recorded.notifier.stalled(job(), "no progress for 15 min")
+        recorded.notifier.stalled(job(), STALLED)
         await recorded.until(1)
         for _ in range(100):
-            recorded.notifier.stalled(job(), "no progress for 15 min")
+            recorded.notifier.stalled(job(), STALLED)
             await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
     assert [len(run) for run in recorded.runs()] == [1, 100]
@@ -202,9 +206,9 @@ async def test_fault_in_telling_ends_nothing_else(tmp_path: Path, caplog: pytest
     recorded = RecordedNotifier(tmp_path)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(recorded.notifier.run)
-        recorded.notifier.stalled(job(log_path="/logs/\udcff.log"), "no progress for 15 min")
+        recorded.notifier.stalled(job(log_path="/logs/\udcff.log"), STALLED)
         await anyio.to_thread.run_sync(until, lambda: bool(caplog.records), "the fault is logged")
-        recorded.notifier.stalled(job(), "no progress for 15 min")
+        recorded.notifier.stalled(job(), STALLED)
         await recorded.until(1)
         tasks.cancel_scope.cancel()
     assert "framed itself failed" in caplog.text
@@ -215,7 +219,7 @@ async def test_problem_that_lasts_is_one_line_in_the_log(tmp_path: Path, caplog:
     recorded = RecordedNotifier(tmp_path, command=("/no/such/program",))
     with caplog.at_level(logging.WARNING, logger="framed"):
         for _ in range(3):
-            recorded.notifier.stalled(job(), "no progress for 15 min")
+            recorded.notifier.stalled(job(), STALLED)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(recorded.notifier.run)
                 await anyio.lowlevel.checkpoint()

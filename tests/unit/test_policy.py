@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from frame_extractor.contract.attempt import ExitRecord, Progress, Stage
 from frame_extractor.contract.exit_codes import ExitCode
 from framed.model.job import Due, Ending, Job, Moment, Outcome, Retrying, Running
+from framed.model.reasons import AwaitingFolder, AwaitingPlace, Settling, Waiting
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.retry import (
     FURTHER_S,
@@ -27,6 +28,7 @@ from framed.policy.retry import (
 from framed.policy.schedule import Decision, SlotHolding, decide
 from framed.policy.settle import Signature, Track, is_settled, observe
 from framed.policy.shares import Budget, budget, share
+from framed.reason_text import reason_text
 from framed.settings.config import BudgetSettings, RetrySettings
 from tests.harness.jobs import attempt, job, moment, options, outcome, process
 
@@ -268,7 +270,7 @@ def decision_of(
     limits: Budget | None = None,
     *,
     seats: Mapping[str, SlotHolding] | None = None,
-    gates: Mapping[str, str] | None = None,
+    gates: Mapping[str, Waiting] | None = None,
     now: Moment | None = None,
 ) -> Decision:
     return decide(
@@ -286,14 +288,15 @@ def test_jobs_start_in_order_and_the_others_say_what_they_wait_for() -> None:
     jobs = [waiting_job(number) for number in range(4)]
     decision = decision_of(jobs, Budget(24, 2))
     assert [(start.job_id, start.workers) for start in decision.starts] == [("j0", 12), ("j1", 12)]
-    assert decision.waiting["j3"] == "waiting for a place: 2 of 2 projects running"
+    assert decision.waiting["j3"] == AwaitingPlace(running=2, max_active=2)
 
 
 def test_gated_job_does_not_hold_up_the_ones_behind_it() -> None:
     jobs = [waiting_job(1), waiting_job(2)]
-    decision = decision_of(jobs, Budget(24, 1), gates={"j1": "settling"})
+    settling = Settling(film="a.mkv", unchanged_s=1)
+    decision = decision_of(jobs, Budget(24, 1), gates={"j1": settling})
     assert [start.job_id for start in decision.starts] == ["j2"]
-    assert decision.waiting == {"j1": "settling"}
+    assert decision.waiting == {"j1": settling}
 
 
 def test_job_in_its_backoff_says_when_and_after_what() -> None:
@@ -302,7 +305,7 @@ def test_job_in_its_backoff_says_when_and_after_what() -> None:
     state = Retrying(since=moment().utc, due=Due(boot_id=moment().boot_id, monotonic_s=moment(38).monotonic_s))
     retrying = waiting_job(1, state=state, attempts=(failed,))
     early = decision_of([retrying], now=moment(0.5))
-    assert early.waiting["j1"] == "retry in 38 s after exit 137 (killed)"
+    assert reason_text(early.waiting["j1"]) == "retry in 38 s after exit 137 (killed)"
     assert early.next_due_s == pytest.approx(37.5)
     for now in (moment(38), moment(0, boot_id="next")):
         assert decision_of([retrying], now=now).starts
@@ -321,7 +324,7 @@ def test_two_projects_of_one_output_folder_take_turns() -> None:
     jobs = [waiting_job(n, options=options(frames_dir=f"/data/{name}")) for n, name in ((1, "a"), (2, "b"))]
     decision = decision_of(jobs, Budget(24, 6))
     assert [start.job_id for start in decision.starts] == ["j1"]
-    assert "project p1" in decision.waiting["j2"]
+    assert decision.waiting["j2"] == AwaitingFolder(project="p1")
 
 
 @given(

@@ -14,9 +14,21 @@ from frame_extractor.contract.attempt import Control
 from framed.attempts.grants import held_slots
 from framed.attempts.slots import Lease, SlotPool
 from framed.model.job import Job, Running
+from framed.model.reasons import (
+    AwaitingMemory,
+    AwaitingPlace,
+    AwaitingSlots,
+    DiskLow,
+    Draining,
+    Paused,
+    PausePhase,
+    Suspension,
+)
 from framed.policy.schedule import NOTHING_BLOCKED, Decision, SlotHolding, StartsBlocked, decide
 from framed.policy.shares import Budget, Claim, shares
 from tests.harness.jobs import PROGRESS, attempt, job, moment, options
+
+LOW = DiskLow(needed_bytes=1_400_000_000, free_bytes=900_000_000)
 
 
 def a_job(name: str, order: int = 1, asked: int | Literal["auto"] = "auto", **changes: Any) -> Job:
@@ -30,7 +42,7 @@ def decided(
     seats: dict[str, SlotHolding] | None = None,
     line: tuple[str, ...] = (),
     budget: Budget | None = None,
-    rests: dict[str, str] | None = None,
+    rests: dict[str, Suspension] | None = None,
     closed: StartsBlocked = NOTHING_BLOCKED,
 ) -> Decision:
     limits = budget or Budget(24, 6)
@@ -58,7 +70,7 @@ def test_third_project_shrinks_the_two_running_ones_and_starts_when_they_have_pa
     asked = decided([A, B, C], seats={"A": SlotHolding(12), "B": SlotHolding(12)})
     assert asked.shares == {"A": 8, "B": 8}
     assert (asked.starts, asked.slot_queue) == ((), ("C",))
-    assert asked.waiting["C"] == "waiting for 8 workers: 24 of 24 in use"
+    assert asked.waiting["C"] == AwaitingSlots(workers=8, used=24, total=24)
     half = decided([A, B, C], seats={"A": SlotHolding(8), "B": SlotHolding(9)}, line=asked.slot_queue)
     assert half.starts == ()
     parked = decided([A, B, C], seats={"A": SlotHolding(8), "B": SlotHolding(8)}, line=half.slot_queue)
@@ -102,15 +114,15 @@ def test_paused_job_gives_its_place_and_its_slots_away() -> None:
     decision = decided([paused, B], seats={"A": SlotHolding(0)}, budget=Budget(4, 1))
     assert starts(decision) == [("B", 4)]
     waits = decided([paused, B], seats={"B": SlotHolding(4)}, budget=Budget(4, 1))
-    assert waits.waiting == {"A": "paused"}
+    assert waits.waiting == {"A": Paused(phase=PausePhase.BEFORE_START)}
     resumed = decided([A, B], seats={"A": SlotHolding(0), "B": SlotHolding(4)}, budget=Budget(4, 1))
-    assert resumed.waiting == {"A": "waiting for a place: 1 of 1 projects running"}
+    assert resumed.waiting == {"A": AwaitingPlace(running=1, max_active=1)}
     assert starts(decided([A], seats={"A": SlotHolding(0)}, budget=Budget(4, 1))) == [("A", 4)]
 
 
 def test_job_that_is_to_rest_gives_its_slots_to_those_that_are_not() -> None:
     """As one that its user has paused; it is told to, and goes on by itself."""
-    low = {"A": "disk low: needs 1.4 GB, 0.9 free"}
+    low: dict[str, Suspension] = {"A": LOW}
     seats = {"A": SlotHolding(4), "B": SlotHolding(4)}
     decision = decided([A, B], seats=seats, budget=Budget(8, 2), rests=low)
     assert (decision.shares, decision.suspended) == ({"A": 0, "B": 4}, low)
@@ -123,15 +135,15 @@ def test_job_that_is_to_rest_gives_its_slots_to_those_that_are_not() -> None:
 
 def test_draining_starts_nothing_and_lets_what_runs_go_on() -> None:
     """Also what was paused."""
-    draining = StartsBlocked(for_new="draining")
+    draining = StartsBlocked(for_new=Draining())
     decision = decided([A, B, C], seats={"A": SlotHolding(0), "B": SlotHolding(12)}, closed=draining)
     assert starts(decision) == [("A", 12)]
-    assert decision.waiting == {"C": "draining"}
+    assert decision.waiting == {"C": Draining()}
     assert decision.shares == {"B": 12}
 
 
 def test_without_memory_nothing_begins_and_nothing_grows() -> None:
-    low = StartsBlocked(for_more_memory="memory low: 3.1 GB free, needs 3.5")
+    low = StartsBlocked(for_more_memory=AwaitingMemory(needed_bytes=3_500_000_000, available_bytes=3_100_000_000))
     decision = decided([A, B, C], seats={"A": SlotHolding(0), "B": SlotHolding(6)}, closed=low)
     assert (decision.starts, decision.slot_queue) == ((), ())
     assert decision.waiting == {"A": low.for_more_memory, "C": low.for_more_memory}
@@ -189,7 +201,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         self.jobs: dict[str, Job] = {}
         self.extractors: dict[str, Extractor] = {}
         self.line: tuple[str, ...] = ()
-        self.rests: dict[str, str] = {}
+        self.rests: dict[str, Suspension] = {}
         self.n_jobs = 0
 
     def run_pass(self) -> Decision:
@@ -257,7 +269,7 @@ class ScheduleMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
     def rest_or_go_on(self, data: st.DataObject) -> None:
-        self.rests = dict.fromkeys(data.draw(st.sets(st.sampled_from(sorted(self.jobs)))), "disk low")
+        self.rests = dict.fromkeys(data.draw(st.sets(st.sampled_from(sorted(self.jobs)))), LOW)
         self.run_pass()
 
     @precondition(lambda self: self.extractors)

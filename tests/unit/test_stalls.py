@@ -15,7 +15,9 @@ from frame_extractor.contract.attempt import Stage
 from framed.attempts.reports import AttemptReports
 from framed.attempts.stalls import StallDetector
 from framed.model.job import Running
+from framed.model.reasons import Stalled
 from framed.policy.lifecycle import CancelRequested, PauseRequested
+from framed.reason_text import reason_text
 from framed.settings.config import NotifySettings, Settings
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import load_places
@@ -36,8 +38,8 @@ class RunningAttempt:
         self.reports = AttemptReports()
         settings = Settings(notify=NotifySettings(stalled_after_s=AFTER_S))
         self.stalls = StallDetector(self.ledger, self.reports, LiveSettings(load_places(folder), settings))
-        self.told: list[str] = []
-        self.stalls.listen(lambda _job, words: self.told.append(words))
+        self.told: list[Stalled] = []
+        self.stalls.listen(lambda _job, stalled: self.told.append(stalled))
         self.stalls.check(0)
 
     def advance(self, **changes: Any) -> None:
@@ -48,7 +50,8 @@ class RunningAttempt:
         """So much later, in looks of five seconds."""
         for _ in range(round(seconds / 5)):
             self.stalls.check(5)
-        return self.stalls.describe("j1")
+        stalled = self.stalls.stalled("j1")
+        return reason_text(stalled) if stalled else ""
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def test_attempt_that_stands_still_is_told_once_and_shown_for_as_long(running: R
     assert running.check_for(AFTER_S - 5) == ""
     assert running.check_for(5) == "no progress for 15 min"
     assert running.check_for(600) == "no progress for 25 min"
-    assert running.told == ["no progress for 15 min"]
+    assert running.told == [Stalled(still_s=900)]
     assert running.stalls.n_stalled == 1
 
 
@@ -106,7 +109,7 @@ def test_time_that_passes_is_no_progress(running: RunningAttempt) -> None:
     for minute in range(16):
         running.advance(elapsed_s=60.0 * minute, eta_s=60.0 * minute, updated_at=f"2025-11-15T14:{minute:02}:00Z")
         running.check_for(60)
-    assert running.told == ["no progress for 15 min"]
+    assert running.told == [Stalled(still_s=900)]
 
 
 def test_parked_attempt_rests_and_begins_to_count_anew(running: RunningAttempt) -> None:

@@ -1,4 +1,4 @@
-"""Why a job may not start, or may not be at work, whatever its place: its films, the hours, its disk."""
+"""Why a job may not start, or none of its workers may run, whatever its place: its films, the hours, its disk."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from frame_extractor.contract.estimate import estimate_film
 from frame_extractor.contract.process import boot_id
 from framed.attempts.reports import AttemptReports
 from framed.host.clock import read_clocks
 from framed.host.disks import INTERVAL_S, Disks, FreeSpace
 from framed.model.job import Job, Moment, Running
+from framed.model.reasons import DiskLow, DiskPending, ScanPending, Suspension, Waiting
 from framed.policy.disk import enough_bytes, floor_bytes, is_low, shortage, still_needed_bytes
 from framed.policy.hours import changes_in_s, outside, windows_of
 from framed.settings.live_settings import LiveSettings
@@ -20,29 +23,27 @@ from framed.watching.catalog import CatalogProject
 from framed.watching.film_statuses import FilmStatuses
 from framed.watching.watch import Watcher
 
-_LOOKING: Final = "looking for films"
-_ASKING: Final = "asking how much room its disk has"
-_ASKING_POLL_S: Final = 0.1
+_DISK_PENDING_POLL_S: Final = 0.1
 _CLOCK_S: Final = 60.0
-"""The clock on the wall is read at least so often: it may have been set."""
+"""The wall clock is read at least so often: it may have been set."""
 _OLD_S: Final = 10.0
-"""A disk that has been silent for so long is said to be."""
+"""The figures of a disk that has not answered for so long are given with their age."""
 
 
 @dataclass(frozen=True)
 class BlockedJobs:
-    """What stands in the way, by job id: one line for a person each."""
+    """What is in the way of jobs, by job id."""
 
-    start_blocked: Mapping[str, str]
-    """Of starting."""
-    run_blocked: Mapping[str, str]
-    """Of going on, for those that were started."""
-    short_of_disk: Mapping[str, str]
+    start_blocked: Mapping[str, Waiting]
+    """Of those that were not started."""
+    run_blocked: Mapping[str, Suspension]
+    """Of those that were."""
+    short_of_disk: Mapping[str, DiskLow]
     """Those of both that are about room on a disk, by project."""
     needs_scan: bool
-    """Whether somebody waits for the next look at the films."""
+    """Whether a job waits for the next scan."""
     recheck_in_s: float | None
-    """When it may be otherwise, though nobody tells; None when somebody will."""
+    """When to ask again, as nothing will notify of a change; None when something will."""
 
 
 class Blockers:
@@ -67,8 +68,8 @@ class Blockers:
         self._estimates: dict[str, tuple[Job, CatalogProject, int]] = {}
         """Job id -> what an estimate was made of, and the estimate; only where every film has been opened."""
 
-    def find(self, jobs: Collection[Job], seated: Collection[str]) -> BlockedJobs:
-        """At this moment. `jobs`: all that are not over. `seated`: ids of those that were started."""
+    def find(self, jobs: Collection[Job], started: Collection[str]) -> BlockedJobs:
+        """At this moment. `jobs`: all that are not over. `started`: ids of those that were started."""
         self._disks.watch(_output(job) for job in jobs)
         for job_id in self._estimates.keys() - {job.id for job in jobs}:
             del self._estimates[job_id]
@@ -77,59 +78,72 @@ class Blockers:
         closed = outside(windows, local)
         promised: Counter[int] = Counter()
         for job in jobs:
-            if job.id in seated and (room := self._room(job)) is not None:
+            if job.id in started and (room := self._room(job)) is not None:
                 promised[room.disk] += self._still_needed_bytes(job)
-        gates: dict[str, str] = {}
-        rests: dict[str, str] = {}
-        short: dict[str, str] = {}
+        start_blocked: dict[str, Waiting] = {}
+        run_blocked: dict[str, Suspension] = {}
+        short: dict[str, DiskLow] = {}
         for job in jobs:
-            is_seated = job.id in seated
-            why = closed if is_seated else self._films(job) or closed
-            if not why and not is_seated and self._disks.is_pending(_output(job)):
-                why = _ASKING
-            elif not why and (room := self._room(job)) is not None:
-                why = self._low_words(job, room) if is_seated else self._lack_for(job, room, promised[room.disk])
-                if why:
-                    short[job.project] = why
-            if why:
-                (rests if is_seated else gates)[job.id] = why
-        again_s = [INTERVAL_S] if short or seated else []
-        if _ASKING in gates.values():
-            again_s.append(_ASKING_POLL_S)
+            if job.id in started:
+                if (suspension := closed or self._disk_low(job)) is not None:
+                    run_blocked[job.id] = suspension
+            elif (blocker := self._film_blocker(job) or closed or self._room_blocker(job, promised)) is not None:
+                start_blocked[job.id] = blocker
+        for job in jobs:
+            found = start_blocked.get(job.id) or run_blocked.get(job.id)
+            if isinstance(found, DiskLow):
+                short[job.project] = found
+        again_s = [INTERVAL_S] if short or started else []
+        if any(isinstance(each, DiskPending) for each in start_blocked.values()):
+            again_s.append(_DISK_PENDING_POLL_S)
         if (change_s := changes_in_s(windows, local)) is not None:
             again_s.append(min(change_s, _CLOCK_S))
-        needs_a_look = _LOOKING in gates.values()
-        return BlockedJobs(gates, rests, short, needs_scan=needs_a_look, recheck_in_s=min(again_s, default=None))
+        return BlockedJobs(
+            start_blocked,
+            run_blocked,
+            short,
+            needs_scan=any(isinstance(each, ScanPending) for each in start_blocked.values()),
+            recheck_in_s=min(again_s, default=None),
+        )
 
-    def _films(self, job: Job) -> str:
+    def _film_blocker(self, job: Job) -> Waiting | None:
         catalog = self._watcher.catalog
-        if catalog.problem:
+        if catalog.problem is not None:
             return catalog.problem
         if job.by == "user" and _is_before(catalog.scanned_at_s, job.submitted):
-            return _LOOKING
+            return ScanPending()
         project = catalog.projects.get(job.project)
-        return self._standings.start_blocker(job, project) if project is not None else ""
+        return self._standings.start_blocker(job, project) if project is not None else None
 
-    def _low_words(self, job: Job, room: FreeSpace) -> str:
-        """What whatever writes on the disk waits for; empty when there is room enough."""
+    def _room_blocker(self, job: Job, promised: Mapping[int, int]) -> DiskPending | DiskLow | None:
+        """What a job that was not started waits for: room for its images, beside what others will still write.
+
+        `promised`: disk -> the bytes of that.
+        """
+        if self._disks.is_pending(_output(job)):
+            return DiskPending()
+        room = self._room(job)
+        if room is None or not (floor := self._floor_bytes(room)):
+            return None
+        needed = floor + self._estimate_bytes(job)
+        return self._disk_low(job) or self._dated(shortage(room.free_bytes - promised[room.disk], needed), job)
+
+    def _disk_low(self, job: Job) -> DiskLow | None:
+        """What every job waits for that writes on the disk of this one's images."""
+        room = self._room(job)
+        if room is None:
+            return None
         floor = self._floor_bytes(room)
         if not is_low(room.free_bytes, floor, was_low=room.disk in self._low):
             self._low.discard(room.disk)
-            return ""
+            return None
         self._low.add(room.disk)
         return self._dated(shortage(room.free_bytes, enough_bytes(floor)), job)
 
-    def _lack_for(self, job: Job, room: FreeSpace, promised: int) -> str:
-        """What a job that was not started waits for: room for its images, beside what others will still write."""
-        if not (floor := self._floor_bytes(room)):
-            return ""
-        needed = floor + self._estimate_bytes(job)
-        return self._low_words(job, room) or self._dated(shortage(room.free_bytes - promised, needed), job)
-
-    def _dated(self, words: str, job: Job) -> str:
-        """With the age of what they were made of, when the disk has not answered since."""
+    def _dated(self, low: DiskLow | None, job: Job) -> DiskLow | None:
+        """With the age of the figures, when the disk has not answered since."""
         silent_s = self._disks.unresponsive_s(_output(job))
-        return f"{words} ({silent_s:.0f} s ago; the disk does not answer)" if words and silent_s >= _OLD_S else words
+        return msgspec.structs.replace(low, measured_s_ago=round(silent_s)) if low and silent_s >= _OLD_S else low
 
     def _still_needed_bytes(self, job: Job) -> int:
         """What a job that was started will write yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ from framed.fault_log import FaultLog
 from framed.host.clock import read_clocks
 from framed.log import fields
 from framed.model.job import Ending, Job, Outcome, Running
+from framed.model.reasons import AwaitingMemory, DiskLow, Draining, Suspension
 from framed.policy.lifecycle import IllegalEvent, NoFilmsLeft
 from framed.policy.schedule import Decision, Start, StartsBlocked, decide
 from framed.policy.shares import Budget
@@ -35,7 +36,6 @@ _log: Final = logging.getLogger(__name__)
 _FAULT_PAUSE_S: Final = 10.0
 _MEMORY_POLL_S: Final = 2.0
 """Memory is measured so often."""
-_DRAINING: Final = "draining: nothing is started until `framectl undrain`"
 
 
 class Dispatcher:
@@ -53,12 +53,12 @@ class Dispatcher:
         reports: AttemptReports,
         budget: Budget,
         hindrances: Blockers,
-        shortage: Callable[[], str],
-        tell_short_of_disk: Callable[[Collection[str]], None],
+        memory_shortage: Callable[[], AwaitingMemory | None],
+        report_short_of_disk: Callable[[Mapping[str, DiskLow]], None],
     ) -> None:
-        """`shortage`: says why there is too little memory to start anything; empty when there is enough.
+        """`memory_shortage`: why nothing may be started; None when there is enough memory.
 
-        `tell_short_of_disk` is given, at every pass, a line for each job that waits or rests for room on a disk.
+        `report_short_of_disk` is given, at every pass, the projects that wait for room on a disk.
         """
         self.budget = budget
         self.pool = SlotPool(budget.slots)
@@ -69,8 +69,8 @@ class Dispatcher:
         self._standings = standings
         self._supervisor = supervisor
         self._hindrances = hindrances
-        self._shortage = shortage
-        self._tell_short_of_disk = tell_short_of_disk
+        self._memory_shortage = memory_shortage
+        self._report_short_of_disk = report_short_of_disk
         self._bell = Wakeup()
         self._grants = Grants(tasks, ledger=ledger, pool=self.pool, reports=reports, changed=self._bell.set)
         self._faults = FaultLog("decide what may start")
@@ -86,11 +86,11 @@ class Dispatcher:
         return sum(seat.slots > 0 for seat in self._grants.holdings().values())
 
     def decision_now(self) -> Decision:
-        """What would be decided at this moment: what each job waits for, or why it rests."""
+        """What would be decided at this moment: what each job waits for, or why it is suspended."""
         return self._decide(self._ledger.open_jobs())[0]
 
-    def run_blocked(self) -> Mapping[str, str]:
-        """Job id -> why none of its workers may be at work for now, be it paused or not; of jobs with an extractor."""
+    def run_blocked(self) -> Mapping[str, Suspension]:
+        """Job id -> why none of its workers may run for now, whether it is paused or not; of jobs with an extractor."""
         return self._hindrances.find(self._ledger.open_jobs(), self._grants.holdings()).run_blocked
 
     def slots_of(self, job_id: str) -> int:
@@ -136,7 +136,7 @@ class Dispatcher:
         self._slot_queue = decision.slot_queue
         if found.needs_scan:
             self._watcher.scan_now()
-        self._tell_short_of_disk([f"{project}: {lack}" for project, lack in found.short_of_disk.items()])
+        self._report_short_of_disk(found.short_of_disk)
         seated = self._grants.holdings()
         for job in jobs:
             if job.id in seated:
@@ -155,7 +155,7 @@ class Dispatcher:
         waits_s = [due_s for due_s in (decision.next_due_s, found.recheck_in_s) if due_s is not None]
         if not self._grants.is_settled:
             waits_s.append(POLL_S)
-        if decision.waiting and self._shortage():
+        if decision.waiting and self._memory_shortage():
             waits_s.append(_MEMORY_POLL_S)
         return min(waits_s, default=None)
 
@@ -170,7 +170,7 @@ class Dispatcher:
             run_blocked=found.run_blocked,
             budget=self.budget,
             now=read_clocks(),
-            closed=StartsBlocked(_DRAINING if self._ledger.is_draining else "", self._shortage()),
+            closed=StartsBlocked(Draining() if self._ledger.is_draining else None, self._memory_shortage()),
         )
         return decision, found
 

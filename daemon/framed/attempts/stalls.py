@@ -18,6 +18,7 @@ from frame_extractor.contract.attempt import Progress
 from framed.attempts.reports import AttemptReports
 from framed.log import fields
 from framed.model.job import Job, Running
+from framed.model.reasons import Stalled
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 
@@ -45,10 +46,10 @@ class StallDetector:
         self._reports = reports
         self._settings = settings
         self._stands: dict[str, _Position] = {}
-        self._listeners: list[Callable[[Job, str], None]] = []
+        self._listeners: list[Callable[[Job, Stalled], None]] = []
 
-    def listen(self, listener: Callable[[Job, str], None]) -> None:
-        """`listener` is called with a job that stands still, and `words`: once, and again when it had gone on."""
+    def listen(self, listener: Callable[[Job, Stalled], None]) -> None:
+        """`listener` is called with a job that makes no progress: once, and again when it had gone on in between."""
         self._listeners.append(listener)
 
     @property
@@ -56,12 +57,10 @@ class StallDetector:
         """Attempts that stand still."""
         return sum(stand.is_told for stand in self._stands.values())
 
-    def describe(self, job_id: str) -> str:
-        """`no progress for 12 min`; empty while it moves, or rests as it should."""
+    def stalled(self, job_id: str) -> Stalled | None:
+        """None while it makes progress, and while it is paused or suspended."""
         stand = self._stands.get(job_id)
-        if stand is None or not stand.is_told:
-            return ""
-        return f"no progress for {_shown(stand.still_s)}"
+        return _stalled(stand) if stand is not None and stand.is_told else None
 
     async def run(self) -> None:
         """Looks for ever."""
@@ -89,11 +88,16 @@ class StallDetector:
                 stand.is_told = True
                 _log.warning("attempt stands still", extra=_log_fields(job, stand))
                 for listener in self._listeners:
-                    listener(job, self.describe(job.id))
+                    listener(job, _stalled(stand))
 
     def _rests(self, job: Job, state: Running) -> bool:
         progress = self._reports.progress_of(job.id)
         return job.paused or state.cancelling or (progress is not None and progress.paused)
+
+
+def _stalled(stand: _Position) -> Stalled:
+    unit_s = 60 if stand.still_s >= 60 else 1
+    return Stalled(still_s=round(stand.still_s / unit_s) * unit_s)
 
 
 def _log_fields(job: Job, stand: _Position) -> dict[str, object]:
@@ -108,9 +112,3 @@ def _mark(progress: Progress | None) -> tuple[object, ...]:
     if progress is None:
         return ()
     return progress.steps, progress.stage, progress.film_number, progress.fraction, progress.images
-
-
-def _shown(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from framed.errors import listed
+from framed.model.film_names import MOST_ENTRIES
+from framed.reason_text import reason_text
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
-from framed.watching.listing import MOST_ENTRIES
 from framed.watching.watch import Watcher
 
 _NOTICES_OF_NAMES: Final = 3
@@ -18,8 +19,8 @@ _LARGE_BACKLOG: Final = 20
 
 def notices(watcher: Watcher, settings: LiveSettings, ledger: Ledger) -> Iterator[str]:
     """A line each."""
-    if watcher.has_scanned.is_set() and (problem := watcher.catalog.problem):
-        yield f"{problem}; until it is back nothing is started, and nothing is forgotten"
+    if watcher.has_scanned.is_set() and (reason := watcher.catalog.problem):
+        yield f"{reason_text(reason)}; until it is back nothing is started, and nothing is forgotten"
     backlog = watcher.catalog.backlog
     if backlog is not None and backlog.n_films >= _LARGE_BACKLOG:
         yield f"reading the films in raw_videos: {backlog.n_read} of {backlog.n_films}; then they are queued"

@@ -1,42 +1,71 @@
-"""The answer to `status`: what is in memory, put together in a moment. Touches no disk."""
+"""The answer to `status`: what is in memory, put together in a moment. Touches no disk.
+
+Why something is as it is comes as `model.reasons`; its text is made of them last, in `_with_reasons`.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.settings import ExtractionSettings
 from framed.attempts.dispatch import Dispatcher
 from framed.attempts.reports import AttemptReports
 from framed.attempts.stalls import StallDetector
 from framed.control.extracted import Extracted
-from framed.control.notes import (
-    cancelled_words,
-    doubt_text,
-    failed_text,
-    ignored_text,
-    joined,
-    lost_text,
-    missing_text,
-    no_results_words,
-    replaced_text,
-)
 from framed.control.notices import notices
 from framed.fault_log import FaultLog
 from framed.host.clock import read_clocks
 from framed.host.machine import Machine
-from framed.model.job import Cancelled, Complete, Failed, Job, JobState, Moment, Queued, Retrying, Running, Verdict
+from framed.model.job import (
+    Cancelled,
+    Complete,
+    Ending,
+    Failed,
+    Job,
+    JobState,
+    Moment,
+    Outcome,
+    Queued,
+    Retrying,
+    Running,
+    Verdict,
+)
+from framed.model.reasons import (
+    NOTHING_SKIPPED,
+    Cancelling,
+    FilmsFailed,
+    FilmsIgnored,
+    FilmsReplaced,
+    FilmTimeLost,
+    ImagesMissing,
+    JobCancelled,
+    NoFilms,
+    Paused,
+    PausePhase,
+    Reason,
+    Replacing,
+    Requeued,
+    ResultsMissing,
+    SettingIneffective,
+    Starting,
+    Suspension,
+    attempt_ended,
+    last_attempt_ended,
+    pause_of_waiting,
+)
 from framed.policy.admission import Changing, Decided, FilmStatus, Ignored, Ready, Unprobed, Unreadable
 from framed.policy.schedule import Decision
 from framed.protocol.messages import ProjectState, ProjectStatus, SlotsStatus, StatusReply
 from framed.protocol.queries import FilmFacts, FilmInWork, FilmState, ProjectFacts, ProjectsReply
+from framed.reason_text import because_text, reasons_text, skipped_lines, unreadable_text
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.watching.catalog import CatalogFilm, CatalogProject
-from framed.watching.film_statuses import FilmStatuses, film_status_text, settling_text
-from framed.watching.listing import skipped_text
+from framed.watching.film_statuses import FilmStatuses, settling_reasons, unreadable_film
 from framed.watching.scan import FilmImages, ResultsSummary
 from framed.watching.watch import Watcher
 
@@ -122,7 +151,7 @@ class StatusReporter:
                 state=self._film_state(name, film.fingerprint, standing, results),
                 size_bytes=film.size_bytes,
                 fingerprint=film.fingerprint,
-                reason=film_status_text(standing),
+                reason=_film_text(film, standing),
                 removed=results.removed.get(film.fingerprint or "", 0) if results is not None else 0,
             )
             for film, standing in self._standings.statuses_of(name, project, time.monotonic())
@@ -131,7 +160,7 @@ class StatusReporter:
     def notes(self, name: str) -> tuple[str, ...]:
         """What in the project's folder and settings has no effect, a line each."""
         project = self._watcher.catalog.projects.get(name)
-        return (*skipped_text(project.skipped), *project.warnings) if project is not None else ()
+        return (*skipped_lines(project.skipped), *project.warnings) if project is not None else ()
 
     def in_work(self, name: str) -> FilmInWork | None:
         """The film that the project's extractor is at, by what it said last."""
@@ -205,7 +234,7 @@ class StatusReporter:
         try:
             status = self._project(name, now, outlook)
         except Exception as fault:  # noqa: BLE001 -- logged; the others' states are told all the same
-            return ProjectStatus(name=name, state=ProjectState.NEW, reason=self._faults.record(name, fault))
+            return _with_reasons(ProjectStatus(name=name, state=ProjectState.NEW), self._faults.record(name, fault))
         self._faults.clear(name)
         results = self._extracted.results(name, self._watcher.catalog.projects.get(name))
         n_removed = sum(results.removed.values()) if results is not None else 0
@@ -218,14 +247,28 @@ class StatusReporter:
         has_undecided = not all(isinstance(each, Decided | Ignored) for _, each in standings)
         if job is not None and not job.is_over:
             # Its settings were fixed when it was submitted: what is wrong with them now is no matter yet.
-            return self._with_job(job, project, now, outlook)
+            status, reasons = self._with_job(job, project, now, outlook)
+            return _with_reasons(status, *reasons)
         if job is None or has_undecided:
-            status = self._without_job(name, project, standings, now)
+            status, reasons = self._without_job(name, project, standings, now)
         else:
-            status = self._with_job(job, project, now, outlook)
-        wrong = project.settings_error if project is not None else ""
-        replaced = replaced_text(name, self.replaced(name).values())
-        return msgspec.structs.replace(status, reason=joined(wrong, status.reason, replaced, *self.notes(name)))
+            status, reasons = self._with_job(job, project, now, outlook)
+        return _with_reasons(status, *self._reasons_of_project(name, project, reasons))
+
+    def _reasons_of_project(
+        self, name: str, project: CatalogProject | None, reasons: Sequence[Reason]
+    ) -> Iterator[Reason]:
+        """What is wrong with it first, then `reasons`, then what else a person may want to do something about."""
+        if project is not None and project.problem is not None:
+            yield project.problem
+        yield from reasons
+        if replaced := self.replaced(name).values():
+            films = tuple(sorted({each.film for each in replaced}))
+            yield FilmsReplaced(films=films, images=sum(each.number for each in replaced))
+        if project is not None and project.skipped != NOTHING_SKIPPED:
+            yield project.skipped
+        for warning in project.warnings if project is not None else ():
+            yield SettingIneffective(message=warning)
 
     def _without_job(
         self,
@@ -233,74 +276,74 @@ class StatusReporter:
         project: CatalogProject | None,
         standings: Sequence[tuple[CatalogFilm, FilmStatus]],
         now: Moment,
-    ) -> ProjectStatus:
+    ) -> tuple[ProjectStatus, Sequence[Reason]]:
         if project is None:
-            return ProjectStatus(name=name, state=ProjectState.NEW)
-        state, reason = ProjectState.NEW, joined(*(doubt_text(film.name, each) for film, each in standings))
-        if settling := settling_text(standings, now.monotonic_s):
-            state, reason = ProjectState.SETTLING, settling
+            return ProjectStatus(name=name, state=ProjectState.NEW), ()
+        state = ProjectState.NEW
+        reasons: Sequence[Reason] = [each for pair in standings if (each := unreadable_film(*pair)) is not None]
+        if settling := settling_reasons(standings, now.monotonic_s):
+            state, reasons = ProjectState.SETTLING, settling
         elif not project.films:
-            reason = "" if project.settings_error else "no film in it"
-        elif all(isinstance(each, Ignored) for _, each in standings):
-            state, reason = ProjectState.IGNORED, ignored_text(name, standings)
+            reasons = () if project.problem is not None else (NoFilms(),)
+        elif (ignored := films_ignored(standings)) is not None:
+            state, reasons = ProjectState.IGNORED, (ignored,)
         elif not any(isinstance(each, Ready) for _, each in standings):
             state = ProjectState.COMPLETE
-        return ProjectStatus(
+        status = ProjectStatus(
             name=name,
             state=state,
             progress=1.0 if state is ProjectState.COMPLETE else 0.0,
             frames=project.results.total_frames if project.results else 0,
             films=len(project.films),
-            reason=reason,
             output_dir=project.output_dir or None,
         )
+        return status, reasons
 
-    def _with_job(self, job: Job, project: CatalogProject | None, now: Moment, outlook: Decision) -> ProjectStatus:
-        waits_for, rests = outlook.waiting.get(job.id, ""), outlook.suspended.get(job.id, "")
+    def _with_job(
+        self, job: Job, project: CatalogProject | None, now: Moment, outlook: Decision
+    ) -> tuple[ProjectStatus, Sequence[Reason]]:
         last = job.last_attempt
         progress = self._reports.progress_of(job.id)
         outcome = last.outcome if last is not None else None
         fraction, frames = _got_to(job)
-        state, reason, elapsed_s = ProjectState.QUEUED, "", None
+        waits_for = outlook.waiting.get(job.id)
+        state, elapsed_s = _JOB_STATES[type(job.state)], None
+        reasons: Sequence[Reason]
         match job.state:
-            case Queued(reason=why):
-                reason = f"{waits_for} (after: {why})" if why and waits_for else waits_for or why or "starting"
+            case Queued():
+                requeued = _requeued(job, job.state)
+                reasons = _present(waits_for, requeued) or (Starting(),)
             case Retrying():
-                state, reason = ProjectState.RETRYING, waits_for
-            case Running(cancelling=cancelling, successor=successor):
-                state = ProjectState.RUNNING
-                reason = self._stalls.describe(job.id) or (waits_for if progress else "starting")
-                reason = "being cancelled" if cancelling else reason
-                reason = "being cancelled, to begin again with other settings" if successor else reason
+                reasons = _present(waits_for)
+            case Running():
+                reasons = _present(
+                    _ending_of(job.state) or self._stalls.stalled(job.id) or (waits_for if progress else Starting())
+                )
                 elapsed_s = progress.elapsed_s if progress else None
                 if progress:
                     fraction, frames = progress.fraction, progress.images
             case Complete(outcome=done):
-                state, fraction, elapsed_s = ProjectState.COMPLETE, 1.0, done.wall_s
+                fraction, elapsed_s = 1.0, done.wall_s
                 frames = self._extracted.total_images(job.project, project, otherwise=done.images)
-                gone = missing_text(self._extracted.gone_films(job.project, project))
                 if self._extracted.are_results_gone(job, project):
-                    are_cleaned = self._extracted.are_cleaned(job.project, project)
-                    frames, gone = 0, no_results_words(job.project, are_cleaned=are_cleaned)
-                newest = self._extracted.results(job.project, project)
-                lost = lost_text(newest.lost_s if newest else 0.0)
-                reason = joined(failed_text(self._extracted.failed_films(job.project, project)), gone, lost)
+                    frames = 0
+                reasons = self._reasons_of_complete(job, project)
             case Failed(outcome=bad):
-                state, reason, elapsed_s = ProjectState.FAILED, bad.summary, bad.wall_s
-                failed = self._extracted.failed_films(job.project, project)
-                if project and len(project.films) > 1 and not (len(failed) == 1 and failed[0] in reason):
-                    reason = joined(reason, failed_text(failed))
+                elapsed_s = bad.wall_s
+                reasons = self._reasons_of_failed(job, bad, project)
             case Cancelled(outcome=ended):
-                state, reason = self._cancelled(job, job.state, project, now)
+                cancelled = self._cancelled(job, job.state, project, now)
+                state = ProjectState.COMPLETE if cancelled.is_extracted else ProjectState.CANCELLED
+                reasons = (cancelled,)
                 elapsed_s = ended.wall_s if ended else None
-        if pause := self._paused_words(job, rests):
-            state, reason = ProjectState.PAUSED, pause
+        if (pause := self._pause(job, outlook.suspended.get(job.id))) is not None:
+            state, reasons = ProjectState.PAUSED, (pause,)
         if isinstance(job.state, Failed | Cancelled):
             total = self._extracted.total_images(job.project, project, otherwise=0)
             is_complete = state is ProjectState.COMPLETE
             fraction = 1.0 if is_complete else self._extracted.done_fraction(job, project)
             frames = total if is_complete else max(frames, total)
-        return ProjectStatus(
+        status = ProjectStatus(
             name=job.project,
             state=state,
             paused=job.paused and not job.is_over,
@@ -317,37 +360,91 @@ class StatusReporter:
             elapsed_s=elapsed_s,
             eta_s=progress.eta_s if progress else None,
             realtime_factor=progress.realtime_factor if progress else None,
-            reason=reason,
             session=last.session if last and state in _WITH_SESSION and last.boot_id == now.boot_id else None,
             log=job.log_path if last else None,
             last_lines=outcome.last_lines if outcome and state in _WITH_LAST_LINES else (),
             output_dir=job.options.frames_dir,
         )
+        return status, reasons
 
-    def _cancelled(
-        self, job: Job, cancelled: Cancelled, project: CatalogProject | None, now: Moment
-    ) -> tuple[ProjectState, str]:
-        """COMPLETE where there was nothing left that had to be extracted, and the reason."""
-        name, outcome = job.project, cancelled.outcome
-        why = "on request" if cancelled.asked else outcome.reason if outcome else ""
+    def _reasons_of_complete(self, job: Job, project: CatalogProject | None) -> Sequence[Reason]:
+        failed = self._extracted.failed_films(job.project, project)
+        gone = self._extracted.gone_films(job.project, project)
+        newest = self._extracted.results(job.project, project)
+        missing: Reason | None = ImagesMissing(films=tuple(gone)) if gone else None
         if self._extracted.are_results_gone(job, project):
-            return ProjectState.CANCELLED, why
+            missing = ResultsMissing(is_cleaned=self._extracted.are_cleaned(job.project, project))
+        return _present(
+            FilmsFailed(films=tuple(failed)) if failed else None,
+            missing,
+            FilmTimeLost(lost_s=newest.lost_s) if newest and newest.lost_s else None,
+        )
+
+    def _reasons_of_failed(self, job: Job, outcome: Outcome, project: CatalogProject | None) -> Sequence[Reason]:
+        """How the last attempt ended; and the films that failed, unless that names the only one."""
+        failed = self._extracted.failed_films(job.project, project)
+        is_named = len(failed) == 1 and outcome.ending is Ending.EXITED and outcome.code in _NAMES_ITS_FILM
+        if not failed or is_named or project is None or len(project.films) == 1:
+            return (attempt_ended(outcome),)
+        return (attempt_ended(outcome), FilmsFailed(films=tuple(failed)))
+
+    def _cancelled(self, job: Job, cancelled: Cancelled, project: CatalogProject | None, now: Moment) -> JobCancelled:
+        name, outcome = job.project, cancelled.outcome
+        message = outcome.reason or None if outcome is not None and not cancelled.asked else None
+        reason = JobCancelled(on_request=cancelled.asked, message=message)
+        if self._extracted.are_results_gone(job, project):
+            return reason
         standings = self._standings.statuses_of(name, project, now.monotonic_s) if project is not None else ()
         films = [film.fingerprint for film, each in standings if not isinstance(each, Ignored)]
-        if self._extracted.are_all(name, project, films):
-            return ProjectState.COMPLETE, cancelled_words(why)
-        return ProjectState.CANCELLED, why
+        return msgspec.structs.replace(reason, is_extracted=self._extracted.are_all(name, project, films))
 
-    def _paused_words(self, job: Job, rests: str) -> str:
-        """How far a pause has come that its user asked for, else why it rests; empty when it does neither."""
+    def _pause(self, job: Job, suspension: Suspension | None) -> Paused | Suspension | None:
+        """How far a pause has come that its user asked for, else why framed itself has suspended it."""
         if job.is_over or (isinstance(job.state, Running) and job.state.cancelling):
-            return ""
+            return None
         if not job.paused:
-            return rests
+            return suspension
         if not isinstance(job.state, Running):
-            return "before it began" if job.last_attempt is None else "between two attempts"
+            return pause_of_waiting(job)
         slots = self._dispatcher.slots_of(job.id)
-        return f"{slots} worker{'s' * (slots != 1)} still to stop" if slots else "its slots are free for others"
+        return Paused(phase=PausePhase.WORKERS_STOPPING if slots else PausePhase.SLOTS_RELEASED, workers=slots)
+
+
+def films_ignored(statuses: Sequence[tuple[CatalogFilm, FilmStatus]]) -> FilmsIgnored | None:
+    """None when there is a film that is not ignored, and without films."""
+    ignored = [(film.name, each.because) for film, each in statuses if isinstance(each, Ignored)]
+    if not ignored or len(ignored) < len(statuses):
+        return None
+    film, because = ignored[0]
+    return FilmsIgnored(film=film, because=because, others=len(ignored) - 1)
+
+
+def _with_reasons(status: ProjectStatus, *reasons: Reason) -> ProjectStatus:
+    return msgspec.structs.replace(status, reason=reasons_text(reasons, status.name), reasons=reasons)
+
+
+def _present(*reasons: Reason | None) -> tuple[Reason, ...]:
+    return tuple(reason for reason in reasons if reason is not None)
+
+
+def _requeued(job: Job, queued: Queued) -> Requeued | None:
+    """None of a job that was submitted again since its last attempt, or never had one."""
+    ended = last_attempt_ended(job)
+    return Requeued(after=ended) if queued.reason and ended is not None else None
+
+
+def _ending_of(running: Running) -> Cancelling | Replacing | None:
+    if not running.cancelling:
+        return None
+    return Cancelling() if running.successor is None else Replacing()
+
+
+def _film_text(film: CatalogFilm, status: FilmStatus) -> str:
+    """Why it is ignored or cannot be opened, beside its name; "" for any other, as the protocol has it."""
+    if isinstance(status, Ignored):
+        return because_text(status.because)
+    unreadable = unreadable_film(film, status)
+    return unreadable_text(unreadable) if unreadable is not None else ""
 
 
 def _got_to(job: Job) -> tuple[float, int]:
@@ -366,6 +463,8 @@ _JOB_STATES: Mapping[type[JobState], ProjectState] = {
     Failed: ProjectState.FAILED,
     Cancelled: ProjectState.CANCELLED,
 }
+_NAMES_ITS_FILM = frozenset({ExitCode.NOT_A_FILM, ExitCode.TOO_MUCH_FAILED})
+"""An attempt that ends with one of these says which film it is about."""
 _WITH_LAST_LINES = frozenset({ProjectState.RETRYING, ProjectState.FAILED})
 _STATE_OF_VERDICT: Mapping[Verdict | None, FilmState] = {
     # Extracted once, and there are no results now.

@@ -18,6 +18,12 @@ OTHER_VIDEO_SUFFIXES: Final = frozenset(
 )
 """Extensions of videos that are not extracted, as their containers are untested. They are skipped, and reported."""
 
+MOST_ENTRIES: Final = 200_000
+"""Of a project's folder and all below it that are read: somebody may point raw_videos at the wrong place."""
+MOST_FOLDERS: Final = 2_000
+MOST_DEPTH: Final = 4
+"""Folders within each other below the project's."""
+
 
 def is_film_name(name: str) -> bool:
     """Whether a file of this name is a film: by its extension, and not hidden, a backup or a partial download.

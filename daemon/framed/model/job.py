@@ -91,10 +91,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def summary(self) -> str:
         """The outcome in a few words: `exit 137 (killed)`, `exit 65 (no video stream)`."""
-        if self.code is None:
-            return self.reason or self.ending.value.replace("_", " ")
-        words = self.reason or exit_code_text(self.code)
-        return f"exit {self.code} ({words})" if words else f"exit {self.code}"
+        return ending_text(self.ending, self.code, self.reason)
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +216,14 @@ class FilmVerdict(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     job_id: str
     decided_at: datetime
+
+
+def ending_text(ending: Ending, code: int | None, reason: str | None) -> str:
+    """How an attempt ended, in a few words."""
+    if code is None:
+        return reason or ending.value.replace("_", " ")
+    words = reason or exit_code_text(code)
+    return f"exit {code} ({words})" if words else f"exit {code}"
 
 
 def exit_code_text(code: int) -> str:

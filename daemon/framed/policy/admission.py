@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from frame_extractor.contract.answers import Probe
+from framed.model.reasons import IgnoredBecause, PatternOfName, TooShort, WordInName
 from framed.settings.config import WatchSettings
 
 AUTO_WORDS: Final = ("sample", "samples", "trailer", "trailers")
@@ -42,7 +43,7 @@ class Changing:
 class Ignored:
     """Only a person who names the project has it extracted."""
 
-    reason: str
+    because: IgnoredBecause
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,17 @@ class Unprobed:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """It lies still, and could not be opened: perhaps it is not whole."""
+    """It lies still, and could not be opened: perhaps it is incomplete."""
 
-    reason: str
-    left_s: float
-    """Until it is given up."""
+    error: str
+    given_up_in_s: float
 
 
 @dataclass(frozen=True)
 class Ready:
     """To be extracted."""
 
-    doubt: str = ""
+    open_error: str | None = None
     """Why it could not be opened; the extractor has the last word."""
 
 
@@ -73,18 +73,15 @@ FilmStatus = Decided | Changing | Ignored | Unprobed | Unreadable | Ready
 def film_status(
     *,
     is_decided: bool,
-    ignored_because: str,
+    ignored_because: IgnoredBecause | None,
     unchanged_s: float | None,
     probe_result: Probe | ProbeFailed | None,
     settings: WatchSettings,
 ) -> FilmStatus:
-    """`ignored_for`: what of its name says so; empty when nothing does. `unchanged_s`: None while it is being written.
-
-    `opening`: what its last probe has come to.
-    """
+    """`ignored_because`: for its name. `unchanged_s`: None while it is being written. `probe_result`: the last one."""
     if is_decided:
         return Decided()
-    if ignored_because:
+    if ignored_because is not None:
         return Ignored(ignored_because)
     if unchanged_s is None:
         return Changing()
@@ -92,19 +89,19 @@ def film_status(
         case None:
             return Unprobed()
         case Probe(duration_s=duration_s) if 0 < duration_s < settings.min_duration_s:
-            return Ignored(f"it is {duration_s:.1f} s long, less than watch.min_duration_s {settings.min_duration_s:g}")
+            return Ignored(TooShort(duration_s=duration_s, min_duration_s=settings.min_duration_s))
         case Probe():
             return Ready()
         case ProbeFailed(reason=reason) if unchanged_s >= settings.give_up_s:
-            return Ready(doubt=reason)
+            return Ready(open_error=reason)
         case ProbeFailed(reason=reason):
             return Unreadable(reason, settings.give_up_s - unchanged_s)
 
 
 def ignored_by_name(
     names: Iterable[str], ignore: Literal["auto"] | tuple[str, ...], extracted: Iterable[str] = ()
-) -> Mapping[str, str]:
-    """Of a project's films those that are ignored for their names -> what of the name says so.
+) -> Mapping[str, IgnoredBecause]:
+    """Of a project's films those that are ignored for their names, and why.
 
     `names` are relative to the project's folder. A word is matched where it stands by itself between characters that
     are no letters, in the name without its extension; what has *, ? or [ is a glob over the whole name, or over the
@@ -113,27 +110,27 @@ def ignored_by_name(
     in the project all the same.
     """
     patterns = AUTO_WORDS if ignore == "auto" else ignore
-    ignored: dict[str, str] = {}
+    ignored: dict[str, IgnoredBecause] = {}
     has_others = False
     for name in names:
-        if why := _why_ignored(name, patterns):
+        if (why := _why_ignored(name, patterns)) is not None:
             ignored[name] = why
         else:
             has_others = True
-    if ignore == "auto" and not has_others and all(_why_ignored(name, patterns) for name in extracted):
+    if ignore == "auto" and not has_others and all(_why_ignored(name, patterns) is not None for name in extracted):
         return {}
     return ignored
 
 
-def _why_ignored(name: str, patterns: Iterable[str]) -> str:
+def _why_ignored(name: str, patterns: Iterable[str]) -> IgnoredBecause | None:
     folded = name.casefold()
     for pattern in patterns:
         if not _is_glob(pattern):
             if _word(pattern).search(name.rpartition(".")[0]):
-                return f"its name has the word {pattern}"
+                return WordInName(word=pattern)
         elif any(fnmatch.fnmatchcase(each, pattern.casefold()) for each in (folded, folded.rpartition("/")[2])):
-            return f"its name fits {pattern}"
-    return ""
+            return PatternOfName(pattern=pattern)
+    return None
 
 
 def _is_glob(pattern: str) -> bool:

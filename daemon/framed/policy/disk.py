@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from framed.model.reasons import DiskLow
 from framed.policy.memory import GB
 
-_MB: Final = 1_000_000
 _LARGEST_FLOOR_BYTES: Final = 2 * GB
 _FLOOR_SHARE: Final = 0.02
 _MARGIN: Final = 1.25
@@ -39,11 +39,8 @@ def still_needed_bytes(estimate: int, written: int, fraction: float) -> int:
     return max(0, estimate - written)
 
 
-def shortage(free: int, needed: int) -> str:
-    """What a job waits for while less than that is free, one line for a person; empty when there is enough."""
-    if free >= needed:
-        return ""
-    unit, name = (GB // 10, "GB") if needed >= GB else (_MB, "MB")
-    scale = 10 if unit == GB // 10 else 1
-    # Rounded away from each other, so that nobody reads "needs 3.5, 3.5 free".
-    return f"disk low: needs {-(-needed // unit) / scale:g} {name}, {max(0, free) // unit / scale:g} free"
+def shortage(free_bytes: int, needed_bytes: int) -> DiskLow | None:
+    """What a job waits for while less than that is free; None when there is enough."""
+    if free_bytes >= needed_bytes:
+        return None
+    return DiskLow(needed_bytes=needed_bytes, free_bytes=max(0, free_bytes))

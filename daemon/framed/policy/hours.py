@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from framed.model.reasons import OutsideHours
+
 _DAY_S: Final = 86_400
 
 
@@ -28,14 +30,16 @@ def windows_of(text: str) -> tuple[Window, ...]:
     return tuple(Window(_second(begins), _second(ends)) for begins, ends in spans)
 
 
-def outside(windows: Sequence[Window], local: datetime) -> str:
-    """What a job waits for at that local time, one line for a person; empty within a window, and without any."""
-    if not windows or _is_open(windows, _second_of(local)):
-        return ""
-    opens_s = min(windows, key=lambda window: (window.begins_s - _second_of(local)) % _DAY_S).begins_s
-    minutes = -(-int((opens_s - _second_of(local)) % _DAY_S) // 60)
-    wait = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-    return f"outside its hours: goes on at {opens_s // 3600:02}:{opens_s % 3600 // 60:02}, in {wait}"
+def outside(windows: Sequence[Window], local: datetime) -> OutsideHours | None:
+    """What a job waits for at that local time; None within a window, and without any."""
+    now_s = _second_of(local)
+    if not windows or _is_open(windows, now_s):
+        return None
+    opens_s = min(windows, key=lambda window: (window.begins_s - now_s) % _DAY_S).begins_s
+    return OutsideHours(
+        opens_at=f"{opens_s // 3600:02}:{opens_s % 3600 // 60:02}",
+        opens_in_s=-(-int((opens_s - now_s) % _DAY_S) // 60) * 60,
+    )
 
 
 def changes_in_s(windows: Sequence[Window], local: datetime) -> float | None:

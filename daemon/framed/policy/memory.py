@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from framed.model.reasons import AwaitingMemory
+
 GB: Final = 1_000_000_000
 _LARGEST_FLOOR_BYTES: Final = 8 * GB
 _FLOOR_SHARE: Final = 0.15
@@ -16,9 +18,8 @@ def floor_bytes(total_bytes: int, setting_gb: float | Literal["auto"]) -> int:
     return round(setting_gb * GB)
 
 
-def shortage(available_bytes: int, needed_bytes: int) -> str:
-    """What a job waits for while less than that is available, one line for a person; empty when there is enough."""
+def shortage(available_bytes: int, needed_bytes: int) -> AwaitingMemory | None:
+    """What a job waits for while less than that is available; None when there is enough."""
     if available_bytes >= needed_bytes:
-        return ""
-    # Rounded away from each other, so that nobody reads "3.5 free, needs 3.5".
-    return f"memory low: {available_bytes // (GB // 10) / 10:g} GB free, needs {-(-needed_bytes // (GB // 10)) / 10:g}"
+        return None
+    return AwaitingMemory(needed_bytes=needed_bytes, available_bytes=available_bytes)

@@ -13,8 +13,9 @@ from typing import Annotated, Final
 import msgspec
 
 from framed.model.project import Overrides
+from framed.model.reasons import Reason
 
-PROTOCOL: Final = "1.1"
+PROTOCOL: Final = "1.2"
 """major.minor; another major is refused, another minor is not."""
 
 STATUS_SCHEMA: Final = 1
@@ -306,6 +307,8 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     realtime_factor: float | None = None
     reason: str = ""
     """Why it waits, why it failed, or what else to know of it: one line for a person."""
+    reasons: tuple[Reason, ...] = ()
+    """The same for programs; each has its `code`. Empty from a daemon of protocol 1.1."""
     session: str | None = None
     """tmux session name, while there is one."""
     log: str | None = None

@@ -7,6 +7,7 @@ from typing import Final
 
 from framed.attempts.dispatch import Dispatcher
 from framed.model.job import Running
+from framed.reason_text import reason_text
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
 from framed.watching.watch import Watcher
@@ -44,5 +45,6 @@ class Health:
         since_s = self._watcher.scanning_since_s
         if since_s is not None and time.monotonic() - since_s > _LONG_SCAN_S:
             parts.append("a scan of raw_videos takes long; does its disk hang?")
-        troubles = (self._watcher.catalog.problem, self._settings.problem, self._ledger.problem)
+        problem = self._watcher.catalog.problem
+        troubles = (reason_text(problem) if problem else None, self._settings.problem, self._ledger.problem)
         return "; ".join([*parts, *filter(None, troubles)])

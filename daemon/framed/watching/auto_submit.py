@@ -68,7 +68,7 @@ class AutoSubmitter:
 
     def _may_be_submitted(self, project: PendingProject) -> bool:
         latest = self._ledger.latest(project.name)
-        return not project.project.settings_error and (latest is None or latest.is_over)
+        return project.project.problem is None and (latest is None or latest.is_over)
 
     async def _submit(self, projects: list[str]) -> None:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from framed.model.job import JobFilm
-from framed.watching.listing import NOTHING_SKIPPED, Skipped
+from framed.model.reasons import NOTHING_SKIPPED, FilesSkipped, ProjectProblem, RawVideosProblem, ScanPending, Settling
 from framed.watching.scan import ResultsSummary
 
 
@@ -33,13 +33,13 @@ class CatalogProject:
     output_dir: str
     """Its `frames/`; empty when its settings file is wrong."""
     results: ResultsSummary | None
-    settings_error: str
-    """What is wrong with the project's settings file or its folder, or fails of framed itself; empty when nothing."""
+    problem: ProjectProblem | None
+    """What is wrong with the project's settings file or its folders, or fails of framed itself."""
     is_unresponsive: bool = False
     """One of its disks does not answer; everything else is as of the last answer."""
     subfolders: tuple[str, ...] = ()
     """Paths below the project's folder in which films are taken."""
-    skipped: Skipped = NOTHING_SKIPPED
+    skipped: FilesSkipped = NOTHING_SKIPPED
     """What in its folder is not taken as a film."""
     warnings: tuple[str, ...] = ()
     """Entries of its settings that have no effect, although a user may expect one."""
@@ -57,16 +57,16 @@ class CatalogProject:
     @cached_property
     def is_done(self) -> bool:
         """Whether all of its films are extracted, so that nothing is to be done but to notice when that changes."""
-        return not self.settings_error and all(
+        return self.problem is None and all(
             film.fingerprint is not None and self.is_extracted(film.fingerprint) for film in self.films
         )
 
-    def settling_text(self, now_s: float) -> str:
-        """`settling: onward.ts unchanged for 4 s`; empty when all have settled."""
+    def last_to_settle(self, now_s: float) -> Settling | None:
+        """The film that changed last of those that settle; None when all have settled."""
         if not self.settling:
-            return ""
+            return None
         latest = max(self.settling, key=lambda film: film.unchanged_since_s)
-        return f"settling: {latest.name} unchanged for {now_s - latest.unchanged_since_s:.0f} s"
+        return Settling(film=latest.name, unchanged_s=round(now_s - latest.unchanged_since_s))
 
     def is_extracted(self, fingerprint: str) -> bool:
         """Whether the results on the disk have that film, with whatever settings."""
@@ -87,8 +87,8 @@ class Backlog:
 class Catalog:
     projects: Mapping[str, CatalogProject] = field(default_factory=dict)
     """The same object from scan to scan while nothing in it changes."""
-    problem: str = "looking for films"
-    """Why it is not believed just now (then it is the last that was); empty when it is."""
+    problem: RawVideosProblem | None = field(default_factory=ScanPending)
+    """Why it is not trusted just now; then it is the last that was."""
     scanned_at_s: float = 0.0
     """Monotonic; when the scan began."""
     is_partial: bool = False

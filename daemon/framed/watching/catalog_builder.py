@@ -15,6 +15,7 @@ from typing import Final
 
 from framed.fault_log import FaultLog
 from framed.model.film_names import is_film_name
+from framed.model.reasons import DiskUnresponsive, RawVideosUnavailable
 from framed.patience import NoAnswer, Patience
 from framed.policy.settle import Signature, Track, is_settled, observe
 from framed.settings.live_settings import LiveSettings
@@ -51,7 +52,7 @@ class _ProjectState:
     """Monotonic; when its disk was asked for the output that is known."""
     tracks: dict[str, Track] = field(default_factory=dict)
     """Name of the film -> its track, for all films in the listing."""
-    project: CatalogProject = field(default_factory=lambda: CatalogProject((), "", None, ""))
+    project: CatalogProject = field(default_factory=lambda: CatalogProject((), "", None, None))
     """The catalog entry, without errors that come from other projects' outputs."""
 
 
@@ -97,9 +98,9 @@ class CatalogBuilder:
         raw_videos = self._places.raw_videos
         scan = scan_raw_videos(raw_videos)
         problem = scan.problem
-        if not scan.names and not problem and self._has_seen_some():
-            problem = f"{raw_videos} is empty, or its disk is not mounted"
-        if problem:
+        if not scan.names and problem is None and self._has_seen_some():
+            problem = RawVideosUnavailable(folder=str(raw_videos), error=None)
+        if problem is not None:
             self._catalog = Catalog(self._catalog.projects, problem, now_s, asked_at_s=self._catalog.asked_at_s)
             return self._catalog
         if self._first_scan_at_s is None:
@@ -115,7 +116,7 @@ class CatalogBuilder:
         loose = (*scan.loose_films, *(name for name in scan.names if name not in self._known and is_film_name(name)))
         self._catalog = Catalog(
             self._catalog.projects,
-            "",
+            None,
             now_s,
             left_out=scan.left_out,
             loose_films=loose,
@@ -177,10 +178,8 @@ class CatalogBuilder:
         if seen is None:
             known.unresponsive_since_s = now_s if known.unresponsive_since_s is None else known.unresponsive_since_s
             is_reported = now_s - known.unresponsive_since_s >= _UNRESPONSIVE_S or not output.frames_dir
-            wrong = (
-                f"{known.disk.last_path} does not answer; is its disk there?" if is_reported else project.settings_error
-            )
-            known.project = _same_if_equal(project, replace(project, settings_error=wrong, is_unresponsive=True))
+            problem = DiskUnresponsive(path=known.disk.last_path) if is_reported else project.problem
+            known.project = _same_if_equal(project, replace(project, problem=problem, is_unresponsive=True))
             return
         known.unresponsive_since_s = None
         if not seen.is_project:
@@ -202,13 +201,13 @@ class CatalogBuilder:
             films,
             output.frames_dir,
             output.results,
-            seen.error or output.settings_error,
+            seen.error or output.problem,
             subfolders=tuple(listing.folders)[1:],
             skipped=listing.skipped,
             warnings=(*output.warnings, *self._misnamed.warnings(name, self._known)),
         )
         if fault is not None:
-            now = replace(now, output_dir="", results=None, settings_error=self._faults.record(name, fault))
+            now = replace(now, output_dir="", results=None, problem=self._faults.record(name, fault))
         else:
             self._faults.clear(name)
             known.output_asked_at_s = seen.asked_at_s
@@ -261,7 +260,7 @@ class CatalogBuilder:
         projects = {name: known.project for name, known in self._known.items()}
         outputs = {name: known.disk.output for name, known in self._known.items() if known.project.output_dir}
         for name, wrong in self._shared.errors(outputs).items():
-            projects[name] = replace(projects[name], settings_error=wrong)
+            projects[name] = replace(projects[name], problem=wrong)
             if projects[name] == before.get(name):
                 projects[name] = before[name]
         return before if projects == before else projects

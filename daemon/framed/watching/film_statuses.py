@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from frame_extractor.contract.answers import Probe
-from framed.errors import listed
 from framed.model.job import Job, JobFilm
+from framed.model.reasons import IgnoredBecause, ProbePending, Settling
+from framed.model.reasons import Unreadable as UnreadableFilm
 from framed.policy.admission import (
     Changing,
     Decided,
@@ -48,7 +49,7 @@ class FilmStatuses:
         """By fingerprint."""
         self._failures: dict[str, tuple[float, ProbeFailed]] = {}
         """By path, with the time since when the file had been as it was then."""
-        self._ignored: dict[str, tuple[CatalogProject, object, Mapping[str, str]]] = {}
+        self._ignored: dict[str, tuple[CatalogProject, object, Mapping[str, IgnoredBecause]]] = {}
         """By project: of which films, under which setting, which of them are ignored for their names, and why."""
         self._listeners: list[Callable[[], None]] = []
 
@@ -93,25 +94,26 @@ class FilmStatuses:
                 film,
                 film_status(
                     is_decided=mark is not None and self._is_decided(name, mark, project),
-                    ignored_because=ignored.get(film.name, ""),
+                    ignored_because=ignored.get(film.name),
                     unchanged_s=None if mark is None else now_s - film.unchanged_since_s,
                     probe_result=self.probe_result_of(film),
                     settings=watch,
                 ),
             )
 
-    def start_blocker(self, job: Job, project: CatalogProject) -> str:
-        """What of the project's films a job has to wait for; empty when it may have an attempt.
+    def start_blocker(self, job: Job, project: CatalogProject) -> Settling | UnreadableFilm | ProbePending | None:
+        """What of the project's films a job has to wait for; None when it may have an attempt.
 
-        What a user asks for is meant for whole files, all of them; what was submitted by itself begins with what is
+        What a user asks for is meant for complete files, all of them; what was submitted by itself begins with what is
         ready, and waits only where nothing is, as when its film was replaced while it was read.
         """
         now_s = time.monotonic()
         if job.by == "user":
-            return project.settling_text(now_s)
-        standings = [*self.statuses_of(job.project, project, now_s)]
-        is_ready = any(isinstance(each, Ready) for _, each in standings)
-        return "" if is_ready else settling_text(standings, now_s)
+            return project.last_to_settle(now_s)
+        statuses = [*self.statuses_of(job.project, project, now_s)]
+        if any(isinstance(each, Ready) for _, each in statuses):
+            return None
+        return next(iter(settling_reasons(statuses, now_s)), None)
 
     def films_for(self, job: Job, project: CatalogProject) -> tuple[JobFilm, ...]:
         """What an attempt of the job is given.
@@ -144,7 +146,7 @@ class FilmStatuses:
     def _is_decided(self, name: str, fingerprint: str, project: CatalogProject) -> bool:
         return self._ledger.verdict(name, fingerprint) is not None or project.is_extracted(fingerprint)
 
-    def _ignored_by_name(self, name: str, project: CatalogProject) -> Mapping[str, str]:
+    def _ignored_by_name(self, name: str, project: CatalogProject) -> Mapping[str, IgnoredBecause]:
         ignore = self._settings.now.watch.ignore
         known = self._ignored.get(name)
         if known is None or known[0] is not project or known[1] != ignore:
@@ -154,29 +156,30 @@ class FilmStatuses:
         return known[2]
 
 
-def film_status_text(standing: FilmStatus) -> str:
-    """Why a film is ignored or cannot be opened; empty for any other."""
-    match standing:
-        case Ignored(reason=reason):
-            return reason
-        case Unreadable(reason=reason, left_s=left_s):
-            return f"cannot be opened yet ({reason}); given up in {left_s:.0f} s"
-        case Ready(doubt=doubt) if doubt:
-            return f"cannot be opened ({doubt})"
-    return ""
+def settling_reasons(
+    statuses: Sequence[tuple[CatalogFilm, FilmStatus]], now_s: float
+) -> tuple[Settling | UnreadableFilm | ProbePending, ...]:
+    """What films of the project are waited for: the one that changed last, one that cannot be opened, else the others.
 
-
-def settling_text(standings: Sequence[tuple[CatalogFilm, FilmStatus]], now_s: float) -> str:
-    """`settling: onward.ts unchanged for 4 s`; empty when nothing does."""
-    parts = []
-    if changing := [film for film, each in standings if isinstance(each, Changing)]:
+    Empty when none is.
+    """
+    found: list[Settling | UnreadableFilm | ProbePending] = []
+    if changing := [film for film, each in statuses if isinstance(each, Changing)]:
         latest = max(changing, key=lambda film: film.unchanged_since_s)
-        parts.append(f"{latest.name} unchanged for {now_s - latest.unchanged_since_s:.0f} s")
-    for film, each in standings:
-        if isinstance(each, Unreadable):
-            parts.append(f"{film.name} {film_status_text(each)}")
-            break
-    unopened = [film.name for film, each in standings if isinstance(each, Unprobed)]
-    if unopened and not parts:
-        parts.append(f"{listed(unopened)} {'are' if len(unopened) != 1 else 'is'} about to be opened")
-    return f"settling: {'; '.join(parts)}" if parts else ""
+        found.append(Settling(film=latest.name, unchanged_s=round(now_s - latest.unchanged_since_s)))
+    unreadable = [each for film, status in statuses if (each := unreadable_film(film, status)) is not None]
+    found += [each for each in unreadable if each.given_up_in_s is not None][:1]
+    unprobed = tuple(film.name for film, each in statuses if isinstance(each, Unprobed))
+    if unprobed and not found:
+        found.append(ProbePending(films=unprobed))
+    return tuple(found)
+
+
+def unreadable_film(film: CatalogFilm, status: FilmStatus) -> UnreadableFilm | None:
+    """Why it cannot be opened; None for any other."""
+    match status:
+        case Unreadable(error=error, given_up_in_s=left_s):
+            return UnreadableFilm(film=film.name, error=error, given_up_in_s=round(left_s))
+        case Ready(open_error=str(error)):
+            return UnreadableFilm(film=film.name, error=error, given_up_in_s=None)
+    return None

@@ -13,14 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from framed.errors import is_utf8
-from framed.model.film_names import is_film_name, is_other_video_name
+from framed.model.film_names import MOST_DEPTH, MOST_ENTRIES, MOST_FOLDERS, is_film_name, is_other_video_name
+from framed.model.reasons import NOTHING_SKIPPED, FilesSkipped
 from framed.policy.settle import Signature
-
-MOST_ENTRIES: Final = 200_000
-"""Entries that are read in a project's folder and below: raw_videos may be set to a wrong folder."""
-MOST_FOLDERS: Final = 2_000
-MOST_DEPTH: Final = 4
-"""Levels of folders below the project's."""
 
 _NOT_FOR_FILMS: Final = frozenset({"@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information"})
 """Folders that file systems and network storage create, in lower case; treated as hidden."""
@@ -35,31 +30,6 @@ class SeenFilm:
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """What was skipped in a project's folder although a user may expect it to be extracted."""
-
-    n_in_subfolders: int = 0
-    """Films in subfolders, when watch.subfolders is off."""
-    n_other_videos: int = 0
-    """Video files of other formats;"""
-    other_video: str = ""
-    """and the name of the first of them."""
-    n_not_utf8: int = 0
-    """Films and folders whose names are not UTF-8."""
-    n_broken_links: int = 0
-    """Links to films that do not exist."""
-    n_unreadable: int = 0
-    """Subfolders that cannot be read."""
-    n_too_deep: int = 0
-    """Folders more than MOST_DEPTH deep."""
-    is_cut_off: bool = False
-    """There are more than MOST_ENTRIES or MOST_FOLDERS; the others were not read."""
-
-
-NOTHING_SKIPPED: Final = Skipped()
-
-
-@dataclass(frozen=True)
 class Listing:
     """The films of one project."""
 
@@ -70,39 +40,7 @@ class Listing:
     or replaced by another file.
     """
     takes_subfolders: bool = False
-    skipped: Skipped = NOTHING_SKIPPED
-
-
-def skipped_text(skipped: Skipped) -> tuple[str, ...]:
-    """What was skipped and what to do about it, one line each."""
-    lines = []
-    if n := skipped.n_in_subfolders:
-        lines.append(f"{_films(n)} in subfolders {_are(n)} skipped; set watch.subfolders: true")
-    if n := skipped.n_other_videos:
-        which = f" ({skipped.other_video}{' and others' * (n > 1)})" if skipped.other_video else ""
-        lines.append(f"{n} video{'s' * (n != 1)} of other formats{which} {_are(n)} skipped; convert to .mkv or .mp4")
-    if n := skipped.n_not_utf8:
-        lines.append(f"{n} name{'s' * (n != 1)} {_are(n)} not UTF-8, and skipped; rename")
-    if n := skipped.n_broken_links:
-        lines.append(f"{n} link{'s' * (n != 1)} to a film {_are(n)} broken")
-    if n := skipped.n_unreadable:
-        lines.append(f"{n} subfolder{'s' * (n != 1)} cannot be read")
-    if n := skipped.n_too_deep:
-        lines.append(f"{n} folder{'s' * (n != 1)} more than {MOST_DEPTH} deep {_are(n)} skipped")
-    if skipped.is_cut_off:
-        lines.append(
-            f"more than {MOST_ENTRIES:,} files or {MOST_FOLDERS:,} folders; the others are not read and films may be "
-            "missing; split it into several projects"
-        )
-    return tuple(lines)
-
-
-def _films(number: int) -> str:
-    return f"{number:,} film{'s' * (number != 1)}"
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+    skipped: FilesSkipped = NOTHING_SKIPPED
 
 
 def is_unchanged(before: Listing, *, subfolders: bool) -> bool:
@@ -141,12 +79,12 @@ class _Walk:
         """Path, prefix of the names in it, depth."""
         self._links: deque[tuple[str, str, int]] = deque()
         self._counts: dict[str, int] = {}
-        self._other_video = ""
+        self._other_video: str | None = None
         self._is_cut_off = False
 
     @property
-    def skipped(self) -> Skipped:
-        return Skipped(**self._counts, other_video=self._other_video, is_cut_off=self._is_cut_off)
+    def skipped(self) -> FilesSkipped:
+        return FilesSkipped(**self._counts, other_video=self._other_video, is_cut_off=self._is_cut_off)
 
     def run(self) -> None:
         while self._queue or self._links:
@@ -159,7 +97,7 @@ class _Walk:
             except OSError:
                 if not depth:
                     raise
-                self._count("n_unreadable")
+                self._count("unreadable_folders")
 
     def _count(self, what: str) -> None:
         self._counts[what] = self._counts.get(what, 0) + 1
@@ -199,11 +137,11 @@ class _Walk:
         if not entry.is_file():
             return False
         if not is_utf8(entry.name):
-            self._count("n_not_utf8")
+            self._count("not_utf8")
         elif is_taken:
             self._record_film(name, film, entry)
         else:
-            self._count("n_in_subfolders")
+            self._count("in_subfolders")
         return True
 
     def _record_film(self, name: str, film: SeenFilm | None, entry: os.DirEntry[str]) -> None:
@@ -215,7 +153,7 @@ class _Walk:
         self.films[name] = film
 
     def _count_other_video(self, name: str) -> None:
-        self._count("n_other_videos")
+        self._count("other_videos")
         if is_utf8(name) and (not self._other_video or name < self._other_video):
             self._other_video = name
 
@@ -225,9 +163,9 @@ class _Walk:
             if is_link and not self._leads_elsewhere(entry):
                 continue
             if depth > MOST_DEPTH:
-                self._count("n_too_deep")
+                self._count("too_deep_folders")
             elif not is_utf8(entry.name):
-                self._count("n_not_utf8")
+                self._count("not_utf8")
             else:
                 (self._links if is_link else self._queue).append((entry.path, f"{prefix}{entry.name}/", depth))
 
@@ -235,7 +173,7 @@ class _Walk:
         """Whether it links to a folder that does not contain the project itself."""
         if not os.path.exists(link.path):
             if is_film_name(link.name):
-                self._count("n_broken_links")
+                self._count("broken_links")
             return False
         target = os.path.join(os.path.realpath(link.path), "")
         return os.path.isdir(target) and not os.path.join(os.path.realpath(self._folder), "").startswith(target)

@@ -9,6 +9,7 @@ from pathlib import Path
 from frame_extractor.contract.layout import OutputLayout
 from framed.errors import SettingsError
 from framed.model.project import Overrides
+from framed.model.reasons import OutputUnavailable, SettingsInvalid
 from framed.settings.config import resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.mount_guard import why_not_mounted
@@ -28,7 +29,7 @@ class ProjectOutput:
     def __init__(self, places: Places, settings: LiveSettings, project: str) -> None:
         self.frames_dir = ""
         """Empty when the settings file is wrong."""
-        self.settings_error = ""
+        self.problem: SettingsInvalid | OutputUnavailable | None = None
         self.subfolders: bool | None = None
         """`watch.subfolders` of the project's own file; None when it is not set there."""
         self.warnings: tuple[str, ...] = ()
@@ -50,7 +51,7 @@ class ProjectOutput:
     def refresh(self) -> None:
         """Reads again what has changed on the disk."""
         states = self._states_now()
-        if states == self._states and self.frames_dir and not self.settings_error:
+        if states == self._states and self.frames_dir and not self.problem:
             return
         if not self.frames_dir or states[0] != self._states[0]:
             self._resolve()
@@ -64,14 +65,14 @@ class ProjectOutput:
         self.identity = (self.frames_dir, *(state and state[:2] for state in states[1:3]))
         if self.frames_dir:
             self.real_paths = real_paths(Path(self.frames_dir))
-            self.settings_error = self._why_not_mounted()
+            self.problem = self._why_not_mounted()
 
-    def _why_not_mounted(self) -> str:
+    def _why_not_mounted(self) -> OutputUnavailable | None:
         """Of an output outside the root that does not exist: it must not be created in place of an unmounted disk."""
         if self._states[1] is not None or Path(self.frames_dir).is_relative_to(self._places.root):
-            return ""
+            return None
         why = why_not_mounted(Path(self.frames_dir), self._places)
-        return f"the images would go to {self.frames_dir}: {why}" if why else ""
+        return OutputUnavailable(folder=self.frames_dir, message=why) if why else None
 
     def _states_now(self) -> tuple[_State, ...]:
         return tuple(map(self._state, self._watched))
@@ -88,7 +89,7 @@ class ProjectOutput:
         try:
             found = resolve(self._settings.now, self._places, self._project, Overrides())
         except SettingsError as wrong:
-            self.frames_dir, self.settings_error, self.warnings = "", str(wrong), ()
+            self.frames_dir, self.problem, self.warnings = "", settings_invalid(wrong), ()
             self._watched = self._watched[:1]
             return
         frames_dir, self.subfolders, self.warnings = found.frames_dir, found.own_subfolders, found.warnings
@@ -96,7 +97,7 @@ class ProjectOutput:
             layout = OutputLayout(frames_dir)
             self._watched = (self._watched[0], *map(str, (frames_dir.parent, frames_dir, layout.results)))
             self._states = ()
-        self.frames_dir, self.settings_error = str(frames_dir), ""
+        self.frames_dir, self.problem = str(frames_dir), None
 
 
 class SharedOutputs:
@@ -105,17 +106,27 @@ class SharedOutputs:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._identities: dict[str, tuple[object, ...]] = {}
-        self._errors: dict[str, str] = {}
+        self._errors: dict[str, SettingsInvalid] = {}
 
-    def errors(self, outputs: Mapping[str, ProjectOutput]) -> Mapping[str, str]:
+    def errors(self, outputs: Mapping[str, ProjectOutput]) -> Mapping[str, SettingsInvalid]:
         """Project -> the conflict of its output with another's."""
         identities = {name: output.identity for name, output in outputs.items() if output.frames_dir}
         if identities != self._identities:
             frames_dirs = {name: Path(outputs[name].frames_dir) for name in identities}
             real = {path: path_now for name in identities for path, path_now in outputs[name].real_paths.items()}
             self._errors = {
-                name: str(output_shared(self._places, frames_dirs, name, other, real))
+                name: settings_invalid(output_shared(self._places, frames_dirs, name, other, real))
                 for name, other in outputs_in_the_way(frames_dirs, real).items()
             }
             self._identities = identities
         return self._errors
+
+
+def settings_invalid(wrong: SettingsError) -> SettingsInvalid:
+    """The error as a reason."""
+    return SettingsInvalid(
+        file=None if wrong.file is None else str(wrong.file),
+        line=wrong.line,
+        key=wrong.key or None,
+        message=wrong.message,
+    )

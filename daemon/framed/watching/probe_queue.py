@@ -15,6 +15,7 @@ from frame_extractor.contract.answers import Probe
 from framed.fault_log import FaultLog
 from framed.log import fields
 from framed.policy.admission import PROBE_AGAIN_S, ProbeFailed
+from framed.reason_text import reason_text
 from framed.settings.config import WatchSettings
 from framed.settings.live_settings import LiveSettings
 from framed.state.ledger import Ledger
@@ -108,7 +109,7 @@ class ProbeQueue:
             await probe(film.path, record, self._command)
             await self._remember()
         except Exception as fault:  # noqa: BLE001 -- logged; only this film is affected, and it is tried again
-            record(ProbeFailed(self._faults.record(film.path, fault), time.monotonic()))
+            record(ProbeFailed(reason_text(self._faults.record(film.path, fault)), time.monotonic()))
         else:
             self._faults.clear(film.path)
         finally:

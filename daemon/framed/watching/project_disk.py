@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 
+from framed.model.reasons import FolderUnreadable
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places
 from framed.watching.listing import Listing, is_unchanged, list_films
@@ -19,7 +20,7 @@ class ProjectReading:
 
     listing: Listing | None
     """None when it could not be read."""
-    error: str = ""
+    error: FolderUnreadable | None = None
     """Why the films cannot be read."""
     fault: Exception | None = None
     """An unexpected failure of framed itself."""
@@ -72,6 +73,7 @@ class ProjectDisk:
             return ProjectReading(list_films(self._folder, before, subfolders=self._subfolders))
         except OSError as failed:
             is_gone = failed.errno in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR) and os.path.islink(self._folder)
-            return ProjectReading(None, f"{self._folder} cannot be read: {failed.strerror}", is_project=not is_gone)
+            unreadable = FolderUnreadable(folder=self._folder, error=failed.strerror or str(failed))
+            return ProjectReading(None, unreadable, is_project=not is_gone)
         except Exception as fault:  # noqa: BLE001 -- as above
             return ProjectReading(None, fault=fault)

@@ -21,17 +21,19 @@ from frame_extractor.contract.regular import read_regular
 from frame_extractor.contract.results import MOST_RESULTS_BYTES, FilmResult
 from frame_extractor.contract.settings import ExtractionSettings
 from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name, is_utf8
-from framed.model.film_names import FILM_SUFFIXES, is_film_name
+from framed.model.film_names import FILM_SUFFIXES, MOST_ENTRIES, is_film_name
+from framed.model.reasons import RawVideosUnavailable
+from framed.reason_text import skipped_lines
 from framed.watching.image_presence import ImagePresence
-from framed.watching.listing import MOST_ENTRIES, Listing, SeenFilm, list_films, skipped_text
+from framed.watching.listing import Listing, SeenFilm, list_films
 
 
 @dataclass(frozen=True)
 class Scan:
     names: tuple[str, ...]
     """Folders in raw_videos that are projects, in order; also links, which may lead to no folder."""
-    problem: str
-    """Why this scan has no result; empty when it has."""
+    problem: RawVideosUnavailable | None
+    """Why this scan has no result."""
     left_out: tuple[str, ...] = ()
     """Folders whose names are not UTF-8, escaped: they are not projects until they are renamed."""
     loose_films: tuple[str, ...] = ()
@@ -102,9 +104,9 @@ def scan_raw_videos(raw_videos: Path) -> Scan:
     try:
         names, loose, is_cut_off = _entries_of(raw_videos)
     except OSError as failed:
-        return Scan((), f"{raw_videos} cannot be read: {failed.strerror}")
+        return Scan((), RawVideosUnavailable(folder=str(raw_videos), error=failed.strerror or str(failed)))
     left_out = tuple(os.fsencode(name).decode(errors="backslashreplace") for name in names if not is_utf8(name))
-    return Scan(tuple(filter(is_utf8, names)), "", left_out, tuple(filter(is_utf8, loose)), is_cut_off)
+    return Scan(tuple(filter(is_utf8, names)), None, left_out, tuple(filter(is_utf8, loose)), is_cut_off)
 
 
 def readable_films(folder: Path, *, subfolders: bool) -> Listing:
@@ -119,7 +121,7 @@ def films_of(folder: Path, *, subfolders: bool) -> tuple[SeenFilm, ...]:
     """The films of the project in that folder; 1 or more. Raises Refused, and NoFilm."""
     listing = readable_films(folder, subfolders=subfolders)
     if not listing.films:
-        raise NoFilm(folder, FILM_SUFFIXES, "; ".join(skipped_text(listing.skipped)))
+        raise NoFilm(folder, FILM_SUFFIXES, "; ".join(skipped_lines(listing.skipped)))
     return tuple(listing.films.values())
 
 

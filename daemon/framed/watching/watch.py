@@ -20,6 +20,7 @@ import anyio.abc
 from framed.fault_log import FaultLog
 from framed.log import fields
 from framed.patience import NoAnswer, Patience
+from framed.reason_text import reason_text
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places, mounts
 from framed.state.ledger import Ledger
@@ -147,8 +148,8 @@ class Watcher:
     async def _publish(self, catalog: Catalog, *, is_requested: bool = False) -> bool:
         """The catalog is that one from now on; returns whether listeners were called."""
         before, self.catalog = self.catalog, catalog
-        if catalog.problem and catalog.problem != before.problem:
-            _log.warning("raw_videos cannot be scanned", extra=fields(why=catalog.problem))
+        if catalog.problem is not None and catalog.problem != before.problem:
+            _log.warning("raw_videos cannot be scanned", extra=fields(why=reason_text(catalog.problem)))
         if catalog.left_out and catalog.left_out != before.left_out:
             why = "its name is not UTF-8"
             _log.warning("folder is skipped", extra=fields(folders=", ".join(catalog.left_out), why=why))

@@ -10,8 +10,10 @@ from framed.control.idempotency import Commit, Decision
 from framed.control.project_selection import selected_projects
 from framed.control.verbs.context import VerbContext
 from framed.model.job import Cancelled, Failed, Job, Running
+from framed.model.reasons import Suspension
 from framed.policy.lifecycle import Event, PauseRequested, ResumeRequested
 from framed.protocol.messages import Pause, PauseOutcome, PauseReply, Resume, ResumeReply
+from framed.reason_text import reason_text
 from framed.state.ledger import Change
 
 Reply = TypeVar("Reply", PauseReply, ResumeReply)
@@ -48,7 +50,7 @@ async def _change(
 
     def decision() -> Decision[Reply]:
         latest = [(name, context.ledger.latest(name)) for name in names]
-        outcomes = [_outcome(name, job, event, blocked.get(job.id, "") if job else "") for name, job in latest]
+        outcomes = [_outcome(name, job, event, blocked.get(job.id) if job else None) for name, job in latest]
         events: dict[str, Event] = {
             job.id: event for _, job in latest if job is not None and _makes_a_difference(job, event)
         }
@@ -66,8 +68,10 @@ def _is_ending(job: Job) -> bool:
     return isinstance(job.state, Running) and job.state.cancelling
 
 
-def _outcome(name: str, job: Job | None, event: PauseRequested | ResumeRequested, rests_for: str) -> PauseOutcome:
-    """`rests_for`: why it may not be at work whether it is paused or not; empty when it may."""
+def _outcome(
+    name: str, job: Job | None, event: PauseRequested | ResumeRequested, suspension: Suspension | None
+) -> PauseOutcome:
+    """`suspension`: why none of its workers may run whether it is paused or not."""
     pausing = isinstance(event, PauseRequested)
     if job is None or job.is_over:
         message = _ended_text(job) if job is not None and not pausing else _NOTHING_OPEN
@@ -75,10 +79,12 @@ def _outcome(name: str, job: Job | None, event: PauseRequested | ResumeRequested
     if _is_ending(job):
         return PauseOutcome(project=name, paused=False, message="is being cancelled")
     if job.paused == pausing:
-        by_itself = f"rests by itself and cannot be resumed: {rests_for}" if rests_for else "is not paused"
+        by_itself = (
+            f"rests by itself and cannot be resumed: {reason_text(suspension)}" if suspension else "is not paused"
+        )
         return PauseOutcome(project=name, paused=pausing, message="already paused" if pausing else by_itself)
-    if not pausing and rests_for:
-        message = f"no longer paused, but rests by itself: {rests_for}"
+    if not pausing and suspension is not None:
+        message = f"no longer paused, but rests by itself: {reason_text(suspension)}"
     elif not pausing:
         message = "goes on" if isinstance(job.state, Running) else "queued again"
     elif isinstance(job.state, Running):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Final
 
 import anyio
@@ -18,6 +18,8 @@ from frame_extractor.contract.exit_codes import ExitCode
 from framed.fault_log import FaultLog
 from framed.log import fields
 from framed.model.job import Job
+from framed.model.reasons import DiskLow, Reason, Stalled, attempt_ended
+from framed.reason_text import reason_text
 from framed.service.notify import command, desktop
 from framed.service.notify.events import Digest, Event, What, of_end
 from framed.settings.live_settings import LiveSettings
@@ -44,17 +46,17 @@ class Notifier:
         self._pending: list[Event] = []
         self._problems: dict[str, str] = {}
         self._faults = FaultLog("send notifications")
-        self._short_of_room: tuple[str, ...] = ()
+        self._short_of_room: Mapping[str, DiskLow] = {}
         self._is_disk_low = False
         ledger.listen(self._on_ledger_change)
 
-    def stalled(self, job: Job, text: str) -> None:
+    def stalled(self, job: Job, stalled: Stalled) -> None:
         """The job's attempt makes no progress."""
-        self._add(Event(event=What.STALLED, project=job.project, reason=text, log=job.log_path))
+        self._add(Event(event=What.STALLED, project=job.project, reason=reason_text(stalled), log=job.log_path))
 
-    def disk_low(self, lines: Collection[str]) -> None:
-        """`lines`: one for each job that waits or is suspended because the disk is low."""
-        self._short_of_room = tuple(lines)
+    def disk_low(self, short: Mapping[str, DiskLow]) -> None:
+        """`short`: the projects that wait or are suspended because the disk is low."""
+        self._short_of_room = short
         self._update_disk_low(self._ledger.open_jobs())
 
     async def run(self) -> None:
@@ -117,10 +119,14 @@ class Notifier:
         """
         lasts = [(job.project, job.attempts[-1].outcome) for job in open_jobs if job.attempts]
         full = [(project, last) for project, last in lasts if last is not None and last.code == ExitCode.DISK_FULL]
-        words = [*self._short_of_room, *(f"{project}: {last.summary}" for project, last in full)]
-        if words and not self._is_disk_low:
-            self._add(Event(event=What.DISK_LOW, reason=words[0]))
-        self._is_disk_low = bool(words)
+        waiting: list[tuple[str, Reason]] = [
+            *self._short_of_room.items(),
+            *((project, attempt_ended(last)) for project, last in full),
+        ]
+        if waiting and not self._is_disk_low:
+            project, reason = waiting[0]
+            self._add(Event(event=What.DISK_LOW, reason=f"{project}: {reason_text(reason)}"))
+        self._is_disk_low = bool(waiting)
 
     def _add(self, event: Event) -> None:
         self._pending.append(event)
