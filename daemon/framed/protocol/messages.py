@@ -1,8 +1,8 @@
 """Messages of the control protocol, as types: what changes something, and status. No behaviour, no input or output.
 
 A request's `method` is the verb; its `params` is the struct named for it; its `result` the struct named `...Reply`.
-What only asks about a project is in `inspection`; the table of all verbs is in `verbs`. `docs/protocol.md` says it in
-words.
+What only asks about a project is in `queries`, events are in `subscription`, all verbs in `verbs`. For people:
+`docs/protocol.md`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ LONGEST_KEY: Final = 128
 
 
 class Keyed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every request that changes something says; see `once`."""
+    """Part of every request that changes something."""
 
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_KEY)]
     """Idempotency key: the same key again gives the same answer, and nothing happens a second time."""
