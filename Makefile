@@ -18,8 +18,8 @@ FILM ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test watching faults films bench memory scanner service-test check fix picture schema build ci lock \
-	python tmux
+.PHONY: help demo test watching faults films bench memory scanner service-test check fix picture schema settings build ci \
+	lock python tmux
 # `make -j ci` must not run the tests beside the build: they measure time.
 .NOTPARALLEL:
 
@@ -71,6 +71,9 @@ schema: $(INSTALLED) ## write docs/protocol.schema.json from the types
 	mkdir -p build
 	$(BIN)/python -m framed.protocol.schema > build/protocol.schema.json
 	mv build/protocol.schema.json docs/protocol.schema.json
+
+settings: $(INSTALLED) ## write the tables of extraction settings in docs/configuration.md from their declaration
+	$(BIN)/python -m framed.settings.reference docs/configuration.md
 
 fix: $(INSTALLED) ## format, and fix the style where a machine can
 	$(BIN)/ruff check --fix .

@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 import msgspec
 from click.shell_completion import CompletionItem
 
 from frame_extractor import completion
+from frame_extractor.contract.declaration import Declared, declared
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, RequestedSettings, Sampling
+from frame_extractor.contract.settings import ExtractionSettings, RequestedSettings
 
 PROGRAM: Final = "frame-extractor"
-DEFAULTS: Final = ExtractionSettings()
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _EPILOG: Final = """
 Images go to DIR/frames, what is known of them to DIR/frames.jsonl and DIR/extraction_results.json. A film that was
@@ -51,15 +53,32 @@ class _FiniteRange(click.FloatRange):
         return super().convert(value, param, ctx)
 
 
-def _bounds(field: str) -> click.IntRange | click.FloatRange:
-    """The bounds that `RequestedSettings` gives its field."""
-    fields = msgspec.inspect.type_info(RequestedSettings)
-    assert isinstance(fields, msgspec.inspect.StructType)
-    kind = next(each.type for each in fields.fields if each.name == field)
-    if isinstance(kind, msgspec.inspect.IntType):
-        return click.IntRange(min=kind.ge, max=kind.le)
-    assert isinstance(kind, msgspec.inspect.FloatType)
-    return _FiniteRange(min=kind.ge, max=kind.le)
+def setting_options(command: F, kind: type[RequestedSettings] = RequestedSettings) -> F:
+    """Adds an option for every setting of an extraction."""
+    for each in reversed(declared(kind)):
+        command = click.option(
+            *each.options,
+            each.name,
+            type=(option_type := _option_type(each)),
+            metavar=None if isinstance(option_type, click.Choice) else each.setting.metavar,
+            default=each.default,
+            help=each.setting.help,
+        )(command)
+    return command
+
+
+def _option_type(setting: Declared) -> click.ParamType[Any]:
+    """Its values, or its bounds."""
+    match msgspec.inspect.type_info(setting.type):
+        case msgspec.inspect.EnumType(cls=cls):
+            return click.Choice(cls, case_sensitive=False)
+        case msgspec.inspect.IntType(ge=least, le=greatest):
+            return click.IntRange(min=least, max=greatest)
+        case msgspec.inspect.FloatType(ge=least, le=greatest):
+            return _FiniteRange(min=least, max=greatest)
+        case msgspec.inspect.BoolType():
+            return click.BOOL
+    raise TypeError(setting.name)
 
 
 def _film_or_command(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -100,66 +119,7 @@ class _Workers(click.ParamType[int | None]):
     shell_complete=completion.directory,
     help="Folder for frames/ and what goes with it.",
 )
-@click.option(
-    "--mode",
-    type=click.Choice(Mode, case_sensitive=False),
-    default=DEFAULTS.mode.value,
-    help="Images of every shot, one every so many seconds, or both.",
-)
-@click.option(
-    "--scene-threshold",
-    metavar="SCORE",
-    type=_bounds("scene_threshold"),
-    default=DEFAULTS.scene_threshold,
-    help="How different a frame must be to begin a new shot; lower finds more cuts.",
-)
-@click.option(
-    "--frames-per-scene",
-    metavar="N",
-    type=_bounds("frames_per_scene"),
-    default=DEFAULTS.frames_per_scene,
-    help="Images of each shot, evenly spread.",
-)
-@click.option(
-    "--min-scene-length",
-    metavar="N",
-    type=_bounds("min_scene_length"),
-    default=DEFAULTS.min_scene_length,
-    help="Frames a shot must have; cuts closer than that are merged.",
-)
-@click.option(
-    "--interval-seconds",
-    metavar="SECONDS",
-    type=_bounds("interval_seconds"),
-    default=DEFAULTS.interval_seconds,
-    help="Seconds between images in the interval and hybrid modes.",
-)
-@click.option(
-    "--sampling",
-    type=click.Choice(Sampling, case_sensitive=False),
-    default=DEFAULTS.sampling.value,
-    help="reference: only pictures that others are built on, about half and the better half; exact: all.",
-)
-@click.option(
-    "--quality",
-    type=click.Choice(Quality, case_sensitive=False),
-    default=DEFAULTS.quality.value,
-    help="Of the JPEGs: low 85, medium 90, high 95.",
-)
-@click.option(
-    "--blur-threshold",
-    metavar="VARIANCE",
-    type=_bounds("blur_threshold"),
-    default=DEFAULTS.blur_threshold,
-    help="Leave out images whose variance of the Laplacian is below this; 0 keeps all.",
-)
-@click.option(
-    "--max-failed-fraction",
-    metavar="SHARE",
-    type=_bounds("max_failed_fraction"),
-    default=DEFAULTS.max_failed_fraction,
-    help="Share of a film's time that may be undecodable before the film counts as failed.",
-)
+@setting_options
 @click.option(
     "--workers",
     metavar="N|auto",

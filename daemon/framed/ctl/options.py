@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import msgspec
 
+from frame_extractor.contract.declaration import Declared, declared
 from framed.errors import nearest
 from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import check_value
@@ -18,20 +18,6 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_HELP: Final = {
-    "mode": "Images of every shot, one every few seconds, or both.",
-    "scene_threshold": "Content score (0-255) from which a new shot begins; lower finds more.",
-    "frames_per_scene": "Images of every shot.",
-    "min_scene_length": "Shortest shot, in frames of the film.",
-    "interval_seconds": "Seconds between images in interval and hybrid mode.",
-    "sampling": "Frames to decode: reference frames only (faster), or every frame.",
-    "quality": "JPEG quality: 85, 90 or 95.",
-    "blur_threshold": "Leave out images less sharp than this; 0 keeps all.",
-    "max_failed_fraction": "Share of a film that may be undecodable before the film fails.",
-    "workers_per_project": "Worker processes asked for; the budget may grant fewer.",
-    "retry": "How often a failed attempt is tried again.",
-}
 
 
 class Checked(click.ParamType[Any]):
@@ -93,18 +79,15 @@ class States(click.ParamType[tuple[ProjectState, ...]]):
         return tuple(found)
 
 
-def extraction_options(command: F) -> F:
+def extraction_options(command: F, kind: type[FrameExtraction] = FrameExtraction) -> F:
     """Adds an option for every setting of an extraction; collect them with `overrides`."""
-    for field in reversed(msgspec.structs.fields(FrameExtraction)):
-        default = msgspec.to_builtins(field.default)
-        names = [f"--{field.name.replace('_', '-')}", field.name]
-        if field.name == "workers_per_project":
-            names.insert(1, "--workers")
+    for each in reversed(declared(kind)):
         command = click.option(
-            *names,
-            type=Checked(field.name, field.type),
-            metavar=_metavar(field.type),
-            help=f"{_HELP[field.name]} [{default}]",
+            *each.options,
+            each.name,
+            type=Checked(each.name, each.type),
+            metavar=_metavar(each),
+            help=f"{each.setting.help} [{each.default}]",
         )(command)
     return command
 
@@ -121,10 +104,10 @@ def overrides(options: dict[str, Any]) -> Overrides:
     return Overrides(**options)
 
 
-def _metavar(kind: Any) -> str:
-    """`scene|interval|hybrid`, `N`, `N|auto`."""
-    words = _choices(kind)
-    return "|".join(words if words != ["auto"] else ["N", *words]) or "N"
+def _metavar(setting: Declared) -> str:
+    """`scene|interval|hybrid`, `SECONDS`, `N|auto`."""
+    words = _choices(setting.type)
+    return "|".join(words if words and words != ["auto"] else [setting.setting.metavar, *words])
 
 
 def _choices(kind: Any) -> list[str]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, RequestedSettings, Sampling
+from frame_extractor.contract.declaration import declared
+from frame_extractor.contract.settings import ExtractionSettings, RequestedSettings, Retries, Workers
 
 
 class FrameExtraction(RequestedSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that may be set about extracting one project: what decides the frames, and how it is run."""
 
-    workers_per_project: Annotated[int, msgspec.Meta(ge=1, le=1024)] | Literal["auto"] = 12
-    """Worker processes asked for; the budget may grant fewer. `auto` asks for all of it."""
-    retry: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
-    """How often a failed attempt is tried again."""
+    workers_per_project: Workers = 12
+    retry: Retries = 3
 
     @property
     def extraction(self) -> ExtractionSettings:
@@ -23,17 +22,26 @@ class FrameExtraction(RequestedSettings, frozen=True, kw_only=True, forbid_unkno
         return ExtractionSettings(**{name: getattr(self, name) for name in ExtractionSettings.__struct_fields__})
 
 
-class Overrides(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Settings given on the command line; None means not given there."""
+def overrides_of(kind: type[FrameExtraction]) -> type[msgspec.Struct]:
+    """The struct that holds any of its settings, without bounds: they are checked when the overrides are applied."""
+    return msgspec.defstruct(
+        "Overrides",
+        [(each.name, each.plain_type | None, None) for each in declared(kind)],
+        module=__name__,
+        namespace={"__doc__": "Settings given on the command line; None means not given there."},
+        frozen=True,
+        kw_only=True,
+        omit_defaults=True,
+        forbid_unknown_fields=True,
+    )
 
-    mode: Mode | None = None
-    scene_threshold: float | None = None
-    frames_per_scene: int | None = None
-    min_scene_length: int | None = None
-    interval_seconds: float | None = None
-    sampling: Sampling | None = None
-    quality: Quality | None = None
-    blur_threshold: float | None = None
-    max_failed_fraction: float | None = None
-    workers_per_project: int | Literal["auto"] | None = None
-    retry: int | None = None
+
+if TYPE_CHECKING:
+
+    class Overrides(msgspec.Struct):
+        """Settings given on the command line; None means not given there."""
+
+        def __init__(self, **settings: Any) -> None: ...
+
+else:
+    Overrides = overrides_of(FrameExtraction)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from frame_extractor.contract.declaration import declared
 from frame_extractor.contract.settings import ExtractionSettings
 from framed.errors import SettingsError, is_one_name, nearest
 from framed.model.project import FrameExtraction, Overrides
@@ -115,12 +116,6 @@ class ProjectWatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     subfolders: bool = False
 
 
-class QualitySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`quality:`, of which framed knows one key."""
-
-    blur_threshold: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All of framed.yaml, with defaults filled in; what `paths:` says is in `Places`."""
 
@@ -157,6 +152,19 @@ class JobSettings:
     """What stands in its file and has no effect, though it looks as if it should: a line for a person each."""
 
 
+def section_settings(section: str, kind: type[FrameExtraction] = FrameExtraction) -> type[msgspec.Struct]:
+    """The settings of an extraction that are keys of this section of settings files."""
+    return msgspec.defstruct(
+        section,
+        [(each.name, each.type, each.default) for each in declared(kind) if each.setting.section == section],
+        frozen=True,
+        kw_only=True,
+    )
+
+
+QualitySettings: Final = section_settings("quality")
+"""`quality:`, of which framed knows one key."""
+
 _SECTIONS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "paths": PathSettings,
     "frame_extraction": FrameExtraction,
@@ -177,7 +185,7 @@ _SHARED: Final[Mapping[str, tuple[str, ...]]] = {
 _NEAR_KEY: Final = 0.9
 _NEAR_SECTION: Final = 0.7
 """How alike a key must be that is another tool's by right: `model` is no `mode`."""
-_OTHER_SPELLINGS: Final = {"workers": "workers_per_project"}
+_OTHER_SPELLINGS: Final = {other: each.name for each in declared(FrameExtraction) for other in each.setting.other_names}
 
 
 def load_settings(places: Places) -> Settings:

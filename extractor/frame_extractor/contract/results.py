@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
+from frame_extractor.contract.declaration import declared
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.contract.versions import SCHEMA
 
 MOST_RESULTS_BYTES: Final = 1 << 30
@@ -69,19 +70,34 @@ class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
     extracted_at: str = ""
 
 
-class ResultsConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The `config` block of the results, as the guide's readers know it, and the settings it did not have."""
+def results_config_of(kind: type[ExtractionSettings]) -> type[msgspec.Struct]:
+    """The `config` block of the results: the fields that the guide's readers know, then the settings they did not have.
 
-    mode: Mode
-    scene_threshold: float
-    frames_per_scene: int
-    interval_seconds: float
-    quality: Quality
-    workers: int
-    min_scene_length: int
-    sampling: Sampling
-    blur_threshold: float
-    max_failed_fraction: float
+    A setting that results of earlier versions lack has its default there: the images were made as it says.
+    """
+    by_name = {each.name: each for each in declared(kind)}
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    for name in (*_GUIDES_CONFIG, *(name for name in by_name if name not in _GUIDES_CONFIG)):
+        if name == "workers":
+            fields.append((name, int))
+        elif by_name[name].setting.since is None:
+            fields.append((name, by_name[name].plain_type))
+        else:
+            fields.append((name, by_name[name].plain_type, by_name[name].default))
+    return msgspec.defstruct("ResultsConfig", fields, module=__name__, frozen=True, kw_only=True)
+
+
+_GUIDES_CONFIG: Final = ("mode", "scene_threshold", "frames_per_scene", "interval_seconds", "quality", "workers")
+
+if TYPE_CHECKING:
+
+    class ResultsConfig(ExtractionSettings, frozen=True, kw_only=True):
+        """What the project was extracted with last."""
+
+        workers: int
+
+else:
+    ResultsConfig = results_config_of(ExtractionSettings)
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
