@@ -13,7 +13,7 @@ import av
 import numpy as np
 
 from frame_extractor.reading.film import Rgb
-from framed.demo.film import draw_frames
+from tests.harness.shaded_film import draw_frames
 
 BITS: Final = 12
 BARCODE_HEIGHT: Final = 32

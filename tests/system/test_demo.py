@@ -96,5 +96,5 @@ def test_demo_refuses_a_folder_that_holds_something(tmp_path: Path) -> None:
     (tmp_path / "captions.txt").write_text("mine")
     done = subprocess.run([*COMMAND, "--keep", str(tmp_path)], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 6
-    assert done.stderr == f"framed: {tmp_path} is there and not an empty folder; the demo wants one of its own\n"
+    assert done.stderr == f"framed: {tmp_path} is not an empty folder; give --keep a new or an empty one\n"
     assert [path.name for path in tmp_path.iterdir()] == ["captions.txt"]

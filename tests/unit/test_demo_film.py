@@ -1,4 +1,4 @@
-"""The film of the demo and of the tests: what it shows, and that its cuts are where it says."""
+"""The film of the demo: what it shows, and that its cuts are where it says."""
 
 from __future__ import annotations
 

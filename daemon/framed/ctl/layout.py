@@ -157,3 +157,10 @@ def _cut(line: str, terminal: Terminal) -> str:
 def shortened(text: str, width: int) -> str:
     """`text` in at most `width` cells, with an ellipsis if it was cut."""
     return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1).rstrip()}…"
+
+
+def bar(fraction: float, cells: int, *, unicode: bool = True) -> str:
+    """A progress bar of that many cells, as plain text: rich draws its own only on a console."""
+    full, half, empty = ("━", "╸", "─") if unicode else ("#", "-", "-")
+    n_full, n_half = divmod(int(min(max(fraction, 0.0), 1.0) * cells * 2), 2)
+    return full * n_full + half * n_half + empty * (cells - n_full - n_half)

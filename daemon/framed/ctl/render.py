@@ -10,7 +10,7 @@ import click
 
 from frame_extractor.contract.quantities import clock as clock_text
 from frame_extractor.contract.quantities import size
-from framed.ctl.layout import Column, aligned, fitted, full_text, table
+from framed.ctl.layout import Column, aligned, bar, fitted, full_text, table
 from framed.ctl.terminal import Terminal
 from framed.errors import listed
 from framed.printable import printable
@@ -154,9 +154,7 @@ def _progress(project: ProjectStatus, terminal: Terminal) -> str:
     if terminal.width is None:
         return percent.strip()
     cells = 8 if terminal.width < _NARROW else 12
-    full, half, empty = ("━", "╸", "─") if terminal.unicode else ("#", "-", "-")
-    n_full, n_half = divmod(int(project.progress * cells * 2), 2)
-    return f"{full * n_full}{half * n_half}{empty * (cells - n_full - n_half)} {percent}"
+    return f"{bar(project.progress, cells, unicode=terminal.unicode)} {percent}"
 
 
 def _films_done(project: ProjectFacts) -> str:

@@ -1,6 +1,6 @@
-"""`framed demo`: renders a film whose cuts are known, has a daemon of its own extract it, and compares.
+"""`framed demo`: renders a film with known cuts, extracts it with a daemon of its own, and compares.
 
-Everything but the film is as for any user: `framed start`, a film dropped into raw_videos/, status over the socket.
+It uses the public ways: `framed start`, a film put into raw_videos/, status over the socket.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import msgspec
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.results import FilmResult, Results
 from framed.ctl.client import connect
+from framed.ctl.layout import bar
 from framed.ctl.terminal import Terminal, terminal_of
 from framed.demo import film as demo_film
 from framed.errors import DaemonUnreachable, Exit, FramedError, Refused, TmuxMissing
@@ -38,7 +39,7 @@ CUTS: Final = (71, 152, 229, 316, 397, 462, 547, 598)
 """First frames of the second shot and those after it."""
 
 SETTINGS: Final = """\
-# Of the demo: a film that nobody is still copying need not be watched for long.
+# For the demo: its film is complete at once, so it need not settle for long.
 watch: {scan_interval_s: 0.5, settle_s: 0.5, settle_scans: 2}
 """
 READY_TIMEOUT_S: Final = 20.0
@@ -50,9 +51,9 @@ _BAR_CELLS: Final = 24
 
 
 def run(keep: Path | None) -> Exit:
-    """Shows it all; FAILED when the cuts found are not the film's. The frames stay, in `keep` or a new folder in /tmp.
+    """Runs the demo; FAILED when other cuts were found than the film has. Images are kept, in `keep` or in /tmp.
 
-    Interrupted, it leaves nothing running, and nothing on the disk but in `keep`. Raises FramedError.
+    When interrupted, it leaves nothing running, and no files outside `keep`. Raises FramedError.
     """
     if shutil.which("tmux") is None:
         raise TmuxMissing
@@ -61,10 +62,10 @@ def run(keep: Path | None) -> Exit:
         places = load_places(root)
         film = root / "film.mp4"
         _render(film, screen)
-        screen.say(f"Starts the daemon: {_typed('framed')} start --root {shlex.quote(str(root))}")
+        screen.print(f"Starting the daemon: {_typed('framed')} start --root {shlex.quote(str(root))}")
         with _daemon(places):
             folder = places.films_dir(PROJECT)
-            screen.say(f"Drops it into {folder}/ and watches:")
+            screen.print(f"Putting it into {folder}/ and watching:")
             folder.mkdir(parents=True)
             film.replace(folder / film.name)
             status = _extracted(places, screen)
@@ -72,40 +73,39 @@ def run(keep: Path | None) -> Exit:
 
 
 class _Screen:
-    """Lines, and one that changes in place; without a terminal that one is said anew every now and then."""
+    """Prints lines, and a progress line that is updated in place; without a terminal it is printed at intervals."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._said_at = 0.0
+        self._printed_at = 0.0
 
-    def say(self, line: str = "") -> None:
+    def print(self, line: str = "") -> None:
         click.echo(printable(line))
 
     def update(self, fraction: float, text: str, *, last: bool = False) -> None:
         if self._terminal.width is None:
-            if last or time.monotonic() - self._said_at >= _PLAIN_LINE_EVERY_S:
-                self._said_at = time.monotonic()
-                self.say(f"  {fraction:4.0%}  {text}")
+            if last or time.monotonic() - self._printed_at >= _PLAIN_LINE_EVERY_S:
+                self._printed_at = time.monotonic()
+                self.print(f"  {fraction:4.0%}  {text}")
             return
-        full, empty = ("█", "░") if self._terminal.unicode else ("#", "-")
-        n_full = round(fraction * _BAR_CELLS)
-        line = f"  {full * n_full}{empty * (_BAR_CELLS - n_full)} {fraction:4.0%}  {printable(text)}"
+        drawn = bar(fraction, _BAR_CELLS, unicode=self._terminal.unicode)
+        line = f"  {drawn} {fraction:4.0%}  {printable(text)}"
         click.echo(f"\r{line[: self._terminal.width - 1]}\033[K", nl=last)
 
 
 @contextlib.contextmanager
 def _root(keep: Path | None) -> Iterator[Path]:
-    """A root with the demo's settings. Raises Refused when `keep` holds something."""
+    """A root with the demo's settings. Raises Refused when `keep` is not empty."""
     if keep is None:
         root = Path(tempfile.mkdtemp(prefix="framed-demo-")).resolve()
     else:
         root = keep.resolve()
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
-            raise Refused(f"{root} is there and not an empty folder; the demo wants one of its own")
+            raise Refused(f"{root} is not an empty folder; give --keep a new or an empty one")
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as failed:
-            raise Refused(f"{root} cannot be made: {failed.strerror}") from None
+            raise Refused(f"{root} cannot be created: {failed.strerror}") from None
     configs = root / "configs"
     configs.mkdir()
     (configs / "framed.yaml").write_text(SETTINGS, encoding="utf-8")
@@ -119,7 +119,7 @@ def _root(keep: Path | None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Within, `kill` and a closed terminal end the demo as Ctrl-C does."""
+    """A context in which SIGTERM and SIGHUP end the demo as Ctrl-C does."""
     before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
@@ -130,7 +130,7 @@ def _ended_in_order() -> Iterator[None]:
 
 def _render(film: Path, screen: _Screen) -> None:
     seconds = N_FRAMES / FPS
-    screen.say(f"Renders a film: {seconds:.0f} s of {SIZE[0]}x{SIZE[1]}, {len(CUTS) + 1} shots with hard cuts.")
+    screen.print(f"Rendering a film: {seconds:.0f} s of {SIZE[0]}x{SIZE[1]}, {len(CUTS) + 1} shots with hard cuts.")
     began = time.monotonic()
 
     def report(n_drawn: int) -> None:
@@ -141,25 +141,25 @@ def _render(film: Path, screen: _Screen) -> None:
         demo_film.write_film(film, size=SIZE, fps=FPS, n_frames=N_FRAMES, cuts=CUTS, report=report)
     except OSError as failed:
         raise Refused(f"{film} cannot be written: {failed.strerror}") from None
-    screen.say(f"  {film.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
+    screen.print(f"  {film.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s")
 
 
 @contextlib.contextmanager
 def _daemon(places: Places) -> Iterator[None]:
-    """Within, a daemon of the root answers; afterwards nothing of it runs, nor anything that it has started.
+    """A context with a running daemon; at its end the daemon and all that it started have ended.
 
     Raises DaemonUnreachable when it does not answer in time.
     """
     command = [sys.executable, "-m", "framed", "start", "--root", str(places.root)]
     output = places.root / "daemon.out"
     with output.open("wb") as stream:
-        # A group of its own: Ctrl-C is for the demo, which then ends things in their order.
+        # A process group of its own: Ctrl-C must reach only the demo, which then ends the daemon in order.
         daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, process_group=0)
     try:
         _until_ready(daemon, places, output)
         yield
     finally:
-        # Does nothing but when the demo was interrupted: a film outlives its daemon.
+        # For an interrupted demo: an extractor outlives its daemon.
         with contextlib.suppress(FramedError):
             _cancel(places)
         daemon.terminate()
@@ -198,7 +198,7 @@ def _status(places: Places) -> ProjectStatus | None:
 
 
 def _extracted(places: Places, screen: _Screen) -> ProjectStatus:
-    """The project's status, once its job has ended; shows how it goes on. Raises Refused when it takes for ever."""
+    """The project's status when its job has ended; shows the progress. Raises Refused after EXTRACTED_TIMEOUT_S."""
     ends_at = time.monotonic() + EXTRACTED_TIMEOUT_S
     while time.monotonic() < ends_at:
         status = _status(places)
@@ -215,7 +215,7 @@ def _extracted(places: Places, screen: _Screen) -> ProjectStatus:
 
 
 def _cancel(places: Places) -> None:
-    """Nothing of the project runs. Raises FramedError."""
+    """Cancels the project's job and waits for its end. Raises FramedError."""
     with connect(places) as daemon:
         reply = daemon.call("cancel", Cancel(projects=(PROJECT,), key="framed demo"), CancelReply)
     ends_at = time.monotonic() + END_TIMEOUT_S
@@ -228,35 +228,35 @@ def _cancel(places: Places) -> None:
 
 def _compare(status: ProjectStatus, places: Places, screen: _Screen) -> Exit:
     if status.state is not ProjectState.COMPLETE:
-        screen.say(f"The film is {status.state.value}: {status.reason}")
-        screen.say(f"  log     {status.log or places.logs}")
+        screen.print(f"The film is {status.state.value}: {status.reason}")
+        screen.print(f"  log     {status.log or places.logs}")
         return Exit.FAILED
     layout = OutputLayout(places.frames_dir(PROJECT))
     results = msgspec.json.decode(layout.results.read_bytes(), type=Results)
     film = results.films[0]
     images = [path.name for path in layout.frames_dir.glob("*.jpg")]
     right = film.cuts == CUTS and len(images) == results.total_frames > 0
-    screen.say()
-    screen.say(_verdict(film))
-    screen.say(
+    screen.print()
+    screen.print(_verdict(film))
+    screen.print(
         f"{len(images)} images of {film.duration_s:.0f} s of film in {film.wall_s:.1f} s "
         f"({film.duration_s / film.wall_s:.1f}x realtime) are in"
     )
-    screen.say(f"  {layout.frames_dir}/")
+    screen.print(f"  {layout.frames_dir}/")
     for name in sorted(images, key=lambda name: (not name.startswith("scene"), name))[:3]:
-        screen.say(f"    {name}")
+        screen.print(f"    {name}")
     root = shlex.quote(str(places.root))
-    screen.say(f"  results {layout.results}")
-    screen.say(f"  log     {status.log}")
-    screen.say()
-    screen.say(f"To go on with it: {_typed('framed')} start --root {root}")
-    screen.say(f"  and beside it:  {_typed('framectl')} status --root {root}")
-    screen.say(f"To be rid of it:  rm -r {root}")
+    screen.print(f"  results {layout.results}")
+    screen.print(f"  log     {status.log}")
+    screen.print()
+    screen.print(f"To continue with it: {_typed('framed')} start --root {root}")
+    screen.print(f"  in another shell:   {_typed('framectl')} status --root {root}")
+    screen.print(f"To delete it:        rm -r {root}")
     return Exit.OK if right else Exit.FAILED
 
 
 def _typed(command: str) -> str:
-    """How the command is called from here: it need not be on the PATH."""
+    """How to type the command here: it may not be on the PATH."""
     if shutil.which(command) is not None:
         return command
     path = Path(sys.executable).with_name(command)
@@ -270,4 +270,4 @@ def _verdict(film: FilmResult) -> str:
         return f"All {len(CUTS) + 1} shots found, every cut on its frame: {at}."
     missed = sorted(set(CUTS) - set(film.cuts))
     invented = sorted(set(film.cuts) - set(CUTS))
-    return f"NOT the film's shots: {film.shots} of {len(CUTS) + 1}; cuts missed at {missed}, invented at {invented}."
+    return f"WRONG shots: {film.shots}, not {len(CUTS) + 1}; missed cuts: {missed}, false cuts: {invented}."

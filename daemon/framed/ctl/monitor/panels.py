@@ -11,8 +11,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from frame_extractor.contract.quantities import size
-from framed.ctl.layout import wrapped
-from framed.ctl.monitor.view import bar
+from framed.ctl.layout import bar, wrapped
 from framed.ctl.render import COLOURS, URGENCY, clock, duration
 from framed.model.job import exit_code_text
 from framed.printable import printable

@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.text import Text
 
-from framed.ctl.layout import shortened
+from framed.ctl.layout import bar, shortened
 from framed.ctl.render import COLOURS, URGENCY, duration
 from framed.printable import printable
 from framed.protocol.messages import ProjectState, ProjectStatus
@@ -146,12 +146,6 @@ def columns_at(width: int, longest_name: int) -> tuple[Cells, ...]:
     if name_width < min(longest_name, _SHORTENED_NAME) or name_width < _NARROWEST_NAME:
         return (Cells("PROJECT", max(room, _NARROWEST_NAME), right=False), *fixed)
     return (Cells("PROJECT", name_width, right=False), *fixed, Cells("NOTE", note_width, right=False))
-
-
-def bar(fraction: float, cells: int) -> str:
-    """A progress bar of that many cells."""
-    full, half = divmod(int(min(max(fraction, 0.0), 1.0) * cells * 2), 2)
-    return "━" * full + "╸" * half + "─" * (cells - full - half)
 
 
 def _room(width: int, columns: tuple[Cells, ...]) -> int:
