@@ -22,6 +22,7 @@ from framed.model.job import (
     JobFilm,
     JobState,
     Queued,
+    ReplaceBy,
     Retrying,
     Running,
     Successor,
@@ -63,11 +64,8 @@ def _jobs() -> list[Job]:
     states: dict[str, JobState] = {
         "queued": Queued(since=since, reason="after a while"),
         "running": Running(since=since, attempt=attempt()),
-        "replaced": Running(
-            since=since,
-            attempt=attempt(host=None),
-            cancelling=True,
-            successor=Successor(id="next", options=options(workers="auto"), force=True),
+        "replaced": Running(since=since, attempt=attempt(host=None)).stopping(
+            ReplaceBy(successor=Successor(id="next", options=options(workers="auto"), force=True))
         ),
         "retrying": Retrying(since=since, due=Due(boot_id=BOOT, monotonic_s=1030.0)),
         "complete": Complete(since=since, outcome=outcome(0, images=12, wall_s=3.5)),

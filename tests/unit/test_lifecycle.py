@@ -16,6 +16,7 @@ from framed.model.job import (
     JobFilm,
     JobState,
     Queued,
+    ReplaceBy,
     Retrying,
     Running,
     Successor,
@@ -129,7 +130,7 @@ def test_replaced_job_is_cancelled_for_its_successor() -> None:
     """However it ends, done included; cancelling it after all takes the successor with it."""
     replaced = after(STARTED, REPLACED)
     assert isinstance(replaced.state, Running)
-    assert replaced.state.cancelling
+    assert replaced.state.stop_request == ReplaceBy(successor=REPLACED.successor)
     for end in (STOPPED, DONE):
         assert successor_of(replaced, advance(replaced, end, moment())) == REPLACED.successor
     cancelled = after(STARTED, REPLACED, CancelRequested())

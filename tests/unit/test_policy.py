@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from frame_extractor.contract.attempt import ExitRecord, Progress, Stage
 from frame_extractor.contract.exit_codes import ExitCode
-from framed.model.job import Due, Ending, Job, Moment, Outcome, Retrying, Running
+from framed.model.job import Cancel, Due, Ending, Job, Moment, Outcome, Retrying, Running
 from framed.model.reasons import AwaitingFolder, AwaitingPlace, Settling, Waiting
 from framed.policy.ending import Evidence, SessionView, conclude
 from framed.policy.retry import (
@@ -170,7 +170,7 @@ def test_outcome_says_how_much_film_was_left(done: float, total: float, stage: S
 
 def test_cancelled_attempt_is_not_tried_again_however_it_ended() -> None:
     """Unless it was done before the signal came."""
-    running = job(state=Running(since=moment().utc, attempt=attempt(), cancelling=True))
+    running = job(state=Running(since=moment().utc, attempt=attempt()).stopping(Cancel()))
     assert consequence_of(running, outcome(137, Ending.CRASHED), STEADY, dice=0.0) == StopCancelled()
     assert consequence_of(running, outcome(ExitCode.DONE), STEADY, dice=0.0) == Done()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from framed.errors import Exit, StoreDamaged, StoreNotUnderstood
-from framed.model.job import Complete, FilmVerdict, Queued, Retrying, Running, Verdict
+from framed.model.job import Complete, FilmVerdict, Queued, ReplaceBy, Retrying, Running, Successor, Verdict
 from framed.policy.settle import Signature
 from framed.state import replies
 from framed.state import store as store_module
@@ -19,7 +19,7 @@ from framed.state.ledger import Ledger
 from framed.state.replies import KEPT_REPLIES, KEPT_S
 from framed.state.schema import MIGRATIONS, SCHEMA_VERSION, migrate
 from framed.state.store import Store, StoreUnavailable, make_store
-from tests.harness.jobs import job, kept_reply, moment, outcome
+from tests.harness.jobs import job, kept_reply, moment, options, outcome
 from tests.stores.make import PROBE
 
 RELEASED_VERDICTS = (Verdict.COMPLETE, Verdict.FAILED, Verdict.CANCELLED)
@@ -317,6 +317,9 @@ def test_store_of_every_released_version_loads(path: Path, version: int) -> None
     store = Store(path)
     states = {each.id: type(each.state) for each in Ledger(store, lambda _project, _now: "").open_jobs()}
     assert states == {"queued": Queued, "running": Running, "retrying": Retrying, "replaced": Running}
+    requests = {each.id: each.state.stop_request for each in store.latest_jobs() if isinstance(each.state, Running)}
+    replaced = ReplaceBy(successor=Successor(id="next", options=options(workers="auto"), force=True))
+    assert requests == {"running": None, "replaced": replaced}
     assert {each.id for each in store.latest_jobs()} - states.keys() == {"complete", "failed", "cancelled"}
     assert store.verdicts() == {("onward", f"f-{each.value}"): each for each in RELEASED_VERDICTS}
     kept = store.reply("key")

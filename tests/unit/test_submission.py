@@ -10,7 +10,20 @@ import pytest
 
 from framed.control.submission import SubmittedProject, resubmission, submission
 from framed.errors import Refused
-from framed.model.job import Cancelled, Complete, Due, Failed, Job, JobState, Queued, Retrying, Running, Successor
+from framed.model.job import (
+    Cancel,
+    Cancelled,
+    Complete,
+    Due,
+    Failed,
+    Job,
+    JobState,
+    Queued,
+    ReplaceBy,
+    Retrying,
+    Running,
+    Successor,
+)
 from framed.policy.lifecycle import ReplaceRequested, Resubmitted
 from framed.protocol.messages import Submit, Submitted
 from framed.state.ledger import NewJob
@@ -19,7 +32,7 @@ from tests.harness.jobs import attempt, job, moment, options, outcome
 NOW = moment().utc
 QUEUED = Queued(since=NOW)
 RUNNING = Running(since=NOW, attempt=attempt())
-ENDING = Running(since=NOW, attempt=attempt(), cancelling=True)
+ENDING = Running(since=NOW, attempt=attempt()).stopping(Cancel())
 RETRYING = Retrying(since=NOW, due=Due(boot_id="b", monotonic_s=1.0))
 COMPLETE = Complete(since=NOW, outcome=outcome(0))
 FAILED = Failed(since=NOW, outcome=outcome(65))
@@ -105,7 +118,7 @@ NEXT = Successor(id="j2", options=OTHER.options, force=False)
         (SAME, job(state=RUNNING), {}, Submitted.ALREADY_RUNNING, None, "j1"),
         (OTHER, job(state=RUNNING), {"replace": True}, Submitted.QUEUED, ReplaceRequested, None),
         (SAME, job(state=ENDING), {}, Submitted.QUEUED, ReplaceRequested, None),
-        (OTHER, job(state=msgspec.structs.replace(ENDING, successor=NEXT)), {}, Submitted.ALREADY_RUNNING, None, "j2"),
+        (OTHER, job(state=ENDING.stopping(ReplaceBy(successor=NEXT))), {}, Submitted.ALREADY_RUNNING, None, "j2"),
     ],
 )
 def test_submit_begins_changes_or_leaves_alone(

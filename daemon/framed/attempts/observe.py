@@ -101,7 +101,7 @@ class Observer:
 
     def _is_cancelling(self, job_id: str) -> bool:
         state = self._ledger.job(job_id).state
-        return isinstance(state, Running) and state.cancelling
+        return isinstance(state, Running) and state.stop_request is not None
 
     async def _view(self, attempt: Attempt) -> SessionView | None:
         """None when the engine does not answer."""

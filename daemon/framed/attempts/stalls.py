@@ -92,7 +92,7 @@ class StallDetector:
 
     def _rests(self, job: Job, state: Running) -> bool:
         progress = self._reports.progress_of(job.id)
-        return job.paused or state.cancelling or (progress is not None and progress.paused)
+        return job.paused or state.stop_request is not None or (progress is not None and progress.paused)
 
 
 def _stalled(stand: _Position) -> Stalled:

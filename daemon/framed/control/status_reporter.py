@@ -21,6 +21,7 @@ from framed.fault_log import FaultLog
 from framed.host.clock import read_clocks
 from framed.host.machine import Machine
 from framed.model.job import (
+    Cancel,
     Cancelled,
     Complete,
     Ending,
@@ -30,6 +31,7 @@ from framed.model.job import (
     Moment,
     Outcome,
     Queued,
+    ReplaceBy,
     Retrying,
     Running,
     Verdict,
@@ -400,7 +402,7 @@ class StatusReporter:
 
     def _pause(self, job: Job, suspension: Suspension | None) -> Paused | Suspension | None:
         """How far a pause has come that its user asked for, else why framed itself has suspended it."""
-        if job.is_over or (isinstance(job.state, Running) and job.state.cancelling):
+        if job.is_over or (isinstance(job.state, Running) and job.state.stop_request is not None):
             return None
         if not job.paused:
             return suspension
@@ -434,9 +436,13 @@ def _requeued(job: Job, queued: Queued) -> Requeued | None:
 
 
 def _ending_of(running: Running) -> Cancelling | Replacing | None:
-    if not running.cancelling:
-        return None
-    return Cancelling() if running.successor is None else Replacing()
+    match running.stop_request:
+        case Cancel():
+            return Cancelling()
+        case ReplaceBy():
+            return Replacing()
+        case None:
+            return None
 
 
 def _film_text(film: CatalogFilm, status: FilmStatus) -> str:

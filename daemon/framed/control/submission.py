@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from framed.errors import FramedError, Refused
-from framed.model.job import Complete, Job, Options, Queued, Retrying, Running, Successor
+from framed.model.job import Cancel, Complete, Job, Options, Queued, ReplaceBy, Retrying, Running, Successor
 from framed.model.values import as_written
 from framed.policy.lifecycle import Event, ReplaceRequested, Resubmitted
 from framed.protocol.messages import Submit, SubmitOutcome, Submitted
@@ -75,7 +75,7 @@ def resubmission(project: str, job: Job | None, *, has_failed: bool) -> Submissi
     if job is None:
         raise Refused(f"{project} has not been submitted yet; submit it: framectl submit {project}")
     match job.state:
-        case Running(cancelling=True, successor=None):
+        case Running(stop_request=Cancel()):
             new = Successor(
                 id=new_job_id(),
                 options=job.options,
@@ -147,9 +147,10 @@ def _submitted_while_waiting(found: SubmittedProject, job: Job, params: Submit) 
 
 def _submitted_while_running(found: SubmittedProject, job: Job, running: Running, params: Submit) -> SubmissionStep:
     """Of a job that is being cancelled it is the successor that counts, and there may be none yet. Raises Refused."""
-    following = running.successor
+    request = running.stop_request
+    following = request.successor if isinstance(request, ReplaceBy) else None
     current = following or job
-    if following is not None or not running.cancelling:
+    if not isinstance(request, Cancel):
         if found.options == current.options and not _asks_more(params, current):
             message = "already queued, to begin when the running one is gone" if following else "already running"
             return _nothing(job, message, shown_id=current.id)

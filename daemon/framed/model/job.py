@@ -126,13 +126,34 @@ class Successor(msgspec.Struct, frozen=True, kw_only=True):
     restore: bool = False
 
 
+class Cancel(msgspec.Struct, frozen=True, kw_only=True):
+    """The user wants the running job to end."""
+
+
+class ReplaceBy(msgspec.Struct, frozen=True, kw_only=True):
+    """The user wants the running job to end, and another to take its place."""
+
+    successor: Successor
+
+
 class Running(msgspec.Struct, frozen=True, kw_only=True, tag="running"):
     since: datetime
     attempt: Attempt
-    cancelling: bool = False
-    """Cancelling was asked for; the extractor is being ended."""
-    successor: Successor | None = None
-    """What `submit --replace` asked for; then the job is being cancelled for it."""
+    stored_cancelling: bool = msgspec.field(name="cancelling", default=False)
+    stored_successor: Successor | None = msgspec.field(name="successor", default=None)
+    """These two are `stop_request` as databases have held it from the first release on. Nothing else reads them."""
+
+    @property
+    def stop_request(self) -> Cancel | ReplaceBy | None:
+        """What was asked for while it runs; its extractor is being ended then."""
+        if self.stored_successor is not None:
+            return ReplaceBy(successor=self.stored_successor)
+        return Cancel() if self.stored_cancelling else None
+
+    def stopping(self, request: Cancel | ReplaceBy) -> Running:
+        """The state with that request in place of an earlier one."""
+        successor = request.successor if isinstance(request, ReplaceBy) else None
+        return msgspec.structs.replace(self, stored_cancelling=True, stored_successor=successor)
 
 
 class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag="retrying"):

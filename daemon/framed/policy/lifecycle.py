@@ -9,6 +9,7 @@ import msgspec
 
 from framed.model.job import (
     Attempt,
+    Cancel,
     Cancelled,
     Complete,
     Due,
@@ -20,6 +21,7 @@ from framed.model.job import (
     Options,
     Outcome,
     Queued,
+    ReplaceBy,
     Retrying,
     Running,
     Successor,
@@ -115,9 +117,9 @@ def advance(job: Job, event: Event, now: Moment) -> Job:
         case Queued() | Retrying() | Running(), PauseRequested() | ResumeRequested():
             return _with(job, job.state, paused=isinstance(event, PauseRequested))
         case Running() as running, CancelRequested():
-            return _with(job, msgspec.structs.replace(running, cancelling=True, successor=None))
+            return _with(job, running.stopping(Cancel()))
         case Running() as running, ReplaceRequested(successor=successor):
-            return _with(job, msgspec.structs.replace(running, cancelling=True, successor=successor))
+            return _with(job, running.stopping(ReplaceBy(successor=successor)))
         case Running() as running, Ended(outcome=outcome, consequence=consequence):
             ended = msgspec.structs.replace(running.attempt, outcome=outcome)
             return _with(
@@ -137,7 +139,7 @@ def _after(running: Running, outcome: Outcome, consequence: Consequence, now: Mo
         case GiveUp():
             return Failed(since=now.utc, outcome=outcome)
         case StopCancelled():
-            return Cancelled(since=now.utc, outcome=outcome, asked=running.cancelling)
+            return Cancelled(since=now.utc, outcome=outcome, asked=running.stop_request is not None)
         case RetryAfter(after_s=after_s) if after_s > 0:
             return Retrying(since=now.utc, due=Due(boot_id=now.boot_id, monotonic_s=now.monotonic_s + after_s))
         case RetryAfter():
@@ -146,7 +148,10 @@ def _after(running: Running, outcome: Outcome, consequence: Consequence, now: Mo
 
 def successor_of(before: Job, after: Job) -> Successor | None:
     """What is to be a job of its own now that `before` has become `after`; None when nothing is."""
-    return before.state.successor if isinstance(before.state, Running) and after.is_over else None
+    if not isinstance(before.state, Running) or not after.is_over:
+        return None
+    request = before.state.stop_request
+    return request.successor if isinstance(request, ReplaceBy) else None
 
 
 def _without_lines(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:

@@ -55,7 +55,7 @@ def consequence_of(job: Job, outcome: Outcome, settings: RetrySettings, dice: fl
     """What follows for a running job from its attempt's outcome. `dice`, from -1 to 1, spreads the waits."""
     if outcome.code == ExitCode.DONE:
         return Done()
-    if outcome.ending is Ending.STOPPED or (isinstance(job.state, Running) and job.state.cancelling):
+    if outcome.ending is Ending.STOPPED or (isinstance(job.state, Running) and job.state.stop_request is not None):
         return StopCancelled()
     if outcome.code in _NEVER_AGAIN:
         return GiveUp()

@@ -65,7 +65,7 @@ def _makes_a_difference(job: Job, event: PauseRequested | ResumeRequested) -> bo
 
 
 def _is_ending(job: Job) -> bool:
-    return isinstance(job.state, Running) and job.state.cancelling
+    return isinstance(job.state, Running) and job.state.stop_request is not None
 
 
 def _outcome(
