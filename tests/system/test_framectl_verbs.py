@@ -118,7 +118,7 @@ def test_submit_all_takes_what_is_not_extracted_and_cancel_all_what_is_open(runn
     assert nothing.stderr == "framectl: nothing is queued or running\n"
     for command in ("submit", "cancel", "retry"):
         assert "not both" in running.ctl(command, "a", "--all").stderr
-        assert "or --all" in running.ctl(command).stderr
+        assert "or give --all" in running.ctl(command).stderr
 
 
 def test_submit_wait_exits_with_what_became_of_the_job(shared: Site) -> None:
