@@ -50,8 +50,9 @@ def test_attempt_that_stands_still_is_told_with_its_log_and_shown(site: Site) ->
     site.start()
     assert site.ctl("submit", "onward").returncode == 0
     until(lambda: bool(notifications(site)))
-    assert "no progress for" in site.ctl("status").stdout
-    assert [(each["event"], each["project"]) for each in notifications(site)] == [("stalled", "onward")]
+    until(lambda: "no progress for" in site.ctl("status").stdout)
+    # On a busy machine it takes longer than that to begin: then it stalls twice.
+    assert {(each["event"], each["project"]) for each in notifications(site)} == {("stalled", "onward")}
     assert notifications(site)[0]["log"].endswith(".log")
     assert site.ctl("cancel", "onward").returncode == 0
 
