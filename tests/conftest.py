@@ -1,4 +1,4 @@
-"""What every test stands on: nothing of the user's framed is seen or touched, roots, and where the real films are."""
+"""What all tests share: nothing of the user's framed is seen or touched; roots; where the real films are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FILMS_DIR = Path(__file__).resolve().parents[2] / "shared" / "films"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-snapshots", action="store_true", help="take the tables as they look now for right")
+    parser.addoption("--write-snapshots", action="store_true", help="write the tables as they are now")
     parser.addoption("--must-run", action="store_true", help="fail when no test ran to its end, as when all skip")
     parser.addoption("--boot", action="store_true", help="boot a Debian as root, for the tests that need one")
 

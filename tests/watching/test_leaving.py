@@ -29,8 +29,8 @@ def n_jobs(root: Root) -> dict[str, int]:
         return dict(db.execute("SELECT project, count(*) FROM jobs GROUP BY project"))
 
 
-def has_looked(root: Root, marker: str) -> None:
-    """Looks at the disk have been made since this was called, and what came of them."""
+def has_scanned(root: Root, marker: str) -> None:
+    """The disk has been scanned since this was called, and the catalog is of that scan."""
     root.film(marker)
     root.wait_for(marker, COMPLETE)
 
@@ -80,11 +80,11 @@ def test_project_that_is_renamed_is_a_new_one_and_the_old_one_keeps_its_images(r
     root.start()
     before = root.wait_for("onward", COMPLETE)
     film = film.rename(film.with_name("another name.MKV"))
-    has_looked(root, "marker")
+    has_scanned(root, "marker")
     assert root.wait_for("onward", COMPLETE).job_id == before.job_id
     film.parent.rename(root.places.films_dir("forward"))
     root.wait_for("forward", COMPLETE)
-    has_looked(root, "another-marker")
+    has_scanned(root, "another-marker")
     after = root.wait_for("onward", COMPLETE)
     assert (after.job_id, after.frames, after.reason) == (before.job_id, before.frames, "")
     assert n_jobs(root) == {"onward": 1, "forward": 1, "marker": 1, "another-marker": 1}
@@ -105,7 +105,7 @@ def test_folder_that_may_not_be_read_is_said_so_and_forgets_nothing(root: Root) 
         for folder in folders:
             words = f"{folder} cannot be read: Permission denied"
             until(lambda: (now := root.status(folder.name)) and now.reason == words, words)  # noqa: B023 -- called at once
-        has_looked(root, "marker")
+        has_scanned(root, "marker")
         status = root.wait_for("old", COMPLETE)
         assert (status.job_id, status.frames, status.films) == (before.job_id, before.frames, 1)
     finally:
@@ -154,7 +154,7 @@ def test_root_that_goes_away_freezes_everything_and_comes_back_as_it_was(
     gate.touch()
     for name in ("running", "queued"):
         root.wait_for(name, COMPLETE)
-    has_looked(root, "marker")
+    has_scanned(root, "marker")
     assert root.wait_for("done", COMPLETE).job_id == done.job_id
     assert n_jobs(root) == {"done": 1, "running": 1, "queued": 1, "marker": 1}
     assert [len(root.attempts(name)) for name in ("done", "running", "queued")] == [1, 1, 1]
