@@ -17,9 +17,9 @@ import psutil
 from frame_extractor.contract.results import FilmResult, Results
 
 LOOK_EVERY_S = 0.2
-"""How often memory is looked at."""
+"""Between two samples of memory."""
 LOOK_EARLY_S = 0.02
-"""How often the output is looked at until the first image is there."""
+"""Between two checks for the first image."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scanner`: what a running daemon costs when it has nothing to do but to look for films."""
+"""`python -m benchmarks.scanner`: what an idle daemon costs that only scans for films."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SETTINGS = "watch: {auto_submit: false}\nbudget: {memory_floor_gb: 0}\n"
 SETTLED_S = 300.0
 """Time for the films to settle and to be read."""
 REST_S = 12.0
-"""After that: the last looks that have anything to tell."""
+"""After that: the last scans that find something new."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def main(films: int, projects: tuple[int, ...], seconds: float, *, record: bool)
         more = f"{upkeep.share - idle:.2%}" if n_projects else ""
         size = f"{upkeep.resident_bytes / 1e6:,.0f}"
         lines.append((about, f"{upkeep.share:.2%}", more, f"{upkeep.settling_cpu_s:.1f}", size))
-    report.console().print(report.table(f"a daemon at rest, over {seconds:g} s", HEADINGS, lines))
+    report.console().print(report.table(f"an idle daemon, over {seconds:g} s", HEADINGS, lines))
     if record:
         text = f"On {where(usable_cores())}, over {seconds:g} s each.\n\n{report.markdown(HEADINGS, lines)}"
         report.write_between_markers(DOCUMENT, "scanner", text)
