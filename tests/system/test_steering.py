@@ -136,7 +136,7 @@ def test_paused_project_leaves_its_place_to_another_and_goes_on(new_root: Callab
     status = root.wait_for("a", ProjectState.PAUSED)
     assert status.workers == 0
     (tmp_path / "end-a").touch()
-    assert resume(root, "a").outcomes[0].message == "goes on"
+    assert resume(root, "a").outcomes[0].message == "resumed"
     root.wait_for("a", ProjectState.RUNNING, reason="waiting for a place: 1 of 1 projects running")
     (tmp_path / "end-b").touch()
     root.wait_for("b", ProjectState.COMPLETE)
@@ -159,7 +159,7 @@ def test_everything_is_paused_and_a_queued_project_does_not_start(root: Root, tm
     root.cancel("b")
     root.wait_for("b", ProjectState.CANCELLED)
     answer = msgspec.json.decode(framectl(root, "resume", "--json").stdout)
-    assert answer["outcomes"] == [{"project": "a", "paused": False, "message": "goes on"}]
+    assert answer["outcomes"] == [{"project": "a", "paused": False, "message": "resumed"}]
     (tmp_path / "end-a").touch()
     root.wait_for("a", ProjectState.COMPLETE)
     assert "nothing is paused" in framectl(root, "resume").stderr

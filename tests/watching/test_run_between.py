@@ -57,10 +57,10 @@ def test_film_rests_when_its_hours_are_over_and_goes_on_when_they_begin(new_root
     words = "outside its hours: goes on at "
     until(lambda: root.wait_for("onward", PAUSED).workers == 0, "it rests")
     assert root.wait_for("onward", PAUSED).reason.startswith(words)
-    assert resume(root, "onward").startswith(f"rests by itself and cannot be resumed: {words}")
+    assert resume(root, "onward").startswith(f"suspended by framed and cannot be resumed: {words}")
     pause(root, "onward")
     assert root.wait_for("onward", PAUSED).reason == "its slots are free for others"
-    assert resume(root, "onward").startswith(f"no longer paused, but rests by itself: {words}")
+    assert resume(root, "onward").startswith(f"no longer paused, but suspended by framed: {words}")
     root.film("luca")
     until(lambda: root.wait_for("luca", QUEUED).reason.startswith(words), "what comes now waits")
     root.submit("luca")

@@ -254,7 +254,7 @@ class ProjectState(enum.Enum):
     RETRYING = "RETRYING"
     """Waiting out the backoff after a failed attempt."""
     PAUSED = "PAUSED"
-    """By its user, while it was running or waiting; or it rests by itself, outside its hours or for room on a disk."""
+    """By its user, while it was running or waiting; or suspended by framed, outside its hours or for room on a disk."""
     COMPLETE = "COMPLETE"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
@@ -286,7 +286,7 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: ProjectState
     paused: bool = False
-    """Whether its user has paused it, so that `resume` makes a difference; PAUSED without it rests by itself."""
+    """Whether its user has paused it, so that `resume` makes a difference; PAUSED without it is suspended by framed."""
     job_id: str | None = None
     job_state: ProjectState | None = None
     """Of that job; null without one. CANCELLED beside COMPLETE: its films had been extracted before."""

@@ -79,16 +79,18 @@ def _outcome(
     if _is_ending(job):
         return PauseOutcome(project=name, paused=False, message="is being cancelled")
     if job.paused == pausing:
-        by_itself = (
-            f"rests by itself and cannot be resumed: {reason_text(suspension)}" if suspension else "is not paused"
-        )
-        return PauseOutcome(project=name, paused=pausing, message="already paused" if pausing else by_itself)
-    if not pausing and suspension is not None:
-        message = f"no longer paused, but rests by itself: {reason_text(suspension)}"
+        if pausing:
+            message = "already paused"
+        elif suspension is not None:
+            message = f"suspended by framed and cannot be resumed: {reason_text(suspension)}"
+        else:
+            message = "is not paused"
+    elif not pausing and suspension is not None:
+        message = f"no longer paused, but suspended by framed: {reason_text(suspension)}"
     elif not pausing:
-        message = "goes on" if isinstance(job.state, Running) else "queued again"
+        message = "resumed" if isinstance(job.state, Running) else "queued again"
     elif isinstance(job.state, Running):
-        message = "paused; its workers stop when they have done their chunks"
+        message = "paused; its workers stop at the end of their chunks"
     else:
         message = "paused; it does not start until it is resumed"
     return PauseOutcome(project=name, paused=pausing, message=message)
