@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from frame_extractor.contract.quantities import count
 from framed.ctl.command_line import (
     CONTEXT_SETTINGS,
     Verbs,
@@ -70,7 +71,7 @@ def start(*, recover: bool) -> int:
         slots = "1 slot" if budget.slots == 1 else f"{budget.slots} slots"
         click.echo(
             f"framed is ready: root {places.root}, socket {places.control_socket}, {slots} for up to "
-            f"{budget.max_active} project{'s' * (budget.max_active != 1)} at once (pid {os.getpid()}; Ctrl-C ends it)"
+            f"{count(budget.max_active, 'project')} at once (pid {os.getpid()}; Ctrl-C ends it)"
         )
 
     def report_recovery(line: str) -> None:

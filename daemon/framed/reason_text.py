@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, assert_never
 
+from frame_extractor.contract.quantities import count
 from framed.errors import SettingsError, listed
 from framed.model import reasons as r
 from framed.model.film_names import MOST_DEPTH, MOST_ENTRIES, MOST_FOLDERS
@@ -51,7 +52,7 @@ def reason_text(reason: r.Reason, project: str = "PROJECT") -> str:  # noqa: C90
         case r.AwaitingPlace(running=running, max_active=most):
             return f"waiting for a place: {running} of {most} projects running"
         case r.AwaitingSlots(workers=workers, used=used, total=total):
-            return f"waiting for {_n(workers, 'worker')}: {used} of {total} in use"
+            return f"waiting for {count(workers, 'worker')}: {used} of {total} in use"
         case r.AwaitingFolder(project=other):
             return f"waiting for project {other}, which writes into the same folder"
         case r.AttemptEnded(ending=ending, exit_code=code, message=message):
@@ -83,7 +84,7 @@ def reason_text(reason: r.Reason, project: str = "PROJECT") -> str:  # noqa: C90
         case r.FilmsIgnored():
             return _ignored_text(reason, project)
         case r.FilmsFailed(films=films):
-            return f"{_n(len(films), 'film')} of the project failed: {listed(films)}"
+            return f"{count(len(films), 'film')} of the project failed: {listed(films)}"
         case r.FilmTimeLost(lost_s=lost_s):
             return f"{lost_s:.1f} s of film are damaged or missing, see failed_ranges in its results"
         case r.ImagesMissing(films=films):
@@ -92,7 +93,7 @@ def reason_text(reason: r.Reason, project: str = "PROJECT") -> str:  # noqa: C90
             happened = "cleaned" if is_cleaned else "its results are gone"
             return f"{happened}; framectl submit {shlex.quote(project)} extracts it again"
         case r.FilmsReplaced(films=films, images=images):
-            still = f"frames/ still has {_n(images, 'image')} of an earlier {listed(films)}"
+            still = f"frames/ still has {count(images, 'image')} of an earlier {listed(films)}"
             them = "them" if images != 1 else "it"
             return f"{still}; framectl clean {shlex.quote(project)} --replaced deletes {them}"
         case r.FilesSkipped():
@@ -138,18 +139,18 @@ def skipped_lines(skipped: r.FilesSkipped) -> tuple[str, ...]:
 
 def _skipped_lines(skipped: r.FilesSkipped) -> Iterator[str]:
     if n := skipped.in_subfolders:
-        yield f"{_n(n, 'film')} in subfolders {_are(n)} skipped; set watch.subfolders: true"
+        yield f"{count(n, 'film')} in subfolders {_are(n)} skipped; set watch.subfolders: true"
     if n := skipped.other_videos:
         which = f" ({skipped.other_video}{' and others' * (n > 1)})" if skipped.other_video else ""
-        yield f"{n} video{'s' * (n != 1)} of other formats{which} {_are(n)} skipped; convert to .mkv or .mp4"
+        yield f"{count(n, 'video')} of other formats{which} {_are(n)} skipped; convert to .mkv or .mp4"
     if n := skipped.not_utf8:
-        yield f"{n} name{'s' * (n != 1)} {_are(n)} not UTF-8, and skipped; rename"
+        yield f"{count(n, 'name')} {_are(n)} not UTF-8, and skipped; rename"
     if n := skipped.broken_links:
-        yield f"{n} link{'s' * (n != 1)} to a film {_are(n)} broken"
+        yield f"{count(n, 'link')} to a film {_are(n)} broken"
     if n := skipped.unreadable_folders:
-        yield f"{n} subfolder{'s' * (n != 1)} cannot be read"
+        yield f"{count(n, 'subfolder')} cannot be read"
     if n := skipped.too_deep_folders:
-        yield f"{n} folder{'s' * (n != 1)} more than {MOST_DEPTH} deep {_are(n)} skipped"
+        yield f"{count(n, 'folder')} more than {MOST_DEPTH} deep {_are(n)} skipped"
     if skipped.is_cut_off:
         yield (
             f"more than {MOST_ENTRIES:,} files or {MOST_FOLDERS:,} folders; the others are not read and films may be "
@@ -175,7 +176,7 @@ def _paused_text(paused: r.Paused) -> str:
         case r.PausePhase.BETWEEN_ATTEMPTS:
             return "between two attempts"
         case r.PausePhase.WORKERS_STOPPING:
-            return f"{_n(paused.workers, 'worker')} still to stop"
+            return f"{count(paused.workers, 'worker')} still to stop"
         case r.PausePhase.SLOTS_RELEASED:
             return "its slots are free for others"
 
@@ -201,10 +202,6 @@ def _settling_text(reason: r.Settling | r.ProbePending | r.Unreadable) -> str:
             return f"{listed(films)} {_are(len(films))} about to be opened"
         case r.Unreadable(film=film):
             return f"{film} {unreadable_text(reason)}"
-
-
-def _n(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _are(number: int) -> str:

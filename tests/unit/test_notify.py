@@ -94,7 +94,7 @@ def test_digest_is_a_few_words_for_a_person() -> None:
     events = [Event(event=What.FAILED, project=f"p{n}", reason="exit 65") for n in range(99)]
     digest = Digest(events=(DONE, *events, Event(event=What.QUEUE_EMPTY)))
     assert digest.title == "framed: 1 completed, 99 failed"
-    assert digest.lines[0] == "onward: complete, 1598 images"
+    assert digest.lines[0] == "onward: complete, 1,598 images"
     assert digest.lines[-1] == "and 95 more"
     assert len(digest.lines) == 7
     assert Digest(events=(Event(event=What.DISK_LOW, project="orion", reason="exit 75"),)).title == "framed: disk low"

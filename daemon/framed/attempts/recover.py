@@ -21,6 +21,7 @@ from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.process import ProcessIdentity
+from frame_extractor.contract.quantities import count
 from framed.attempts.attempt_files import PastAttempt, past_attempts
 from framed.errors import Refused, SettingsError, is_one_name, is_utf8, listed
 from framed.host.clock import read_clocks
@@ -275,7 +276,7 @@ def _lines(found: Mapping[str, _Project]) -> Iterator[str]:
         for project in found.values()
     )
     counted = ", ".join(f"{n} {state}" for state, n in states.items())
-    yield f"recovered from the datasets: {len(found)} project{'s' * (len(found) != 1)} ({counted})"
+    yield f"recovered from the datasets: {count(len(found), 'project')} ({counted})"
     running = [name for name, project in found.items() if project.job and isinstance(project.job.state, Running)]
     if running:
         yield f"taken back, or found out how they ended: {listed(running)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from frame_extractor.contract.quantities import count
 from framed.errors import listed
 from framed.model.film_names import MOST_ENTRIES
 from framed.reason_text import reason_text
@@ -28,7 +29,7 @@ def notices(watcher: Watcher, settings: LiveSettings, ledger: Ledger) -> Iterato
         yield f"films are found by scans only, some seconds later: {problem}"
     if loose := watcher.catalog.loose_films:
         yield (
-            f"{len(loose)} film{'s' * (len(loose) != 1)} in raw_videos itself {'are' if len(loose) != 1 else 'is'} "
+            f"{count(len(loose), 'film')} in raw_videos itself {'are' if len(loose) != 1 else 'is'} "
             f"skipped ({listed(loose)}); put each into the folder of a project"
         )
     if watcher.catalog.is_cut_off:

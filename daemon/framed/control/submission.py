@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from frame_extractor.contract.quantities import count
 from framed.errors import FramedError, Refused
 from framed.model.job import Cancel, Complete, Job, Options, Queued, ReplaceBy, Retrying, Running, Successor
 from framed.model.values import as_written
@@ -119,7 +120,7 @@ def refused(project: str, why: FramedError) -> SubmissionStep:
 
 def _extracted_words(found: SubmittedProject, params: Submit) -> str:
     if found.n_removed:
-        removed = f"{found.n_removed:,} image{'s' * (found.n_removed != 1)}"
+        removed = count(found.n_removed, "image")
         without = f"without {removed} that you have removed; --restore brings them back"
         return f"already extracted with these settings, {without}, --force extracts it again"
     nothing = "nothing of it was removed, and it is " if params.restore else ""

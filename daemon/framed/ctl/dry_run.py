@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 from rich.cells import cell_len
 
-from frame_extractor.contract.quantities import size
+from frame_extractor.contract.quantities import count, size
 from framed.ctl.output import document, notice
 from framed.ctl.render import duration
 from framed.dry_run import Forecast, plan
@@ -77,7 +77,7 @@ def _film_text(film: PlannedFilm, *, restore: bool) -> str:
 def _extracted_text(n_removed: int, *, restore: bool) -> str:
     if not n_removed:
         return "would be skipped: already extracted"
-    removed = f"{n_removed:,} image{'s' * (n_removed != 1)} that you have removed"
+    removed = f"{count(n_removed, 'image')} that you have removed"
     return f"would have {removed} made again" if restore else f"would be skipped: already extracted, without {removed}"
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from frame_extractor.contract.quantities import clock as clock_text
-from frame_extractor.contract.quantities import size
+from frame_extractor.contract.quantities import count, size
 from framed.ctl.layout import Column, aligned, bar, fitted, full_text, table
 from framed.ctl.terminal import Terminal
 from framed.errors import listed
@@ -128,7 +128,7 @@ def _machine_parts(reply: StatusReply) -> list[str]:
         else f"CPU {machine.cpu_percent:.0f}%",
         f"memory {size(machine.memory_used_bytes)} of {size(machine.memory_total_bytes)}",
         f"slots {slots.used} of {slots.total}",
-        f"running {slots.running_projects} of at most {slots.max_active} project{'s' * (slots.max_active != 1)}",
+        f"running {slots.running_projects} of at most {count(slots.max_active, 'project')}",
     ]
     if machine.output_free_bytes is not None:
         parts.append(f"{size(machine.output_free_bytes)} free for output")

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from frame_extractor.contract.attempt import ShotStart
-from frame_extractor.contract.quantities import size
+from frame_extractor.contract.quantities import count, size
 from framed.ctl.layout import aligned, fitted
 from framed.ctl.render import COLOURS, clock, duration
 from framed.ctl.terminal import Terminal
@@ -46,7 +46,7 @@ def show_lines(reply: ShowReply, terminal: Terminal) -> list[str]:
 def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
     status = reply.status
     parts = [f"{int(status.progress * 100)}%"] if status.job_id else []
-    parts += [f"{status.frames:,} image{'s' * (status.frames != 1)}"] if status.frames else []
+    parts += [count(status.frames, "image")] if status.frames else []
     parts += [f"{status.removed:,} removed by you"] if status.removed else []
     parts += [_workers(status.workers)] if status.workers else []
     parts += [f"elapsed {duration(status.elapsed_s)}"] if status.elapsed_s is not None else []
@@ -69,7 +69,7 @@ def _setting(setting: SettingFacts) -> list[str]:
 
 
 def _films_title(reply: ShowReply) -> str:
-    return f"{len(reply.films)} film{'s' * (len(reply.films) != 1)}"
+    return count(len(reply.films), "film")
 
 
 def _film(film: FilmFacts, reply: ShowReply) -> list[str]:
@@ -85,9 +85,9 @@ def _film_text(film: FilmResultFacts | None, n_removed: int) -> str:
     if film.error:
         return film.error
     n_images = film.images + film.removed - n_removed
-    made = f"{n_images:,} image{'s' * (n_images != 1)}, "
+    made = f"{count(n_images, 'image')}, "
     made += f"{n_removed:,} removed by you, " if n_removed else ""
-    made += f"{film.shots:,} shot{'s' * (film.shots != 1)}"
+    made += count(film.shots, "shot")
     return f"{made}, {duration(film.duration_s)} long, extracted in {duration(film.wall_s)}"
 
 
@@ -115,7 +115,7 @@ def _attempt(attempt: AttemptFacts, status: ProjectStatus) -> list[str]:
 def _in_work_title(film: FilmInWork | None) -> str:
     if film is None:
         return ""
-    shots = f"{film.shots:,} shot{'s' * (film.shots != 1)} so far"
+    shots = f"{count(film.shots, 'shot')} so far"
     last = f", the last {len(film.last_shots)}" if film.shots > len(film.last_shots) else ""
     return f"{shots} of {film.name}{last}"
 
@@ -125,7 +125,7 @@ def _shot(shot: ShotStart) -> list[str]:
 
 
 def _workers(number: int) -> str:
-    return f"{number} worker{'s' * (number != 1)}"
+    return count(number, "worker")
 
 
 def _files(reply: ShowReply) -> list[list[str]]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from frame_extractor.contract.quantities import count
 from framed.ctl.client import CallFailed
 from framed.ctl.output import notice, print_line
 from framed.ctl.progress_bars import ProgressBars
@@ -149,6 +150,6 @@ def _was_cancelled(project: ProjectStatus) -> bool:
 
 def _end_text(project: ProjectStatus, end: ProjectState) -> str:
     where = f" in {project.output_dir}" if project.output_dir and project.state is ProjectState.COMPLETE else ""
-    images = f", {project.frames:,} image{'s' * (project.frames != 1)}{where}" if project.frames else ""
+    images = f", {count(project.frames, 'image')}{where}" if project.frames else ""
     why = f"{'; ' if where else ': '}{project.reason}" if project.reason else ""
     return f"{project.name} {end.value}{images}{why}"

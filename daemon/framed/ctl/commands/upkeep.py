@@ -8,6 +8,7 @@ from typing import Final
 import click
 import msgspec
 
+from frame_extractor.contract.quantities import count
 from framed.ctl.command_line import common_options, completion_command, places_here
 from framed.ctl.commands.jobs import new_key
 from framed.ctl.commands.project_names import project_argument
@@ -45,9 +46,9 @@ def clean(name: str, *, replaced: bool, yes: bool, dry_run: bool, as_json: bool)
         )
 
         def counted(reply: CleanReply) -> str:
-            return f"{reply.images:,} image{'s' * (reply.images != 1)} with their records ({size(reply.size_bytes)})"
+            return f"{count(reply.images, 'image')} with their records ({size(reply.size_bytes)})"
 
-        stay = f"; {plan.kept:,} other file{'s' * (plan.kept != 1)} there {'is' if plan.kept == 1 else 'are'} kept"
+        stay = f"; {count(plan.kept, 'other file')} there {'is' if plan.kept == 1 else 'are'} kept"
         described = f"{counted(plan)} in {plan.folder}{stay if plan.kept else ''}"
         if not (plan.images or plan.size_bytes):
             nothing = "no images of a replaced film" if replaced else "nothing made by framed"

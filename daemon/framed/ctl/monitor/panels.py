@@ -10,7 +10,7 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from frame_extractor.contract.quantities import size
+from frame_extractor.contract.quantities import count, size
 from framed.ctl.layout import bar, wrapped
 from framed.ctl.render import COLOURS, URGENCY, clock, duration
 from framed.model.job import exit_code_text
@@ -111,7 +111,7 @@ def _head(project: ProjectStatus, film: FilmInWork | None, width: int) -> list[T
 def _shots(shown: ShowReply, width: int) -> Iterator[str]:
     """The last shots of the film that is being extracted, as many as fit; else the totals of the extracted films."""
     if shown.in_work is not None:
-        head = f"{_counted(shown.in_work.shots, 'shot')} so far"
+        head = f"{count(shown.in_work.shots, 'shot')} so far"
         starts = [f"{shot.scene} at {clock(shot.start_s)}" for shot in shown.in_work.last_shots]
         while starts and cell_len(f"{head}; ... {', '.join(starts)}") > width:
             del starts[0]
@@ -123,7 +123,7 @@ def _shots(shown: ShowReply, width: int) -> Iterator[str]:
 
 def _results(results: ResultsFacts, status: ProjectStatus) -> str:
     n_shots = sum(film.shots for film in results.films)
-    gave = f"{_counted(results.total_frames, 'image')} of {_counted(n_shots, 'shot')}"
+    gave = f"{count(results.total_frames, 'image')} of {count(n_shots, 'shot')}"
     return f"{gave} in {printable(status.output_dir)}" if status.output_dir else gave
 
 
@@ -145,10 +145,6 @@ def _attempt_error(attempt: AttemptFacts) -> str:
     )
     why = ", ".join(part for part in (code, attempt.reason or meaning) if part)
     return f"{at}attempt {attempt.number}: {why}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _level(percent: float) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from frame_extractor.contract.quantities import count
 from framed.model.job import Complete, Failed, Job
 
 _SHOWN: Final = 6
@@ -42,7 +43,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """One line for a person."""
         match self.event:
             case What.COMPLETED:
-                return f"{self.project}: complete, {self.frames} image{'s' * (self.frames != 1)}"
+                return f"{self.project}: complete, {count(self.frames, 'image')}"
             case What.FAILED:
                 return f"{self.project}: failed, {self.reason}"
             case What.STALLED:
