@@ -18,7 +18,7 @@ GB: Final = 1_000_000_000
 
 
 def reasons_text(reasons: Iterable[r.Reason], project: str = "PROJECT") -> str:
-    """One line for a person: all of them, in this order. `project` stands in the commands that are suggested."""
+    """One line for a person: all of them, in this order. `project` goes into the suggested commands."""
     parts: list[str] = []
     is_settling = False
     for reason in reasons:

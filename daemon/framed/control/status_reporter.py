@@ -106,7 +106,7 @@ class StatusReporter:
         """The state of these projects, in this order, and of the machine."""
         now = read_clocks()
         slots = self._dispatcher.pool.statistics()
-        outlook = self._dispatcher.decision_now()
+        decision = self._dispatcher.decision_now()
         return StatusReply(
             machine=self._machine.status,
             slots=SlotsStatus(
@@ -117,7 +117,7 @@ class StatusReporter:
             ),
             draining=self._ledger.is_draining,
             notices=tuple(notices(self._watcher, self._settings, self._ledger)),
-            projects=tuple(self._contained(name, now, outlook) for name in projects),
+            projects=tuple(self._contained(name, now, decision) for name in projects),
         )
 
     def project(self, name: str) -> ProjectStatus:
@@ -150,13 +150,13 @@ class StatusReporter:
             FilmFacts(
                 name=film.name,
                 path=film.path,
-                state=self._film_state(name, film.fingerprint, standing, results),
+                state=self._film_state(name, film.fingerprint, status, results),
                 size_bytes=film.size_bytes,
                 fingerprint=film.fingerprint,
-                reason=_film_text(film, standing),
+                reason=_film_text(film, status),
                 removed=results.removed.get(film.fingerprint or "", 0) if results is not None else 0,
             )
-            for film, standing in self._standings.statuses_of(name, project, time.monotonic())
+            for film, status in self._standings.statuses_of(name, project, time.monotonic())
         )
 
     def notes(self, name: str) -> tuple[str, ...]:
@@ -167,15 +167,15 @@ class StatusReporter:
     def in_work(self, name: str) -> FilmInWork | None:
         """The film that the project's extractor is at, by what it said last."""
         job = self._ledger.latest(name)
-        told = self._reports.progress_of(job.id) if job is not None and isinstance(job.state, Running) else None
-        if told is None:
+        reported = self._reports.progress_of(job.id) if job is not None and isinstance(job.state, Running) else None
+        if reported is None:
             return None
         return FilmInWork(
-            name=told.film,
-            number=told.film_number,
-            n_films=told.n_films,
-            shots=told.shots,
-            last_shots=told.last_shots,
+            name=reported.film,
+            number=reported.film_number,
+            n_films=reported.n_films,
+            shots=reported.shots,
+            last_shots=reported.last_shots,
         )
 
     def replaced(self, name: str) -> Mapping[str, FilmImages]:
@@ -215,13 +215,13 @@ class StatusReporter:
         ]
 
     def _film_state(
-        self, name: str, fingerprint: str | None, standing: FilmStatus, results: ResultsSummary | None
+        self, name: str, fingerprint: str | None, status: FilmStatus, results: ResultsSummary | None
     ) -> FilmState:
         if fingerprint is not None and results is not None and results.has(fingerprint):
             return FilmState.EXTRACTED
         if fingerprint is not None and results is not None and fingerprint in results.missing:
             return FilmState.GONE
-        match standing:
+        match status:
             case Changing() | Unprobed() | Unreadable():
                 return FilmState.SETTLING
             case Ignored():
@@ -232,29 +232,29 @@ class StatusReporter:
                 assert fingerprint is not None
                 return _STATE_OF_VERDICT.get(self._ledger.verdict(name, fingerprint), FilmState.NEW)
 
-    def _contained(self, name: str, now: Moment, outlook: Decision) -> ProjectStatus:
+    def _contained(self, name: str, now: Moment, decision: Decision) -> ProjectStatus:
         try:
-            status = self._project(name, now, outlook)
-        except Exception as fault:  # noqa: BLE001 -- logged; the others' states are told all the same
+            status = self._project(name, now, decision)
+        except Exception as fault:  # noqa: BLE001 -- logged; the others' states are reported all the same
             return _with_reasons(ProjectStatus(name=name, state=ProjectState.NEW), self._faults.record(name, fault))
         self._faults.clear(name)
         results = self._extracted.results(name, self._watcher.catalog.projects.get(name))
         n_removed = sum(results.removed.values()) if results is not None else 0
         return msgspec.structs.replace(status, removed=n_removed) if n_removed else status
 
-    def _project(self, name: str, now: Moment, outlook: Decision) -> ProjectStatus:
+    def _project(self, name: str, now: Moment, decision: Decision) -> ProjectStatus:
         project = self._watcher.catalog.projects.get(name)
         job = self._ledger.latest(name)
         standings = [*self._standings.statuses_of(name, project, now.monotonic_s)] if project is not None else []
         has_undecided = not all(isinstance(each, Decided | Ignored) for _, each in standings)
         if job is not None and not job.is_over:
             # Its settings were fixed when it was submitted: what is wrong with them now is no matter yet.
-            status, reasons = self._with_job(job, project, now, outlook)
+            status, reasons = self._with_job(job, project, now, decision)
             return _with_reasons(status, *reasons)
         if job is None or has_undecided:
             status, reasons = self._without_job(name, project, standings, now)
         else:
-            status, reasons = self._with_job(job, project, now, outlook)
+            status, reasons = self._with_job(job, project, now, decision)
         return _with_reasons(status, *self._reasons_of_project(name, project, reasons))
 
     def _reasons_of_project(
@@ -302,13 +302,13 @@ class StatusReporter:
         return status, reasons
 
     def _with_job(
-        self, job: Job, project: CatalogProject | None, now: Moment, outlook: Decision
+        self, job: Job, project: CatalogProject | None, now: Moment, decision: Decision
     ) -> tuple[ProjectStatus, Sequence[Reason]]:
         last = job.last_attempt
         progress = self._reports.progress_of(job.id)
         outcome = last.outcome if last is not None else None
         fraction, frames = _got_to(job)
-        waits_for = outlook.waiting.get(job.id)
+        waits_for = decision.waiting.get(job.id)
         state, elapsed_s = _JOB_STATES[type(job.state)], None
         reasons: Sequence[Reason]
         match job.state:
@@ -338,7 +338,7 @@ class StatusReporter:
                 state = ProjectState.COMPLETE if cancelled.is_extracted else ProjectState.CANCELLED
                 reasons = (cancelled,)
                 elapsed_s = ended.wall_s if ended else None
-        if (pause := self._pause(job, outlook.suspended.get(job.id))) is not None:
+        if (pause := self._pause(job, decision.suspended.get(job.id))) is not None:
             state, reasons = ProjectState.PAUSED, (pause,)
         if isinstance(job.state, Failed | Cancelled):
             total = self._extracted.total_images(job.project, project, otherwise=0)

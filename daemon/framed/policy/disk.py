@@ -10,7 +10,7 @@ from framed.policy.memory import GB
 _LARGEST_FLOOR_BYTES: Final = 2 * GB
 _FLOOR_SHARE: Final = 0.02
 _MARGIN: Final = 1.25
-"""A disk that was low is so until this much of the floor is free: else what it makes rest would go on and off."""
+"""A disk that was low is so until this much of the floor is free: else its jobs would stop and go on all the time."""
 _BELIEVED_FROM: Final = 0.1
 """The part of a film from which on its own images say more than any estimate."""
 
@@ -28,7 +28,7 @@ def enough_bytes(floor: int) -> int:
 
 
 def is_low(free_bytes: int, floor: int, *, was_low: bool) -> bool:
-    """Whether what writes there is to rest."""
+    """Whether whatever writes there has to be suspended."""
     return free_bytes < (enough_bytes(floor) if was_low else floor)
 
 

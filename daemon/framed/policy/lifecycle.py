@@ -55,7 +55,7 @@ class CancelRequested:
 
 @dataclass(frozen=True, kw_only=True)
 class Resubmitted:
-    """The user submits a job that waits: with these settings, without the rest of a backoff, with all its attempts."""
+    """The user submits a job that waits: with these settings, at once instead of after a backoff, with all attempts."""
 
     options: Options
     force: bool
@@ -79,7 +79,7 @@ class NoFilmsLeft:
 
 @dataclass(frozen=True)
 class PauseRequested:
-    """The user wants the job to rest, whether it runs or waits."""
+    """The user pauses the job, whether it runs or waits."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ once a second, and by several workers.
 """
 
 _NOT_COUNTED: Final = frozenset({ExitCode.DISK_FULL, ExitCode.SUPERSEDED, ExitCode.FILM_CHANGED})
-"""Nothing is wrong with the film: it waits for room, until the other extractor is through, or until the film rests."""
+"""Nothing is wrong with the film: it waits for room, for the other extractor's end, or until its file is unchanged."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Decision:
     slot_queue: tuple[str, ...]
     """Ids of those that have a place and wait for slots, the first first."""
     shares: Mapping[str, int]
-    """Job id -> the slots that an active job is to have: it parks what is more, and takes what is free of the rest. 0
+    """Job id -> the slots that an active job is to have: it parks what is more, and takes what is free of the others. 0
     for suspended ones; paused ones are not in it.
     """
     suspended: Mapping[str, Suspension]

@@ -69,7 +69,7 @@ class FilmStatuses:
         return self._probes.get(film.fingerprint) or (failure if since_s == film.unchanged_since_s else None)
 
     def notify(self) -> None:
-        """Something has changed in how films stand."""
+        """The status of some film has changed."""
         for listener in self._listeners:
             listener()
 
