@@ -426,7 +426,7 @@ _HELP: Final = {
     "cancel": "cancel the selected project (asks first)",
     "retry": "retry its failed films",
     "pause": "pause it; again: resume",
-    "drain": "finish running jobs, start no others (asks first); again: undrain",
+    "drain": "finish running jobs only (asks first); again: undrain",
     "attach": "show its terminal; Ctrl-B D detaches",
     "follow": "show only its log; again: back",
     "sort": "order by state, name, progress, ETA",
