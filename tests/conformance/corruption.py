@@ -92,6 +92,9 @@ class Reading:
     failed: tuple[FailedRange, ...] = ()
     refusal: str = ""
     """Why it is no film."""
+    sampled: frozenset[int] = frozenset()
+    """Of a sound film, whose `frames` are all it has: those that `sampling: reference` decodes. A damaged film that is
+    read whole gives others too."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +114,14 @@ class Finding:
     """An error that is nobody's film's fault."""
 
 
-def read_film(path: Path, folder: Path) -> Reading:
+def read_film(path: Path, folder: Path, sampling: Sampling = Sampling.REFERENCE) -> Reading:
     """Reads a film as the engine does, without its processes."""
     reading = Reading()
     try:
         film = open_film(path)
         try:
             if why_whole(film) is None:
-                _read(reading, film, list(spans_of(read_chunks(film, Sampling.REFERENCE), film.duration_s)), folder)
+                _read(reading, film, list(spans_of(read_chunks(film, sampling), film.duration_s)), folder)
                 return reading
         except NeedsWholeFilm:
             reading = Reading()
@@ -126,6 +129,13 @@ def read_film(path: Path, folder: Path) -> Reading:
     except NotAFilm as refusal:
         return Reading(refusal=str(refusal))
     return reading if reading.frames else Reading(refusal="no picture can be decoded")
+
+
+def read_sound(path: Path, folder: Path) -> Reading:
+    """All frames of a film that is not damaged."""
+    sound = read_film(path, folder, Sampling.EXACT)
+    sound.sampled = frozenset(read_film(path, folder).frames)
+    return sound
 
 
 def _read(reading: Reading, film: Film, spans: list[Span] | list[None], folder: Path) -> None:
@@ -156,7 +166,7 @@ def _compared(pixels: Rgb) -> Rgb:
 def judge(damaged: Reading, sound: Reading) -> Finding:
     """Holds what a damaged film gave against the sound one."""
     if damaged.refusal:
-        return Finding(is_refused=True, n_lost=len(sound.frames))
+        return Finding(is_refused=True, n_lost=len(sound.sampled))
     indices = list(sound.frames)
     times_s = np.array([time_s for time_s, _ in sound.frames.values()])
     frame_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0
@@ -170,7 +180,7 @@ def judge(damaged: Reading, sound: Reading) -> Finding:
             found["wrong"] += 1
         elif index != indices[nth]:
             found["misnumbered"] += 1
-    missing_s = [time_s for nth, time_s in enumerate(times_s) if nth not in seen]
+    missing_s = [time_s for nth, time_s in enumerate(times_s) if nth not in seen and indices[nth] in sound.sampled]
     # A frame may be told by the range that begins where it would have been shown.
     told = [any(r.start_s - 0.6 * frame_s <= at < r.end_s + 0.1 * frame_s for r in damaged.failed) for at in missing_s]
     return Finding(
@@ -208,7 +218,7 @@ class Bench:
     def judge_content(self, path: Path, content: bytes, what: str) -> Finding:
         """What becomes of a film of this content, held against the one at `path`."""
         if self._sound is None or self._sound[0] != path:
-            self._sound = path, read_film(path, self._folder)
+            self._sound = path, read_sound(path, self._folder)
         damaged = self._folder / f"damaged{path.suffix}"
         damaged.write_bytes(content)
         try:

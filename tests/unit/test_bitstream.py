@@ -19,7 +19,7 @@ def prefixed(*units: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("header", "kind"),
     [
-        (0x65, PictureKind(is_idr=True, is_referred_to=True, temporal_layer=0)),
+        (0x65, PictureKind(is_idr=True, is_referred_to=True, temporal_layer=0, is_key=True)),
         (0x41, PictureKind(is_idr=False, is_referred_to=True, temporal_layer=0)),
         (0x01, PictureKind(is_idr=False, is_referred_to=False, temporal_layer=0)),
     ],
@@ -37,11 +37,11 @@ def test_h264_slices_tell_whether_they_are_referred_to(header: int, kind: Pictur
 @pytest.mark.parametrize(
     ("nal_type", "layer", "kind"),
     [
-        (0, 0, PictureKind(is_idr=False, is_referred_to=False, temporal_layer=0)),
-        (1, 0, PictureKind(is_idr=False, is_referred_to=True, temporal_layer=0)),
-        (8, 2, PictureKind(is_idr=False, is_referred_to=False, temporal_layer=2)),
-        (19, 0, PictureKind(is_idr=True, is_referred_to=True, temporal_layer=0)),
-        (21, 0, PictureKind(is_idr=False, is_referred_to=True, temporal_layer=0)),
+        (0, 0, PictureKind(is_idr=False, is_referred_to=False, temporal_layer=0, is_key=False)),
+        (1, 0, PictureKind(is_idr=False, is_referred_to=True, temporal_layer=0, is_key=False)),
+        (8, 2, PictureKind(is_idr=False, is_referred_to=False, temporal_layer=2, is_key=False)),
+        (19, 0, PictureKind(is_idr=True, is_referred_to=True, temporal_layer=0, is_key=True)),
+        (21, 0, PictureKind(is_idr=False, is_referred_to=True, temporal_layer=0, is_key=True)),
     ],
 )
 def test_hevc_slices_tell_type_and_temporal_layer(nal_type: int, layer: int, kind: PictureKind) -> None:

@@ -7,7 +7,8 @@ from fractions import Fraction
 import pytest
 
 from frame_extractor.reading.avi_index import Entry, placed
-from frame_extractor.reading.bitstream import UNKNOWN
+from frame_extractor.reading.beginning import by_order
+from frame_extractor.reading.bitstream import UNKNOWN, kind_reader
 from frame_extractor.reading.complaints import NOTHING, complaints_in
 from frame_extractor.reading.frame_numbers import FrameNumbers
 from frame_extractor.reading.gops import Gop, Packet, Tear
@@ -151,3 +152,53 @@ def test_another_recording_behind_a_tear_is_kept() -> None:
     parts: list[Gop | Tear] = [gop(0), gop(100), Tear(is_all=False), *long, Tear(is_all=False), gop(300)]
     assert list(in_place(iter(parts), Fraction(1, 10))) == parts
     assert list(in_place(iter(parts[:5]), Fraction(1, 10))) == parts[:5]
+
+
+def test_two_tears_with_nothing_between_them_are_one() -> None:
+    """What each of them lost is lost."""
+    one, other = gop(110).packets, gop(115).packets
+    parts: list[Gop | Tear] = [gop(0), Tear(lost=one, is_all=False), Tear(lost=other), gop(120)]
+    tears = [part for part in in_place(iter(parts), Fraction(1, 10)) if isinstance(part, Tear)]
+    assert tears == [Tear(lost=one + other, is_all=False)]
+
+
+def test_a_stretch_out_of_place_does_not_begin_the_film() -> None:
+    """The film lacks its beginning, and what comes first belongs behind what follows it."""
+    lost = gop(12).packets
+    lacking = Tear(is_all=False, lacks_beginning=True)
+    parts: list[Gop | Tear] = [lacking, gop(90), Tear(lost=lost, is_all=False), gop(20), gop(25)]
+    left = list(in_place(iter(parts), Fraction(1, 10)))
+    assert left == [Tear(lost=lost, is_all=False, lacks_beginning=True), gop(20), gop(25)]
+
+
+@pytest.mark.parametrize(("n_damaged", "is_damaged"), [(0, True), (40, True), (64, False)])
+def test_a_damaged_beginning_is_no_habit_of_the_muxer(n_damaged: int, *, is_damaged: bool) -> None:
+    """Only what nearly all of the first packets break is one."""
+    sound, broken = with_lengths(SLICE), with_lengths(SLICE)[:-1]
+    check = damage_check("h264", AVCC, (640, 360), [broken] * n_damaged + [sound] * (64 - n_damaged))
+    assert check(broken) is is_damaged
+
+
+@pytest.mark.parametrize(
+    ("units", "is_key"),
+    [
+        ([b"\x65\x88\x84"], True),
+        ([b"\x06\x06\x01\xc4\x80", b"\x41\x88\x84"], True),
+        ([b"\x06\x06\x01\xc4\x80", b"\x41\x9a\x22"], False),
+        ([b"\x41\x9a\x22"], False),
+        ([b"\x41\x88\x84"], None),
+    ],
+)
+def test_a_picture_says_itself_whether_it_is_a_key(units: list[bytes], *, is_key: bool | None) -> None:
+    """IDR, recovery point of I slices, P slice; an I slice alone may be either."""
+    kind_of = kind_reader("h264", AVCC)
+    assert kind_of is not None
+    assert kind_of(with_lengths(*units)).is_key is is_key
+
+
+def test_counts_of_order_say_when_a_film_began() -> None:
+    """Up to where they begin again at 0; uneven times say nothing."""
+    counts = [(10, 18_750), (6, 11_250), (8, 15_000), (12, 22_500), (0, 26_250)]
+    assert by_order(counts, 3750) == 0
+    assert by_order([(6, 11_250), (8, 15_000), (10, 25_000)], 3750) is None
+    assert by_order([(6, 11_250)], 3750) is None

@@ -18,7 +18,9 @@ import av
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import NeedsWholeFilm
+from frame_extractor.reading.beginning import begin_ticks
 from frame_extractor.reading.bitstream import is_referred_to_in_chunk
+from frame_extractor.reading.concealment import decode_listening
 from frame_extractor.reading.film import UNTAGGED, Film
 from frame_extractor.reading.film_file import film_file_of
 from frame_extractor.reading.frame_numbers import FrameNumbers
@@ -35,6 +37,8 @@ MAX_CHUNK_S = 15.0
 MAX_DECODED_BYTES = 768 << 20
 """decord's queue has no bound: a chunk ends early when its pictures, decoded, come to this much."""
 TRIAL_GOPS = 2
+MAX_TRIAL_GOPS = 8
+"""Tried at most, where the film's first are damaged."""
 TRIAL_PACKETS = 32
 """Pictures of each that are decoded beforehand, to see that one packet is one picture and that a GOP stands alone."""
 
@@ -123,25 +127,34 @@ def _trial(film: Film) -> str | None:
 
     Where an encoder refreshes pictures bit by bit instead of sending key frames, none does.
     """
+    n_tried = n_sound = 0
     with open_gops(film, Trouble()) as (stream, parts):
-        gops = list(itertools.islice((part for part in parts if isinstance(part, Gop)), TRIAL_GOPS))
-        if not gops:
-            return "no key frame"
-        trials = [gop.own()[:TRIAL_PACKETS] for gop in gops]
-        n_decoded = [_n_decoded(_remux(stream, film, packets)) for packets in trials]
-    for packets, n_pictures in zip(trials, n_decoded, strict=True):
-        if n_pictures is not None and n_pictures != len(packets):
-            return f"{len(packets)} packets hold {n_pictures} pictures"
-    return "its first pictures do not decode" if set(n_decoded) == {None} else None
+        gops = (part for part in parts if isinstance(part, Gop))
+        for gop in itertools.islice(gops, MAX_TRIAL_GOPS):
+            packets = gop.own()[:TRIAL_PACKETS]
+            n_pictures = _n_decoded(_remux(stream, film, packets))
+            if n_pictures is not None and n_pictures != len(packets):
+                return f"{len(packets)} packets hold {n_pictures} pictures"
+            n_tried += 1
+            n_sound += n_pictures is not None
+            if n_sound == TRIAL_GOPS:
+                break
+    if not n_tried:
+        return "no key frame"
+    return None if n_sound else "its first pictures do not decode"
 
 
 def _n_decoded(remuxed: bytes) -> int | None:
     """How many pictures come out of it; None when it is damaged, which says nothing of how the stream is made."""
-    try:
-        with av.open(io.BytesIO(remuxed), "r") as chunk:
-            return len(list(chunk.decode(video=0)))
-    except av.error.FFmpegError:
-        return None
+    n_pictures = 0
+    with av.open(io.BytesIO(remuxed), "r") as chunk:
+        chunk.streams.video[0].codec_context.thread_count = 1
+        for packet in chunk.demux(video=0):
+            frames, is_whole = decode_listening(packet)
+            if not is_whole:
+                return None
+            n_pictures += len(frames)
+    return n_pictures
 
 
 def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
@@ -154,7 +167,7 @@ def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
         """Behind `gops`."""
         for part in in_place(parts, stream.time_base or Fraction(1, 1000)):
             if isinstance(part, Tear):
-                tear = part
+                tear = part if tear is None else tear.joined(part)
                 continue
             if gops and (tear is not None or cutter.ends_chunk(gops, part)):
                 yield cutter.cut(gops, None if tear else part)
@@ -277,15 +290,25 @@ class _Cutter:
             self._lose_before_jump([pts - self._offset for pts in lost if pts - self._offset > self._last])
             return
         if self._offset is None:
-            if not lost:
+            if not lost and not tear.lacks_beginning:
                 return
             # The film begins with pictures that are lost, not with the first that can be shown.
-            self._offset = min(lost[0], first)
+            self._offset = self._beginning(tear, following, min([*lost[:1], first]))
             self._last = -self._nominal()
+            self._frames.is_counted |= tear.lacks_beginning
         ticks = first - self._offset - self._last
         n_lost = self._frames.skip(n_seen=len(lost), is_all=tear.is_all, ticks=ticks)
         if n_lost or not tear.is_all:
             self._lose_until(first - self._offset, DAMAGED if tear.is_all else MISSING)
+
+    def _beginning(self, tear: Tear, following: Gop, first_found: int) -> int:
+        """When the film's first picture was shown, as well as one can know."""
+        if not tear.lacks_beginning:
+            return first_found
+        key = following.key
+        found = [(packet.payload, packet.pts) for packet in tear.lost if packet.payload]
+        begin = begin_ticks(self._stream, (key.payload, key.pts), key.dts, found, self._nominal())
+        return min(begin, first_found)
 
     def _lose_before_jump(self, lost: list[int]) -> None:
         """These pictures, by film time, were the last before times jumped back."""

@@ -16,6 +16,10 @@ from frame_extractor.reading.packets import Checked, Trouble, open_checked
 
 LOSS_S = 1.0
 """A hole longer than this where the container complained is film that was lost, and not a pause."""
+BEGINNING_PACKETS = 16
+"""As many of a film's first packets say where it began, when others were lost before them."""
+BEGINNING_GOPS = 4
+"""So many may be out of place before it."""
 MAX_GOP_BYTES = 256 << 20
 """Packets held at most while waiting for the next key frame; two minutes at 16 Mbit/s."""
 
@@ -64,6 +68,17 @@ class Tear:
     """No other picture is missing."""
     is_new_clock: bool = False
     """Times have jumped back: what comes is another recording."""
+    lacks_beginning: bool = False
+    """The film's first pictures are missing; `lost` has the payload of the first that are there."""
+
+    def joined(self, following: Tear) -> Tear:
+        """One tear for both, when nothing is left between them."""
+        return Tear(
+            lost=self.lost + following.lost,
+            is_all=self.is_all and following.is_all,
+            is_new_clock=self.is_new_clock or following.is_new_clock,
+            lacks_beginning=self.lacks_beginning or following.lacks_beginning,
+        )
 
 
 @contextmanager
@@ -82,16 +97,25 @@ def _parts(stream: av.VideoStream, packets: Iterator[Checked], film: Film, troub
     kind_of = kind_reader(film.codec, stream.codec_context.extradata)
     clock = _Clock(stream)
     parts = _Assembler()
-    for checked in packets:
+    is_torn = False
+    for ordinal, checked in enumerate(packets):
+        is_first = ordinal == 0
         if checked.packet.pts is None:
             if not trouble.is_recent:
                 raise NeedsWholeFilm("a packet without a presentation time")
             parts.tear(is_all=False)  # Half a picture, where the file is damaged: what follows may refer to it.
             continue
         coded = _coded(checked, checked.packet.pts, kind_of)
+        if is_torn:
+            coded = replace(coded, is_key=coded.kind.is_key_after_damage(coded.is_key))
         jump = None if checked.is_damaged else clock.jump_before(coded, trouble)
         if jump or checked.follows_loss or checked.is_damaged:
-            parts.tear(is_all=not (jump or checked.follows_loss), is_new_clock=jump is Jump.BACK)
+            parts.tear(
+                is_all=not (jump or checked.follows_loss),
+                is_new_clock=jump is Jump.BACK,
+                lacks_beginning=checked.follows_loss and is_first,
+            )
+            is_torn |= jump is not Jump.BACK
         if coded.is_key and not checked.is_damaged:
             yield from parts.take()
             parts.begin(coded)
@@ -109,28 +133,41 @@ class _Assembler:
         self._tear: Tear | None = None
         """After `_gop`, or after the one that was given last."""
         self._before_first: list[Packet] = []
+        self._n_begun = 0
+        """GOPs so far."""
 
-    def tear(self, *, is_all: bool, is_new_clock: bool = False) -> None:
+    def tear(self, *, is_all: bool, is_new_clock: bool = False, lacks_beginning: bool = False) -> None:
         """Nothing that comes before the next key frame can be shown. `is_all`: no picture is missing here."""
+        if is_new_clock and self._gop is None and self._tear is not None and self._tear.lacks_beginning:
+            # What was found before is out of place: the film has not begun.
+            self._tear.lost.clear()
+            is_new_clock = False
         self._tear = self._tear or Tear(lost=self._before_first)
         self._tear.is_all &= is_all
         self._tear.is_new_clock |= is_new_clock
+        self._tear.lacks_beginning |= lacks_beginning
 
     def begin(self, key: Packet) -> None:
         self._gop, self._gop_bytes, self._tear, self._before_first = Gop([key]), len(key.payload), None, []
+        self._n_begun += 1
 
     def add(self, packet: Packet) -> None:
         """Raises NeedsWholeFilm where no key frame comes for long."""
         if self._tear is not None:
             if not self._tear.is_new_clock:
-                self._tear.lost.append(replace(packet, payload=b""))
+                self._tear.lost.append(self._without_payload(packet, len(self._tear.lost)))
         elif self._gop is None:
-            self._before_first.append(replace(packet, payload=b""))
+            self._before_first.append(self._without_payload(packet, len(self._before_first)))
         else:
             self._gop.packets.append(packet)
             self._gop_bytes += len(packet.payload)
             if self._gop_bytes > MAX_GOP_BYTES:
                 raise NeedsWholeFilm("no key frame in a very long time")
+
+    def _without_payload(self, packet: Packet, n_before: int) -> Packet:
+        """Of packets that are lost only the film's first are asked where it began."""
+        is_kept = self._n_begun <= BEGINNING_GOPS and n_before < BEGINNING_PACKETS
+        return packet if is_kept else replace(packet, payload=b"")
 
     def take(self) -> list[Gop | Tear]:
         """What is complete: the GOP, as far as it can be shown, and the tear behind it."""
@@ -142,7 +179,7 @@ class _Assembler:
 def _coded(checked: Checked, pts: int, kind_of: KindOf | None) -> Packet:
     packet = checked.packet
     return Packet(
-        payload=checked.payload,
+        payload=b"" if checked.is_damaged else checked.payload,
         pts=pts,
         dts=packet.dts,
         duration=packet.duration or 0,

@@ -39,12 +39,14 @@ class _Order:
 
     def add_tear(self, tear: Tear) -> Iterator[Gop | Tear]:
         if self._tear is None:
-            if tear.is_all or self._end is None:
+            if tear.is_all or (self._end is None and not tear.lacks_beginning):
                 yield tear
             else:
                 self._tear = tear
         elif self._held:
-            self._next_tear = tear
+            self._next_tear = tear if self._next_tear is None else self._next_tear.joined(tear)
+        else:
+            self._tear = self._tear.joined(tear)
 
     def add_gop(self, gop: Gop) -> Iterator[Gop | Tear]:
         if self._tear is None:
@@ -52,7 +54,7 @@ class _Order:
             return
         if self._next_tear is not None:
             if self._goes_on_with(gop):
-                self._tear = replace(self._tear, is_all=False)
+                self._tear = self._joined(self._tear, self._next_tear)
                 self._held.clear()
             else:
                 yield from self._flushed()
@@ -70,8 +72,14 @@ class _Order:
 
     def _goes_on_with(self, gop: Gop) -> bool:
         """Whether the film goes on from before the first tear with this GOP, rather than with what is held."""
-        assert self._end is not None
+        if self._end is None:
+            return gop.key.pts < self._held[0].key.pts
         return gop.key.pts > self._end and gop.key.pts - self._end < abs(self._held[0].key.pts - self._end)
+
+    def _joined(self, tear: Tear, following: Tear) -> Tear:
+        """One tear for both, what was between them being out of place."""
+        lost = following.lost if self._end is None else tear.lost
+        return replace(tear, lost=lost, is_all=False)
 
     def _flushed(self) -> Iterator[Gop | Tear]:
         if self._tear is not None:

@@ -33,8 +33,10 @@ WITHOUT_POSITIONS: Final = frozenset({"asf"})
 """Their demuxers do not say where the damage lies, and nothing else tells."""
 LITTLE_PROBING: Final = {"fpsprobesize": "0", "probesize": "32"}
 """So that as little as can be is read at opening."""
-USUAL_PACKETS: Final = 16
-"""So many of a film's first packets show whether its muxer keeps to the rules of syntax."""
+USUAL_PACKETS: Final = range(16, 64)
+"""So many of a film's first packets show whether its muxer keeps to the rules of syntax, also where a part of them is
+damaged: the more of them, the fewer bytes they have."""
+USUAL_BYTES: Final = 32 << 20
 
 
 class Trouble:
@@ -127,8 +129,18 @@ def open_checked(film: Film, trouble: Trouble) -> Iterator[tuple[av.VideoStream,
         assert isinstance(stream, av.VideoStream)
         opening = complaints_in(logs, film.container, stream.index)
         heard = _heard(container, stream, opening if film.container in WITHOUT_POSITIONS else NOTHING)
-        first = list(itertools.islice(heard, USUAL_PACKETS))
+        first = list(_first(heard))
         yield stream, _checked(heard, _Inspector(film, stream, structure, opening, first), first, trouble)
+
+
+def _first(heard: Iterator[Heard]) -> Iterator[Heard]:
+    """As many of them as show what is usual in this film."""
+    n_bytes = 0
+    for n_packets, (packet, complaints) in enumerate(heard, 1):
+        yield packet, complaints
+        n_bytes += packet.size if packet is not None else 0
+        if n_packets >= USUAL_PACKETS.stop or (n_packets >= USUAL_PACKETS.start and n_bytes >= USUAL_BYTES):
+            return
 
 
 def _heard(container: av.container.InputContainer, stream: av.VideoStream, opening: Complaints) -> Iterator[Heard]:

@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+import av
+
 from frame_extractor.reading.avi_index import Entry, index_entries, placed
+from frame_extractor.reading.beginning import begin_ticks
 from frame_extractor.reading.bitstream import kind_reader
 from frame_extractor.reading.film import Film
-from frame_extractor.reading.packets import Trouble, open_checked
+from frame_extractor.reading.gops import BEGINNING_PACKETS
+from frame_extractor.reading.packets import Checked, Trouble, open_checked
 
 SIGN_OF_LIFE_PACKETS: Final = 1000
 
@@ -40,6 +44,9 @@ class Survey:
     """Of a damaged AVI: ordinal of the packet before which others are missing first. Those before it are in their
     places, whatever the index says."""
 
+    begins_s: float | None = None
+    """Stream time of the film's first picture, where it is missing from the file as well as one can know."""
+
     def is_placed(self, ordinal: int) -> bool:
         """Whether it is known when the packet's picture is shown, as far as that does not stand in the packet."""
         return self._is_before_holes(ordinal) or self.entry(ordinal) is not None
@@ -63,7 +70,10 @@ class Survey:
             entries = index_entries(film.path, stream) if not film.has_times else []
             kind_of = kind_reader(film.codec, stream.codec_context.extradata) if not film.has_times else None
             self.restarts = set() if kind_of is not None else None
+            beginning = _Beginning(stream)
             for ordinal, checked in enumerate(read):
+                if film.has_times:
+                    beginning.add(checked)
                 if checked.is_damaged or checked.follows_loss:
                     self.flaws.append(Flaw(ordinal, checked.is_damaged, checked.follows_loss))
                 if kind_of is not None and self.restarts is not None and kind_of(checked.payload).is_idr:
@@ -72,10 +82,40 @@ class Survey:
                     packets.append((checked.packet.pos or 0, checked.packet.size))
                 if ordinal % SIGN_OF_LIFE_PACKETS == 0:
                     yield ordinal
+            self.begins_s = beginning.begins_s(film)
         breaks = [flaw.ordinal for flaw in self.flaws if flaw.follows_loss]
         if breaks and not film.has_times:
             self.first_hole = breaks[0]
             self.entries = placed(entries, packets, breaks)
+
+
+class _Beginning:
+    """Keeps the first packets of a film that lacks its beginning, up to its first key frame."""
+
+    def __init__(self, stream: av.VideoStream) -> None:
+        self._stream = stream
+        self._is_open: bool | None = None
+        self._found: list[tuple[bytes, int]] = []
+        self._key: Checked | None = None
+
+    def add(self, checked: Checked) -> None:
+        if self._is_open is None:
+            self._is_open = checked.follows_loss
+        if not self._is_open or checked.is_damaged or checked.packet.pts is None:
+            return
+        if checked.packet.is_keyframe:
+            self._key, self._is_open = checked, False
+        elif len(self._found) < BEGINNING_PACKETS:
+            self._found.append((checked.payload, checked.packet.pts))
+
+    def begins_s(self, film: Film) -> float | None:
+        """When it began; None when it lacks nothing, or has no key frame."""
+        if self._key is None or self._key.packet.pts is None or not self._stream.time_base:
+            return None
+        key, packet = (self._key.payload, self._key.packet.pts), self._key.packet
+        frame_ticks = round(1 / (film.fps * self._stream.time_base)) if film.fps else 1
+        begin = begin_ticks(self._stream, key, packet.dts, self._found, frame_ticks)
+        return float(begin * self._stream.time_base)
 
 
 def surveyed(film: Film) -> Survey:

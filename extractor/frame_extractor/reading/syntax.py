@@ -22,18 +22,26 @@ FORBIDDEN_BIT: Final = 0x80
 MIN_ZERO_RUN_BYTES: Final = 512
 """Elsewhere: no run of zeros of this length comes out of an encoder, but for one bit for every macroblock."""
 
+HABIT_SHARE: Final = 0.75
+"""A damaged region at the beginning of a film must not pass for a habit of its muxer."""
+
 IsDamaged = Callable[[bytes], bool]
 
 
 def damage_check(codec: str, extradata: bytes | None, size: tuple[int, int], first: Sequence[bytes]) -> IsDamaged:
     """Says of a packet's bytes whether they hold what no encoder writes.
 
-    What most of the `first` packets of the film break, its muxer does not keep to: that is no sign of damage in it.
+    What nearly all of the `first` packets of the film break, its muxer does not keep to: that is no sign of damage.
     """
     is_damaged = _check_of(codec, nal_prefix_bytes(codec, extradata), *size)
-    if 2 * sum(map(is_damaged, first)) > len(first):
+    if is_habit(sum(map(is_damaged, first)), len(first)):
         return lambda _: False
     return is_damaged
+
+
+def is_habit(n_broken: int, n_packets: int) -> bool:
+    """Whether so many of a film's first packets break a rule that it says nothing of damage."""
+    return n_broken > HABIT_SHARE * n_packets
 
 
 def _check_of(codec: str, prefix: int | None, width: int, height: int) -> IsDamaged:

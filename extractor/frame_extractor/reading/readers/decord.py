@@ -13,10 +13,10 @@ import decord
 import numpy as np
 
 from frame_extractor.errors import ReadFailed
+from frame_extractor.reading.concealment import overheard
 from frame_extractor.reading.demux import NOT_SHOWN, Chunk
 from frame_extractor.reading.film import Film
 from frame_extractor.reading.readers import TIME_TOLERANCE_S, Frame
-from frame_extractor.reading.readers.damage import overheard
 
 decord.logging.set_level(decord.logging.QUIET)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 import av
 
 from frame_extractor.reading.film import Film
 from frame_extractor.reading.survey import Survey
+
+TAKEN_SLOTS: Final = 64
+"""More frames than that do not come out too many between two key frames."""
 
 
 class Slots:
@@ -17,6 +21,8 @@ class Slots:
         self._survey = survey
         self._slots: deque[tuple[int, float]] = deque()
         """Ordinal and seconds."""
+        self._taken: deque[tuple[int, float]] = deque(maxlen=TAKEN_SLOTS)
+        """The last that were taken."""
 
     def add(self, ordinal: int, packet: av.Packet[av.VideoStream]) -> float | None:
         """Its slot, in seconds, if it has one."""
@@ -34,10 +40,16 @@ class Slots:
     def take(self, place: int | None) -> float | None:
         """When the next frame is shown, whose place is known or not. To be asked once for every frame."""
         if place is not None:
+            # A damaged packet may have given two frames; one of them has taken the slot of a later one.
+            while self._taken and self._taken[-1][0] >= place:
+                self._slots.appendleft(self._taken.pop())
             # What was to be shown before and never came has its slots still.
             while self._slots and self._slots[0][0] < place:
                 self._slots.popleft()
-        return self._slots.popleft()[1] if self._slots else None
+        if not self._slots:
+            return None
+        self._taken.append(self._slots.popleft())
+        return self._taken[-1][1]
 
 
 class FilmClock:

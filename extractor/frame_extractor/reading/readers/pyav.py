@@ -10,11 +10,11 @@ import av
 import numpy as np
 
 from frame_extractor.errors import ReadFailed
+from frame_extractor.reading.concealment import decode_listening
 from frame_extractor.reading.demux import NOT_SHOWN, Chunk
 from frame_extractor.reading.film import UNTAGGED, Film, Rgb
 from frame_extractor.reading.packets import packets_of
 from frame_extractor.reading.readers import TIME_TOLERANCE_S, Frame
-from frame_extractor.reading.readers.damage import decode_listening
 
 
 class PyavReader:
@@ -51,15 +51,23 @@ def _whole_pictures(container: av.container.InputContainer, stream: av.VideoStre
     spoiled: set[int | None] = set()
     is_spoiled = was_spoiled = False
     key_pts = 0
+
+    def is_right(frame: av.VideoFrame) -> bool:
+        return frame.pts not in spoiled and not frame.is_corrupt
+
     for packet in packets_of(container, stream):
         if packet.is_keyframe:
             was_spoiled, is_spoiled = is_spoiled, False
             key_pts = packet.pts or 0
+            if was_spoiled:
+                # What damage has left among the decoder's reference pictures must not be referred to.
+                yield from filter(is_right, stream.decode(None))
+                stream.codec_context.flush_buffers()
         frames, is_whole = decode_listening(packet)
         is_spoiled |= not is_whole
         if is_spoiled or (was_spoiled and packet.pts is not None and packet.pts < key_pts):
             spoiled.add(packet.pts)
-        yield from (frame for frame in frames if frame.pts not in spoiled and not frame.is_corrupt)
+        yield from filter(is_right, frames)
 
 
 def upright_rgb(film: Film, frame: av.VideoFrame) -> Rgb:

@@ -75,7 +75,8 @@ def _read(film: Film, survey: Survey, threads: int, on_damaged_end: Callable[[fl
             clock.skip(n_lost)
             numbers.skip(n_seen=n_lost, is_all=lost.is_all, ticks=None)
         elif lost is not None:
-            clock.begin(lost.first_s)
+            clock.begin(lost.first_s if survey.begins_s is None else survey.begins_s)
+            numbers.is_counted |= survey.begins_s is not None
         time_s = clock.film_s(decoded.stream_s)
         tick = round(time_s * CLOCK)
         if lost is not None and decoded.stream_s is not None:
@@ -107,15 +108,14 @@ def _sound_pictures(film: Film, survey: Survey, damage: Damage, threads: int) ->
 class _Sieve:
     """Holds pictures back until it is certain that they are sound and in their places.
 
-    B-frames wait for what follows them: they may have been decoded after it. Where pictures have no times of their
-    own, the last before damage may have come out too early, and a key frame after damage is in doubt until it is known
-    whether pictures lead it that did not come out.
+    B-frames wait for what follows them, and the last frames for a damaged one that was decoded before them and comes
+    out later. Where pictures have no times of their own, the last before damage may have come out too early, and a key
+    frame after damage is in doubt until it is known whether pictures lead it that did not come out.
     """
 
     def __init__(self, film: Film, damage: Damage) -> None:
         self._damage = damage
         self._has_times = film.has_times
-        self._n_held_back = 0 if film.has_times else HELD_BACK_FRAMES
         self._held: list[tuple[Decoded, Lost | None]] = []
         self._doubtful: int | None = None
         """Ordinal of the key frame in doubt."""
@@ -139,7 +139,7 @@ class _Sieve:
         self._consider_place(decoded, is_first=lost is not None)
         if self._doubtful is not None or decoded.frame.pict_type == PictureType.B:
             return []
-        n_certain = max(0, len(self._held) - self._n_held_back)
+        n_certain = max(0, len(self._held) - HELD_BACK_FRAMES)
         certain, self._held = self._held[:n_certain], self._held[n_certain:]
         return certain
 
