@@ -176,7 +176,7 @@ def test_start_in_a_fresh_folder_makes_the_root(site: Site) -> None:
     daemon.send_signal(signal.SIGINT)
     _, told = daemon.communicate(timeout=PATIENCE_S)
     assert daemon.returncode == 0
-    assert f"made {fresh}/raw_videos" in told
+    assert f"created {fresh}/raw_videos" in told
     assert "WARNING" not in told
 
 
@@ -368,7 +368,7 @@ def test_elsewhere_several_daemons_are_named(running: Site) -> None:
         until(lambda: other.run("framed.ctl", XDG_RUNTIME_DIR=running.environ["XDG_RUNTIME_DIR"]).returncode == 0)
         ambiguous = running.ctl("status", cwd=Path("/"))
         assert ambiguous.returncode == 2
-        assert f"2 daemons are running; say which with --root: {running.root}, {other.root}" in ambiguous.stderr
+        assert f"2 daemons are running; choose one with --root: {running.root}, {other.root}" in ambiguous.stderr
     finally:
         daemon.kill()
         other.close()
