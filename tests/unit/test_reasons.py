@@ -28,7 +28,9 @@ from framed.model.reasons import (
     TooShort,
     Unreadable,
 )
+from framed.protocol import wire
 from framed.protocol.messages import ProjectState, ProjectStatus
+from framed.protocol.reply import decode_reply
 from framed.reason_text import reason_text, reasons_text
 
 KINDS: Final = (*get_args(Reason), *get_args(IgnoredBecause))
@@ -106,3 +108,21 @@ def test_reasons_are_one_line_in_their_order(reasons: tuple[Reason, ...], text: 
 def test_figures_of_a_disk_that_does_not_answer_are_given_with_their_age() -> None:
     old = msgspec.structs.replace(LOW, measured_s_ago=40)
     assert reason_text(old) == "disk low: needs 1.4 GB, 0.9 free (40 s ago; the disk does not answer)"
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [{"code": "moon_is_full", "phase": 1}, {"code": "films_ignored", "film": "a.ts", "because": {"code": "new"}}],
+)
+def test_reasons_of_a_later_minor_version_are_left_out_and_the_others_read(newer: dict[str, object]) -> None:
+    """The text has them all."""
+    known = msgspec.to_builtins(LOW)
+    status = {"name": "a", "state": "QUEUED", "reason": "disk low; the moon is full", "reasons": [newer, known]}
+    read = decode_reply(ProjectStatus, msgspec.Raw(msgspec.json.encode(status)))
+    assert (read.reasons, read.reason) == ((LOW,), "disk low; the moon is full")
+
+
+@pytest.mark.parametrize("raw", [b'{"project":1}', b"[[[", b'{"reasons":[{"code":"moon_is_full"}]}'])
+def test_reply_that_fits_in_no_way_is_an_error(raw: bytes) -> None:
+    with pytest.raises(wire.WireError):
+        decode_reply(ProjectStatus, msgspec.Raw(raw))

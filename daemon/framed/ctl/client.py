@@ -17,6 +17,7 @@ from framed.errors import DaemonUnreachable, Exit, FramedError, Refused
 from framed.private_files import check_owner, is_trusted, user_words
 from framed.protocol import wire
 from framed.protocol.messages import PROTOCOL, ErrorCode, Hello, HelloReply
+from framed.protocol.reply import decode_reply
 from framed.settings.places import Places
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -80,7 +81,7 @@ class Connection:
             answer = wire.decode_response(self._line())
             if answer.error is not None:
                 raise CallFailed(answer.error.code, answer.error.message)
-            return wire.decode_as(kind, answer.result)
+            return decode_reply(kind, answer.result)
         except TimeoutError:
             raise self._unreachable(f"did not answer within {patience_s:.0f} s") from None
         except OSError as failed:
@@ -91,7 +92,7 @@ class Connection:
     def event(self, kind: type[T]) -> T:
         """The next event after `subscribe`. Raises DaemonUnreachable when none comes."""
         try:
-            return wire.decode_as(kind, wire.decode_event(self._line()))
+            return decode_reply(kind, wire.decode_event(self._line()))
         except TimeoutError:
             raise self._unreachable("has stopped sending events") from None
         except OSError as failed:
