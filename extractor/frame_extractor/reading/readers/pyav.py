@@ -30,12 +30,15 @@ class PyavReader:
         except av.error.FFmpegError as failure:
             raise ReadFailed(self.name, str(failure)) from None
         with container:
-            for frame in _whole_pictures(container, container.streams.video[0]):
+            stream = container.streams.video[0]
+            for frame in _whole_pictures(container, stream):
                 if frame.pts is None:
                     continue
-                nth = int(np.abs(expected - frame.time).argmin())
-                if nth <= given or abs(expected[nth] - frame.time) > TIME_TOLERANCE_S:
-                    raise ReadFailed(self.name, f"a frame {frame.time:.3f} s into the chunk, where no packet is")
+                # Not its own time: a frame that is drained has no time base.
+                time_s = float(frame.pts * (stream.time_base or 0))
+                nth = int(np.abs(expected - time_s).argmin())
+                if nth <= given or abs(expected[nth] - time_s) > TIME_TOLERANCE_S:
+                    raise ReadFailed(self.name, f"a frame {time_s:.3f} s into the chunk, where no packet is")
                 given = nth
                 if chunk.frame_indices[nth] != NOT_SHOWN:
                     yield Frame(chunk.frame_indices[nth], chunk.times_s[nth], upright_rgb(film, frame))
