@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import psutil
 
 from frame_extractor.contract.attempt import StartedRecord
 from frame_extractor.contract.layout import OutputLayout
@@ -198,13 +199,23 @@ class Root:
         for daemon in self._daemons:
             daemon.kill()
             daemon.wait(10)
-        self.tmux("kill-server")
+        self._end_tmux()
         for record in self.places.root.glob("**/.framed/attempt-*.started.json"):
             # One that was killed while it wrote down who it is has gone with its terminal.
             with contextlib.suppress(msgspec.DecodeError):
                 process = msgspec.json.decode(record.read_bytes(), type=StartedRecord).process
                 kill_tree(process)
                 until(functools.partial(_is_gone, process), "the extractor is gone")
+
+    def _end_tmux(self) -> None:
+        """Its server is gone, also one whose socket a test has taken away."""
+        socket = self.places.tmux_socket
+        if socket.exists():
+            self.tmux("kill-server")
+            return
+        for process in psutil.process_iter(["name", "cmdline"]):
+            if process.info["name"].startswith("tmux") and f"-S{socket}" in (process.info["cmdline"] or ()):
+                process.kill()
 
     def answers(self) -> bool:
         try:
