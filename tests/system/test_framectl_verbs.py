@@ -528,10 +528,10 @@ def test_version_tells_of_the_daemon_when_there_is_one(shared: Site) -> None:
 def test_color_can_be_forced_and_forbidden(shared: Site) -> None:
     """Before the verb and after it; a pipe has none by itself."""
     shared.film("coloured")
-    until(lambda: "NEW" in shared.ctl("status", "coloured").stdout)
+    # It is new, and settling while its film is opened, and new again.
+    until(lambda: "\x1b[36mNEW" in shared.ctl("--color", "always", "status", "coloured").stdout)
+    until(lambda: "\x1b[36mNEW" in shared.ctl("projects", "--color", "always").stdout)
     assert "\x1b[" not in shared.ctl("status").stdout
-    assert "\x1b[36mNEW" in shared.ctl("--color", "always", "status", "coloured").stdout
-    assert "\x1b[36mNEW" in shared.ctl("projects", "--color", "always").stdout
     assert shared.ctl("status", "--color", "sometimes").returncode == 2
 
 
