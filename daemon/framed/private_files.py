@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+import threading
 from pathlib import Path
 
 from frame_extractor.contract.regular import open_regular
@@ -45,14 +46,17 @@ def check_owner(folder: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """`path` holds `content`, all of it or what it held before. Its folder is a private one. Raises OSError."""
+    """`path` holds `content`, all of it or what it held before. Its folder is a private one. Raises OSError.
+
+    May be called from several threads at once: the last one wins.
+    """
     folder = _opened(path.parent)
-    temporary = f".{path.name}.{os.getpid()}"
+    temporary = f".{path.name}.{os.getpid()}-{threading.get_ident()}"
     try:
         try:
             file = os.open(temporary, _NEW_FILE, 0o600, dir_fd=folder)
         except FileExistsError:
-            # Of a process that died at this, and whose pid came again.
+            # Left by a process that died here, and whose pid and thread came again.
             os.unlink(temporary, dir_fd=folder)
             file = os.open(temporary, _NEW_FILE, 0o600, dir_fd=folder)
         with os.fdopen(file, "wb") as opened:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -125,3 +126,15 @@ def test_lock_is_lost_with_its_name_and_not_with_its_content(tmp_path: Path) -> 
         with instance_lock(places) as second:
             assert first.is_lost()
             assert not second.is_lost()
+
+
+def test_file_is_replaced_by_several_threads_at_once(tmp_path: Path) -> None:
+    """As by two projects that find no tmux server in the same moment."""
+    tmp_path.chmod(0o700)
+    path = tmp_path / "tmux.conf"
+    contents = [bytes([number]) * 100_000 for number in range(16)]
+    with ThreadPoolExecutor(max_workers=8) as threads:
+        for done in [threads.submit(replace_file, path, content) for content in contents * 20]:
+            done.result()
+    assert path.read_bytes() in contents
+    assert [each.name for each in tmp_path.iterdir()] == ["tmux.conf"]
