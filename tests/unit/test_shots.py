@@ -10,7 +10,7 @@ from scenedetect.detectors import ContentDetector
 
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.picking.score import content_score, small_hsv
-from frame_extractor.picking.shots import Samples, Shot, find_shots
+from frame_extractor.picking.shots import Samples, Shot, ShotFinder
 
 
 def samples_with(scores: dict[int, float], n: int = 100, *, breaks: frozenset[int] = frozenset()) -> Samples:
@@ -19,6 +19,15 @@ def samples_with(scores: dict[int, float], n: int = 100, *, breaks: frozenset[in
     for sample, score in scores.items():
         values[sample] = score
     return Samples(np.arange(n), np.arange(n), np.arange(n) / 24, values, breaks)
+
+
+def find_shots(samples: Samples, settings: ExtractionSettings) -> tuple[Shot, ...]:
+    """The shots of a film, sample by sample, as the stitch finds them."""
+    finder = ShotFinder(settings)
+    shots: list[Shot] = []
+    for position, (frame_index, score) in enumerate(zip(samples.frame_indices, samples.scores, strict=True)):
+        shots += finder.add(int(frame_index), float(score), is_break=position in samples.breaks)
+    return (*shots, *finder.finish())
 
 
 def test_a_film_without_a_cut_is_one_shot() -> None:

@@ -79,12 +79,3 @@ class ShotFinder:
         shot = Shot(self._shot_start, end)
         self._shot_start = end
         return [shot]
-
-
-def find_shots(samples: Samples, settings: ExtractionSettings) -> tuple[Shot, ...]:
-    """The shots of a film: together they are all samples, in order."""
-    finder = ShotFinder(settings)
-    shots: list[Shot] = []
-    for position, (frame_index, score) in enumerate(zip(samples.frame_indices, samples.scores, strict=True)):
-        shots += finder.add(int(frame_index), float(score), is_break=position in samples.breaks)
-    return (*shots, *finder.finish())
