@@ -198,7 +198,7 @@ async def _start_watching(tasks: anyio.abc.TaskGroup, parts: Parts, prober: Sequ
 
 async def _start_answering(tasks: anyio.abc.TaskGroup, parts: Parts, ending: anyio.Event) -> None:
     """Clients can connect. `ending` is set by `shutdown`."""
-    feed = Feed(ledger=parts.ledger, report=parts.report, disk=parts.disk)
+    feed = Feed(ledger=parts.ledger, status_reporter=parts.status_reporter, disk=parts.disk)
     await tasks.start(feed.run)
     context = VerbContext(
         places=parts.places,
@@ -208,7 +208,7 @@ async def _start_answering(tasks: anyio.abc.TaskGroup, parts: Parts, ending: any
         supervisor=parts.supervisor,
         dispatcher=parts.dispatcher,
         engine=parts.engine,
-        report=parts.report,
+        status_reporter=parts.status_reporter,
         disk=parts.disk,
         feed=feed,
         shut_down=ending.set,
@@ -222,7 +222,7 @@ def _start_service(tasks: anyio.abc.TaskGroup, parts: Parts, unit: ServiceManage
         from framed.service.metrics import Metrics  # noqa: PLC0415 -- seldom wanted
 
         metrics = Metrics(
-            report=parts.report,
+            report=parts.status_reporter,
             ledger=parts.ledger,
             watcher=parts.watcher,
             reports=parts.reports,

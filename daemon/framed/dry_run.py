@@ -148,9 +148,9 @@ def _project(
         films = tuple(film for film in films if film.name not in ignored)
     done: dict[str, int] = {}
     for film in films if found is not None and not force else ():
-        mark = fingerprint_of(film)
-        if found is not None and found.has(mark, job.extraction):
-            done[film.path] = found.removed.get(mark, 0)
+        fingerprint = fingerprint_of(film)
+        if found is not None and found.has(fingerprint, job.extraction):
+            done[film.path] = found.removed.get(fingerprint, 0)
     return _Project(name, films, job, done, restore)
 
 

@@ -54,7 +54,7 @@ class Parts:
     watcher: Watcher
     film_statuses: FilmStatuses
     dispatcher: Dispatcher
-    report: StatusReporter
+    status_reporter: StatusReporter
     disk: BoundedDisk
 
 
@@ -84,13 +84,13 @@ def make_parts(
         raw_videos=places.raw_videos,
         ledger=ledger,
         watcher=watcher,
-        standings=film_statuses,
+        film_statuses=film_statuses,
         supervisor=supervisor,
         reports=reports,
         budget=_budget(machine, live),
-        hindrances=Blockers(
+        blockers=Blockers(
             watcher=watcher,
-            standings=film_statuses,
+            film_statuses=film_statuses,
             disks=machine.disks,
             settings=live,
             reports=reports,
@@ -98,17 +98,17 @@ def make_parts(
         memory_shortage=lambda: _memory_shortage(machine.memory, live.now.budget),
         report_short_of_disk=notifier.disk_low,
     )
-    report = StatusReporter(
+    status_reporter = StatusReporter(
         ledger=ledger,
         watcher=watcher,
-        standings=film_statuses,
+        film_statuses=film_statuses,
         dispatcher=dispatcher,
         reports=reports,
         stalls=stalls,
         machine=machine,
         settings=live,
     )
-    disk = BoundedDisk(places, watcher, report)
+    disk = BoundedDisk(places, watcher, status_reporter)
     live.listen(lambda: dispatcher.change_budget(_budget(machine, live)))
     live.listen(watcher.scan_now)
     return Parts(
@@ -124,7 +124,7 @@ def make_parts(
         watcher=watcher,
         film_statuses=film_statuses,
         dispatcher=dispatcher,
-        report=report,
+        status_reporter=status_reporter,
         disk=disk,
     )
 

@@ -95,7 +95,7 @@ def user_name(uid: int) -> str:
         return ""
 
 
-def user_words(uid: int) -> str:
+def user_text(uid: int) -> str:
     """`eve, uid 1001`."""
     return ", ".join(each for each in (user_name(uid), f"uid {uid}") if each)
 
@@ -121,6 +121,6 @@ def _check(path: Path, found: os.stat_result) -> None:
     if not is_trusted(found.st_uid):
         raise PlaceNotUsable(
             path,
-            f"belongs to another user ({user_words(found.st_uid)}) and is not trusted; run framed as that user, or "
+            f"belongs to another user ({user_text(found.st_uid)}) and is not trusted; run framed as that user, or "
             "remove it if it is none of yours",
         )

@@ -44,8 +44,8 @@ class WaitingJob:
         watcher.catalog = CatalogBuilder(places, self.settings, {}).scan(time.monotonic())
         [seen] = watcher.catalog.projects["onward"].films
         assert seen.fingerprint is not None
-        standings = FilmStatuses(self.settings, ledger, watcher)
-        standings.record(
+        film_statuses = FilmStatuses(self.settings, ledger, watcher)
+        film_statuses.record(
             seen,
             Probe(
                 path=seen.path, fingerprint=seen.fingerprint, container="mp4", codec="h264", width=1920, height=1080,
@@ -54,8 +54,12 @@ class WaitingJob:
         )  # fmt: skip
         self.job = job(by="watch", options=options(frames_dir=str(places.frames_dir("onward"))))
         self.disks = Disks(str(places.datasets))
-        self.hindrances = Blockers(
-            watcher=watcher, standings=standings, disks=self.disks, settings=self.settings, reports=AttemptReports()
+        self.blockers = Blockers(
+            watcher=watcher,
+            film_statuses=film_statuses,
+            disks=self.disks,
+            settings=self.settings,
+            reports=AttemptReports(),
         )
 
     def lack(self, waiting: Job, free_bytes: int) -> str:
@@ -63,7 +67,7 @@ class WaitingJob:
         self.disks.watch([waiting.options.frames_dir])
         self.disks._device_of[waiting.options.frames_dir] = 1
         self.disks._rooms[1] = FreeSpace(disk=1, free_bytes=free_bytes, total_bytes=10 * MB)
-        found = self.hindrances.find([waiting], ()).start_blocked.get(waiting.id)
+        found = self.blockers.find([waiting], ()).start_blocked.get(waiting.id)
         return reason_text(found) if found else ""
 
 

@@ -114,32 +114,32 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
         settings = LiveSettings(places, Settings())
         watcher = Watcher(places, settings, ledger)
         watcher.catalog = CatalogBuilder(places, settings, {}).scan(100.0)
-        standings = FilmStatuses(settings, ledger, watcher)
+        film_statuses = FilmStatuses(settings, ledger, watcher)
         engine = TmuxEngine(places.tmux_socket, places.tmux_config)
         lock = LockWatch(RootLock(lock_file, places.root / "lock"), places.root)
         reports = AttemptReports()
         supervisor = Supervisor(ledger, engine, settings, lock, reports, places=places)
         machine = Machine(places.root)
-        hindrances = Blockers(
-            watcher=watcher, standings=standings, disks=machine.disks, settings=settings, reports=reports
+        blockers = Blockers(
+            watcher=watcher, film_statuses=film_statuses, disks=machine.disks, settings=settings, reports=reports
         )
         dispatcher = Dispatcher(
             tasks,
             raw_videos=places.raw_videos,
             ledger=ledger,
             watcher=watcher,
-            standings=standings,
+            film_statuses=film_statuses,
             supervisor=supervisor,
             reports=reports,
             budget=Budget(slots=1, max_active=1),
-            hindrances=hindrances,
+            blockers=blockers,
             memory_shortage=lambda: None,
             report_short_of_disk=lambda _: None,
         )
         report = StatusReporter(
             ledger=ledger,
             watcher=watcher,
-            standings=standings,
+            film_statuses=film_statuses,
             dispatcher=dispatcher,
             reports=reports,
             stalls=StallDetector(ledger, reports, settings),
@@ -161,11 +161,11 @@ async def test_fault_in_telling_one_project_is_told_with_it(
     of = FilmStatuses.statuses_of
 
     def faulty(
-        standings: FilmStatuses, name: str, project: CatalogProject, now_s: float
+        film_statuses: FilmStatuses, name: str, project: CatalogProject, now_s: float
     ) -> Iterator[tuple[CatalogFilm, FilmStatus]]:
         if name == "bad":
             raise ZeroDivisionError("a fault")
-        return of(standings, name, project, now_s)
+        return of(film_statuses, name, project, now_s)
 
     async with anyio.create_task_group() as tasks:
         report = parts(tasks).report
@@ -217,20 +217,20 @@ async def test_fault_in_opening_one_film_is_told_with_it(
     watcher = Watcher(places, settings, ledger)
     keeper = CatalogBuilder(places, settings, {})
     watcher.catalog = keeper.scan(100.0)
-    standings = FilmStatuses(settings, ledger, watcher)
+    film_statuses = FilmStatuses(settings, ledger, watcher)
     opened = anyio.Event()
     openings: list[object] = []
 
     def listen() -> None:
         projects = watcher.catalog.projects
-        openings[:] = [standings.probe_result_of(projects[name].films[0]) for name in ("bad", "good")]
+        openings[:] = [film_statuses.probe_result_of(projects[name].films[0]) for name in ("bad", "good")]
         if all(openings):
             opened.set()
 
-    standings.listen(listen)
+    film_statuses.listen(listen)
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
-            await tasks.start(ProbeQueue(standings, settings=settings, ledger=ledger, watcher=watcher).run)
+            await tasks.start(ProbeQueue(film_statuses, settings=settings, ledger=ledger, watcher=watcher).run)
             await opened.wait()
             tasks.cancel_scope.cancel()
     store.close()

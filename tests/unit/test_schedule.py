@@ -39,19 +39,19 @@ def a_job(name: str, order: int = 1, asked: int | Literal["auto"] = "auto", **ch
 def decided(
     jobs: list[Job],
     *,
-    seats: dict[str, SlotHolding] | None = None,
-    line: tuple[str, ...] = (),
+    holdings: dict[str, SlotHolding] | None = None,
+    slot_queue: tuple[str, ...] = (),
     budget: Budget | None = None,
-    rests: dict[str, Suspension] | None = None,
+    run_blocked: dict[str, Suspension] | None = None,
     closed: StartsBlocked = NOTHING_BLOCKED,
 ) -> Decision:
     limits = budget or Budget(24, 6)
     return decide(
         jobs,
-        holdings=seats or {},
-        slot_queue=line,
+        holdings=holdings or {},
+        slot_queue=slot_queue,
         start_blocked={},
-        run_blocked=rests or {},
+        run_blocked=run_blocked or {},
         budget=limits,
         now=moment(),
         closed=closed,
@@ -67,76 +67,78 @@ A, B, C, D = (a_job(name, order) for order, name in enumerate("ABCD"))
 
 def test_third_project_shrinks_the_two_running_ones_and_starts_when_they_have_parked() -> None:
     """32 threads: 12 each, then 8 each."""
-    asked = decided([A, B, C], seats={"A": SlotHolding(12), "B": SlotHolding(12)})
+    asked = decided([A, B, C], holdings={"A": SlotHolding(12), "B": SlotHolding(12)})
     assert asked.shares == {"A": 8, "B": 8}
     assert (asked.starts, asked.slot_queue) == ((), ("C",))
     assert asked.waiting["C"] == AwaitingSlots(workers=8, used=24, total=24)
-    half = decided([A, B, C], seats={"A": SlotHolding(8), "B": SlotHolding(9)}, line=asked.slot_queue)
+    half = decided([A, B, C], holdings={"A": SlotHolding(8), "B": SlotHolding(9)}, slot_queue=asked.slot_queue)
     assert half.starts == ()
-    parked = decided([A, B, C], seats={"A": SlotHolding(8), "B": SlotHolding(8)}, line=half.slot_queue)
+    parked = decided([A, B, C], holdings={"A": SlotHolding(8), "B": SlotHolding(8)}, slot_queue=half.slot_queue)
     assert (starts(parked), parked.slot_queue) == ([("C", 8)], ())
 
 
 def test_the_others_grow_back_when_one_has_ended() -> None:
     """By what is free, and by no more."""
-    seats = {"A": SlotHolding(8), "B": SlotHolding(8)}
-    assert decided([A, B], seats=seats).shares == {"A": 12, "B": 12}
-    assert decided([A, B], seats=seats, budget=Budget(18, 6)).shares == {"A": 9, "B": 9}
+    holdings = {"A": SlotHolding(8), "B": SlotHolding(8)}
+    assert decided([A, B], holdings=holdings).shares == {"A": 12, "B": 12}
+    assert decided([A, B], holdings=holdings, budget=Budget(18, 6)).shares == {"A": 9, "B": 9}
     late = {"A": SlotHolding(8), "B": SlotHolding(8), "C": SlotHolding(5)}  # C is paused, and has not parked all
-    assert decided([A, B, msgspec.structs.replace(C, paused=True)], seats=late).shares == {"A": 11, "B": 8}
+    assert decided([A, B, msgspec.structs.replace(C, paused=True)], holdings=late).shares == {"A": 11, "B": 8}
 
 
 def test_nobody_grows_past_one_who_waits() -> None:
     """Else he might wait for ever."""
-    seats = {"A": SlotHolding(4), "B": SlotHolding(14)}
-    decision = decided([A, B, C], seats=seats)
+    holdings = {"A": SlotHolding(4), "B": SlotHolding(14)}
+    decision = decided([A, B, C], holdings=holdings)
     assert (decision.slot_queue, decision.shares) == (("C",), {"A": 4, "B": 8})
 
 
 def test_who_waits_for_slots_is_not_overtaken_by_one_before_him_in_the_queue() -> None:
-    """A narrow job whose backoff is over comes first in the queue, and after him in the line."""
+    """A narrow job whose backoff is over comes first in the queue, and after him in the slot queue."""
     narrow, wide = a_job("narrow", 1, 1), a_job("wide", 9, 12)
-    decision = decided([narrow, A, wide], seats={"A": SlotHolding(20)}, line=("wide",))
+    decision = decided([narrow, A, wide], holdings={"A": SlotHolding(20)}, slot_queue=("wide",))
     assert (decision.starts, decision.slot_queue) == ((), ("wide", "narrow"))
 
 
 def test_film_that_is_read_whole_keeps_its_slots_and_the_others_share_the_rest() -> None:
     """It cannot park a part of its threads: nobody waits for that."""
-    decision = decided([A, B, C], seats={"A": SlotHolding(12, is_elastic=False), "B": SlotHolding(6)})
+    decision = decided([A, B, C], holdings={"A": SlotHolding(12, is_elastic=False), "B": SlotHolding(6)})
     assert decision.shares == {"A": 8, "B": 6}
     assert starts(decision) == [("C", 6)]
     assert shares({"A": Claim("auto", fixed=8), "B": Claim("auto"), "C": Claim(2)}, 8) == {"A": 2, "B": 1, "C": 1}
 
 
 def test_paused_job_gives_its_place_and_its_slots_away() -> None:
-    """Running or waiting; and it stands in line again when it is resumed."""
+    """Running or waiting; and it queues for slots again when it is resumed."""
     paused = msgspec.structs.replace(A, paused=True)
-    decision = decided([paused, B], seats={"A": SlotHolding(0)}, budget=Budget(4, 1))
+    decision = decided([paused, B], holdings={"A": SlotHolding(0)}, budget=Budget(4, 1))
     assert starts(decision) == [("B", 4)]
-    waits = decided([paused, B], seats={"B": SlotHolding(4)}, budget=Budget(4, 1))
+    waits = decided([paused, B], holdings={"B": SlotHolding(4)}, budget=Budget(4, 1))
     assert waits.waiting == {"A": Paused(phase=PausePhase.BEFORE_START)}
-    resumed = decided([A, B], seats={"A": SlotHolding(0), "B": SlotHolding(4)}, budget=Budget(4, 1))
+    resumed = decided([A, B], holdings={"A": SlotHolding(0), "B": SlotHolding(4)}, budget=Budget(4, 1))
     assert resumed.waiting == {"A": AwaitingPlace(running=1, max_active=1)}
-    assert starts(decided([A], seats={"A": SlotHolding(0)}, budget=Budget(4, 1))) == [("A", 4)]
+    assert starts(decided([A], holdings={"A": SlotHolding(0)}, budget=Budget(4, 1))) == [("A", 4)]
 
 
 def test_job_that_is_to_rest_gives_its_slots_to_those_that_are_not() -> None:
     """As one that its user has paused; it is told to, and goes on by itself."""
     low: dict[str, Suspension] = {"A": LOW}
-    seats = {"A": SlotHolding(4), "B": SlotHolding(4)}
-    decision = decided([A, B], seats=seats, budget=Budget(8, 2), rests=low)
+    holdings = {"A": SlotHolding(4), "B": SlotHolding(4)}
+    decision = decided([A, B], holdings=holdings, budget=Budget(8, 2), run_blocked=low)
     assert (decision.shares, decision.suspended) == ({"A": 0, "B": 4}, low)
-    parked = decided([A, B], seats={"A": SlotHolding(0), "B": SlotHolding(4)}, budget=Budget(8, 2), rests=low)
+    parked = decided([A, B], holdings={"A": SlotHolding(0), "B": SlotHolding(4)}, budget=Budget(8, 2), run_blocked=low)
     assert (parked.shares, starts(parked)) == ({"A": 0, "B": 8}, [])
-    assert starts(decided([A, B], seats={"A": SlotHolding(0), "B": SlotHolding(4)}, budget=Budget(8, 2))) == [("A", 4)]
-    paused = decided([msgspec.structs.replace(A, paused=True)], seats={"A": SlotHolding(0)}, rests=low)
+    assert starts(decided([A, B], holdings={"A": SlotHolding(0), "B": SlotHolding(4)}, budget=Budget(8, 2))) == [
+        ("A", 4)
+    ]
+    paused = decided([msgspec.structs.replace(A, paused=True)], holdings={"A": SlotHolding(0)}, run_blocked=low)
     assert paused.suspended == {}
 
 
 def test_draining_starts_nothing_and_lets_what_runs_go_on() -> None:
     """Also what was paused."""
     draining = StartsBlocked(for_new=Draining())
-    decision = decided([A, B, C], seats={"A": SlotHolding(0), "B": SlotHolding(12)}, closed=draining)
+    decision = decided([A, B, C], holdings={"A": SlotHolding(0), "B": SlotHolding(12)}, closed=draining)
     assert starts(decision) == [("A", 12)]
     assert decision.waiting == {"C": Draining()}
     assert decision.shares == {"B": 12}
@@ -144,14 +146,14 @@ def test_draining_starts_nothing_and_lets_what_runs_go_on() -> None:
 
 def test_without_memory_nothing_begins_and_nothing_grows() -> None:
     low = StartsBlocked(for_more_memory=AwaitingMemory(needed_bytes=3_500_000_000, available_bytes=3_100_000_000))
-    decision = decided([A, B, C], seats={"A": SlotHolding(0), "B": SlotHolding(6)}, closed=low)
+    decision = decided([A, B, C], holdings={"A": SlotHolding(0), "B": SlotHolding(6)}, closed=low)
     assert (decision.starts, decision.slot_queue) == ((), ())
     assert decision.waiting == {"A": low.for_more_memory, "C": low.for_more_memory}
     assert decision.shares == {"B": 6}
 
 
 @pytest.mark.parametrize(
-    ("control", "heeds", "at_work", "slots"),
+    ("control", "serial_seen", "at_work", "slots"),
     [
         (None, None, 0, 8),
         (None, 0, 6, 8),
@@ -165,19 +167,19 @@ def test_without_memory_nothing_begins_and_nothing_grows() -> None:
     ],
 )
 def test_adopted_job_holds_what_it_may_really_use(
-    control: Control | None, heeds: int | None, at_work: int, slots: int
+    control: Control | None, serial_seen: int | None, at_work: int, slots: int
 ) -> None:
-    """It began with 8. What it was told counts when it says that it knows of it; until then the larger."""
+    """It began with 8. The grant sent to it counts once progress says that it was seen; until then the larger."""
     progress = None
-    if heeds is not None:
-        progress = msgspec.structs.replace(PROGRESS, control_serial_seen=heeds, workers=at_work)
+    if serial_seen is not None:
+        progress = msgspec.structs.replace(PROGRESS, control_serial_seen=serial_seen, workers=at_work)
     held = held_slots(attempt(workers=8), control, progress)
     assert held.slots == slots
-    assert held.serial >= max(heeds or 0, control.serial if control else 0)
+    assert held.serial >= max(serial_seen or 0, control.serial if control else 0)
 
 
 class Extractor:
-    """What it was told, and how many of its workers are at work."""
+    """Its grant, and how many of its workers are at work."""
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
@@ -200,26 +202,28 @@ class ScheduleMachine(RuleBasedStateMachine):
         self.pool = SlotPool(self.budget.slots)
         self.jobs: dict[str, Job] = {}
         self.extractors: dict[str, Extractor] = {}
-        self.line: tuple[str, ...] = ()
-        self.rests: dict[str, Suspension] = {}
+        self.slot_queue: tuple[str, ...] = ()
+        self.run_blocked: dict[str, Suspension] = {}
         self.n_jobs = 0
 
     def run_pass(self) -> Decision:
-        seats = {name: SlotHolding(each.lease.n_slots, each.is_elastic) for name, each in self.extractors.items()}
+        holdings = {name: SlotHolding(each.lease.n_slots, each.is_elastic) for name, each in self.extractors.items()}
         jobs = sorted(self.jobs.values(), key=lambda each: each.order)
         decision = decide(
             jobs,
-            holdings=seats,
-            slot_queue=self.line,
+            holdings=holdings,
+            slot_queue=self.slot_queue,
             start_blocked={},
-            run_blocked=self.rests,
+            run_blocked=self.run_blocked,
             budget=self.budget,
             now=moment(),
         )
-        still_wanting = [name for name in self.line if name in self.jobs and not self.is_resting(name)]
+        still_waiting = [
+            name for name in self.slot_queue if name in self.jobs and not self.is_suspended_or_paused(name)
+        ]
         for start in decision.starts:
-            # Whoever starts was the first of the line, if there was one.
-            assert not still_wanting or still_wanting.pop(0) == start.job_id
+            # Whoever starts was the first of the slot queue, if there was one.
+            assert not still_waiting or still_waiting.pop(0) == start.job_id
             if start.job_id in self.extractors:
                 extractor = self.extractors[start.job_id]
                 extractor.lease.grow(start.workers)
@@ -237,12 +241,12 @@ class ScheduleMachine(RuleBasedStateMachine):
                 extractor.granted = decision.shares[name]
                 if extractor.is_elastic:
                     extractor.at_work = max(extractor.at_work, extractor.granted)
-        self.line = decision.slot_queue
+        self.slot_queue = decision.slot_queue
         assert {*self.jobs} == {*self.extractors} | {*decision.waiting}
         return decision
 
-    def is_resting(self, name: str) -> bool:
-        return self.jobs[name].paused or (name in self.rests and name in self.extractors)
+    def is_suspended_or_paused(self, name: str) -> bool:
+        return self.jobs[name].paused or (name in self.run_blocked and name in self.extractors)
 
     @rule(asked=st.one_of(st.just("auto"), st.integers(1, 9)))
     def arrive(self, asked: int | Literal["auto"]) -> None:
@@ -269,7 +273,7 @@ class ScheduleMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
     def rest_or_go_on(self, data: st.DataObject) -> None:
-        self.rests = dict.fromkeys(data.draw(st.sets(st.sampled_from(sorted(self.jobs)))), LOW)
+        self.run_blocked = dict.fromkeys(data.draw(st.sets(st.sampled_from(sorted(self.jobs)))), LOW)
         self.run_pass()
 
     @precondition(lambda self: self.extractors)
@@ -294,8 +298,8 @@ class ScheduleMachine(RuleBasedStateMachine):
             decision = self.run_pass()
         if all(extractor.is_elastic for extractor in self.extractors.values()):
             assert decision.slot_queue == ()
-            at_work = [name for name in self.extractors if not self.is_resting(name)]
-            able = [name for name in self.jobs if not self.is_resting(name)]
+            at_work = [name for name in self.extractors if not self.is_suspended_or_paused(name)]
+            able = [name for name in self.jobs if not self.is_suspended_or_paused(name)]
             assert len(at_work) >= min(len(able), self.budget.max_active), decision
 
     @invariant()

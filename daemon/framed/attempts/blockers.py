@@ -53,13 +53,13 @@ class Blockers:
         self,
         *,
         watcher: Watcher,
-        standings: FilmStatuses,
+        film_statuses: FilmStatuses,
         disks: Disks,
         settings: LiveSettings,
         reports: AttemptReports,
     ) -> None:
         self._watcher = watcher
-        self._standings = standings
+        self._film_statuses = film_statuses
         self._disks = disks
         self._settings = settings
         self._reports = reports
@@ -113,7 +113,7 @@ class Blockers:
         if job.by == "user" and _is_before(catalog.scanned_at_s, job.submitted):
             return ScanPending()
         project = catalog.projects.get(job.project)
-        return self._standings.start_blocker(job, project) if project is not None else None
+        return self._film_statuses.start_blocker(job, project) if project is not None else None
 
     def _room_blocker(self, job: Job, promised: Mapping[int, int]) -> DiskPending | DiskLow | None:
         """What a job that was not started waits for: room for its images, beside what others will still write.
@@ -150,7 +150,7 @@ class Blockers:
         progress = self._reports.progress_of(job.id)
         if progress is None:
             return self._estimate_bytes(job)
-        given, _is_whole = self._summed(job, [film.fingerprint for film in job.films])
+        given, _is_complete = self._summed(job, [film.fingerprint for film in job.films])
         return still_needed_bytes(given, progress.image_bytes, progress.fraction)
 
     def _estimate_bytes(self, job: Job) -> int:
@@ -161,20 +161,20 @@ class Blockers:
         known = self._estimates.get(job.id)
         if known is not None and known[0] is job and known[1] is project:
             return known[2]
-        films = job.films if isinstance(job.state, Running) else self._standings.films_for(job, project)
+        films = job.films if isinstance(job.state, Running) else self._film_statuses.films_for(job, project)
         results = project.results if not job.force else None
         settings = job.options.extraction
         wanted = [film.fingerprint for film in films if results is None or not results.has(film.fingerprint, settings)]
-        estimate, is_whole = self._summed(job, wanted)
+        estimate, is_complete = self._summed(job, wanted)
         estimate = round(estimate * self._left_share(job, wanted))
-        if is_whole:
+        if is_complete:
             self._estimates[job.id] = (job, project, estimate)
         return estimate
 
     def _left_share(self, job: Job, wanted: Iterable[str]) -> float:
         """Of these films, the part that earlier attempts have not done: what they have done is on the disk."""
         outcome = job.last_attempt.outcome if job.last_attempt is not None else None
-        total_s = sum(probe.duration_s for probe in map(self._standings.probe_of, wanted) if probe is not None)
+        total_s = sum(probe.duration_s for probe in map(self._film_statuses.probe_of, wanted) if probe is not None)
         if outcome is None or outcome.film_left_s is None or not total_s:
             return 1.0
         return min(1.0, outcome.film_left_s / total_s)
@@ -182,7 +182,7 @@ class Blockers:
     def _summed(self, job: Job, fingerprints: Sequence[str]) -> tuple[int, bool]:
         """What these films give, and whether all of them are in it."""
         settings = job.options.extraction
-        probes = [probe for probe in map(self._standings.probe_of, fingerprints) if probe is not None]
+        probes = [probe for probe in map(self._film_statuses.probe_of, fingerprints) if probe is not None]
         total = sum(estimate_film(probe, settings, workers=1).size_bytes for probe in probes)
         return total, len(probes) == len(fingerprints)
 

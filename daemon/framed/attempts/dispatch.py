@@ -48,11 +48,11 @@ class Dispatcher:
         raw_videos: Path,
         ledger: Ledger,
         watcher: Watcher,
-        standings: FilmStatuses,
+        film_statuses: FilmStatuses,
         supervisor: Supervisor,
         reports: AttemptReports,
         budget: Budget,
-        hindrances: Blockers,
+        blockers: Blockers,
         memory_shortage: Callable[[], AwaitingMemory | None],
         report_short_of_disk: Callable[[Mapping[str, DiskLow]], None],
     ) -> None:
@@ -66,24 +66,24 @@ class Dispatcher:
         self._raw_videos = raw_videos
         self._ledger = ledger
         self._watcher = watcher
-        self._standings = standings
+        self._film_statuses = film_statuses
         self._supervisor = supervisor
-        self._hindrances = hindrances
+        self._blockers = blockers
         self._memory_shortage = memory_shortage
         self._report_short_of_disk = report_short_of_disk
-        self._bell = Wakeup()
-        self._grants = Grants(tasks, ledger=ledger, pool=self.pool, reports=reports, changed=self._bell.set)
+        self._wakeup = Wakeup()
+        self._grants = Grants(tasks, ledger=ledger, pool=self.pool, reports=reports, changed=self._wakeup.set)
         self._faults = FaultLog("decide what may start")
         self._slot_queue: tuple[str, ...] = ()
         self._n_passes, self._n_passes_seen = 0, -1
-        ledger.listen(self._bell.set)
-        watcher.listen(self._bell.set)
-        standings.listen(self._bell.set)
+        ledger.listen(self._wakeup.set)
+        watcher.listen(self._wakeup.set)
+        film_statuses.listen(self._wakeup.set)
 
     @property
     def n_running(self) -> int:
         """Projects that hold slots."""
-        return sum(seat.slots > 0 for seat in self._grants.holdings().values())
+        return sum(holding.slots > 0 for holding in self._grants.holdings().values())
 
     def decision_now(self) -> Decision:
         """What would be decided at this moment: what each job waits for, or why it is suspended."""
@@ -91,7 +91,7 @@ class Dispatcher:
 
     def run_blocked(self) -> Mapping[str, Suspension]:
         """Job id -> why none of its workers may run for now, whether it is paused or not; of jobs with an extractor."""
-        return self._hindrances.find(self._ledger.open_jobs(), self._grants.holdings()).run_blocked
+        return self._blockers.find(self._ledger.open_jobs(), self._grants.holdings()).run_blocked
 
     def slots_of(self, job_id: str) -> int:
         """How many slots the job holds now."""
@@ -101,14 +101,14 @@ class Dispatcher:
         """Whether a pass was made since this was asked last; asks for the next."""
         has_passed = self._n_passes > self._n_passes_seen
         self._n_passes_seen = self._n_passes
-        self._bell.set()
+        self._wakeup.set()
         return has_passed
 
     def change_budget(self, budget: Budget) -> None:
         """Running jobs are told their new shares; none is ended for there being fewer places."""
         self.budget = budget
         self.pool.total = budget.slots
-        self._bell.set()
+        self._wakeup.set()
 
     async def run(self, adoptions: Iterable[Adoption], *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Takes over what runs, then starts what may start for as long as the daemon lives."""
@@ -125,7 +125,7 @@ class Dispatcher:
                 wait_s = _FAULT_PAUSE_S
             else:
                 self._faults.clear("")
-            await self._bell.wait(wait_s)
+            await self._wakeup.wait(wait_s)
 
     def _pass(self) -> float | None:
         """Returns how long until there is something to decide again, whatever happens."""
@@ -137,20 +137,20 @@ class Dispatcher:
         if found.needs_scan:
             self._watcher.scan_now()
         self._report_short_of_disk(found.short_of_disk)
-        seated = self._grants.holdings()
+        held = self._grants.holdings()
         for job in jobs:
-            if job.id in seated:
+            if job.id in held:
                 self._supervisor.wake(job.id)
-        went_on = {start.job_id: start.workers for start in decision.starts if start.job_id in seated}
+        went_on = {start.job_id: start.workers for start in decision.starts if start.job_id in held}
         # Of those that are new one at a time: what it will write is promised when the next is looked at.
-        newcomers = [start for start in decision.starts if start.job_id not in seated]
+        newcomers = [start for start in decision.starts if start.job_id not in held]
         for job_id, workers in went_on.items():
             self._grants.take(job_id, workers)
         for start in newcomers[:1]:
             self._grants.take(start.job_id, start.workers)
             self._tasks.start_soon(self._supervise, start.job_id, functools.partial(self._attempt, start))
         if newcomers[1:]:
-            self._bell.set()
+            self._wakeup.set()
         self._grants.send({**decision.shares, **went_on})
         waits_s = [due_s for due_s in (decision.next_due_s, found.recheck_in_s) if due_s is not None]
         if not self._grants.is_settled:
@@ -160,11 +160,11 @@ class Dispatcher:
         return min(waits_s, default=None)
 
     def _decide(self, jobs: list[Job]) -> tuple[Decision, BlockedJobs]:
-        seats = self._grants.holdings()
-        found = self._hindrances.find(jobs, seats)
+        holdings = self._grants.holdings()
+        found = self._blockers.find(jobs, holdings)
         decision = decide(
             jobs,
-            holdings=seats,
+            holdings=holdings,
             slot_queue=self._slot_queue,
             start_blocked=found.start_blocked,
             run_blocked=found.run_blocked,
@@ -179,7 +179,7 @@ class Dispatcher:
             await self._contained(job_id, supervise)
         finally:
             self._grants.release(job_id)
-            self._bell.set()
+            self._wakeup.set()
 
     async def _contained(self, job_id: str, supervise: Callable[[], Awaitable[None]]) -> None:
         """A fault of framed itself in one job's supervision costs neither the other jobs nor this one."""
@@ -200,7 +200,7 @@ class Dispatcher:
             return
         job = self._ledger.job(start.job_id)
         project = self._watcher.catalog.projects.get(job.project)
-        films = self._standings.films_for(job, project) if project is not None else ()
+        films = self._film_statuses.films_for(job, project) if project is not None else ()
         if films:
             await self._supervisor.run(job.id, films, start.workers)
             return

@@ -62,7 +62,7 @@ class _Holding:
 
 
 class Grants:
-    """The seats of all jobs that were started and have not ended."""
+    """The holdings of all jobs that were started and have not ended."""
 
     def __init__(
         self,
@@ -79,75 +79,77 @@ class Grants:
         self._pool = pool
         self._reports = reports
         self._changed = changed
-        self._seats: dict[str, _Holding] = {}
+        self._holdings: dict[str, _Holding] = {}
 
     @property
     def is_settled(self) -> bool:
         """Whether every attempt has parked what it was told to."""
         return all(
-            seat.control is None or seat.lease.n_slots == _granted(seat.control) for seat in self._seats.values()
+            holding.control is None or holding.lease.n_slots == _granted(holding.control)
+            for holding in self._holdings.values()
         )
 
     def holdings(self) -> dict[str, SlotHolding]:
         """By job id."""
         return {
-            job_id: SlotHolding(seat.lease.n_slots, self._is_elastic(job_id)) for job_id, seat in self._seats.items()
+            job_id: SlotHolding(holding.lease.n_slots, self._is_elastic(job_id))
+            for job_id, holding in self._holdings.items()
         }
 
     def slots_of(self, job_id: str) -> int:
         """How many the job holds now."""
-        seat = self._seats.get(job_id)
-        return seat.lease.n_slots if seat is not None else 0
+        holding = self._holdings.get(job_id)
+        return holding.lease.n_slots if holding is not None else 0
 
     def take(self, job_id: str, n_slots: int) -> None:
         """The job is seated, or goes on where it is. Raises SlotsTaken."""
-        if (seat := self._seats.get(job_id)) is not None:
-            seat.lease.grow(n_slots)
+        if (holding := self._holdings.get(job_id)) is not None:
+            holding.lease.grow(n_slots)
         else:
-            self._seats[job_id] = _Holding(self._pool.take(n_slots))
+            self._holdings[job_id] = _Holding(self._pool.take(n_slots))
 
     def adopt(self, job_id: str, held: HeldSlots) -> None:
         """The job was running when the last daemon ended."""
-        self._seats[job_id] = _Holding(self._pool.adopt(held.slots), held.control, held.serial)
+        self._holdings[job_id] = _Holding(self._pool.adopt(held.slots), held.control, held.serial)
 
     def release(self, job_id: str) -> None:
         """Its slots are free."""
-        self._seats.pop(job_id).lease.release()
+        self._holdings.pop(job_id).lease.release()
 
     def reclaim_parked(self) -> None:
         """What attempts have parked as they were told is free."""
-        for job_id, seat in self._seats.items():
+        for job_id, holding in self._holdings.items():
             progress = self._reports.progress_of(job_id)
-            if progress is None or seat.control is None or seat.is_sending:
+            if progress is None or holding.control is None or holding.is_sending:
                 continue
-            if progress.attempt == seat.control.attempt and progress.control_serial_seen == seat.control.serial:
-                seat.lease.shrink(min(seat.lease.n_slots, max(_granted(seat.control), progress.workers)))
+            if progress.attempt == holding.control.attempt and progress.control_serial_seen == holding.control.serial:
+                holding.lease.shrink(min(holding.lease.n_slots, max(_granted(holding.control), progress.workers)))
 
     def send(self, shares: Mapping[str, int]) -> None:
         """Every running attempt is told its share, or to pause (a share of 0), unless it knows."""
-        for job_id, seat in self._seats.items():
+        for job_id, holding in self._holdings.items():
             if not self._ledger.is_open(job_id):
                 continue
             job = self._ledger.job(job_id)
             if not isinstance(job.state, Running):
                 continue
             attempt = job.state.attempt
-            before = (seat.control.workers, seat.control.paused) if seat.control else (attempt.workers, False)
-            if job.paused or not seat.lease.n_slots or shares.get(job_id) == 0:
+            before = (holding.control.workers, holding.control.paused) if holding.control else (attempt.workers, False)
+            if job.paused or not holding.lease.n_slots or shares.get(job_id) == 0:
                 after = (before[0], True)
             elif job_id in shares:
-                if shares[job_id] > seat.lease.n_slots:
-                    seat.lease.grow(shares[job_id])
+                if shares[job_id] > holding.lease.n_slots:
+                    holding.lease.grow(shares[job_id])
                 after = (shares[job_id], False)
             else:
                 continue
-            if after != before and not seat.is_sending:
-                seat.serial += 1
-                seat.is_sending = True
-                control = Control(attempt=attempt.number, serial=seat.serial, workers=after[0], paused=after[1])
-                self._tasks.start_soon(self._write, job, seat, control)
+            if after != before and not holding.is_sending:
+                holding.serial += 1
+                holding.is_sending = True
+                control = Control(attempt=attempt.number, serial=holding.serial, workers=after[0], paused=after[1])
+                self._tasks.start_soon(self._write, job, holding, control)
 
-    async def _write(self, job: Job, seat: _Holding, control: Control) -> None:
+    async def _write(self, job: Job, holding: _Holding, control: Control) -> None:
         told = fields(project=job.project, attempt=control.attempt, workers=control.workers, paused=control.paused)
         try:
             layout = OutputLayout(Path(job.options.frames_dir))
@@ -156,10 +158,10 @@ class Grants:
             _log.warning("attempt cannot be told", extra=told | fields(why=failed.strerror))
             await anyio.sleep(_WRITE_AGAIN_S)
         else:
-            seat.control = control
+            holding.control = control
             _log.info("attempt is told", extra=told)
         finally:
-            seat.is_sending = False
+            holding.is_sending = False
             self._changed()
 
     def _is_elastic(self, job_id: str) -> bool:

@@ -33,7 +33,7 @@ _N_CHECKS: Final = 5
 class _Position:
     """Where an attempt was when it was last seen to move."""
 
-    mark: tuple[object, ...]
+    last_progress: tuple[object, ...]
     still_s: float = 0.0
     is_reported: bool = False
 
@@ -75,10 +75,10 @@ class StallDetector:
         for job in self._ledger.open_jobs():
             if not isinstance(job.state, Running) or self._is_exempt(job, job.state):
                 continue
-            mark = (job.state.attempt.number, *_mark(self._reports.progress_of(job.id)))
+            progress_key = (job.state.attempt.number, *_progress_key(self._reports.progress_of(job.id)))
             position = before.get(job.id)
-            if position is None or position.mark != mark:
-                self._positions[job.id] = _Position(mark)
+            if position is None or position.last_progress != progress_key:
+                self._positions[job.id] = _Position(progress_key)
                 if position is not None and position.is_reported:
                     _log.info("attempt goes on", extra=_log_fields(job, position))
                 continue
@@ -107,7 +107,7 @@ def _log_fields(job: Job, position: _Position) -> dict[str, object]:
     )
 
 
-def _mark(progress: Progress | None) -> tuple[object, ...]:
+def _progress_key(progress: Progress | None) -> tuple[object, ...]:
     """Whatever is otherwise when something was done; time that passes is not."""
     if progress is None:
         return ()

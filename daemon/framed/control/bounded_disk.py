@@ -25,17 +25,17 @@ PATIENCE_S: Final = 15.0
 class BoundedDisk:
     """Raises Refused when the disk does not answer."""
 
-    def __init__(self, places: Places, watcher: Watcher, report: StatusReporter) -> None:
+    def __init__(self, places: Places, watcher: Watcher, status_reporter: StatusReporter) -> None:
         self._places = places
         self._watcher = watcher
-        self._report = report
+        self._status_reporter = status_reporter
         self._scanned = anyio.Event()
         watcher.listen(self._on_scan)
 
     async def known(self, projects: Iterable[str]) -> tuple[str, ...]:
         """The projects, each once. Raises as `folder_of` for one that neither was ever seen nor is there now."""
         names = tuple(dict.fromkeys(projects))
-        known = self._report.project_names()
+        known = self._status_reporter.project_names()
         for name in names:
             if name not in known:
                 await self.run(folder_of, name, self._places.raw_videos, lambda: known)

@@ -50,11 +50,11 @@ class Extracted:
         settings: ExtractionSettings | None = None,
     ) -> bool:
         """Whether these films, 1 or more, are extracted, with these settings or with any. None: it is still written."""
-        results, marks = self.results(name, project), tuple(fingerprints)
+        results, wanted = self.results(name, project), tuple(fingerprints)
         return (
             results is not None
-            and bool(marks)
-            and all(mark is not None and results.has(mark, settings) for mark in marks)
+            and bool(wanted)
+            and all(fingerprint is not None and results.has(fingerprint, settings) for fingerprint in wanted)
         )
 
     def done_fraction(self, job: Job, project: CatalogProject | None) -> float:
@@ -63,13 +63,17 @@ class Extracted:
         films = [film.fingerprint for film in project.films] if project else [film.fingerprint for film in job.films]
         if results is None or not films:
             return 0.0
-        done = [mark for mark in films if mark is not None and results.has(mark, job.options.extraction)]
-        return sum(not job.force or results.made_by.get(mark) == job.id for mark in done) / len(films)
+        done = [
+            fingerprint
+            for fingerprint in films
+            if fingerprint is not None and results.has(fingerprint, job.options.extraction)
+        ]
+        return sum(not job.force or results.made_by.get(fingerprint) == job.id for fingerprint in done) / len(films)
 
     def are_cleaned(self, name: str, project: CatalogProject | None) -> bool:
         """Whether what was made of the films in the project's folder has been deleted with `clean`."""
-        marks = [film.fingerprint for film in project.films if film.fingerprint is not None] if project else []
-        return any(self._ledger.verdict(name, mark) is Verdict.CLEANED for mark in marks)
+        fingerprints = [film.fingerprint for film in project.films if film.fingerprint is not None] if project else []
+        return any(self._ledger.verdict(name, fingerprint) is Verdict.CLEANED for fingerprint in fingerprints)
 
     def gone_films(self, name: str, project: CatalogProject | None) -> list[str]:
         """The films in the project's folder that were extracted, and whose images somebody has taken away."""

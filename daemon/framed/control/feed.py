@@ -29,8 +29,8 @@ MAX_REMEMBERED_REMOVALS: Final = 1000
 class Feed:
     """The newest state, and the number at which each project changed last."""
 
-    def __init__(self, *, ledger: Ledger, report: StatusReporter, disk: BoundedDisk) -> None:
-        self._report = report
+    def __init__(self, *, ledger: Ledger, status_reporter: StatusReporter, disk: BoundedDisk) -> None:
+        self._status_reporter = status_reporter
         self._disk = disk
         self._instance = os.urandom(8).hex()
         self._seq = 0
@@ -100,7 +100,7 @@ class Feed:
 
     def _update(self) -> None:
         """Gives the state another number when it has changed."""
-        newest = self._report.status(sorted(self._report.project_names()))
+        newest = self._status_reporter.status(sorted(self._status_reporter.project_names()))
         if newest == self._newest:
             return
         self._newest = newest

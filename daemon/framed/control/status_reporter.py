@@ -80,7 +80,7 @@ class StatusReporter:
         *,
         ledger: Ledger,
         watcher: Watcher,
-        standings: FilmStatuses,
+        film_statuses: FilmStatuses,
         dispatcher: Dispatcher,
         reports: AttemptReports,
         stalls: StallDetector,
@@ -90,7 +90,7 @@ class StatusReporter:
         self._settings = settings
         self._ledger = ledger
         self._watcher = watcher
-        self._standings = standings
+        self._film_statuses = film_statuses
         self._dispatcher = dispatcher
         self._reports = reports
         self._stalls = stalls
@@ -156,7 +156,7 @@ class StatusReporter:
                 reason=_film_text(film, status),
                 removed=results.removed.get(film.fingerprint or "", 0) if results is not None else 0,
             )
-            for film, status in self._standings.statuses_of(name, project, time.monotonic())
+            for film, status in self._film_statuses.statuses_of(name, project, time.monotonic())
         )
 
     def notes(self, name: str) -> tuple[str, ...]:
@@ -186,7 +186,11 @@ class StatusReporter:
             return {}
         now = {film.name: film.fingerprint for film in project.films if film.fingerprint is not None}
         there = frozenset(now.values())
-        return {mark: had for mark, had in results.images.items() if had.film in now and mark not in there}
+        return {
+            fingerprint: had
+            for fingerprint, had in results.images.items()
+            if had.film in now and fingerprint not in there
+        }
 
     def unextracted(
         self, settings: Mapping[str, ExtractionSettings], *, force: bool, restore: bool = False
@@ -245,14 +249,14 @@ class StatusReporter:
     def _project(self, name: str, now: Moment, decision: Decision) -> ProjectStatus:
         project = self._watcher.catalog.projects.get(name)
         job = self._ledger.latest(name)
-        standings = [*self._standings.statuses_of(name, project, now.monotonic_s)] if project is not None else []
-        has_undecided = not all(isinstance(each, Decided | Ignored) for _, each in standings)
+        statuses = [*self._film_statuses.statuses_of(name, project, now.monotonic_s)] if project is not None else []
+        has_undecided = not all(isinstance(each, Decided | Ignored) for _, each in statuses)
         if job is not None and not job.is_over:
             # Its settings were fixed when it was submitted: what is wrong with them now is no matter yet.
             status, reasons = self._with_job(job, project, now, decision)
             return _with_reasons(status, *reasons)
         if job is None or has_undecided:
-            status, reasons = self._without_job(name, project, standings, now)
+            status, reasons = self._without_job(name, project, statuses, now)
         else:
             status, reasons = self._with_job(job, project, now, decision)
         return _with_reasons(status, *self._reasons_of_project(name, project, reasons))
@@ -276,20 +280,20 @@ class StatusReporter:
         self,
         name: str,
         project: CatalogProject | None,
-        standings: Sequence[tuple[CatalogFilm, FilmStatus]],
+        statuses: Sequence[tuple[CatalogFilm, FilmStatus]],
         now: Moment,
     ) -> tuple[ProjectStatus, Sequence[Reason]]:
         if project is None:
             return ProjectStatus(name=name, state=ProjectState.NEW), ()
         state = ProjectState.NEW
-        reasons: Sequence[Reason] = [each for pair in standings if (each := unreadable_film(*pair)) is not None]
-        if settling := settling_reasons(standings, now.monotonic_s):
+        reasons: Sequence[Reason] = [each for pair in statuses if (each := unreadable_film(*pair)) is not None]
+        if settling := settling_reasons(statuses, now.monotonic_s):
             state, reasons = ProjectState.SETTLING, settling
         elif not project.films:
             reasons = () if project.problem is not None else (NoFilms(),)
-        elif (ignored := films_ignored(standings)) is not None:
+        elif (ignored := films_ignored(statuses)) is not None:
             state, reasons = ProjectState.IGNORED, (ignored,)
-        elif not any(isinstance(each, Ready) for _, each in standings):
+        elif not any(isinstance(each, Ready) for _, each in statuses):
             state = ProjectState.COMPLETE
         status = ProjectStatus(
             name=name,
@@ -396,8 +400,8 @@ class StatusReporter:
         reason = JobCancelled(on_request=cancelled.asked, message=message)
         if self._extracted.are_results_gone(job, project):
             return reason
-        standings = self._standings.statuses_of(name, project, now.monotonic_s) if project is not None else ()
-        films = [film.fingerprint for film, each in standings if not isinstance(each, Ignored)]
+        statuses = self._film_statuses.statuses_of(name, project, now.monotonic_s) if project is not None else ()
+        films = [film.fingerprint for film, each in statuses if not isinstance(each, Ignored)]
         return msgspec.structs.replace(reason, is_extracted=self._extracted.are_all(name, project, films))
 
     def _pause(self, job: Job, suspension: Suspension | None) -> Paused | Suspension | None:

@@ -58,7 +58,7 @@ def submission(found: SubmittedProject, latest: Job | None, params: Submit) -> S
         return _submitted_while_waiting(found, latest, params)
     if found.is_extracted and not params.force and not (params.restore and found.n_removed):
         return SubmissionStep(
-            project=found.project, result=Submitted.ALREADY_COMPLETE, message=_extracted_words(found, params)
+            project=found.project, result=Submitted.ALREADY_COMPLETE, message=_extracted_text(found, params)
         )
     new_job = NewJob(
         project=found.project,
@@ -118,7 +118,7 @@ def refused(project: str, why: FramedError) -> SubmissionStep:
     return SubmissionStep(project=project, result=Submitted.REFUSED, message=str(why))
 
 
-def _extracted_words(found: SubmittedProject, params: Submit) -> str:
+def _extracted_text(found: SubmittedProject, params: Submit) -> str:
     if found.n_removed:
         removed = count(found.n_removed, "image")
         without = f"without {removed} that you have removed; --restore brings them back"

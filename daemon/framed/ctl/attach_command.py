@@ -11,7 +11,7 @@ import shutil
 import stat
 
 from framed.errors import PlaceNotUsable, Refused, TmuxMissing
-from framed.private_files import check_owner, user_words
+from framed.private_files import check_owner, user_text
 from framed.protocol.queries import AttachReply
 from framed.sessions import attach_command, session_name
 from framed.settings.places import Places
@@ -43,6 +43,6 @@ def command_for(places: Places, project: str, reply: AttachReply, *, write: bool
         raise PlaceNotUsable(socket, "is not a socket; nothing was run")
     if found.st_uid != os.geteuid():
         raise PlaceNotUsable(
-            socket, f"belongs to another user ({user_words(found.st_uid)}), whose tmux server is not trusted"
+            socket, f"belongs to another user ({user_text(found.st_uid)}), whose tmux server is not trusted"
         )
     return attach_command(program, socket, session, write=write)

@@ -14,7 +14,7 @@ from typing import Final, Self, TypeVar
 import msgspec
 
 from framed.errors import DaemonUnreachable, Exit, FramedError, Refused
-from framed.private_files import check_owner, is_trusted, user_words
+from framed.private_files import check_owner, is_trusted, user_text
 from framed.protocol import wire
 from framed.protocol.messages import PROTOCOL, ErrorCode, Hello, HelloReply
 from framed.protocol.reply import decode_reply
@@ -166,7 +166,7 @@ def _check_peer(opened: socket.socket, places: Places) -> None:
     pid, uid, _gid = struct.unpack("3i", credentials)
     if not is_trusted(uid):
         raise Refused(
-            f"the process that listens on {places.control_socket} belongs to another user ({user_words(uid)}, pid "
+            f"the process that listens on {places.control_socket} belongs to another user ({user_text(uid)}, pid "
             f"{pid}) and is not trusted; run the command as that user, or find out who started it"
         )
 

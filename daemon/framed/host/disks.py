@@ -55,14 +55,14 @@ class Disks:
         """Folders that cannot be asked for."""
         self._all_have_answered = anyio.Event()
         self._n_rounds = 0
-        self._bell = Wakeup()
+        self._wakeup = Wakeup()
 
     def watch(self, folders: Iterable[str]) -> None:
         """It is these from now on, and no others; new ones are asked for at once. They need not exist yet."""
         now_s, before = time.monotonic(), self._folders
         self._folders = {folder: before.get(folder, now_s) for folder in (self.home, *folders)}
         if self._folders.keys() - before.keys():
-            self._bell.set()
+            self._wakeup.set()
 
     def is_pending(self, folder: str) -> bool:
         """Whether it will be known in a moment what the folder's disk has; it is not for long, should that hang."""
@@ -91,7 +91,7 @@ class Disks:
             await self._ask(tasks)
             task_status.started()
             while True:
-                await self._bell.wait(INTERVAL_S)
+                await self._wakeup.wait(INTERVAL_S)
                 await self._ask(tasks)
 
     async def _ask(self, tasks: anyio.abc.TaskGroup) -> None:
@@ -103,7 +103,7 @@ class Disks:
             await self._all_have_answered.wait()
             if self._folders.keys() - self._device_of.keys() - self._failed:
                 # There were too many to ask for all at once.
-                self._bell.set()
+                self._wakeup.set()
 
     def _to_ask(self) -> list[str]:
         """One folder for each disk, another each time, and some of those of which it is not known where they lie."""

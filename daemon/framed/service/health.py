@@ -33,8 +33,8 @@ class Health:
         """
         idle_s = time.monotonic() - self._watcher.scanned_at_s
         is_late = idle_s > self._settings.now.watch.scan_interval_s + _SCAN_OVERDUE_S
-        is_looking = self._watcher.scanning_since_s is not None
-        return self._dispatcher.has_made_pass() and (is_looking or not is_late)
+        is_scanning = self._watcher.scanning_since_s is not None
+        return self._dispatcher.has_made_pass() and (is_scanning or not is_late)
 
     def describe(self) -> str:
         """`1 running, 2 waiting, 12 of 24 slots`, and what is wrong."""

@@ -209,8 +209,8 @@ class Ledger:
                 for fingerprint, verdict in films.items()
             ]  # fmt: skip
             reply = change.answer({job.project: job for job in jobs}) if change.answer else None
-            marks = {} if change.draining is None else {_DRAINING: change.draining}
-            await self._written(self._store.write, jobs, decided, reply, marks)
+            flags = {} if change.draining is None else {_DRAINING: change.draining}
+            await self._written(self._store.write, jobs, decided, reply, flags)
             self._verdicts |= {(each.project, each.fingerprint): each.verdict for each in decided}
             if change.draining is not None and change.draining != self.is_draining:
                 self.is_draining = change.draining

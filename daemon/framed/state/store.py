@@ -165,15 +165,15 @@ class Store:
         rows = self._rows("SELECT path, size_bytes, mtime_ns, inode, ctime_ns, fingerprint FROM films")
         with self._understood("films"):
             return {
-                path: (Signature(size, mtime_ns, int(inode), ctime_ns), mark)
-                for path, size, mtime_ns, inode, ctime_ns, mark in rows
+                path: (Signature(size, mtime_ns, int(inode), ctime_ns), fingerprint)
+                for path, size, mtime_ns, inode, ctime_ns, fingerprint in rows
             }
 
     def probes(self) -> dict[str, Probe]:
         """Fingerprint -> stored probe result. Raises StoreNotUnderstood."""
         rows = self._rows("SELECT fingerprint, probe FROM films WHERE probe IS NOT NULL")
         with self._understood("probes"):
-            return {str(mark): msgspec.json.decode(probe, type=Probe) for mark, probe in rows}
+            return {str(fingerprint): msgspec.json.decode(probe, type=Probe) for fingerprint, probe in rows}
 
     def _prepare(self) -> None:
         db = self._db

@@ -95,11 +95,11 @@ class AutoSubmitter:
 def _due(waiting: Iterable[PendingProject]) -> Iterator[PendingProject]:
     """Those to be submitted now, up to the first with films to be probed: none overtakes it."""
     for project in waiting:
-        standings = [standing for _, standing in project.films]
-        if any(isinstance(each, Unprobed) for each in standings):
+        statuses = [status for _, status in project.films]
+        if any(isinstance(each, Unprobed) for each in statuses):
             return
         # Films that are still changing, or cannot be opened yet, delay nothing: they become the next job.
-        if any(isinstance(each, Ready) for each in standings):
+        if any(isinstance(each, Ready) for each in statuses):
             yield project
 
 

@@ -89,13 +89,13 @@ class FilmStatuses:
         ignored = self._ignored_by_name(name, project)
         watch = self._settings.now.watch
         for film in project.films:
-            mark = film.fingerprint
+            fingerprint = film.fingerprint
             yield (
                 film,
                 film_status(
-                    is_decided=mark is not None and self._is_decided(name, mark, project),
+                    is_decided=fingerprint is not None and self._is_decided(name, fingerprint, project),
                     ignored_because=ignored.get(film.name),
-                    unchanged_s=None if mark is None else now_s - film.unchanged_since_s,
+                    unchanged_s=None if fingerprint is None else now_s - film.unchanged_since_s,
                     probe_result=self.probe_result_of(film),
                     settings=watch,
                 ),
@@ -121,9 +121,9 @@ class FilmStatuses:
         All films of a project that a user has named, but for those that are still written; else those that are ready.
         When nothing is any more, because somebody has extracted them meanwhile, that is for the extractor to find out.
         """
-        standings = [*self.statuses_of(job.project, project, time.monotonic())]
-        kept = [film for film, each in standings if job.with_ignored or not isinstance(each, Ignored)]
-        ready = [film for film, each in standings if job.by == "watch" and isinstance(each, Ready)]
+        statuses = [*self.statuses_of(job.project, project, time.monotonic())]
+        kept = [film for film, each in statuses if job.with_ignored or not isinstance(each, Ignored)]
+        ready = [film for film, each in statuses if job.by == "watch" and isinstance(each, Ready)]
         chosen = ready or kept or project.films
         return tuple(JobFilm(path=film.path, fingerprint=film.fingerprint) for film in chosen if film.fingerprint)
 

@@ -173,14 +173,14 @@ def read_results(frames_dir: Path) -> ResultsSummary | None:
     there = ImagePresence(OutputLayout(frames_dir), folders)
     presences = {film.fingerprint: there.of(film) for film in complete if film.images}
     numbers = {film.fingerprint: film.images for film in found.films}
-    numbers |= {mark: presence.there for mark, presence in presences.items()}
+    numbers |= {fingerprint: presence.there for fingerprint, presence in presences.items()}
     return ResultsSummary(
         read_at_s=read_at_s,
         total_frames=found.total_frames - sum(film.images - numbers[film.fingerprint] for film in found.films),
         complete={film.fingerprint: film.settings for film in complete},
         made_by={film.fingerprint: film.job_id for film in complete},
         failed=frozenset(film.fingerprint for film in found.films if film.status == "failed"),
-        missing=frozenset(mark for mark, presence in presences.items() if presence.is_lost),
+        missing=frozenset(fingerprint for fingerprint, presence in presences.items() if presence.is_lost),
         removed={
             film.fingerprint: n
             for film in complete

@@ -17,7 +17,7 @@ async def attach(context: VerbContext, params: Attach) -> AttachReply:
     except EngineUnresponsive as silent:
         raise Refused(f"{silent}; see its log instead: framectl logs {name}") from None
     if not exists:
-        state = context.report.project(name).state.value
+        state = context.status_reporter.project(name).state.value
         raise Refused(f"{name} is {state} and has no terminal now; see its log: framectl logs {name}")
     argv = context.engine.attach_command(session, write=params.write)
     return AttachReply(project=name, session=session, argv=tuple(argv))

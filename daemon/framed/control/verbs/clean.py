@@ -48,7 +48,7 @@ async def clean(context: VerbContext, params: Clean, commit: Commit) -> CleanRep
     films: tuple[str, ...] = ()
     if params.replaced:
         await context.disk.scan()
-        films = tuple(context.report.replaced(name))
+        films = tuple(context.status_reporter.replaced(name))
     if films or not params.replaced:
         cleaned = await _cleaned(frames_dir, films, dry_run=params.dry_run)
     else:
@@ -79,8 +79,12 @@ def _cleaned_verdicts(context: VerbContext, params: Clean) -> Change:
     job = context.ledger.latest(params.project)
     if job is None or params.replaced:
         return Change()
-    marks = (film.fingerprint for film in context.report.films(params.project))
-    extracted = [mark for mark in marks if mark and context.ledger.verdict(job.project, mark) is Verdict.COMPLETE]
+    fingerprints = (film.fingerprint for film in context.status_reporter.films(params.project))
+    extracted = [
+        fingerprint
+        for fingerprint in fingerprints
+        if fingerprint and context.ledger.verdict(job.project, fingerprint) is Verdict.COMPLETE
+    ]
     return Change(verdicts={job.id: dict.fromkeys(extracted, Verdict.CLEANED)})
 
 
@@ -96,7 +100,7 @@ def _frames_dir(context: VerbContext, name: str) -> Path:
     """Raises SettingsError, also where another project's images lie in the same folder. Blocking."""
     settings = context.settings.now
     frames_dir = resolve(settings, context.places, name, Overrides()).frames_dir
-    Outputs(settings, context.places, {name, *context.report.project_names()}).check(name)
+    Outputs(settings, context.places, {name, *context.status_reporter.project_names()}).check(name)
     return frames_dir
 
 
@@ -106,7 +110,7 @@ async def _cleaned(frames_dir: Path, films: Iterable[str], *, dry_run: bool) -> 
     Raises Refused with the extractor's message.
     """
     command = [*CLEANER, str(frames_dir), "--json", *(["--dry-run"] if dry_run else [])]
-    command += [f"--film={mark}" for mark in films]
+    command += [f"--film={fingerprint}" for fingerprint in films]
     try:
         with anyio.fail_after(PATIENCE_S):
             done = await anyio.run_process(command, check=False)

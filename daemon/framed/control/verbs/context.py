@@ -28,7 +28,7 @@ class VerbContext:
     supervisor: Supervisor
     dispatcher: Dispatcher
     engine: Engine
-    report: StatusReporter
+    status_reporter: StatusReporter
     disk: BoundedDisk
     feed: Feed
     shut_down: Callable[[], None]

@@ -17,7 +17,7 @@ async def logs(context: VerbContext, params: Logs) -> LogsReply:
     if job is None:
         raise Refused(f"{name} has no log: it has not been submitted yet")
     # Asked before the file is read: what a job writes, it writes before it is over.
-    state, is_over = context.report.project(name).state, job.is_over
+    state, is_over = context.status_reporter.project(name).state, job.is_over
     path = Path(job.log_path)
     offset = params.offset
     if offset is None:

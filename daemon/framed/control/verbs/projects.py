@@ -7,4 +7,4 @@ from framed.protocol.queries import Projects, ProjectsReply
 
 
 async def projects(context: VerbContext, params: Projects) -> ProjectsReply:  # noqa: ARG001 -- all verbs take theirs
-    return context.report.projects(str(context.places.raw_videos))
+    return context.status_reporter.projects(str(context.places.raw_videos))

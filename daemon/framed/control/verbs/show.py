@@ -28,13 +28,13 @@ async def show(context: VerbContext, params: Show) -> ShowReply:
     settings, wrong = await context.disk.run(_resolved, context, name)
     frames_dir = settings.frames_dir if settings else Path(job.options.frames_dir) if job else None
     return ShowReply(
-        status=context.report.project(name),
+        status=context.status_reporter.project(name),
         settings=tuple(_setting_facts(settings, job)) if settings else (),
         settings_error=wrong,
-        notes=context.report.notes(name),
-        films=context.report.films(name),
+        notes=context.status_reporter.notes(name),
+        films=context.status_reporter.films(name),
         job=_job_facts(job) if job else None,
-        in_work=context.report.in_work(name),
+        in_work=context.status_reporter.in_work(name),
         results=await context.disk.run(_results_facts, OutputLayout(frames_dir)) if frames_dir else None,
     )
 

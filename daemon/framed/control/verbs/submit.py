@@ -23,7 +23,7 @@ async def submit(context: VerbContext, params: Submit, commit: Commit) -> Submit
     """All projects are queued, or none: the first that cannot be is the error. With `all` it is an outcome."""
     if params.every:
         await context.disk.scan()
-    report, disk = context.report, context.disk
+    report, disk = context.status_reporter, context.disk
     known = report.project_names()
     outputs = await disk.run(Outputs, context.settings.now, context.places, {*known, *params.projects})
     settings = outputs.extraction(params.overrides)
@@ -62,7 +62,9 @@ def _find(context: VerbContext, name: str, params: Submit, known: Iterable[str],
     if why := why_not_mounted(settings.frames_dir, context.places):
         raise Refused(f"the images of {name} would go to {settings.frames_dir}: {why}")
     results = read_results(Path(options.frames_dir))
-    marks = [fingerprint_of(film) for film in films]
-    is_extracted = results is not None and all(results.has(mark, options.extraction) for mark in marks)
-    n_removed = sum(results.removed.get(mark, 0) for mark in marks) if results is not None else 0
+    fingerprints = [fingerprint_of(film) for film in films]
+    is_extracted = results is not None and all(
+        results.has(fingerprint, options.extraction) for fingerprint in fingerprints
+    )
+    n_removed = sum(results.removed.get(fingerprint, 0) for fingerprint in fingerprints) if results is not None else 0
     return SubmittedProject(project=name, options=options, is_extracted=is_extracted, n_removed=n_removed)
