@@ -84,7 +84,7 @@ build: $(INSTALLED) ## build the wheel, install it into a new environment and as
 	$(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/python -m venv $(SMOKE)
 	$(SMOKE)/bin/pip install --quiet --constraint requirements.lock dist/*.whl
-	$(SMOKE)/bin/python -c 'import frame_extractor.engine.pipeline, framed.app, framed.demo.run'
+	$(SMOKE)/bin/python -c 'import frame_extractor.pipeline.film_pipeline, framed.app, framed.demo.run'
 	$(SMOKE)/bin/framed --version
 	$(SMOKE)/bin/framectl --version
 	$(SMOKE)/bin/frame-extractor --version

@@ -1,6 +1,6 @@
 """Films with a region zeroed, cut out, swapped or flipped, and what the extractor makes of each.
 
-Every frame that the engine would give is held against the sound film's frame at that time. A frame is wrong when it
+Every frame that the pipeline would give is held against the sound film's frame at that time. A frame is wrong when it
 differs from it by more than a PSNR of 30 dB, or says another number.
 """
 
@@ -18,8 +18,8 @@ import numpy as np
 
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import ExtractionSettings, Mode, Sampling
-from frame_extractor.engine.stitch import Stitcher
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm
+from frame_extractor.pipeline.stitch import Stitcher
 from frame_extractor.reading.demux import read_chunks, why_whole
 from frame_extractor.reading.film import Film, Rgb, open_film
 from frame_extractor.reading.readers import Frame
@@ -85,7 +85,7 @@ def corruptions(film_bytes: int, seeds: tuple[int, ...]) -> list[Corruption]:
 
 @dataclass
 class Reading:
-    """All that the engine gives of a film."""
+    """All that the pipeline gives of a film."""
 
     frames: dict[int, tuple[float, Rgb]] = field(default_factory=dict)
     """Index -> time in seconds, pixels to compare."""
@@ -115,7 +115,7 @@ class Finding:
 
 
 def read_film(path: Path, folder: Path, sampling: Sampling = Sampling.REFERENCE) -> Reading:
-    """Reads a film as the engine does, without its processes."""
+    """Reads a film as the pipeline does, without its processes."""
     reading = Reading()
     try:
         film = open_film(path)

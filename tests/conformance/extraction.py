@@ -1,4 +1,4 @@
-"""One film through the engine, without records or a results file, and what came of it."""
+"""One film through the pipeline, without records or a results file, and what came of it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from PIL.JpegImagePlugin import get_sampling
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.results import FilmResult
 from frame_extractor.contract.settings import ExtractionSettings
-from frame_extractor.engine.film_progress import FilmProgress
-from frame_extractor.engine.pipeline import extract_film
-from frame_extractor.engine.score_cache import ScoreCache
 from frame_extractor.output.names import image_name
 from frame_extractor.output.picture import Picture
 from frame_extractor.picking.plan import Pick
+from frame_extractor.pipeline.film_pipeline import extract_film
+from frame_extractor.pipeline.film_progress import FilmProgress
+from frame_extractor.pipeline.score_cache import ScoreCache
 from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import WorkerPool
 from tests.harness.films import FilmPlan, read_barcode

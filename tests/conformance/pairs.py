@@ -121,7 +121,7 @@ def with_times(encoded: Path, path: Path, plan: FilmPlan) -> Path:
 
 
 def frames_of(film: Film, sampling: Sampling = Sampling.EXACT) -> Iterator[Frame]:
-    """All frames of a film, the way the engine reads it."""
+    """All frames of a film, the way the pipeline reads it."""
     return iter([frame for _, frame in frames_and_readers(film, sampling)])
 
 

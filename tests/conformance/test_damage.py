@@ -108,7 +108,7 @@ def test_a_film_that_is_read_whole_says_how_far_the_damage_at_its_end_goes(tmp_p
 
 
 def test_patched_up_pictures_become_a_failed_range_and_no_image(tmp_path: Path) -> None:
-    """Through the whole engine: what is lost is told, and lies between the damage and the next key frame."""
+    """Through the whole pipeline: what is lost is told, and lies between the damage and the next key frame."""
     plan = replace(LONG, options={"x264-params": ONE_THREAD, "crf": "18"})
     first, damaged = with_damage(write_film(tmp_path / "film.mp4", plan), 5 * GOP + 9)
     outcome = extract(damaged, tmp_path / "temp", settings=ExtractionSettings(max_failed_fraction=1.0))

@@ -15,7 +15,7 @@ import pytest
 
 from frame_extractor.contract.attempt import Control
 from frame_extractor.contract.durable import write_atomically
-from frame_extractor.engine.film_progress import FilmProgress
+from frame_extractor.pipeline.film_progress import FilmProgress
 from frame_extractor.workers import grant as grant_module
 from frame_extractor.workers import pool
 from frame_extractor.workers.grant import WorkerGrant

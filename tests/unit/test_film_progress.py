@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.engine.film_progress import SCAN_SHARE, FilmProgress, FilmProgressReporter
+from frame_extractor.pipeline.film_progress import SCAN_SHARE, FilmProgress, FilmProgressReporter
 from frame_extractor.reading.film import UPRIGHT, Film
 
 FILM = Film(Path("/film.mkv"), "matroska", "h264", 0, 640, 360, UPRIGHT, 24.0, 600.0, 14_400)

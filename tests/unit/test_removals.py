@@ -116,7 +116,7 @@ def test_film_that_has_lost_all_images_has_them_made_again(project: Project, how
     else:
         delete(project, 0, 48, 72)
     assert project.attempt().code is ExitCode.DONE
-    assert project.engine.extracted == ["Ep1.mkv"]
+    assert project.pipeline.extracted == ["Ep1.mkv"]
     assert (frames(project), removed(project)) == ({0, 48, 72}, {24})
 
 
@@ -144,7 +144,7 @@ def test_restore_extracts_nothing_of_a_film_of_which_nothing_is_removed(project:
     delete_of_second = next((project.layout.frames_dir / "Ep2.mkv").iterdir())
     delete_of_second.unlink()
     ending = project.attempt(restore=True)
-    assert (project.engine.extracted, ending.n_skipped) == (["Ep2.mkv"], 1)
+    assert (project.pipeline.extracted, ending.n_skipped) == (["Ep2.mkv"], 1)
 
 
 def test_frame_that_is_not_picked_now_is_restored_as_well(project: Project) -> None:
@@ -164,12 +164,12 @@ def test_retry_of_a_job_does_not_undo_what_its_user_removes_of_it(project: Proje
     for path in project.layout.frames_dir.rglob("*frame000024*.jpg"):
         path.unlink()
     second = at_second_film(project, raising(OSError(errno.ENOSPC, "full")))
-    project.engine.before_picture = second
+    project.pipeline.before_picture = second
     assert asked(project, how, job_id="job").code is ExitCode.DISK_FULL
     flat = {path.name for path in project.layout.frames_dir.glob("*.jpg")}
     assert len(flat) == 4
     delete_flat(project, 48)
-    project.engine.before_picture = lambda _number: None
+    project.pipeline.before_picture = lambda _number: None
     assert asked(project, how, job_id="job").code is ExitCode.DONE
     assert removed(project) == {48}
     assert len(project.images()) == 7
@@ -177,7 +177,7 @@ def test_retry_of_a_job_does_not_undo_what_its_user_removes_of_it(project: Proje
 
 def at_second_film(project: Project, act: Any) -> Any:
     def before(number: int) -> None:
-        if len(project.engine.extracted) == 2 and number == 2:
+        if len(project.pipeline.extracted) == 2 and number == 2:
             act()
 
     return before
@@ -206,7 +206,7 @@ def test_image_that_is_deleted_while_its_film_is_extracted_stays_deleted(project
     """A new one, or one of the set that is being replaced."""
     if is_listed:
         project.attempt()
-    project.engine.before_picture = at_picture(2, lambda: delete(project, 0))
+    project.pipeline.before_picture = at_picture(2, lambda: delete(project, 0))
     assert project.attempt(settings=OTHER).code is ExitCode.DONE
     assert frames(project) == {12, 24, 36, 48, 60, 72, 84}
     assert removed(project) == {0}
@@ -219,13 +219,13 @@ def test_image_that_is_deleted_between_two_attempts_stays_deleted(project: Proje
     act = raising(OSError(errno.ENOSPC, "full"))
     if ending is ExitCode.TERMINATED:
         act = lambda: os.kill(os.getpid(), signal.SIGTERM)  # noqa: E731
-    project.engine.before_picture = at_picture(5, act)
+    project.pipeline.before_picture = at_picture(5, act)
     assert project.attempt(settings=OTHER).code is ending
     delete(project, 12, 24)
     for n_pictures in (4, 3, 6):
-        project.engine.before_picture = at_picture(n_pictures, act)
+        project.pipeline.before_picture = at_picture(n_pictures, act)
         assert project.attempt(settings=OTHER).code is ending
-    project.engine.before_picture = lambda _number: None
+    project.pipeline.before_picture = lambda _number: None
     assert project.attempt(settings=OTHER).code is ExitCode.DONE
     assert frames(project) == {0, 36, 48, 60, 72, 84}
     assert removed(project) == {12, 24}
@@ -233,26 +233,26 @@ def test_image_that_is_deleted_between_two_attempts_stays_deleted(project: Proje
 
 def test_images_that_a_power_cut_may_have_taken_are_made_again(project: Project) -> None:
     """The journal was on the disk before they were."""
-    project.engine.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
+    project.pipeline.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
     project.attempt()
     delete(project, 0)
     [journal] = (project.layout.control / "publishing").iterdir()
     header, *images = journal.read_text().splitlines()
     earlier = json.dumps(json.loads(header) | {"boot_id": "the boot before"})
     journal.write_text("\n".join([earlier, *images]) + "\n")
-    project.engine.before_picture = lambda _number: None
+    project.pipeline.before_picture = lambda _number: None
     project.attempt()
     assert frames(project) == {0, 24, 48, 72}
 
 
 def test_image_that_an_attempt_noted_last_is_made_again(project: Project) -> None:
     """Cut off between the note of an image and the image, once; the next attempt does not get as far."""
-    project.engine.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
+    project.pipeline.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
     project.attempt()
     delete(project, 48)
-    project.engine.before_picture = at_picture(1, raising(OSError(errno.ENOSPC, "full")))
+    project.pipeline.before_picture = at_picture(1, raising(OSError(errno.ENOSPC, "full")))
     project.attempt()
-    project.engine.before_picture = lambda _number: None
+    project.pipeline.before_picture = lambda _number: None
     project.attempt()
     assert (frames(project), removed(project)) == ({0, 24, 48, 72}, set())
 

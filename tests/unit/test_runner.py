@@ -23,7 +23,7 @@ from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.contract.work_folders import WORK_MARKER
 from frame_extractor.errors import NotAFilm
-from tests.fakes.engine import FakeEngine, RecordingScreen
+from tests.fakes.pipeline import FakePipeline, RecordingScreen
 
 
 class Project:
@@ -32,7 +32,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.layout = OutputLayout(folder / "datasets" / "onward" / "frames")
-        self.engine = FakeEngine()
+        self.pipeline = FakePipeline()
         self.screen = RecordingScreen()
         self.films: list[Path] = []
         self.n_attempts = 0
@@ -65,8 +65,8 @@ class Project:
             log_path=str(self.folder / "onward.log"),
         )
         self.screen = RecordingScreen()
-        self.engine.extracted.clear()
-        return run_attempt(spec, screen=self.screen, engine=self.engine)
+        self.pipeline.extracted.clear()
+        return run_attempt(spec, screen=self.screen, pipeline=self.pipeline)
 
     def exit_record(self) -> dict[str, object]:
         record: dict[str, object] = json.loads(self.layout.exit(self.n_attempts).read_text())
@@ -123,7 +123,7 @@ def test_attempt_leaves_images_results_and_records(project: Project) -> None:
 def test_complete_film_is_skipped_and_said_so(project: Project) -> None:
     project.attempt()
     ending = project.attempt()
-    assert (ending.code, ending.n_skipped, project.engine.extracted) == (ExitCode.DONE, 1, [])
+    assert (ending.code, ending.n_skipped, project.pipeline.extracted) == (ExitCode.DONE, 1, [])
     assert "already extracted" in project.screen.notes[0]
     assert json.loads(project.layout.progress.read_text())["images"] == 4
 
@@ -137,7 +137,7 @@ def test_force_or_other_settings_extract_again(project: Project, force: bool, se
     caption = project.layout.frames_dir / min(project.images()).replace(".jpg", ".txt")
     caption.write_text("a caption")
     project.attempt(force=force, settings=settings)
-    assert project.engine.extracted == ["Ep1.mkv"]
+    assert project.pipeline.extracted == ["Ep1.mkv"]
     assert len(project.images()) == 4 / settings.interval_seconds * 2
     assert caption.exists()
 
@@ -163,12 +163,12 @@ def test_later_films_have_folders_and_the_first_stays_flat_when_renamed(project:
     project.films[0] = project.films[0].rename(project.folder / "Pilot.mkv")
     project.add("Ep2.mkv")
     project.attempt()
-    assert project.engine.extracted == ["Ep2.mkv"]
+    assert project.pipeline.extracted == ["Ep2.mkv"]
     assert {image.split("/")[0] for image in project.images() if "/" in image} == {"Ep2.mkv"}
 
 
 def test_fault_is_one_line_for_the_person_and_a_traceback_in_the_log(project: Project) -> None:
-    project.engine.before_picture = at_picture(2, raising(ZeroDivisionError("by zero")))
+    project.pipeline.before_picture = at_picture(2, raising(ZeroDivisionError("by zero")))
     ending = project.attempt()
     assert ending.code is ExitCode.INTERNAL
     assert len(project.screen.failures) == 1
@@ -184,14 +184,14 @@ def test_full_disk_ends_the_attempt_and_leaves_earlier_results(project: Project)
     before = project.layout.results.read_bytes()
     project.add("Ep2.mkv")
     project.add("Ep3.mkv")
-    project.engine.before_picture = at_picture(2, raising(OSError(errno.ENOSPC, "No space left on device", "x.jpg")))
+    project.pipeline.before_picture = at_picture(2, raising(OSError(errno.ENOSPC, "No space left on device", "x.jpg")))
     ending = project.attempt()
     assert ending.code is ExitCode.DISK_FULL
-    assert project.engine.extracted == ["Ep2.mkv"]
+    assert project.pipeline.extracted == ["Ep2.mkv"]
     assert project.exit_record()["code"] == 75
     assert project.layout.results.read_bytes() == before
     assert not project.layout.temp.exists()
-    project.engine.before_picture = lambda _number: None
+    project.pipeline.before_picture = lambda _number: None
     assert project.attempt().code is ExitCode.DONE
     assert len(project.images()) == 12
 
@@ -207,7 +207,7 @@ def test_full_disk_ends_the_attempt_and_leaves_earlier_results(project: Project)
 def test_ending_signal_ends_it_in_order(project: Project, number: signal.Signals, code: ExitCode) -> None:
     """With a true exit record, no `temp/`, the handlers as before, and the images so far for the next attempt."""
     before = signal.getsignal(number)
-    project.engine.before_picture = at_picture(2, lambda: os.kill(os.getpid(), number))
+    project.pipeline.before_picture = at_picture(2, lambda: os.kill(os.getpid(), number))
     ending = project.attempt()
     assert ending.code is code
     assert project.exit_record()["code"] == code
@@ -215,7 +215,7 @@ def test_ending_signal_ends_it_in_order(project: Project, number: signal.Signals
     assert not project.layout.results.exists()
     assert signal.getsignal(number) is before
     assert 2 <= len(project.images()) <= 3
-    project.engine.before_picture = lambda _number: None
+    project.pipeline.before_picture = lambda _number: None
     assert project.attempt().code is ExitCode.DONE
     assert len(project.images()) == 4
 
@@ -223,7 +223,7 @@ def test_ending_signal_ends_it_in_order(project: Project, number: signal.Signals
 def test_interrupted_force_costs_nothing(project: Project) -> None:
     """The old set is still there, whole, and still counts as complete."""
     project.attempt()
-    project.engine.before_picture = at_picture(2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    project.pipeline.before_picture = at_picture(2, lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert project.attempt(force=True).code is ExitCode.TERMINATED
     assert project.attempt().n_skipped == 1
 
@@ -240,7 +240,7 @@ def test_only_one_attempt_works_in_a_folder(project: Project) -> None:
     assert ending.code is ExitCode.SUPERSEDED
     assert "process 4711" in ending.reason
     assert project.exit_record()["code"] == 76
-    assert project.engine.extracted == []
+    assert project.pipeline.extracted == []
     assert project.layout.progress.read_bytes() == before
 
 
@@ -249,7 +249,7 @@ def test_results_of_the_earlier_tool_mean_extracted(project: Project) -> None:
     project.layout.frames_dir.mkdir(parents=True)
     project.layout.results.write_text('{"total_frames": 4523}')
     assert project.attempt().n_skipped == 1
-    assert project.engine.extracted == []
+    assert project.pipeline.extracted == []
     assert project.attempt(force=True).code is ExitCode.DONE
     assert len(project.images()) == 4
     assert project.layout.results.with_name("extraction_results.json.aside-1").exists()
@@ -283,11 +283,11 @@ def test_forced_film_that_fails_costs_nothing_of_the_earlier_tools_images(
     """They and their results are what they were, whether another attempt may end better or not."""
     old = old_set(project)
     act = raising(error) if error else lambda: os.kill(os.getpid(), signal.SIGTERM)
-    project.engine.before_picture = at_picture(3, act)
+    project.pipeline.before_picture = at_picture(3, act)
     assert project.attempt(force=True).code is not ExitCode.DONE
     assert project.layout.results.read_text() == OLD_RESULTS
     assert texts(project.layout.frames_dir).items() >= old.items()
-    project.engine.before_picture = lambda _number: None
+    project.pipeline.before_picture = lambda _number: None
     assert project.attempt(force=True).code is ExitCode.DONE
     assert len(project.images()) == 4
     assert texts(project.layout.folder / "frames.aside-1") == old
@@ -348,7 +348,7 @@ def test_progress_never_goes_back(project: Project) -> None:
     project.add("bad.mkv", content="not a film")
     project.add("Ep2.mkv")
     seen: list[float] = []
-    project.engine.before_picture = lambda _number: seen.append(
+    project.pipeline.before_picture = lambda _number: seen.append(
         json.loads(project.layout.progress.read_text())["fraction"]
     )
     project.attempt()
@@ -422,7 +422,7 @@ def test_same_film_twice_is_extracted_once(project: Project) -> None:
     copy.write_bytes(project.films[0].read_bytes())
     project.films.append(copy)
     assert project.attempt().code is ExitCode.DONE
-    assert project.engine.extracted == ["Ep1.mkv"]
+    assert project.pipeline.extracted == ["Ep1.mkv"]
 
 
 def test_file_still_being_copied_leaves_its_place_to_the_whole_one(project: Project) -> None:
@@ -432,13 +432,13 @@ def test_file_still_being_copied_leaves_its_place_to_the_whole_one(project: Proj
     def grow() -> None:
         film.write_text(film.read_text() + ", and more of it")
 
-    project.engine.before_picture = at_picture(2, grow)
+    project.pipeline.before_picture = at_picture(2, grow)
     ending = project.attempt()
     assert ending.code is ExitCode.FILM_CHANGED
     assert ending.reason == "Ep1.mkv: the film changed while it was read; it is extracted anew when it rests"
     assert project.images() == set()
-    project.engine.before_picture = lambda _number: None
-    project.engine.duration_s = 3.0
+    project.pipeline.before_picture = lambda _number: None
+    project.pipeline.duration_s = 3.0
     assert project.attempt().code is ExitCode.DONE
     assert len(project.images()) == 3
     assert all("/" not in image for image in project.images())
@@ -486,17 +486,17 @@ def test_film_that_changes_while_it_is_read_leaves_nothing(
     film = project.films[0]
     film.write_bytes(bytes(2 << 20))
     if when == "killed":
-        project.engine.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
+        project.pipeline.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
         assert project.attempt().code is ExitCode.DISK_FULL
         assert project.images()
         change(film)
-        project.engine.before_picture = lambda _number: None
+        project.pipeline.before_picture = lambda _number: None
     else:
-        project.engine.before_picture = at_picture(int(when), lambda: change(film))
+        project.pipeline.before_picture = at_picture(int(when), lambda: change(film))
         assert project.attempt().code is ExitCode.FILM_CHANGED
         assert (project.images(), project.layout.results.exists()) == (set(), False)
         assert not any(project.layout.scores.glob("*"))
-        project.engine.before_picture = lambda _number: None
+        project.pipeline.before_picture = lambda _number: None
     ending = project.attempt()
     assert (ending.code, len(project.images())) == (ExitCode.DONE, 4)
     [result] = project.results()["films"]
@@ -505,30 +505,30 @@ def test_film_that_changes_while_it_is_read_leaves_nothing(
 
 def test_pictures_of_a_replaced_film_are_not_taken_for_those_of_its_successor(project: Project) -> None:
     """The attempt at the first was killed; a further one at the same film would have found what it had published."""
-    project.engine.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
+    project.pipeline.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
     for _ in range(2):
         assert project.attempt().code is ExitCode.DISK_FULL
     assert len(project.images()) == 3
-    assert len(project.engine.on_hand) == 3
-    project.engine.on_hand.clear()
+    assert len(project.pipeline.on_hand) == 3
+    project.pipeline.on_hand.clear()
     _replace(project.films[0])
-    project.engine.before_picture = lambda _number: None
+    project.pipeline.before_picture = lambda _number: None
     assert project.attempt().code is ExitCode.DONE
-    assert project.engine.on_hand == []
+    assert project.pipeline.on_hand == []
     assert len(project.images()) == 4
 
 
 def test_pictures_of_a_film_that_was_written_to_since_are_not_taken_for_it(project: Project) -> None:
     """Where its fingerprint does not look, as a download does that had stood still; between two attempts."""
     project.films[0].write_bytes(bytes(2 << 20))
-    project.engine.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
+    project.pipeline.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
     assert project.attempt().code is ExitCode.DISK_FULL
     before = film_fingerprint(project.films[0])
     _rewrite(project.films[0])
     assert film_fingerprint(project.films[0]) == before
-    project.engine.before_picture = lambda _number: None
+    project.pipeline.before_picture = lambda _number: None
     assert project.attempt().code is ExitCode.DONE
-    assert project.engine.on_hand == []
+    assert project.pipeline.on_hand == []
     assert len(project.images()) == 4
 
 
@@ -542,7 +542,7 @@ def test_film_whose_name_goes_while_it_is_read_is_complete(project: Project, fat
         if fate == "deleted":
             film.with_name("Episode one.mkv").unlink()
 
-    project.engine.before_picture = at_picture(2, go)
+    project.pipeline.before_picture = at_picture(2, go)
     assert project.attempt().code is ExitCode.DONE
     assert len(project.images()) == 4
 
@@ -566,8 +566,8 @@ def test_film_whose_mode_and_links_change_while_it_is_read_is_complete(
         film.chmod(0o600 + number)
         os.link(film, film.with_name(f"link-{number}"))
 
-    project.engine.before_picture = change
-    project.engine.duration_s = 9.0
+    project.pipeline.before_picture = change
+    project.pipeline.duration_s = 9.0
     assert project.attempt().code is ExitCode.DONE
     assert len(project.images()) == 9
     assert n_read == 1 + film_snapshot.READ_AGAIN_AT_MOST
@@ -576,10 +576,10 @@ def test_film_whose_mode_and_links_change_while_it_is_read_is_complete(
 def test_film_that_is_replaced_while_it_waits_for_its_turn_is_not_read(project: Project) -> None:
     """The films before it may take hours."""
     second = project.add("Ep2.mkv")
-    project.engine.before_picture = at_picture(2, lambda: _replace(second))
+    project.pipeline.before_picture = at_picture(2, lambda: _replace(second))
     ending = project.attempt()
     assert (ending.code, ending.n_failed) == (ExitCode.FILM_CHANGED, 1)
-    assert project.engine.extracted == ["Ep1.mkv"]
+    assert project.pipeline.extracted == ["Ep1.mkv"]
     assert [film["name"] for film in project.results()["films"]] == ["Ep1.mkv"]
 
 
@@ -603,12 +603,12 @@ def test_retry_of_a_forced_job_extracts_only_what_the_job_has_not_extracted_yet(
         if n_films == 2:
             raise OSError(errno.EIO, "gone", str(project.layout.frames_dir))
 
-    project.engine.before_picture = at_picture(2, crash_in_the_second_film)
+    project.pipeline.before_picture = at_picture(2, crash_in_the_second_film)
     assert project.attempt(force=True, job_id="forced").code is ExitCode.OUTPUT_NOT_WRITTEN
-    assert project.engine.extracted == ["Ep1.mkv", "Ep2.mkv"]
-    project.engine.before_picture = lambda _number: None
+    assert project.pipeline.extracted == ["Ep1.mkv", "Ep2.mkv"]
+    project.pipeline.before_picture = lambda _number: None
     assert project.attempt(force=True, job_id="forced").code is ExitCode.DONE
-    assert project.engine.extracted == ["Ep2.mkv"]
+    assert project.pipeline.extracted == ["Ep2.mkv"]
     assert project.screen.fractions[0] == 0.0
     assert min(fraction for fraction in project.screen.fractions if fraction) >= 0.5
     assert project.attempt(force=True, job_id="forced again").n_skipped == 0
@@ -639,7 +639,7 @@ def test_superseded_attempt_changes_nothing_any_more(project: Project, *, listed
         (theirs / "000000.jpg").write_text("theirs")
         found.update(tree(project.layout))
 
-    project.engine.before_picture = at_picture(2, supersede)
+    project.pipeline.before_picture = at_picture(2, supersede)
     ending = project.attempt(force=True)
     assert ending.code is ExitCode.SUPERSEDED
     assert f"attempt {number + 1} has begun in " in ending.reason
@@ -660,7 +660,7 @@ def test_attempt_that_comes_too_late_or_twice_does_not_begin(project: Project) -
     for number in (1, 2):
         project.n_attempts = number - 1
         assert project.attempt(force=True).code is ExitCode.SUPERSEDED
-        assert project.engine.extracted == []
+        assert project.pipeline.extracted == []
         assert {name for name, content in tree(project.layout).items() if before.get(name) != content} <= {
             _exit(number)
         }

@@ -14,17 +14,17 @@ from frame_extractor.attempt import runner
 from frame_extractor.by_hand import Request
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.settings import ExtractionSettings
-from tests.fakes.engine import FakeEngine
+from tests.fakes.pipeline import FakePipeline
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> FakePipeline:
     """In the pipeline's place, on a machine of 16 cores, with little patience between attempts."""
-    engine = FakeEngine()
-    monkeypatch.setattr(runner, "_pipeline", lambda: engine)
+    pipeline = FakePipeline()
+    monkeypatch.setattr(runner, "_film_pipeline", lambda: pipeline)
     monkeypatch.setattr(by_hand, "usable_cores", lambda: 16)
     monkeypatch.setattr(by_hand, "_BACKOFF_BASE_S", 0.01)
-    return engine
+    return pipeline
 
 
 def request(tmp_path: Path, *names: str, **others: Any) -> Request:
@@ -44,7 +44,7 @@ def request(tmp_path: Path, *names: str, **others: Any) -> Request:
     [(False, None, 12), (True, None, 12), (True, 3, 3), (True, 14, 14), (True, 40, 16)],
 )
 def test_workers_asked_for_are_granted_up_to_the_cores(
-    engine: FakeEngine, tmp_path: Path, given: bool, workers: int | None, granted: int
+    pipeline: FakePipeline, tmp_path: Path, given: bool, workers: int | None, granted: int
 ) -> None:
     """A number is taken at its word; auto and the default leave a quarter of the machine free."""
     asked = request(tmp_path, "a.mkv", given=frozenset({"workers"} if given else ()), workers=workers)
@@ -53,42 +53,42 @@ def test_workers_asked_for_are_granted_up_to_the_cores(
     assert results["config"]["workers"] == granted
 
 
-def failing(engine: FakeEngine, n_times: int, error: Exception) -> None:
+def failing(pipeline: FakePipeline, n_times: int, error: Exception) -> None:
     """The first `n_times` attempts fail at a picture of the second film."""
     left = n_times
 
     def before_picture(number: int) -> None:
         nonlocal left
-        if engine.extracted[-1] == "b.mkv" and number == 2 and left:
+        if pipeline.extracted[-1] == "b.mkv" and number == 2 and left:
             left -= 1
             raise error
 
-    engine.before_picture = before_picture
+    pipeline.before_picture = before_picture
 
 
 def test_fault_is_tried_again_and_done_films_are_not(
-    engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pipeline: FakePipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not even with --force; the summary counts them all."""
-    failing(engine, 2, ZeroDivisionError())
+    failing(pipeline, 2, ZeroDivisionError())
     assert by_hand.extract(request(tmp_path, "a.mkv", "b.mkv", force=True), retry=3) is ExitCode.DONE
-    assert engine.extracted == ["a.mkv", "b.mkv", "b.mkv", "b.mkv"]
+    assert pipeline.extracted == ["a.mkv", "b.mkv", "b.mkv", "b.mkv"]
     shown = capsys.readouterr()
     assert "trying again" in shown.err
     assert shown.out.splitlines()[-1].startswith("2 films: 2 extracted; 8 images of 2 shots in ")
 
 
-def test_attempts_end_with_the_last_fault(engine: FakeEngine, tmp_path: Path) -> None:
-    failing(engine, 9, ZeroDivisionError())
+def test_attempts_end_with_the_last_fault(pipeline: FakePipeline, tmp_path: Path) -> None:
+    failing(pipeline, 9, ZeroDivisionError())
     assert by_hand.extract(request(tmp_path, "a.mkv", "b.mkv"), retry=2) is ExitCode.INTERNAL
-    assert engine.extracted == ["a.mkv", "b.mkv", "b.mkv", "b.mkv"]
+    assert pipeline.extracted == ["a.mkv", "b.mkv", "b.mkv", "b.mkv"]
 
 
-def test_full_disk_is_told_at_once(engine: FakeEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_full_disk_is_told_at_once(pipeline: FakePipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Seconds make no room; the person does."""
-    failing(engine, 9, OSError(errno.ENOSPC, "No space left on device"))
+    failing(pipeline, 9, OSError(errno.ENOSPC, "No space left on device"))
     assert by_hand.extract(request(tmp_path, "a.mkv", "b.mkv"), retry=3) is ExitCode.DISK_FULL
-    assert engine.extracted == ["a.mkv", "b.mkv"]
+    assert pipeline.extracted == ["a.mkv", "b.mkv"]
     shown = capsys.readouterr()
     assert f"no room left for {tmp_path / 'out'}" in shown.err
     assert shown.out.splitlines()[-1].startswith("2 films: 1 extracted, 1 not extracted; ")

@@ -1,1 +1,1 @@
-"""One attempt at an output folder: everything around the engine."""
+"""One attempt at an output folder: everything around the pipeline."""

@@ -25,17 +25,17 @@ from frame_extractor.output.manifest import Output
 from frame_extractor.output.names import picture_name
 
 if TYPE_CHECKING:
-    from frame_extractor.engine.film_progress import FilmProgress
-    from frame_extractor.engine.score_cache import ScoreCache
     from frame_extractor.output.picture import Images
+    from frame_extractor.pipeline.film_progress import FilmProgress
+    from frame_extractor.pipeline.score_cache import ScoreCache
     from frame_extractor.workers.grant import WorkerGrant
     from frame_extractor.workers.pool import WorkerPool
 
 log = logging.getLogger("frame_extractor")
 
 
-class Engine(Protocol):
-    """The pipeline, as seen from here: the module `frame_extractor.engine.pipeline` is one."""
+class Pipeline(Protocol):
+    """The pipeline, as seen from here: the module `frame_extractor.pipeline.film_pipeline` is one."""
 
     def probe_film(self, film: Path) -> Probe: ...
 
@@ -89,7 +89,7 @@ class FilmExtraction:
     ) -> None:
         """`before_change` is called before anything outside `temp` is changed, and may raise."""
         # Imported when it is needed, as the pipeline is.
-        from frame_extractor.engine.score_cache import ScoreCache  # noqa: PLC0415
+        from frame_extractor.pipeline.score_cache import ScoreCache  # noqa: PLC0415
 
         self._todo = todo
         self._spec = spec
@@ -112,7 +112,7 @@ class FilmExtraction:
             before_change=before_change,
         )
 
-    def run(self, engine: Engine, pool: WorkerPool, report: Callable[[FilmProgress], None]) -> FilmResult:
+    def run(self, pipeline: Pipeline, pool: WorkerPool, report: Callable[[FilmProgress], None]) -> FilmResult:
         """All its images are in `frames/`; returns what there is to say of the film. Raises whatever goes wrong."""
         if line := self._kept.describe():
             log.info("%s: %s", self._todo.name, line)
@@ -122,7 +122,7 @@ class FilmExtraction:
             self._spec.layout, self._temp, place, {picture_name(frame) for frame in self._kept.written}
         )
         self._publisher = self._opened_publisher(pictures)
-        found = engine.extract_film(
+        found = pipeline.extract_film(
             self._todo.film,
             settings=self._spec.settings,
             pool=pool,

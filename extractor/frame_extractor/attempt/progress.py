@@ -18,7 +18,7 @@ from frame_extractor.contract.durable import write_atomically
 from frame_extractor.workers.grant import WorkerGrant
 
 if TYPE_CHECKING:
-    from frame_extractor.engine.film_progress import FilmProgress
+    from frame_extractor.pipeline.film_progress import FilmProgress
 
 HEARTBEAT_S: Final = 1.0
 _NOT_YET_DONE: Final = 0.999

@@ -19,7 +19,7 @@ import msgspec
 from frame_extractor.attempt import records
 from frame_extractor.attempt.epoch import Epoch
 from frame_extractor.attempt.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of, named
-from frame_extractor.attempt.film_extraction import Engine, FilmExtraction, PendingFilm, is_asked_again
+from frame_extractor.attempt.film_extraction import FilmExtraction, PendingFilm, Pipeline, is_asked_again
 from frame_extractor.attempt.film_snapshot import FilmSnapshot
 from frame_extractor.attempt.priority import lower_priority
 from frame_extractor.attempt.progress import Heartbeat, ProgressMeter
@@ -36,7 +36,7 @@ from frame_extractor.words import film_decoded, film_done, film_skipped, introdu
 from frame_extractor.workers.grant import WorkerGrant
 
 if TYPE_CHECKING:
-    from frame_extractor.engine.film_progress import FilmProgress
+    from frame_extractor.pipeline.film_progress import FilmProgress
     from frame_extractor.workers.pool import WorkerPool
 
 log = logging.getLogger("frame_extractor")
@@ -78,7 +78,7 @@ class Ending:
     wall_s: float = 0.0
 
 
-def run_attempt(spec: AttemptSpec, *, screen: Screen, engine: Engine | None = None) -> Ending:
+def run_attempt(spec: AttemptSpec, *, screen: Screen, pipeline: Pipeline | None = None) -> Ending:
     """Extracts what of the specification's films is not yet extracted.
 
     Never raises: an attempt ends with its exit code and, whatever happened, an exit record if one could be written.
@@ -87,7 +87,7 @@ def run_attempt(spec: AttemptSpec, *, screen: Screen, engine: Engine | None = No
     with records.log_file(spec, log):
         with EndingSignals() as signals:
             lower_priority(spec)
-            ending = _Runner(spec, engine, screen, signals).run()
+            ending = _Runner(spec, pipeline, screen, signals).run()
             with contextlib.suppress(OSError):
                 records.write_exit(
                     spec, code=ending.code, reason=ending.reason, images=ending.images, wall_s=ending.wall_s
@@ -97,9 +97,9 @@ def run_attempt(spec: AttemptSpec, *, screen: Screen, engine: Engine | None = No
 
 
 class _Runner:
-    def __init__(self, spec: AttemptSpec, engine: Engine | None, screen: Screen, signals: EndingSignals) -> None:
+    def __init__(self, spec: AttemptSpec, pipeline: Pipeline | None, screen: Screen, signals: EndingSignals) -> None:
         self._spec = spec
-        self._engine = engine
+        self._pipeline = pipeline
         self._screen = screen
         self._crew = WorkerGrant(spec.workers, control=spec.layout.control_file, attempt=spec.attempt)
         self._meter = ProgressMeter(spec, self._crew)
@@ -153,14 +153,14 @@ class _Runner:
         if output.earlier_tool_images and not self._spec.force:
             self._skip_all(output.earlier_tool_images)
         else:
-            engine = self._engine or _pipeline()
-            with engine.worker_pool(self._crew, self._signals.check) as pool:
-                for todo in self._open_films(output, engine, pool):
-                    self._extract(todo, output, engine, temp=temp, pool=pool)
+            pipeline = self._pipeline or _film_pipeline()
+            with pipeline.worker_pool(self._crew, self._signals.check) as pool:
+                for todo in self._open_films(output, pipeline, pool):
+                    self._extract(todo, output, pipeline, temp=temp, pool=pool)
         if not self._failures:
             self._meter.finish()
 
-    def _open_films(self, output: Output, engine: Engine, pool: WorkerPool) -> list[PendingFilm]:
+    def _open_films(self, output: Output, pipeline: Pipeline, pool: WorkerPool) -> list[PendingFilm]:
         """The films that are to be extracted; those already complete are skipped, those that are none have failed.
 
         Workers are being started when there is something to extract.
@@ -192,7 +192,7 @@ class _Runner:
                     self._note(f"{name}: the same film as one before it; extracted once")
                 else:
                     pool.warm_up()
-                    todos.append(PendingFilm(film, name, number, original, engine.probe_film(film)))
+                    todos.append(PendingFilm(film, name, number, original, pipeline.probe_film(film)))
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
         for fingerprint in output.images.keys() - seen:
@@ -224,14 +224,14 @@ class _Runner:
         """
         return not is_unsettled(output.layout, fingerprint) and curation.notice(output, fingerprint)
 
-    def _extract(self, todo: PendingFilm, output: Output, engine: Engine, *, temp: Path, pool: WorkerPool) -> None:
+    def _extract(self, todo: PendingFilm, output: Output, pipeline: Pipeline, *, temp: Path, pool: WorkerPool) -> None:
         """The film's images and its entry are on the disk, or its failure is recorded."""
         self._signals.check()
         self._meter.begin(todo.name, todo.number, todo.probe.duration_s)
         extraction = FilmExtraction(todo, self._spec, output, temp, before_change=self._before_change)
         try:
             with todo.snapshot:
-                found = extraction.run(engine, pool, functools.partial(self._report, todo.snapshot))
+                found = extraction.run(pipeline, pool, functools.partial(self._report, todo.snapshot))
                 with self._signals.deferred():
                     result = extraction.conclude(found, save=functools.partial(self._save, output))
         except Exception as error:  # noqa: BLE001 - a bad film does not stop the others; failure_of sorts them
@@ -326,8 +326,8 @@ class _Runner:
         self._screen.failure(failure.line)
 
 
-def _pipeline() -> Engine:
+def _film_pipeline() -> Pipeline:
     """Imported when it is needed: it takes half a second, and the records of an attempt come before it."""
-    from frame_extractor.engine import pipeline  # noqa: PLC0415
+    from frame_extractor.pipeline import film_pipeline  # noqa: PLC0415
 
-    return pipeline
+    return film_pipeline

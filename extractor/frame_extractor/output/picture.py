@@ -1,4 +1,4 @@
-"""A finished picture, and what the engine asks of whoever takes it."""
+"""A finished picture, and what the pipeline asks of whoever takes it."""
 
 from __future__ import annotations
 

@@ -16,16 +16,16 @@ from typing import Final
 
 from frame_extractor.contract.results import FailedRange, FilmResult
 from frame_extractor.contract.settings import ExtractionSettings
-from frame_extractor.engine.film_progress import FilmProgress, FilmProgressReporter
-from frame_extractor.engine.score_cache import CachedPart, ScoreCache
-from frame_extractor.engine.stitch import Scan, Stitcher
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm, TooMuchFailed
 from frame_extractor.output.picture import Images, Picture
 from frame_extractor.output.sinks.jpeg import measures_of
 from frame_extractor.picking.plan import Pick
+from frame_extractor.pipeline.film_progress import FilmProgress, FilmProgressReporter
+from frame_extractor.pipeline.score_cache import CachedPart, ScoreCache
+from frame_extractor.pipeline.stitch import Scan, Stitcher
 from frame_extractor.reading.demux import Chunk, read_chunks, why_whole
 from frame_extractor.reading.film import Film, open_film
-from frame_extractor.reading.film import probe_film as probe_film  # noqa: PLC0414 -- part of what an Engine has
+from frame_extractor.reading.film import probe_film as probe_film  # noqa: PLC0414 -- a Pipeline has it
 from frame_extractor.reading.readers.fallback import FIRST_READER, LAST_READER
 from frame_extractor.stopwatch import Stopwatch
 from frame_extractor.workers.grant import WorkerGrant

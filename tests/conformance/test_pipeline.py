@@ -1,4 +1,4 @@
-"""A film through the whole engine, with real worker processes: the same images whatever happens on the way."""
+"""A film through the whole pipeline, with real worker processes: the same images whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
-from frame_extractor.engine.film_progress import FilmProgress
 from frame_extractor.errors import NotAFilm, TooMuchFailed, WorkersKilled
+from frame_extractor.pipeline.film_progress import FilmProgress
 from frame_extractor.reading.film import open_film
 from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import WorkerPool

@@ -14,11 +14,11 @@ from frame_extractor.contract.attempt import Stage
 from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.contract.results import FilmResult
 from frame_extractor.contract.settings import ExtractionSettings
-from frame_extractor.engine.film_progress import FilmProgress
-from frame_extractor.engine.score_cache import ScoreCache
 from frame_extractor.errors import NotAFilm
 from frame_extractor.output.picture import Images, Picture
 from frame_extractor.picking.plan import Pick
+from frame_extractor.pipeline.film_progress import FilmProgress
+from frame_extractor.pipeline.score_cache import ScoreCache
 from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import WorkerPool
 
@@ -31,7 +31,7 @@ class _IdlePool(WorkerPool):
 
 
 @dataclass
-class FakeEngine:
+class FakePipeline:
     """Gives each film one picture a second, named for the settings, so that other settings give other names."""
 
     duration_s: float = 4.0

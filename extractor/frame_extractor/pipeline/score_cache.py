@@ -26,7 +26,7 @@ from frame_extractor.contract.quantities import count
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.contract.versions import SCHEMA, SCORE_VERSION
-from frame_extractor.engine.stitch import Scan
+from frame_extractor.pipeline.stitch import Scan
 from frame_extractor.workers.spans import Span
 from frame_extractor.workers.tasks import ScanPart
 
