@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from frame_extractor.contract.process import is_alive
-from framed.attempts.live_extractors import GRACE_S
+from framed.engines.local_process import GRACE_S
 from framed.protocol.messages import ProjectState
 from tests.harness.held_film import drop, hold
 from tests.harness.processes import session_members

@@ -51,5 +51,5 @@ async def find_running(ledger: Ledger) -> tuple[Adoption, ...]:
 
 
 def _held(layout: OutputLayout, attempt: Attempt) -> HeldSlots:
-    progress = attempt_files.observe(layout, attempt.number).progress
+    progress = attempt_files.read_reports(layout, attempt.number).progress
     return held_slots(attempt, attempt_files.read_control(layout, attempt.number), progress)

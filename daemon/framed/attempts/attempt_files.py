@@ -18,10 +18,9 @@ from frame_extractor.contract.attempt import AttemptSpec, Control, ExitRecord, P
 from frame_extractor.contract.attempt_numbers import attempt_numbers
 from frame_extractor.contract.durable import write_atomically
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.process import ProcessIdentity, is_alive
+from frame_extractor.contract.process import ProcessIdentity
 from frame_extractor.contract.regular import read_regular, reading
 from frame_extractor.contract.work_folders import remove_content, work_folders
-from framed.host.liveness import command_line
 from framed.model.job import Job
 
 T = TypeVar("T")
@@ -35,12 +34,9 @@ _LONGEST_LINE: Final = 300
 
 
 @dataclass(frozen=True)
-class Observation:
-    """One look at an attempt."""
+class Reports:
+    """What an attempt has reported so far."""
 
-    process: ProcessIdentity | None
-    """None until it has said that it started."""
-    is_alive: bool
     progress: Progress | None
     exit: ExitRecord | None
 
@@ -70,34 +66,9 @@ def past_attempts(layout: OutputLayout) -> list[PastAttempt]:
     return past
 
 
-@dataclass(frozen=True)
-class LiveExtractor:
-    """An extractor that lives, and works on the attempt that its record names."""
-
-    process: ProcessIdentity
-    job_id: str
-    attempt: int
-
-
-def live_extractors(layout: OutputLayout) -> list[LiveExtractor]:
-    """The extractors in this folder that live, whoever has started them. What a record names and is no extractor at
-    work on that attempt is not among them.
-    """
-    return [
-        LiveExtractor(past.started.process, past.started.job_id, past.spec.attempt)
-        for past in past_attempts(layout)
-        if past.started is not None
-        and past.exit is None
-        and is_alive(past.started.process)
-        and str(layout.spec(past.spec.attempt)) in command_line(past.started.process)
-    ]
-
-
-def write_spec(spec: AttemptSpec) -> Path:
-    """The specification is in its place, complete and durable; returns where. Raises OSError."""
-    path = spec.layout.spec(spec.attempt)
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(spec)))
-    return path
+def write_spec(spec: AttemptSpec) -> None:
+    """The specification is in its place, complete and durable. Raises OSError."""
+    write_atomically(spec.layout.spec(spec.attempt), msgspec.json.format(msgspec.json.encode(spec)))
 
 
 def write_control(layout: OutputLayout, control: Control) -> None:
@@ -111,17 +82,17 @@ def read_control(layout: OutputLayout, number: int) -> Control | None:
     return control if control is not None and control.attempt == number else None
 
 
-def observe(layout: OutputLayout, number: int) -> Observation:
-    """What is to be seen of attempt `number`."""
+def started_process(layout: OutputLayout, number: int) -> ProcessIdentity | None:
+    """The process that works, or worked, on attempt `number`; None until it has recorded that it started."""
     started = _read(layout.started(number), StartedRecord)
-    process = started.process if started is not None and started.attempt == number else None
-    # In this order: an exit record written after the process was seen dead cannot be, one written before is found.
-    alive = process is not None and is_alive(process)
+    return started.process if started is not None and started.attempt == number else None
+
+
+def read_reports(layout: OutputLayout, number: int) -> Reports:
+    """What attempt `number` has reported so far."""
     ended = _read(layout.exit(number), ExitRecord)
     progress = _read(layout.progress, Progress)
-    return Observation(
-        process=process,
-        is_alive=alive,
+    return Reports(
         progress=progress if progress is not None and progress.attempt == number else None,
         exit=ended if ended is not None and ended.attempt == number else None,
     )

@@ -18,7 +18,7 @@ from frame_extractor.contract.process import ProcessIdentity
 from framed.attempts import attempt_files
 from framed.attempts.attempt_files import layout_of
 from framed.attempts.live_extractors import OtherExtractors, left_alone
-from framed.engines import Engine, EngineRefused, EngineUnresponsive
+from framed.engines import AttemptRun, Engine, EngineRefused, EngineUnresponsive
 from framed.host.clock import read_clocks
 from framed.lock_watch import LockWatch
 from framed.log import fields
@@ -61,7 +61,7 @@ class Launcher:
         number = last.number + 1 if last is not None else 1
         try:
             if (other := await self._others.make_way(job, layout)) is not None:
-                failure, number = left_alone(other, layout), max(number, other.attempt + 1)
+                failure, number = left_alone(other, layout), max(number, other.run.number + 1)
             elif why := await in_own_thread(why_not_mounted, layout.frames_dir, self._places):
                 failure = _not_started(why)
             else:
@@ -102,9 +102,9 @@ class Launcher:
             io_class=budget.io_class,
         )
         try:
-            path = await in_own_thread(attempt_files.write_spec, spec)
+            await in_own_thread(attempt_files.write_spec, spec)
             await self._lock.confirm()
-            await self._engine.launch(attempt.session, [*self._extractor, str(path)])
+            await self._engine.start(AttemptRun(attempt.session, attempt.number, spec.layout, None), self._extractor)
         except OSError as failed:
             return _cannot_write(failed, spec.layout)
         except EngineRefused as failed:

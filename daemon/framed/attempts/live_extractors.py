@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -16,9 +17,8 @@ from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.process import ProcessIdentity
 from framed.attempts import attempt_files
-from framed.attempts.attempt_files import LiveExtractor
+from framed.engines import AttemptRun, Engine
 from framed.host.clock import read_clocks
-from framed.host.liveness import kill_tree, terminate, until_gone
 from framed.lock_watch import LockWatch
 from framed.log import fields
 from framed.model.job import Ending, Job, Outcome
@@ -28,16 +28,24 @@ from framed.threads import in_own_thread
 
 _log: Final = logging.getLogger(__name__)
 
-GRACE_S: Final = 5.0
-"""Between asking an extractor to end and killing it."""
 _DISK_PATIENCE_S: Final = 2.0
+
+
+@dataclass(frozen=True)
+class LiveExtractor:
+    """An extractor that lives, and works on the attempt that its record names."""
+
+    run: AttemptRun
+    process: ProcessIdentity
+    job_id: str
 
 
 class OtherExtractors:
     """Tells the extractors of this daemon's jobs from those of another daemon's."""
 
-    def __init__(self, ledger: Ledger, lock: LockWatch) -> None:
+    def __init__(self, ledger: Ledger, engine: Engine, lock: LockWatch) -> None:
         self._ledger = ledger
+        self._engine = engine
         self._lock = lock
 
     async def make_way(self, job: Job, layout: OutputLayout) -> LiveExtractor | None:
@@ -46,40 +54,41 @@ class OtherExtractors:
 
         Then not even an attempt's number may be claimed: that would end it. Raises OSError, StoreUnavailable.
         """
-        for found in await in_own_thread(attempt_files.live_extractors, layout):
-            who = fields(project=job.project, job_id=found.job_id, attempt=found.attempt, pid=found.process.pid)
+        for found in await self._live_in(layout):
+            who = fields(project=job.project, job_id=found.job_id, attempt=found.run.number, pid=found.process.pid)
             if not await self._ledger.knows(found.job_id):
                 _log.warning("extractor of another daemon left alone", extra=who)
                 return found
             await self._lock.confirm()
             _log.warning("extractor superseded", extra=who)
-            await in_own_thread(terminate, found.process)
-            await await_end(found.process)
+            await self._engine.cancel(found.run)
         return None
 
     async def are_there(self, layout: OutputLayout) -> bool:
         """Whether an extractor of another daemon may be at work in the folder: there is one, or nobody can tell."""
         with anyio.move_on_after(_DISK_PATIENCE_S), contextlib.suppress(StoreUnavailable):
-            for found in await in_own_thread(attempt_files.live_extractors, layout):
+            for found in await self._live_in(layout):
                 if not await self._ledger.knows(found.job_id):
                     return True
             return False
         return True
+
+    async def _live_in(self, layout: OutputLayout) -> list[LiveExtractor]:
+        """The extractors in this folder that live, whoever has started them. What a record names and is no extractor at
+        work on that attempt is not among them.
+        """
+        left = {}
+        for past in await in_own_thread(attempt_files.past_attempts, layout):
+            if past.started is not None and past.exit is None:
+                session = self._engine.session_name(past.spec.project)
+                left[AttemptRun(session, past.spec.attempt, layout, past.started.process)] = past.started
+        return [LiveExtractor(run, left[run].process, left[run].job_id) for run in await self._engine.find_live(left)]
 
 
 def left_alone(other: LiveExtractor, layout: OutputLayout) -> Outcome:
     """How an attempt ended that was not begun because of `other`: tried again, and not counted."""
     reason = (
         f"an extractor that another daemon has started is at work in {layout.folder} (pid {other.process.pid}, "
-        f"attempt {other.attempt}); it is left alone, and waited for"
+        f"attempt {other.run.number}); it is left alone, and waited for"
     )
     return Outcome(ending=Ending.NOT_STARTED, code=ExitCode.SUPERSEDED, reason=reason, ended_at=read_clocks().utc)
-
-
-async def await_end(process: ProcessIdentity) -> None:
-    """The process, which is about to end, is dead; if need be it is killed after the grace time."""
-    with anyio.move_on_after(GRACE_S):
-        await until_gone(process)
-        return
-    _log.warning("extractor killed", extra=fields(pid=process.pid))
-    await in_own_thread(kill_tree, process)

@@ -61,7 +61,7 @@ class Supervisor:
         self._lock = lock
         self._reports = reports
         self._places = places
-        self._others = OtherExtractors(ledger, lock)
+        self._others = OtherExtractors(ledger, engine, lock)
         self._launcher = Launcher(engine, settings, lock, self._others, places=places, extractor=extractor)
         self._observer = Observer(ledger, engine, lock, reports)
         self._locks: dict[str, anyio.Lock] = {}
@@ -80,7 +80,7 @@ class Supervisor:
         async with self._session_of(self._ledger.job(job_id).project):
             job = self._ledger.job(job_id)
             assert isinstance(job.state, Running)
-            await self._record(job_id, await self._observer.until_end_of_adopted(job, job.state.attempt))
+            await self._record(job_id, await self._observer.until_end(job, job.state.attempt, is_adopted=True))
 
     async def close_session(self, project: str, *, failed_too: bool = False) -> None:
         """The project's session is gone if its last job is complete or cancelled and nobody is busy with it.

@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -24,8 +24,18 @@ import libtmux
 import psutil
 from libtmux.common import tmux_cmd
 
-from frame_extractor.contract.process import ProcessIdentity, identify
-from framed.engines import EngineRefused, EngineUnresponsive
+from frame_extractor.contract.process import ProcessIdentity, identify, is_alive
+from framed.engines import (
+    AttemptEnded,
+    AttemptObservation,
+    AttemptPending,
+    AttemptRun,
+    AttemptRunning,
+    AttemptUnknown,
+    EngineRefused,
+    EngineUnresponsive,
+    local_process,
+)
 from framed.errors import TmuxMissing
 from framed.host.liveness import send
 from framed.policy.ending import SessionView
@@ -37,6 +47,7 @@ T = TypeVar("T")
 
 _DEADLINE_S: Final = 5.0
 _REOPENING_S: Final = 1.0
+_EXIT_CODE_PATIENCE_S: Final = 2.0
 _SERVER: Final = "tmux: server"
 """What a tmux server calls itself."""
 _AT_ONCE: Final = 2
@@ -104,11 +115,47 @@ class TmuxEngine:
 
         return await self._in_thread(prepare)
 
-    async def launch(self, session: str, argv: Sequence[str]) -> None:
-        await self._in_thread(lambda: self._launch(session, [_word(argument) for argument in argv]))
+    async def start(self, run: AttemptRun, extractor: Sequence[str]) -> None:
+        words = [_word(argument) for argument in (*extractor, str(run.spec))]
+        await self._in_thread(lambda: self._launch(run.session, words))
 
-    async def inspect(self, session: str) -> SessionView:
-        return await self._in_thread(lambda: self._look(session))
+    async def observe(self, run: AttemptRun) -> AttemptObservation:
+        if run.process is not None:
+            if is_alive(run.process):
+                return AttemptRunning(f"pid {run.process.pid}")
+            return AttemptEnded(await self._last_view(run))
+        try:
+            view = await self._view(run)
+        except EngineUnresponsive as failed:
+            return AttemptUnknown(str(failed))
+        if view.runs(run.number) and view.pid is not None:
+            return AttemptPending("its session has begun")
+        if view.runs(run.number) and view.code is None:
+            view = await self._last_view(run) or view
+        return AttemptEnded(view)
+
+    async def adopt(self, run: AttemptRun) -> AttemptObservation:
+        seen = await self.observe(run)
+        if isinstance(seen, AttemptRunning) and not await in_own_thread(local_process.is_held, run.layout.lock):
+            # The process that the record names is no extractor at work in this folder.
+            return AttemptEnded(await self._view_or_none(run))
+        return seen
+
+    async def find_live(self, runs: Iterable[AttemptRun]) -> list[AttemptRun]:
+        def find() -> list[AttemptRun]:
+            return [run for run in runs if run.process is not None and local_process.works_on(run.process, run.spec)]
+
+        return await in_own_thread(find)
+
+    async def cancel(self, run: AttemptRun) -> None:
+        if run.process is None:
+            await self.close(run.session)
+        else:
+            await local_process.end(run.process)
+
+    async def await_end(self, run: AttemptRun) -> None:
+        if run.process is not None:
+            await local_process.await_end(run.process)
 
     async def sessions(self) -> frozenset[str]:
         return await self._in_thread(lambda: frozenset(self._ask("list-sessions", "-F", "#{session_name}").stdout))
@@ -118,6 +165,28 @@ class TmuxEngine:
 
     async def close(self, session: str) -> None:
         await self._in_thread(lambda: self._ask("kill-session", "-t", target(session)))
+
+    async def _view(self, run: AttemptRun) -> SessionView:
+        return await self._in_thread(lambda: self._look(run.session))
+
+    async def _view_or_none(self, run: AttemptRun) -> SessionView | None:
+        try:
+            return await self._view(run)
+        except EngineUnresponsive:
+            return None
+
+    async def _last_view(self, run: AttemptRun) -> SessionView | None:
+        """What tmux shows after the process has died, once it knows the exit code; None when it does not answer.
+
+        It takes a pane for dead when its terminal closes, and learns the exit code a moment later.
+        """
+        with anyio.move_on_after(_EXIT_CODE_PATIENCE_S):
+            while True:
+                view = await self._view_or_none(run)
+                if view is None or view.code is not None or not view.runs(run.number):
+                    return view
+                await anyio.sleep(0.05)
+        return await self._view_or_none(run)
 
     def _reopen_socket(self) -> None:
         """Whoever removed the socket has not parted us from the server: tmux makes it anew when sent SIGUSR1."""

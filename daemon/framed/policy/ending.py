@@ -30,9 +30,9 @@ class SessionView:
     command: str = ""
     """What the pane was told to run, as tmux writes it."""
 
-    def runs(self, attempt: Attempt) -> bool:
+    def runs(self, number: int) -> bool:
         """Whether the pane is this attempt's, and not still that of the one before it."""
-        return self.exists and f"attempt-{attempt.number}.spec.json" in self.command
+        return self.exists and f"attempt-{number}.spec.json" in self.command
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def _ending(attempt: Attempt, evidence: Evidence, now: Moment) -> Outcome:
         return _outcome(Ending.LOST, "the machine was restarted", now)
     if view is None:
         return _outcome(Ending.LOST, "it is gone, and tmux does not answer", now)
-    if view.runs(attempt):
+    if view.runs(attempt.number):
         # It may have ended in order and only its record could not be written.
         ending = Ending.EXITED if view.code is not None and view.code < 128 else Ending.CRASHED
         reason = "" if view.code is not None else "it vanished"

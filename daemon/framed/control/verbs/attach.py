@@ -13,7 +13,7 @@ async def attach(context: VerbContext, params: Attach) -> AttachReply:
     (name,) = await context.disk.known((params.project,))
     session = context.engine.session_name(name)
     try:
-        exists = (await context.engine.inspect(session)).exists
+        exists = session in await context.engine.sessions()
     except EngineUnresponsive as silent:
         raise Refused(f"{silent}; see its log instead: framectl logs {name}") from None
     if not exists:
