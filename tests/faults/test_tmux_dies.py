@@ -159,3 +159,20 @@ def test_stopped_tmux_holds_up_no_extractor(root: Root, film: Path) -> None:
     finally:
         os.kill(server, signal.SIGCONT)
     assert root.wait_for("onward", COMPLETE).attempt == 1
+
+
+def test_job_cancelled_while_its_next_attempt_is_prepared_leaves_no_session(root: Root) -> None:
+    """Preparing takes as long as tmux: the attempt before has left its session, and the next one never starts."""
+    root.start()
+    root.film("onward", "run 1 exit 70")
+    until(lambda: root.sessions() == {"frame_extraction_onward"}, "the first attempt has its session")
+    server = server_of(root)
+    os.kill(server, signal.SIGSTOP)
+    try:
+        last = root.wait_for("onward", ProjectState.RETRYING).attempt
+        until(root.layout("onward").spec(last + 1).exists, "the next attempt has its number")
+        assert root.cancel("onward").outcomes[0].cancelled
+    finally:
+        os.kill(server, signal.SIGCONT)
+    root.wait_for("onward", CANCELLED)
+    until(lambda: not root.sessions(), "the session is closed")

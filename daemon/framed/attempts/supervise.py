@@ -116,8 +116,9 @@ class Supervisor:
         try:
             job = await self._ledger.record(job_id, Started(attempt=attempt, films=films))
         except IllegalEvent:
-            # Cancelled while this was being made ready.
+            # Cancelled while this was prepared. Whoever cancelled could not close the session of the attempt before.
             await self.clear_temp(job)
+            await self._close_session_of(job)
             return
         if outcome is None:
             outcome = await self._launcher.start(job, attempt)
