@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator
 
 import psutil
@@ -16,8 +15,9 @@ from textual.widgets import DataTable, Input, Static
 
 from framed.ctl.monitor.app import Monitor
 from framed.protocol.messages import ProjectState
+from tests.harness.pilot import sees
 from tests.harness.root import MANUAL, Root, roots, stop
-from tests.harness.until import DEADLINE_S, until
+from tests.harness.until import until
 
 
 @pytest.fixture
@@ -34,13 +34,6 @@ def run_monitor(root: Root, steps: Callable[[Pilot[None]], Awaitable[None]], siz
             await steps(pilot)
 
     asyncio.run(run())
-
-
-async def sees(pilot: Pilot[None], condition: Callable[[], bool], what: str) -> None:
-    ends = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < ends, f"not seen: {what}"
-        await pilot.pause(0.05)
 
 
 def table(pilot: Pilot[None]) -> list[list[str]]:

@@ -21,6 +21,7 @@ from framed.protocol.messages import MachineStatus, ProjectState, ProjectStatus,
 from framed.protocol.queries import AttemptFacts, FilmInWork, JobFacts, ShowReply
 from framed.protocol.subscription import Event
 from framed.settings.places import load_places
+from tests.harness.pilot import sees
 
 NAMES = ("onward", "千と千尋の神隠し 完全版 デジタルリマスター", "x" * 300, "two\nlines \x1b[31m", "Café Zoë 🎬")
 RUNNING = ProjectStatus(
@@ -104,17 +105,22 @@ def test_selected_row_stays_in_sight_when_a_message_takes_a_line(tmp_path: Path)
         async with monitor.run_test(size=(80, 24)) as pilot:
             monitor._apply_update(event(*(ProjectStatus(name=f"p{n:02}", state=ProjectState.NEW) for n in range(40))))
             table = monitor.query_one(ProjectTable)
+            header = 1
+
+            def is_last_row_in_sight() -> bool:
+                top = table.scroll_offset.y
+                return table.cursor_row == 39 and top <= 39 < top + table.size.height - header
+
+            await sees(pilot, lambda: table.row_count == 40 and table.size.height > header, "the rows")
             await pilot.press("end")
-            await pilot.pause()
+            await sees(pilot, is_last_row_in_sight, "the last row")
             before = table.size.height
             await pilot.press("c")
-            await pilot.pause()
-            await pilot.pause()
-            assert "nothing to cancel" in str(monitor.query_one("#message", Static).content)
-            assert table.size.height < before
-            top = table.scroll_offset.y
-            header = 1
-            assert top <= table.cursor_row < top + table.size.height - header
+            await sees(
+                pilot, lambda: "nothing to cancel" in str(monitor.query_one("#message", Static).content), "the message"
+            )
+            await sees(pilot, lambda: table.size.height < before, "that the table is smaller")
+            await sees(pilot, is_last_row_in_sight, "the last row above the message")
 
     asyncio.run(pressed())
 
@@ -135,14 +141,16 @@ def test_what_has_ended_is_not_asked_to_be_cancelled(state: ProjectState, tmp_pa
         monitor = Monitor(load_places(tmp_path))
         async with monitor.run_test(size=(80, 24)) as pilot:
             monitor._apply_update(event(ProjectStatus(name="onward", state=state)))
-            await pilot.pause()
-            await pilot.press("c")
-            await pilot.pause()
-            message = monitor.query_one("#message", Static)
-            assert str(message.content) == f"onward is {state.value}: nothing to cancel"
-            assert len(monitor.screen_stack) == 1
             table = monitor.query_one(ProjectTable)
-            assert not message.region.overlaps(table.region)
+            await sees(pilot, lambda: table.row_count == 1, "the project")
+            await pilot.press("c")
+            message = monitor.query_one("#message", Static)
+            await sees(
+                pilot, lambda: str(message.content) == f"onward is {state.value}: nothing to cancel", "the message"
+            )
+            assert len(monitor.screen_stack) == 1
+            await sees(pilot, lambda: message.region.height > 0, "a line of its own for it")
+            await sees(pilot, lambda: not message.region.overlaps(table.region), "that it covers no row")
             assert table.size.height >= 2
 
     asyncio.run(pressed())
@@ -178,17 +186,15 @@ def test_filter_is_shown_and_escape_clears_it(tmp_path: Path) -> None:
             line = monitor.query_one("#filter", Static)
             table = monitor.query_one(ProjectTable)
             await pilot.press("slash", "3", "enter")
-            await pilot.pause()
-            assert line.region.height == 1
-            assert str(line.content) == "filter: 3  1 of 5 projects; Esc clears it"
-            assert table.row_count == 1
+            await sees(
+                pilot, lambda: str(line.content) == "filter: 3  1 of 5 projects; Esc clears it", "what is left out"
+            )
+            await sees(pilot, lambda: (line.region.height, table.row_count) == (1, 1), "one line, one row")
             await pilot.press("escape")
-            await pilot.pause()
-            assert table.row_count == 5
-            assert not line.display
+            await sees(pilot, lambda: table.row_count == 5 and not line.display, "all rows")
             for key, row in (("end", 4), ("home", 0), ("j", 1), ("j", 2), ("k", 1)):
                 await pilot.press(key)
-                assert table.cursor_row == row
+                await sees(pilot, lambda row=row: table.cursor_row == row, f"row {row}")  # type: ignore[misc]
 
     asyncio.run(pressed())
 
@@ -261,8 +267,9 @@ def test_question_is_read_to_its_end_however_long_the_name(name: str, tmp_path: 
         monitor = Monitor(load_places(tmp_path))
         async with monitor.run_test(size=(80, 24)) as pilot:
             await monitor.push_screen(Confirm(f"Cancel {name}? Images already written are kept."))
-            await pilot.pause()
+            await sees(pilot, lambda: all(label.region.height for label in monitor.screen.query(Label)), "the question")
             labels = [*monitor.screen.query(Label)]
+            assert labels
             assert all(monitor.screen.region.contains_region(label.region) for label in labels)
             shown = "".join(strip.text for label in labels for strip in label.render_lines(label.size.region))
             assert "kept." in shown

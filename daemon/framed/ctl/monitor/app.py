@@ -81,6 +81,10 @@ class ProjectTable(DataTable[Text]):
         Binding("end", "scroll_bottom", show=False),
     ]
 
+    def on_resize(self) -> None:
+        """The selected row is visible again: whatever appears above or below makes the table shorter."""
+        self.call_after_refresh(lambda: self.move_cursor(row=self.cursor_row, scroll=True))
+
 
 class Monitor(App[None]):
     CSS = """
@@ -298,12 +302,6 @@ class Monitor(App[None]):
         line.set_class(is_error, "error")
         line.display = True
         self._message_timer = self.set_timer(_MESSAGE_SHOWN_S, self._hide_message)
-        self._keep_selection_visible()
-
-    def _keep_selection_visible(self) -> None:
-        """Keeps the selected row visible after the next layout: a line that appears makes the table shorter."""
-        table = self.screen_stack[0].query_one(ProjectTable)
-        self.call_after_refresh(lambda: table.move_cursor(row=table.cursor_row, scroll=True))
 
     def _hide_message(self) -> None:
         if self._has_widgets:
@@ -377,7 +375,6 @@ class Monitor(App[None]):
 
     def _draw_filter(self, line: Static, n_shown: int) -> None:
         line.display = bool(self._needle)
-        self._keep_selection_visible()
         line.update(
             Text(f"filter: {printable(self._needle)}  {n_shown} of {len(self._view.projects)} projects; Esc clears it")
         )
