@@ -13,7 +13,7 @@ from msgspec import inspect
 from frame_extractor import cli
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.settings import ExtractionSettings
-from framed.ctl.commands import framectl
+from framed.ctl.commands.registry import framectl
 from framed.ctl.options import Checked
 from framed.model.job import Options
 from framed.model.project import FrameExtraction, Overrides

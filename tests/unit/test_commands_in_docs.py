@@ -11,7 +11,7 @@ import click
 import pytest
 
 from framed.__main__ import framed
-from framed.ctl.commands import framectl
+from framed.ctl.commands.registry import framectl
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

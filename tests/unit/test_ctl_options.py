@@ -8,8 +8,8 @@ import pytest
 
 from framed.__main__ import framed
 from framed.ctl.command_line import VERBS
-from framed.ctl.commands import framectl
-from framed.ctl.commands.jobs import submit
+from framed.ctl.commands.registry import framectl
+from framed.ctl.commands.submit import submit
 from framed.ctl.options import overrides
 from framed.model.project import FrameExtraction, Overrides
 

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
     from framed.ctl.command_line import die_quietly_when_nobody_reads, run  # noqa: PLC0415
-    from framed.ctl.commands import framectl  # noqa: PLC0415
+    from framed.ctl.commands.registry import framectl  # noqa: PLC0415
 
     die_quietly_when_nobody_reads()
     sys.exit(run(framectl, "framectl"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import threading
 import time
@@ -23,6 +22,7 @@ from textual.widgets import DataTable, Footer, Static
 
 from framed.ctl.attach_command import command_for
 from framed.ctl.client import connect
+from framed.ctl.idempotency_keys import new_key
 from framed.ctl.monitor.dialogs import Ask, Confirm, Help
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
 from framed.ctl.monitor.stream import details, events
@@ -180,7 +180,7 @@ class Monitor(App[None]):
             if name and name.strip():
                 # The suggested name may have spaces around it.
                 project = name if name == suggested else name.strip()
-                self._call("submit", Submit(projects=(project,), key=_key()), SubmitReply)
+                self._call("submit", Submit(projects=(project,), key=new_key()), SubmitReply)
 
         self.call_later(self.push_screen, Ask("Submit which project?", suggested), answered)
 
@@ -190,29 +190,29 @@ class Monitor(App[None]):
         if project.state in _NOTHING_TO_CANCEL:
             self._show_message(f"{project.name} is {project.state.value}: nothing to cancel")
             return
-        request = Cancel(projects=(project.name,), key=_key())
+        request = Cancel(projects=(project.name,), key=new_key())
         question = f"Cancel {project.name}? Images already written are kept."
         self._confirmed(question, lambda: self._call("cancel", request, CancelReply))
 
     def action_retry(self) -> None:
         if (project := self.selected) is not None:
-            self._call("retry", Retry(projects=(project.name,), key=_key()), RetryReply)
+            self._call("retry", Retry(projects=(project.name,), key=new_key()), RetryReply)
 
     def action_pause(self) -> None:
         """Pauses, or resumes when a user has paused it. A suspended project can be paused as well."""
         if (project := self.selected) is None:
             return
         if project.paused:
-            self._call("resume", Resume(projects=(project.name,), key=_key()), ResumeReply)
+            self._call("resume", Resume(projects=(project.name,), key=new_key()), ResumeReply)
         else:
-            self._call("pause", Pause(projects=(project.name,), key=_key()), PauseReply)
+            self._call("pause", Pause(projects=(project.name,), key=new_key()), PauseReply)
 
     def action_drain(self) -> None:
         """Drains, or undrains when draining."""
         if self._view.event is not None and self._view.event.draining:
-            self._call("undrain", Undrain(key=_key()), DrainReply)
+            self._call("undrain", Undrain(key=new_key()), DrainReply)
         else:
-            request = Drain(key=_key())
+            request = Drain(key=new_key())
             self._confirmed(
                 "Drain: finish running jobs and start no others?", lambda: self._call("drain", request, DrainReply)
             )
@@ -431,8 +431,3 @@ _HELP: Final = {
     "help": "this help",
     "quit": "quit; jobs keep running",
 }
-
-
-def _key() -> str:
-    """An idempotency key that no other request has."""
-    return os.urandom(16).hex()
