@@ -29,10 +29,10 @@ from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.errors import NewerSchema, NotAFilm
 from frame_extractor.output.curation import is_curated
 from frame_extractor.output.manifest import read_output
-from frame_extractor.show import say
+from frame_extractor.show import print_line
 
 DEFAULT_WORKERS: Final = 12
-_TRIED_AGAIN: Final = frozenset({ExitCode.INTERNAL, ExitCode.OUTPUT_NOT_WRITTEN, ExitCode.FILM_CHANGED})
+_RETRIED: Final = frozenset({ExitCode.INTERNAL, ExitCode.OUTPUT_NOT_WRITTEN, ExitCode.FILM_CHANGED})
 """Of the retryable endings those that seconds may mend; a full disk or a missing permission waits for the person."""
 _BACKOFF_BASE_S: Final = 2.0
 _BACKOFF_MAX_S: Final = 30.0
@@ -68,25 +68,25 @@ def extract(request: Request, *, retry: int) -> ExitCode:
 
     Raises Refused when nothing can be begun.
     """
-    films = [_checked(film) for film in request.films]
+    films = [_require_film(film) for film in request.films]
     grant = _grant(request)
     layout = request.layout
     endings: list[runner.Ending] = []
-    with show.screen() as screen:
-        for n_tries in range(1, retry + 2):
+    with show.open_screen() as screen:
+        for n_attempts in range(1, retry + 2):
             spec = _spec(request, layout, films, grant.workers)
-            if n_tries == 1:
+            if n_attempts == 1:
                 screen.note(f"{count(grant.workers, 'worker')} ({grant.why})")
             ending = runner.run_attempt(spec, screen=screen)
             endings.append(ending)
             if ending.code is ExitCode.INTERNAL:
                 screen.failure(f"details: {spec.log_path}")
-            if ending.code not in _TRIED_AGAIN or n_tries > retry:
+            if ending.code not in _RETRIED or n_attempts > retry:
                 break
             # --force means once: what this command has extracted it does not extract again.
             films = [film for film in films if str(film) not in {done.path for done in ending.extracted}]
-            wait_s = min(_BACKOFF_BASE_S * 2 ** (n_tries - 1), _BACKOFF_MAX_S)
-            screen.note(f"trying again in {duration(wait_s)} ({n_tries} of {retry})")
+            wait_s = min(_BACKOFF_BASE_S * 2 ** (n_attempts - 1), _BACKOFF_MAX_S)
+            screen.note(f"trying again in {duration(wait_s)} ({n_attempts} of {retry})")
             time.sleep(wait_s)
         if len(request.films) > 1:
             screen.result(_summary(len(request.films), endings, layout))
@@ -95,44 +95,48 @@ def extract(request: Request, *, retry: int) -> ExitCode:
 
 def show_plan(request: Request) -> ExitCode:
     """`--dry-run`: what would be done, on stdout. Raises Refused."""
-    films = [_checked(film) for film in request.films]
+    films = [_require_film(film) for film in request.films]
     grant = _grant(request)
     layout = request.layout
     try:
         output = read_output(layout)
-        marks = {film: film_fingerprint(film) for film in films}
-        complete = {film for film, mark in marks.items() if output.is_complete(mark, request.settings)}
-        curated = {film for film, mark in marks.items() if is_curated(output, mark)}
+        fingerprints = {film: film_fingerprint(film) for film in films}
+        complete = {film for film, mark in fingerprints.items() if output.is_complete(mark, request.settings)}
+        curated = {film for film, mark in fingerprints.items() if is_curated(output, mark)}
     except (OSError, NewerSchema) as error:
         raise _refused(error) from error
-    say("Settings")
+    print_line("Settings")
     for name, value in msgspec.to_builtins(request.settings).items():
         option = "--" + name.replace("_", "-")
-        say(f"  {option:<22}{value!s:<12}{'given' if name in request.given else 'default'}")
-    say(f"  {'--workers':<22}{grant.workers!s:<12}{grant.why}")
-    say(f"Images go to {layout.frames_dir}")
+        print_line(f"  {option:<22}{value!s:<12}{'given' if name in request.given else 'default'}")
+    print_line(f"  {'--workers':<22}{grant.workers!s:<12}{grant.why}")
+    print_line(f"Images go to {layout.frames_dir}")
     code = ExitCode.DONE
     estimates = []
     for film in films:
         if output.earlier_tool_images and not request.force:
-            say(f"  {film.name}: skipped; an earlier tool extracted {count(output.earlier_tool_images, 'image')}")
+            print_line(
+                f"  {film.name}: skipped; an earlier tool extracted {count(output.earlier_tool_images, 'image')}"
+            )
             continue
         if film in complete and not request.force:
             if film not in curated:
-                say(f"  {film.name}: skipped; already extracted with these settings")
+                print_line(f"  {film.name}: skipped; already extracted with these settings")
             elif request.restore:
-                say(f"  {film.name}: images that you have removed would be made again; the others are there")
+                print_line(f"  {film.name}: images that you have removed would be made again; the others are there")
             else:
-                say(f"  {film.name}: skipped; already extracted with these settings, without what you have removed")
+                print_line(
+                    f"  {film.name}: skipped; already extracted with these settings, without what you have removed"
+                )
             continue
         estimate = _estimate(film, request.settings, grant.workers)
-        say(f"  {_estimate_line(estimate)}")
+        print_line(f"  {_estimate_line(estimate)}")
         if estimate.error is None:
             estimates.append(estimate)
         else:
             code = ExitCode.NOT_A_FILM
     if len(estimates) > 1:
-        say(f"  in all: {_forecast(estimates)}")
+        print_line(f"  in all: {_forecast(estimates)}")
     return code
 
 
@@ -140,12 +144,12 @@ def show_probe(film: str, *, as_json: bool) -> ExitCode:
     """What the film is, on stdout. Raises Refused when it is none."""
     from frame_extractor.reading.film import probe_film  # noqa: PLC0415
 
-    path = _checked(film)
+    path = _require_film(film)
     try:
         found = probe_film(path)
     except (NotAFilm, OSError) as error:
         raise _refused(error, path) from error
-    say(msgspec.json.encode(found).decode() if as_json else _probe_lines(found))
+    print_line(msgspec.json.encode(found).decode() if as_json else _probe_lines(found))
     return ExitCode.DONE
 
 
@@ -153,14 +157,14 @@ def show_estimate(spec: AttemptSpec, *, as_json: bool) -> ExitCode:
     """What extracting the films would give and cost, on stdout; a film that is none has its reason instead."""
     estimates = [_estimate(Path(film), spec.settings, spec.workers) for film in spec.films]
     if as_json:
-        say(msgspec.json.encode(estimates).decode())
+        print_line(msgspec.json.encode(estimates).decode())
     else:
         for estimate in estimates:
-            say(_estimate_line(estimate))
+            print_line(_estimate_line(estimate))
     return ExitCode.DONE
 
 
-def _checked(film: str) -> Path:
+def _require_film(film: str) -> Path:
     """The film's absolute path. Raises Refused, with the nearest name when there is no such file."""
     path = Path(os.path.abspath(film))  # Path.resolve() would lose the name of a symbolic link.
     try:
@@ -172,13 +176,13 @@ def _checked(film: str) -> Path:
     try:
         require_regular_file(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise Refused(_nothing_there(path), ExitCode.USAGE) from None
+        raise Refused(_not_found(path), ExitCode.USAGE) from None
     except (OSError, NotAFilm) as error:
         raise _refused(error, path) from error
     return path
 
 
-def _nothing_there(path: Path) -> str:
+def _not_found(path: Path) -> str:
     try:
         names = os.listdir(path.parent)
     except OSError:

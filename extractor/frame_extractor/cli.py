@@ -177,7 +177,7 @@ def run(spec_path: str) -> ExitCode:
     from frame_extractor.attempt import records, runner  # noqa: PLC0415
 
     spec = records.read_spec(spec_path)
-    with show.screen() as screen:
+    with show.open_screen() as screen:
         screen.note(words.introduction(spec))
         return runner.run_attempt(spec, screen=screen).code
 
@@ -240,7 +240,7 @@ def clean(frames_dir: Path, fingerprints: tuple[str, ...], dry_run: bool, as_jso
     stay = f"; {count(cleaned.kept, 'other file')} there stay" if cleaned.kept else ""
     click.echo(f"{layout.folder}: {count(cleaned.images, 'image')}, {size(cleaned.size_bytes)} {done}{stay}")
     if planned is not None:
-        for line in clean_plan(planned.images, planned.rest, layout):
+        for line in clean_plan(planned.images, planned.others, layout):
             click.echo(line)
     return ExitCode.DONE
 

@@ -23,7 +23,7 @@ LAST_LINES_S: Final = 1.0
 """How long the last lines are waited for, of each stream, when a screen is left."""
 
 
-def screen() -> LiveScreen | PlainScreen:
+def open_screen() -> LiveScreen | PlainScreen:
     """The one that suits where stderr goes; to be entered for as long as the attempt runs."""
     return LiveScreen() if sys.stderr.isatty() else PlainScreen()
 
@@ -143,7 +143,7 @@ class LiveScreen:
             self._console.print(line, style=style, markup=False)
 
 
-def say(line: str, *, error: bool = False) -> None:
+def print_line(line: str, *, error: bool = False) -> None:
     """Prints a line to stdout, or stderr, if that still goes anywhere."""
     stream = sys.stderr if error else sys.stdout
     try:

@@ -61,7 +61,7 @@ class EndingSignals:
         _entered = None
 
     @property
-    def have_come(self) -> bool:
+    def is_ending(self) -> bool:
         """Whether one has come, and this process is still to end for it."""
         return self._received is not None and self._is_armed
 
@@ -100,7 +100,7 @@ class EndingSignals:
             self.check()
 
 
-def raised_afterwards() -> contextlib.AbstractContextManager[None]:
+def interrupt_deferred() -> contextlib.AbstractContextManager[None]:
     """An ending signal that comes inside is raised at its end.
 
     For calls of C that call Python back, from where nothing that a signal handler raises gets through.
@@ -109,13 +109,13 @@ def raised_afterwards() -> contextlib.AbstractContextManager[None]:
     return _entered.deferred() if _entered is not None and is_ours else contextlib.nullcontext()
 
 
-def has_come() -> bool:
+def is_ending() -> bool:
     """Whether an ending signal has come."""
-    return _entered is not None and _entered.have_come
+    return _entered is not None and _entered.is_ending
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
     """Ending signals that come inside are delivered at its end. Processes started inside are born with them blocked."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -136,7 +136,7 @@ def held() -> Iterator[None]:
             signal.raise_signal(came)
 
 
-def leave_endings_to_parent() -> None:
+def leave_signals_to_parent() -> None:
     """In a worker process born inside `held()`: Ctrl-C, which reaches the whole terminal, is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)

@@ -51,7 +51,7 @@ def clean_plan(images: Sequence[Path], rest: Sequence[Path], layout: OutputLayou
     return lines + [f"  {path.relative_to(layout.folder)}{'/' * path.is_dir()}" for path in rest]
 
 
-def put_aside(paths: Sequence[Path], layout: OutputLayout) -> str:
+def set_aside(paths: Sequence[Path], layout: OutputLayout) -> str:
     """About files that images have taken the places of."""
     folders = sorted({path.relative_to(layout.folder).parts[0] for path in paths})
     names = " and ".join(str(layout.folder / folder) for folder in folders)

@@ -68,7 +68,7 @@ class ImageRecorder:
             self.subsampling.add({2: "4:2:0", 1: "4:2:2", 0: "4:4:4"}[get_sampling(image)])
         picture.path.unlink()
 
-    def on_hand(self, frame_index: int) -> Sequence[Path]:
+    def reusable(self, frame_index: int) -> Sequence[Path]:
         assert frame_index >= 0
         return ()
 
@@ -79,7 +79,7 @@ class ImageRecorder:
     def leave_out(self, pick: Pick, width: int, height: int) -> None:  # noqa: ARG002 -- as the protocol has it
         raise AssertionError("nothing is removed")
 
-    def begin_again(self) -> None:
+    def restart(self) -> None:
         self.images.clear()
 
 
@@ -95,7 +95,7 @@ def extract(
     temp.mkdir()
     settings = settings or ExtractionSettings()
     looked_at = ImageRecorder()
-    kept = ScoreCache(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", anew=False)
+    kept = ScoreCache(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", force=False)
     told: list[FilmProgress] = []
 
     def report(progress: FilmProgress) -> None:
@@ -109,7 +109,7 @@ def extract(
             pool=pool,
             temp=temp,
             images=looked_at,
-            kept=kept,
+            cache=kept,
             report=report,
         )
     return Outcome(result, looked_at.images, looked_at.frames, looked_at.sizes, looked_at.subsampling, told)

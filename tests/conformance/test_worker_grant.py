@@ -31,7 +31,7 @@ class GrantFile:
 
     def __init__(self, folder: Path, workers: int) -> None:
         self.file = folder / "control.json"
-        self.crew = WorkerGrant(workers, control=self.file, attempt=ATTEMPT)
+        self.worker_grant = WorkerGrant(workers, control=self.file, attempt=ATTEMPT)
         self.serial = 0
         self.has_begun = threading.Event()
         self._held: list[psutil.Process] = []
@@ -82,7 +82,7 @@ def meanwhile(grants: GrantFile, act: Callable[[], None]) -> Iterator[None]:
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every chunk looks at the file."""
     monkeypatch.setattr(grant_module, "READ_EVERY_S", 0.0)
-    monkeypatch.setattr(pool, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(pool, "READ_GRANT_EVERY_S", 0.02)
 
 
 @pytest.mark.usefixtures("quick_looks")
@@ -94,10 +94,10 @@ def test_grants_that_come_and_go_change_no_byte(film: Path, undisturbed: Outcome
 
     def on_progress(_: FilmProgress) -> None:
         nonlocal most
-        most = max(most, grants.crew.at_work)
+        most = max(most, grants.worker_grant.at_work)
         grants.grant(next(turns))
 
-    outcome = extract(film, tmp_path / "temp", workers=grants.crew, on_progress=on_progress)
+    outcome = extract(film, tmp_path / "temp", workers=grants.worker_grant, on_progress=on_progress)
     assert outcome.images == undisturbed.images
     assert 2 < most <= 4
     assert workers_of(psutil.Process()) == []
@@ -114,17 +114,17 @@ def test_paused_workers_park_and_are_not_taken_for_hung(
         grants.has_begun.wait(60)
         grants.grant(2, paused=True)
         grants.go_on()
-        until(lambda: grants.crew.at_work == 0, "all have parked")
+        until(lambda: grants.worker_grant.at_work == 0, "all have parked")
         parked = workers_of(psutil.Process())
         with monkeypatch.context() as impatient:
-            impatient.setattr(pool, "SILENCE_S", 0.0)
+            impatient.setattr(pool, "HANG_TIMEOUT_S", 0.0)
             time.sleep(0.3)  # the pool looks fifteen times
             assert workers_of(psutil.Process()) == parked != []
-            assert grants.crew.at_work == 0
+            assert grants.worker_grant.at_work == 0
         grants.grant(2)
 
     with meanwhile(grants, pause_and_go_on):
-        outcome = extract(film, tmp_path / "temp", workers=grants.crew, on_progress=grants.on_progress)
+        outcome = extract(film, tmp_path / "temp", workers=grants.worker_grant, on_progress=grants.on_progress)
     assert outcome.images == undisturbed.images
 
 
@@ -133,7 +133,7 @@ def test_workers_parked_for_long_are_ended_and_their_spans_done_again(
     film: Path, undisturbed: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their memory is free meanwhile; no byte of the images changes."""
-    monkeypatch.setattr(pool, "PARKED_S", 0.1)
+    monkeypatch.setattr(pool, "MAX_PARKED_S", 0.1)
     grants = GrantFile(tmp_path, 2)
 
     def pause_and_go_on() -> None:
@@ -141,11 +141,11 @@ def test_workers_parked_for_long_are_ended_and_their_spans_done_again(
         grants.grant(0)
         grants.go_on()
         until(lambda: not workers_of(psutil.Process()), "no worker process is left")
-        assert grants.crew.at_work == 0
+        assert grants.worker_grant.at_work == 0
         grants.grant(3)
 
     with meanwhile(grants, pause_and_go_on):
-        outcome = extract(film, tmp_path / "temp", workers=grants.crew, on_progress=grants.on_progress)
+        outcome = extract(film, tmp_path / "temp", workers=grants.worker_grant, on_progress=grants.on_progress)
     assert outcome.images == undisturbed.images
     fractions = [told.fraction for told in outcome.told]
     assert fractions == sorted(fractions)
@@ -154,7 +154,7 @@ def test_workers_parked_for_long_are_ended_and_their_spans_done_again(
 @pytest.mark.usefixtures("quick_looks")
 def test_film_that_is_read_whole_pauses_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A smaller grant leaves its decoder's threads; a pause stops it, and its worker is kept however long it takes."""
-    monkeypatch.setattr(pool, "PARKED_S", 0.0)
+    monkeypatch.setattr(pool, "MAX_PARKED_S", 0.0)
     film = write_film(tmp_path / "film.avi", LONG)
     grants = GrantFile(tmp_path, 3)
     pids: list[int] = []
@@ -162,20 +162,20 @@ def test_film_that_is_read_whole_pauses_and_loses_nothing(tmp_path: Path, monkey
     def shrink_pause_and_go_on() -> None:
         grants.has_begun.wait(60)
         grants.grant(1)
-        assert grants.crew.at_work == 3
-        assert not grants.crew.is_elastic
+        assert grants.worker_grant.at_work == 3
+        assert not grants.worker_grant.is_elastic
         grants.grant(1, paused=True)
         grants.go_on()
-        until(lambda: grants.crew.at_work == 0, "it has parked")
+        until(lambda: grants.worker_grant.at_work == 0, "it has parked")
         # The idle ones beside it are ended.
         until(lambda: len(workers_of(psutil.Process())) == 1, "one worker is kept")
         pids.extend(worker.pid for worker in workers_of(psutil.Process()))
         grants.grant(1)
-        until(lambda: grants.crew.at_work > 0, "it goes on")
+        until(lambda: grants.worker_grant.at_work > 0, "it goes on")
         pids.extend(worker.pid for worker in workers_of(psutil.Process()))
 
     with meanwhile(grants, shrink_pause_and_go_on):
-        outcome = extract(film, tmp_path / "temp", workers=grants.crew, on_progress=grants.on_progress)
+        outcome = extract(film, tmp_path / "temp", workers=grants.worker_grant, on_progress=grants.on_progress)
     assert pids[0] == pids[1]
     assert outcome.result.chunks_read_by == {"pyav": 1}
     assert all(frame_of(name) == shown for name, shown in outcome.frames.items())

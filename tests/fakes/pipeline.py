@@ -38,7 +38,7 @@ class FakePipeline:
     before_picture: Callable[[int], None] = lambda _number: None
     """Called with the picture's number before it is published; may raise."""
     extracted: list[str] = field(default_factory=list)
-    on_hand: list[int] = field(default_factory=list)
+    reused: list[int] = field(default_factory=list)
     """Frame indices of pictures that earlier attempts had made."""
 
     def probe_film(self, film: Path) -> Probe:
@@ -56,9 +56,9 @@ class FakePipeline:
             source_frames=int(self.duration_s * 24),
         )
 
-    def worker_pool(self, crew: WorkerGrant, check: Callable[[], None]) -> WorkerPool:
+    def worker_pool(self, grant: WorkerGrant, check: Callable[[], None]) -> WorkerPool:
         """Real workers would take a second to start, for nothing."""
-        return _IdlePool(crew, check)
+        return _IdlePool(grant, check)
 
     def extract_film(
         self,
@@ -68,7 +68,7 @@ class FakePipeline:
         pool: WorkerPool,  # noqa: ARG002 - as the pipeline is called
         temp: Path,
         images: Images,
-        kept: ScoreCache,
+        cache: ScoreCache,
         report: Callable[[FilmProgress], None],
     ) -> FilmResult:
         self.extracted.append(film.name)
@@ -92,12 +92,12 @@ class FakePipeline:
             path = temp / f"{number}.jpg"
             path.write_bytes(f"{film.name} {settings.quality.value} {number}".encode())
             self.before_picture(number)
-            self.on_hand += [frame_index] if images.on_hand(frame_index) else []
+            self.reused += [frame_index] if images.reusable(frame_index) else []
             images.publish(Picture(pick=pick, path=path, size_bytes=path.stat().st_size, width=320, height=180))
         return FilmResult(
             name=film.name,
             path=str(film),
-            fingerprint=kept.fingerprint,
+            fingerprint=cache.fingerprint,
             status="complete",
             shots=1,
             duration_s=self.duration_s,

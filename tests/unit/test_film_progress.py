@@ -51,16 +51,16 @@ def test_scan_whose_scores_are_kept_is_no_work(recorded: RecordedProgress) -> No
     for _ in range(100):
         recorded.reporter.repaired()
     assert recorded.fraction == pytest.approx(0.5)
-    assert recorded.progress[-1].seconds_kept == 0
+    assert recorded.progress[-1].seconds_cached == 0
 
 
 def test_kept_spans_whose_images_are_all_missing_are_half_of_the_work(recorded: RecordedProgress) -> None:
     """A killed attempt that goes on with another quality: what it kept saves the scores, not the images."""
     recorded.reporter.missing(200)
-    recorded.reporter.recalled(600)
+    recorded.reporter.cached(600)
     recorded.reporter.repairing()
     assert recorded.fraction == pytest.approx(0.5)
-    assert recorded.progress[-1].seconds_kept == pytest.approx(300)
+    assert recorded.progress[-1].seconds_cached == pytest.approx(300)
     for _ in range(100):
         recorded.reporter.repaired()
     assert recorded.fraction == pytest.approx(0.75)

@@ -509,12 +509,12 @@ def test_pictures_of_a_replaced_film_are_not_taken_for_those_of_its_successor(pr
     for _ in range(2):
         assert project.attempt().code is ExitCode.DISK_FULL
     assert len(project.images()) == 3
-    assert len(project.pipeline.on_hand) == 3
-    project.pipeline.on_hand.clear()
+    assert len(project.pipeline.reused) == 3
+    project.pipeline.reused.clear()
     _replace(project.films[0])
     project.pipeline.before_picture = lambda _number: None
     assert project.attempt().code is ExitCode.DONE
-    assert project.pipeline.on_hand == []
+    assert project.pipeline.reused == []
     assert len(project.images()) == 4
 
 
@@ -528,7 +528,7 @@ def test_pictures_of_a_film_that_was_written_to_since_are_not_taken_for_it(proje
     assert film_fingerprint(project.films[0]) == before
     project.pipeline.before_picture = lambda _number: None
     assert project.attempt().code is ExitCode.DONE
-    assert project.pipeline.on_hand == []
+    assert project.pipeline.reused == []
     assert len(project.images()) == 4
 
 
@@ -560,7 +560,7 @@ def test_film_whose_mode_and_links_change_while_it_is_read_is_complete(
         return film_fingerprint(path)
 
     monkeypatch.setattr(film_snapshot, "film_fingerprint", counted)
-    monkeypatch.setattr(runner, "LOOK_AT_FILM_EVERY_S", 0)
+    monkeypatch.setattr(runner, "CHECK_FILM_EVERY_S", 0)
 
     def change(number: int) -> None:
         film.chmod(0o600 + number)

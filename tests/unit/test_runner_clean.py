@@ -12,7 +12,7 @@ import pytest
 
 from frame_extractor.attempt.clean import clean, clean_films, plan
 from frame_extractor.attempt.failures import OutputBusy, Refused
-from frame_extractor.attempt.records import sole_use
+from frame_extractor.attempt.records import exclusive_use
 from frame_extractor.cli import main
 from frame_extractor.contract.answers import Cleaned
 from frame_extractor.contract.exit_codes import ExitCode
@@ -235,7 +235,7 @@ def test_results_of_the_earlier_tool_stay(layout: OutputLayout) -> None:
 def test_folder_in_use_is_refused(layout: OutputLayout, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 76, one line, nothing changed."""
     before = left(layout) | {".framed/lock"}
-    with sole_use(layout, "(a test)"):
+    with exclusive_use(layout, "(a test)"):
         with pytest.raises(OutputBusy):
             clean(layout)
         assert main(["clean", str(layout.frames_dir), "--json"]) == ExitCode.SUPERSEDED

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from frame_extractor.attempt.failures import OutputBusy, OutputUnusable, deciding, failure_of
+from frame_extractor.attempt.failures import OutputBusy, OutputUnusable, decisive, failure_of
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.errors import NotAFilm, TooMuchFailed
@@ -77,5 +77,5 @@ def test_what_another_attempt_may_mend_decides_the_exit_code(
     errors: list[BaseException], expected: ExitCode | None
 ) -> None:
     """And what ended the attempt decides before what its films suffered from."""
-    failure = deciding([failure_of(error, FILM) for error in errors])
+    failure = decisive([failure_of(error, FILM) for error in errors])
     assert (failure.code if failure else None) is expected

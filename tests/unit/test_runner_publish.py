@@ -72,7 +72,7 @@ class Attempt:
         )
         self.output.record(result, entries)
         self.output.save(results_config(ExtractionSettings(), workers=1))
-        self.publisher.forget()
+        self.publisher.delete_journal()
         return entries
 
 
@@ -129,7 +129,7 @@ def test_pictures_before_a_new_beginning_do_not_count(layout: OutputLayout, has_
         old.complete()
     attempt = Attempt(layout, 2)
     attempt.publish([0, 24], b"void")
-    attempt.publisher.begin_again()
+    attempt.publisher.restart()
     attempt.publish([24, 48], b"new")
     assert {entry.file for entry in attempt.complete()} == {name(24), name(48)}
     assert names(layout) == {name(24), name(48)}
@@ -231,7 +231,7 @@ def test_file_of_somebody_elses_is_put_aside_when_the_film_is_complete(
     assert names(layout) - {"elsewhere.txt"} == {name(0), name(24)}
     assert theirs.read_bytes() == b"new"
     aside = layout.folder / "frames.aside-1" / name(24)
-    assert attempt.publisher.put_aside == [aside]
+    assert attempt.publisher.set_aside == [aside]
     assert content_of(aside, kind) == "mine"
 
 
@@ -288,7 +288,7 @@ def test_journal_of_an_earlier_version_is_read(layout: OutputLayout) -> None:
     journal.write_bytes(b"\n".join(lines) + b"\n")
     assert is_unsettled(layout, FINGERPRINT)
     second = Attempt(layout, 2)
-    assert [path.name for path in second.publisher.on_hand(24)] == [name(24)]
+    assert [path.name for path in second.publisher.reusable(24)] == [name(24)]
     second.publish([24], b"newer")
     second.complete()
     assert names(layout) == {name(24)}

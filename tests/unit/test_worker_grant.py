@@ -35,21 +35,21 @@ def test_only_a_whole_file_for_this_attempt_counts(tmp_path: Path, content: byte
     file = tmp_path / "control.json"
     if content is not None:
         file.write_bytes(content)
-    crew = WorkerGrant(4, control=file, attempt=2)
-    assert crew.granted == granted
-    assert crew.granted.at_work == (0 if granted.paused else granted.workers)
+    worker_grant = WorkerGrant(4, control=file, attempt=2)
+    assert worker_grant.granted == granted
+    assert worker_grant.granted.at_work == (0 if granted.paused else granted.workers)
 
 
 def test_file_is_not_read_again_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred chunks may end in a second."""
     file = tmp_path / "control.json"
-    crew = WorkerGrant(4, control=file, attempt=2)
+    worker_grant = WorkerGrant(4, control=file, attempt=2)
     monkeypatch.setattr(grant_module, "READ_EVERY_S", 1e9)
-    assert crew.granted == Grant(4)
+    assert worker_grant.granted == Grant(4)
     file.write_bytes(msgspec.json.encode(Control(attempt=2, serial=1, workers=1)))
-    assert crew.granted == Grant(4)
+    assert worker_grant.granted == Grant(4)
     monkeypatch.setattr(grant_module, "READ_EVERY_S", 0.0)
-    assert crew.granted == Grant(1, serial=1)
+    assert worker_grant.granted == Grant(1, serial=1)
 
 
 def test_pause_is_no_part_of_the_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,17 +59,17 @@ def test_pause_is_no_part_of_the_rate(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
     file = tmp_path / "control.json"
     spec = AttemptSpec(project="onward", job_id="j", attempt=2, films=("a.mkv",), frames_dir="/f", workers=4)
-    crew = WorkerGrant(4, control=file, attempt=2)
-    meter = ProgressMeter(spec, crew)
+    worker_grant = WorkerGrant(4, control=file, attempt=2)
+    meter = ProgressMeter(spec, worker_grant)
     meter.expect(20.0, 480, 0)
     meter.begin("a.mkv", 1, 20.0)
-    crew.at_work = 4
+    worker_grant.at_work = 4
     now_s[0] += 10
     meter.report(FilmProgress(stage=Stage.SCANNING, seconds_done=10, seconds_total=20, fraction=0.5, images=5))
     running = meter.snapshot()
     assert (running.workers, running.control_serial_seen, running.paused, running.eta_s) == (4, 0, False, 10.0)
     file.write_bytes(msgspec.json.encode(Control(attempt=2, serial=7, workers=4, paused=True)))
-    crew.at_work = 0
+    worker_grant.at_work = 0
     paused = meter.snapshot()
     for _ in range(3600):
         now_s[0] += 1
@@ -78,7 +78,7 @@ def test_pause_is_no_part_of_the_rate(tmp_path: Path, monkeypatch: pytest.Monkey
     assert paused.realtime_factor == pytest.approx(1.0)
     assert "paused" in progress_line(paused)
     file.unlink()
-    crew.at_work = 4
+    worker_grant.at_work = 4
     going = meter.snapshot()
     assert going.eta_s == pytest.approx(10.0)
     assert going.realtime_factor == pytest.approx(1.0)

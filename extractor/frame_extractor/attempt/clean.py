@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from frame_extractor.attempt.failures import Refused
-from frame_extractor.attempt.records import sole_use
+from frame_extractor.attempt.records import exclusive_use
 from frame_extractor.contract.answers import Cleaned
 from frame_extractor.contract.durable import entries
 from frame_extractor.contract.exit_codes import ExitCode
@@ -35,7 +35,7 @@ class Plan:
     """What goes."""
 
     images: tuple[Path, ...]
-    rest: tuple[Path, ...]
+    others: tuple[Path, ...]
     """Files and folders that are ours and no images."""
     cleaned: Cleaned
 
@@ -60,32 +60,32 @@ def clean(layout: OutputLayout) -> Cleaned:
 
     Interrupted, it is done by doing it again: the lists go after what they list.
     """
-    with _sole_use(layout):
+    with _exclusive_use(layout):
         return _clean(layout)
 
 
 def clean_films(layout: OutputLayout, fingerprints: Collection[str]) -> Cleaned:
     """What was made of these films is gone, and what the two files tell of them; the rest stays. Raises as `clean`."""
-    with _sole_use(layout):
+    with _exclusive_use(layout):
         return _clean_films(layout, fingerprints)
 
 
-def _sole_use(layout: OutputLayout) -> contextlib.AbstractContextManager[None]:
+def _exclusive_use(layout: OutputLayout) -> contextlib.AbstractContextManager[None]:
     """The folder's lock, where there are records at all; nothing is made where nothing is ours. Raises Refused."""
     _require_output(layout, read_output(layout))
-    return sole_use(layout, "that cleans it up") if layout.control.is_dir() else contextlib.nullcontext()
+    return exclusive_use(layout, "that cleans it up") if layout.control.is_dir() else contextlib.nullcontext()
 
 
 def _clean_films(layout: OutputLayout, fingerprints: Collection[str]) -> Cleaned:
     planned = plan(layout, fingerprints)
     for path in planned.images:
         path.unlink(missing_ok=True)
-    for folder in planned.rest:
+    for folder in planned.others:
         shutil.rmtree(folder)
     output = read_output(layout)
     for mark in fingerprints:
-        output.forget(mark)
-        Journal(layout, mark).forget()
+        output.remove_film(mark)
+        Journal(layout, mark).delete()
     if _lists(layout, output):
         output.save(output.config or results_config(ExtractionSettings(), workers=0))
     for folder in sorted({path.parent for path in planned.images} - {layout.frames_dir}):
@@ -97,7 +97,7 @@ def _clean(layout: OutputLayout) -> Cleaned:
     planned = plan(layout)
     for path in planned.images:
         path.unlink(missing_ok=True)
-    for path in planned.rest:
+    for path in planned.others:
         if path.is_dir():
             _remove_folder(path)
         else:
@@ -147,7 +147,7 @@ def _is_the_same(named: Path, frames_dir: Path) -> bool:
 def _present(layout: OutputLayout, output: Output, fingerprints: Collection[str] | None) -> list[Path]:
     """Images of these films, or of all, that are there and ours."""
     own = _own(layout, output, fingerprints)
-    return [layout.frames_dir / file for file in sorted(own) if own.is_there(file)]
+    return [layout.frames_dir / file for file in sorted(own) if own.is_present(file)]
 
 
 def _own(layout: OutputLayout, output: Output, fingerprints: Collection[str] | None) -> OwnFiles:

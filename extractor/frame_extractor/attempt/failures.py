@@ -114,17 +114,17 @@ def failure_of(error: BaseException, film: Path | None = None, output: Path | No
         case OSError() if error.errno is not None:
             return _output_failure(error, output)
     where = f"{film.name}: " if film is not None else ""
-    return Failure(ExitCode.INTERNAL, f"{where}internal fault: {_described(error)}", is_fault=True)
+    return Failure(ExitCode.INTERNAL, f"{where}internal fault: {_description(error)}", is_fault=True)
 
 
-def named(failure: Failure, film: Path, name: str) -> Failure:
+def with_film_name(failure: Failure, film: Path, name: str) -> Failure:
     """The same failure, its line about the film by that name where it is about it."""
     prefix = f"{film.name}: "
     is_about_it = failure.line.startswith(prefix)
     return replace(failure, line=f"{name}: {failure.line.removeprefix(prefix)}") if is_about_it else failure
 
 
-def _described(error: BaseException) -> str:
+def _description(error: BaseException) -> str:
     """What and where, in one line: `ZeroDivisionError: division by zero (shots.py, line 12)`."""
     said = str(error).strip().splitlines()
     innermost = traceback.extract_tb(error.__traceback__)[-1:]
@@ -132,7 +132,7 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' + said[-1] if said else ''}{place}"
 
 
-def deciding(failures: Sequence[Failure]) -> Failure | None:
+def decisive(failures: Sequence[Failure]) -> Failure | None:
     """The failure that gives the attempt its exit code: what ended it, else what another attempt may mend."""
     ended = [failure for failure in failures if failure.ends_attempt]
     retryable = [failure for failure in failures if failure.code in RETRYABLE]

@@ -39,7 +39,7 @@ class Pipeline(Protocol):
 
     def probe_film(self, film: Path) -> Probe: ...
 
-    def worker_pool(self, crew: WorkerGrant, check: Callable[[], None]) -> WorkerPool: ...
+    def worker_pool(self, grant: WorkerGrant, check: Callable[[], None]) -> WorkerPool: ...
 
     def extract_film(
         self,
@@ -49,7 +49,7 @@ class Pipeline(Protocol):
         pool: WorkerPool,
         temp: Path,
         images: Images,
-        kept: ScoreCache,
+        cache: ScoreCache,
         report: Callable[[FilmProgress], None],
     ) -> FilmResult: ...
 
@@ -71,7 +71,7 @@ class PendingFilm:
         return self.snapshot.fingerprint
 
 
-def is_asked_again(spec: AttemptSpec, output: Output, fingerprint: str) -> bool:
+def is_redone(spec: AttemptSpec, output: Output, fingerprint: str) -> bool:
     """Whether what was done of the film before, or removed of it, does not count.
 
     Force and restore are for what was there before the job: a retry of it must come to an end.
@@ -82,56 +82,56 @@ def is_asked_again(spec: AttemptSpec, output: Output, fingerprint: str) -> bool:
 
 
 class FilmExtraction:
-    """`run`, `conclude`, `forget_work`; `give_up` when one of the first two raised; `close` in the end."""
+    """`run`, `conclude`, `delete_work`; `give_up` when one of the first two raised; `close` in the end."""
 
     def __init__(
-        self, todo: PendingFilm, spec: AttemptSpec, output: Output, temp: Path, *, before_change: Callable[[], None]
+        self, pending: PendingFilm, spec: AttemptSpec, output: Output, temp: Path, *, before_change: Callable[[], None]
     ) -> None:
         """`before_change` is called before anything outside `temp` is changed, and may raise."""
         # Imported when it is needed, as the pipeline is.
         from frame_extractor.pipeline.score_cache import ScoreCache  # noqa: PLC0415
 
-        self._todo = todo
+        self._pending = pending
         self._spec = spec
         self._output = output
         self._temp = temp
-        self._is_asked_again = is_asked_again(spec, output, todo.fingerprint)
+        self._is_redone = is_redone(spec, output, pending.fingerprint)
         """Removed images come back as well."""
         self._before_change = before_change
         self._began_s = time.monotonic()
         self._publisher: publish.Publisher | None = None
-        self.put_aside: list[Path] = []
+        self.set_aside: list[Path] = []
         """Files in `frames/` that are not ours and were in the way, where they are now."""
-        self._kept: ScoreCache = ScoreCache(
+        self._cache: ScoreCache = ScoreCache(
             spec.layout,
-            todo.fingerprint,
+            pending.fingerprint,
             spec.settings,
             job_id=spec.job_id,
-            anew=spec.force,
-            film_modified_ns=todo.snapshot.modified_ns,
+            force=spec.force,
+            film_modified_ns=pending.snapshot.modified_ns,
             before_change=before_change,
         )
 
     def run(self, pipeline: Pipeline, pool: WorkerPool, report: Callable[[FilmProgress], None]) -> FilmResult:
         """All its images are in `frames/`; returns what there is to say of the film. Raises whatever goes wrong."""
-        if line := self._kept.describe():
-            log.info("%s: %s", self._todo.name, line)
+        if line := self._cache.describe():
+            log.info("%s: %s", self._pending.name, line)
         self._before_change()
-        place = Path(self._todo.fingerprint, self._spec.settings.image_key)
+        place = Path(self._pending.fingerprint, self._spec.settings.image_key)
         pictures = records.take_over(
-            self._spec.layout, self._temp, place, {picture_name(frame) for frame in self._kept.written}
+            self._spec.layout, self._temp, place, {picture_name(frame) for frame in self._cache.written}
         )
         self._publisher = self._opened_publisher(pictures)
         found = pipeline.extract_film(
-            self._todo.film,
+            self._pending.film,
             settings=self._spec.settings,
             pool=pool,
             temp=pictures,
             images=self._publisher,
-            kept=self._kept,
+            cache=self._cache,
             report=report,
         )
-        self._todo.snapshot.require(at_end=True)
+        self._pending.snapshot.require(at_end=True)
         return found
 
     def conclude(self, found: FilmResult, *, save: Callable[[], None]) -> FilmResult:
@@ -140,7 +140,7 @@ class FilmExtraction:
         entries = self._publisher.complete()
         result = msgspec.structs.replace(
             found,
-            name=self._todo.name,
+            name=self._pending.name,
             folder=self._publisher.folder,
             job_id=self._spec.job_id,
             images=sum(not entry.removed for entry in entries),
@@ -148,16 +148,16 @@ class FilmExtraction:
             wall_s=round(time.monotonic() - self._began_s, 3),
             extracted_at=records.now(),
         )
-        if self._is_asked_again:
-            self._output.removals.restore(self._todo.fingerprint)
-        self._output.removals.add(self._todo.fingerprint, self._publisher.removed_meanwhile)
+        if self._is_redone:
+            self._output.removals.restore(self._pending.fingerprint)
+        self._output.removals.add(self._pending.fingerprint, self._publisher.removed_meanwhile)
         self._output.record(result, entries)
-        self.put_aside = self._publisher.put_aside
+        self.set_aside = self._publisher.set_aside
         if self._output.earlier_tool_images:
-            self.put_aside += self._put_earlier_set_aside()
+            self.set_aside += self._set_earlier_images_aside()
         sync_file_system(self._spec.layout.frames_dir)
         save()
-        self._publisher.forget()
+        self._publisher.delete_journal()
         return result
 
     def give_up(self, *, for_good: bool, has_changed: bool) -> None:
@@ -166,58 +166,58 @@ class FilmExtraction:
         if self._publisher is not None:
             self._publisher.give_up(for_good=is_over)
         if is_over:
-            self.forget_work()
+            self.delete_work()
         if has_changed:
-            self._kept.forget()
+            self._cache.delete()
 
     def close(self) -> None:
         if self._publisher is not None:
             self._publisher.close()
 
-    def forget_work(self) -> None:
+    def delete_work(self) -> None:
         """No other attempt will go on from here."""
-        self._kept.forget_spans()
-        shutil.rmtree(self._temp / self._todo.fingerprint, ignore_errors=True)
+        self._cache.delete_spans()
+        shutil.rmtree(self._temp / self._pending.fingerprint, ignore_errors=True)
 
-    def _put_earlier_set_aside(self) -> list[Path]:
+    def _set_earlier_images_aside(self) -> list[Path]:
         """The images of the tool before this one, now that a film of this one is complete, as its results are."""
         self._before_change()
         layout = self._spec.layout
         listed = (entry for fingerprint in self._output.order for entry in self._output.entries(fingerprint))
-        return publish.put_unlisted_aside(layout, publish.own_files(layout, listed, *journal.journals(layout)))
+        return publish.set_unlisted_aside(layout, publish.own_files(layout, listed, *journal.journals(layout)))
 
     def _opened_publisher(self, pictures: Path) -> publish.Publisher:
-        todo, spec, output = self._todo, self._spec, self._output
+        pending, spec, output = self._pending, self._spec, self._output
         listed = {*output.images, *output.removed}
-        if todo.fingerprint not in listed:
-            journal.inherit(spec.layout, todo.film, todo.fingerprint, but_not_from=listed)
+        if pending.fingerprint not in listed:
+            journal.inherit(spec.layout, pending.film, pending.fingerprint, but_not_from=listed)
         header = journal.JournalHeader(
-            film=str(todo.film),
-            name=todo.name,
-            folder=output.folder_for(todo.name, todo.fingerprint, journal.claims(spec.layout)),
-            film_modified_ns=todo.snapshot.modified_ns,
+            film=str(pending.film),
+            name=pending.name,
+            folder=output.folder_for(pending.name, pending.fingerprint, journal.claims(spec.layout)),
+            film_modified_ns=pending.snapshot.modified_ns,
             image_key=spec.settings.image_key,
             job_id=spec.job_id,
             boot_id=boot_id(),
         )
-        earlier = output.films.get(todo.fingerprint)
+        earlier = output.films.get(pending.fingerprint)
         return publish.Publisher(
             spec.layout,
-            fingerprint=todo.fingerprint,
+            fingerprint=pending.fingerprint,
             header=header,
-            listed=output.images.get(todo.fingerprint, ()),
+            listed=output.images.get(pending.fingerprint, ()),
             is_usable=lambda section: (
                 (section.image_key, section.film_modified_ns) == (header.image_key, header.film_modified_ns)
                 and (not spec.force or section.job_id == header.job_id)
             ),
             listed_is_usable=earlier is not None and not spec.force and earlier.image_key == header.image_key,
             taken_over=pictures,
-            removed=() if self._is_asked_again else output.removals.of(todo.fingerprint),
+            removed=() if self._is_redone else output.removals.of(pending.fingerprint),
             removed_since=journal.removed_since(
                 spec.layout,
-                todo.fingerprint,
+                pending.fingerprint,
                 lambda section: (
-                    section.boot_id == header.boot_id and (not self._is_asked_again or section.job_id == header.job_id)
+                    section.boot_id == header.boot_id and (not self._is_redone or section.job_id == header.job_id)
                 ),
             ),
             before_change=self._before_change,

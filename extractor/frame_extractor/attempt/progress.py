@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from frame_extractor.pipeline.film_progress import FilmProgress
 
 HEARTBEAT_S: Final = 1.0
-_NOT_YET_DONE: Final = 0.999
+_MAX_FRACTION_UNTIL_DONE: Final = 0.999
 _ETA_AFTER_S: Final = 2.0
 """A forecast made from less is noise."""
 
@@ -29,9 +29,9 @@ _ETA_AFTER_S: Final = 2.0
 class ProgressMeter:
     """Adds up the films of one attempt. Safe to read from another thread."""
 
-    def __init__(self, spec: AttemptSpec, crew: WorkerGrant) -> None:
+    def __init__(self, spec: AttemptSpec, grant: WorkerGrant) -> None:
         self._spec = spec
-        self._crew = crew
+        self._grant = grant
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._extracting_since: float | None = None
@@ -103,7 +103,7 @@ class ProgressMeter:
             self._stage = film.stage if film.stage is not Stage.DONE else Stage.WRITING
             self._seconds_in_film = max(self._seconds_in_film, film.fraction * self._seconds_of_film)
             # What an earlier attempt has done says nothing of how fast this one is.
-            extracted_s = self._seconds_in_film - film.seconds_kept
+            extracted_s = self._seconds_in_film - film.seconds_cached
             self._extracted_s_in_film = max(self._extracted_s_in_film, extracted_s)
             self._images_in_film = film.images
             self._image_bytes_in_film = film.image_bytes
@@ -130,7 +130,7 @@ class ProgressMeter:
 
     def snapshot(self) -> Progress:
         """How far the attempt is now. To be taken regularly: a pause is noticed here, and is no part of any rate."""
-        grant, at_work = self._crew.granted, self._crew.at_work
+        grant, at_work = self._grant.granted, self._grant.at_work
         with self._lock:
             now_s = time.monotonic()
             if grant.paused and at_work == 0 and self._extracting_since is not None:
@@ -142,8 +142,8 @@ class ProgressMeter:
             extracted_s = self._extracted_s_before + self._extracted_s_in_film
             settled = is_done or (extracting_s >= _ETA_AFTER_S and extracted_s > 0)
             new_images = self._images_before + self._images_in_film
-            left_s = self._seconds_total - done_s
-            eta_s = extracting_s * left_s / max(extracted_s, 0.001) if settled and not grant.paused else None
+            remaining_s = self._seconds_total - done_s
+            eta_s = extracting_s * remaining_s / max(extracted_s, 0.001) if settled and not grant.paused else None
             return Progress(
                 attempt=self._spec.attempt,
                 stage=self._stage,
@@ -162,7 +162,7 @@ class ProgressMeter:
                 workers=at_work,
                 control_serial_seen=grant.serial,
                 paused=grant.paused,
-                elastic=self._crew.is_elastic,
+                elastic=self._grant.is_elastic,
                 elapsed_s=round(now_s - self._started, 3),
                 eta_s=None if eta_s is None else round(eta_s, 1),
                 realtime_factor=round(extracted_s / extracting_s, 3) if settled and extracting_s else None,
@@ -174,7 +174,7 @@ class ProgressMeter:
     def _advance(self) -> None:
         if self._seconds_total > 0:
             fraction = (self._seconds_before + self._seconds_in_film) / self._seconds_total
-            self._fraction = max(self._fraction, min(fraction, _NOT_YET_DONE))
+            self._fraction = max(self._fraction, min(fraction, _MAX_FRACTION_UNTIL_DONE))
 
 
 class Heartbeat:
@@ -189,7 +189,7 @@ class Heartbeat:
         """`is_superseded`: then the file is another attempt's."""
         self.is_superseded = False
         """At the last beat."""
-        self._ask = is_superseded
+        self._is_superseded_now = is_superseded
         self._meter = meter
         self._path = path
         self._show = show
@@ -214,7 +214,7 @@ class Heartbeat:
 
     def _beat(self) -> None:
         progress = self._meter.snapshot()
-        self.is_superseded = self.is_superseded or self._ask()
+        self.is_superseded = self.is_superseded or self._is_superseded_now()
         if self.is_superseded:
             return
         with contextlib.suppress(OSError):

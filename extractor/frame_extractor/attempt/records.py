@@ -26,7 +26,7 @@ from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.work_folders import WORK_MARKER, remove_if_empty, work_folders
 
-_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters but tab and newline, and marks that turn the reading direction."""
 LOCK_PATIENCE_S: Final = 0.5
 """Whoever only looks whether the folder is locked holds the lock for an instant."""
@@ -80,11 +80,11 @@ def now() -> str:
 
 def folder_lock(spec: AttemptSpec) -> contextlib.AbstractContextManager[None]:
     """This attempt alone works in the folder. Raises OutputBusy, which names the other, when another does."""
-    return sole_use(spec.layout, f"(job {spec.job_id}, attempt {spec.attempt})")
+    return exclusive_use(spec.layout, f"(job {spec.job_id}, attempt {spec.attempt})")
 
 
 @contextlib.contextmanager
-def sole_use(layout: OutputLayout, who: str) -> Iterator[None]:
+def exclusive_use(layout: OutputLayout, who: str) -> Iterator[None]:
     """This process, `who` in words, alone works in the folder. Raises OutputBusy."""
     descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -123,7 +123,7 @@ def work_folder(spec: AttemptSpec, is_superseded: Callable[[], bool]) -> Iterato
     hand, `-o` may be a folder that has its own `temp`. An attempt that is superseded leaves all as it is but its own.
     Raises OutputUnusable when somebody else has a folder of that name.
     """
-    _clear(spec.layout)
+    _delete_useless(spec.layout)
     folder = spec.layout.work_folder(spec.attempt)
     try:
         folder.mkdir(parents=True)
@@ -136,7 +136,7 @@ def work_folder(spec: AttemptSpec, is_superseded: Callable[[], bool]) -> Iterato
         if is_superseded():
             shutil.rmtree(folder, ignore_errors=True)
         else:
-            _clear(spec.layout)
+            _delete_useless(spec.layout)
 
 
 def take_over(layout: OutputLayout, work_folder: Path, place: Path, names: Collection[str]) -> Path:
@@ -156,7 +156,7 @@ def take_over(layout: OutputLayout, work_folder: Path, place: Path, names: Colle
     return own
 
 
-def _clear(layout: OutputLayout) -> None:
+def _delete_useless(layout: OutputLayout) -> None:
     """Pictures of films of which no span is kept are gone, and work folders that are empty."""
     for work_folder in work_folders(layout):
         for of_film in entries(work_folder):
@@ -171,7 +171,7 @@ class _LogLines(logging.Formatter):
     """Nothing in them steers the terminal they are read on: films and folders may be called anything."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return _STEERING.sub(lambda found: ascii(found[0])[1:-1], super().format(record))
+        return _CONTROL_CHARACTERS.sub(lambda found: ascii(found[0])[1:-1], super().format(record))
 
 
 class _LogFile(logging.FileHandler):

@@ -18,8 +18,8 @@ import msgspec
 
 from frame_extractor.attempt import records
 from frame_extractor.attempt.epoch import Epoch
-from frame_extractor.attempt.failures import RETRYABLE, Failure, FilmChanged, deciding, failure_of, named
-from frame_extractor.attempt.film_extraction import FilmExtraction, PendingFilm, Pipeline, is_asked_again
+from frame_extractor.attempt.failures import RETRYABLE, Failure, FilmChanged, decisive, failure_of, with_film_name
+from frame_extractor.attempt.film_extraction import FilmExtraction, PendingFilm, Pipeline, is_redone
 from frame_extractor.attempt.film_snapshot import FilmSnapshot
 from frame_extractor.attempt.priority import lower_priority
 from frame_extractor.attempt.progress import Heartbeat, ProgressMeter
@@ -32,7 +32,7 @@ from frame_extractor.output import curation
 from frame_extractor.output.journal import is_unsettled
 from frame_extractor.output.manifest import Output, read_output, results_config
 from frame_extractor.signals import EndingSignals
-from frame_extractor.words import film_decoded, film_done, film_skipped, introduction, progress_line, put_aside
+from frame_extractor.words import film_decoded, film_done, film_skipped, introduction, progress_line, set_aside
 from frame_extractor.workers.grant import WorkerGrant
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("frame_extractor")
 
 LOG_PROGRESS_EVERY_S: Final = 30.0
-LOOK_AT_FILM_EVERY_S: Final = 2.0
+CHECK_FILM_EVERY_S: Final = 2.0
 """Whether it is still the same: one that is not is not read to its end for nothing."""
 
 
@@ -101,14 +101,14 @@ class _Runner:
         self._spec = spec
         self._pipeline = pipeline
         self._screen = screen
-        self._crew = WorkerGrant(spec.workers, control=spec.layout.control_file, attempt=spec.attempt)
-        self._meter = ProgressMeter(spec, self._crew)
+        self._grant = WorkerGrant(spec.workers, control=spec.layout.control_file, attempt=spec.attempt)
+        self._meter = ProgressMeter(spec, self._grant)
         self._signals = signals
         self._extracted: list[FilmResult] = []
         self._failures: list[Failure] = []
         self._n_skipped = 0
         self._logged_at_s = 0.0
-        self._look_again_s = 0.0
+        self._check_film_at_s = 0.0
         self._epoch: Epoch
         self._heartbeat: Heartbeat
 
@@ -121,7 +121,7 @@ class _Runner:
                 self._signals.disarm()
         except BaseException as error:  # noqa: BLE001 - the attempt's last line of defence: it owes an exit code
             self._fail(failure_of(error, output=self._spec.layout.folder), error)
-        failure = deciding(self._failures)
+        failure = decisive(self._failures)
         return Ending(
             code=failure.code if failure else ExitCode.DONE,
             reason=failure.line if failure else "",
@@ -154,9 +154,9 @@ class _Runner:
             self._skip_all(output.earlier_tool_images)
         else:
             pipeline = self._pipeline or _film_pipeline()
-            with pipeline.worker_pool(self._crew, self._signals.check) as pool:
-                for todo in self._open_films(output, pipeline, pool):
-                    self._extract(todo, output, pipeline, temp=temp, pool=pool)
+            with pipeline.worker_pool(self._grant, self._signals.check) as pool:
+                for film in self._open_films(output, pipeline, pool):
+                    self._extract(film, output, pipeline, temp=temp, pool=pool)
         if not self._failures:
             self._meter.finish()
 
@@ -165,21 +165,21 @@ class _Runner:
 
         Workers are being started when there is something to extract.
         """
-        todos: list[PendingFilm] = []
+        pending: list[PendingFilm] = []
         images_found, image_bytes_found, seconds_found, frames_found = 0, 0, 0.0, 0
         seen: set[str] = set()
-        news = False
+        has_changes = False
         for number, path in enumerate(self._spec.films, 1):
             film, name = Path(path), self._spec.name_of(path)
             fingerprint = ""
             self._meter.step()
             try:
-                original = FilmSnapshot(film)
-                fingerprint = original.fingerprint
+                snapshot = FilmSnapshot(film)
+                fingerprint = snapshot.fingerprint
                 output.keep_place(fingerprint)
                 seen.add(fingerprint)
-                if not is_asked_again(self._spec, output, fingerprint):
-                    news |= self._notice_removed(output, fingerprint)
+                if not is_redone(self._spec, output, fingerprint):
+                    has_changes |= self._record_removed(output, fingerprint)
                 if self._is_complete(output, fingerprint):
                     found = output.images.get(fingerprint, ())
                     images_found += len(found)
@@ -188,64 +188,66 @@ class _Runner:
                     frames_found += output.films[fingerprint].source_frames
                     self._n_skipped += 1
                     self._note(film_skipped(output.films[fingerprint], forced=self._spec.force))
-                elif fingerprint in {todo.fingerprint for todo in todos}:
+                elif fingerprint in {each.fingerprint for each in pending}:
                     self._note(f"{name}: the same film as one before it; extracted once")
                 else:
                     pool.warm_up()
-                    todos.append(PendingFilm(film, name, number, original, pipeline.probe_film(film)))
+                    pending.append(PendingFilm(film, name, number, snapshot, pipeline.probe_film(film)))
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
         for fingerprint in output.images.keys() - seen:
-            news |= self._notice_removed(output, fingerprint)
-        if news:
+            has_changes |= self._record_removed(output, fingerprint)
+        if has_changes:
             with self._signals.deferred():
                 self._save(output)
         self._meter.expect(
-            seconds_found + sum(todo.probe.duration_s for todo in todos),
-            frames_found + sum(todo.probe.source_frames for todo in todos),
+            seconds_found + sum(each.probe.duration_s for each in pending),
+            frames_found + sum(each.probe.source_frames for each in pending),
             images_found,
             image_bytes_found=image_bytes_found,
             seconds_found=seconds_found,
         )
-        return todos
+        return pending
 
     def _is_complete(self, output: Output, fingerprint: str) -> bool:
         return (
             output.is_complete(fingerprint, self._spec.settings)
             and not is_unsettled(output.layout, fingerprint)
-            and not (self._spec.force and is_asked_again(self._spec, output, fingerprint))
-            and not (is_asked_again(self._spec, output, fingerprint) and curation.is_curated(output, fingerprint))
+            and not (self._spec.force and is_redone(self._spec, output, fingerprint))
+            and not (is_redone(self._spec, output, fingerprint) and curation.is_curated(output, fingerprint))
         )
 
-    def _notice_removed(self, output: Output, fingerprint: str) -> bool:
+    def _record_removed(self, output: Output, fingerprint: str) -> bool:
         """Images that a user has deleted are known as removed; whether there are any that were not.
 
         Where an attempt was cut off while it replaced images, nobody knows who has taken one away.
         """
         return not is_unsettled(output.layout, fingerprint) and curation.notice(output, fingerprint)
 
-    def _extract(self, todo: PendingFilm, output: Output, pipeline: Pipeline, *, temp: Path, pool: WorkerPool) -> None:
+    def _extract(
+        self, pending: PendingFilm, output: Output, pipeline: Pipeline, *, temp: Path, pool: WorkerPool
+    ) -> None:
         """The film's images and its entry are on the disk, or its failure is recorded."""
         self._signals.check()
-        self._meter.begin(todo.name, todo.number, todo.probe.duration_s)
-        extraction = FilmExtraction(todo, self._spec, output, temp, before_change=self._before_change)
+        self._meter.begin(pending.name, pending.number, pending.probe.duration_s)
+        extraction = FilmExtraction(pending, self._spec, output, temp, before_change=self._before_change)
         try:
-            with todo.snapshot:
-                found = extraction.run(pipeline, pool, functools.partial(self._report, todo.snapshot))
+            with pending.snapshot:
+                found = extraction.run(pipeline, pool, functools.partial(self._report, pending.snapshot))
                 with self._signals.deferred():
                     result = extraction.conclude(found, save=functools.partial(self._save, output))
         except Exception as error:  # noqa: BLE001 - a bad film does not stop the others; failure_of sorts them
-            failure = self._film_failed(todo.film, todo.fingerprint, error, output)
+            failure = self._film_failed(pending.film, pending.fingerprint, error, output)
             extraction.give_up(for_good=failure.code not in RETRYABLE, has_changed=isinstance(error, FilmChanged))
             self._meter.end_film(images=0)
         else:
-            extraction.forget_work()
+            extraction.delete_work()
             self._extracted.append(result)
             self._meter.end_film(result.images)
             log.info("%s", film_decoded(result))
             self._result(film_done(result, self._spec.layout))
-            if extraction.put_aside:
-                self._note(put_aside(extraction.put_aside, self._spec.layout))
+            if extraction.set_aside:
+                self._note(set_aside(extraction.set_aside, self._spec.layout))
         finally:
             extraction.close()
 
@@ -254,7 +256,7 @@ class _Runner:
         # What is missing of a sudden is what a newer attempt has moved.
         self._epoch.require()
         name = self._spec.name_of(film)
-        failure = named(failure_of(error, film), film, name)
+        failure = with_film_name(failure_of(error, film), film, name)
         if failure.ends_attempt:
             raise error
         self._fail(failure, error)
@@ -294,11 +296,11 @@ class _Runner:
         self._epoch.require()
         self._meter.step()
 
-    def _report(self, original: FilmSnapshot, progress: FilmProgress) -> None:
+    def _report(self, snapshot: FilmSnapshot, progress: FilmProgress) -> None:
         self._signals.check()
-        if time.monotonic() >= self._look_again_s:
-            self._look_again_s = time.monotonic() + LOOK_AT_FILM_EVERY_S
-            original.require()
+        if time.monotonic() >= self._check_film_at_s:
+            self._check_film_at_s = time.monotonic() + CHECK_FILM_EVERY_S
+            snapshot.require()
         if self._heartbeat.is_superseded:
             self._epoch.require()
         self._meter.report(progress)

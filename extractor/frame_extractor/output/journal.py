@@ -99,7 +99,7 @@ class Journal:
             self._file.close()
             self._file = None
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         """The results tell of the film now, or there is nothing to tell."""
         self.close()
         self.path.unlink(missing_ok=True)

@@ -122,7 +122,7 @@ class Output:
             failed = msgspec.structs.replace(earlier, status="failed", error=failed.error)
         self._put(failed)
 
-    def forget(self, fingerprint: str) -> None:
+    def remove_film(self, fingerprint: str) -> None:
         """Nothing is known of that film."""
         self.films.pop(fingerprint, None)
         self.images.pop(fingerprint, None)

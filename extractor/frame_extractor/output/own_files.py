@@ -30,7 +30,7 @@ class OwnFiles:
         """Every name that was added, there or not."""
         return iter(self._sizes)
 
-    def is_there(self, file: str) -> bool:
+    def is_present(self, file: str) -> bool:
         """Whether the file is there and is ours."""
         try:
             found = os.lstat(self._frames_dir / file)
@@ -43,16 +43,16 @@ class OwnFiles:
 
     def is_free(self, file: str) -> bool:
         """Whether `file` may be written or replaced: what is there is ours, or nothing is."""
-        return self.is_there(file) or not os.path.lexists(self._frames_dir / file)
+        return self.is_present(file) or not os.path.lexists(self._frames_dir / file)
 
     def remove(self, file: str) -> Path | None:
         """It is not in `frames/` any more. What is not ours has been put aside: then where it is now."""
-        if not self.is_there(file):
-            return self.put_aside(file)
+        if not self.is_present(file):
+            return self.set_aside(file)
         (self._frames_dir / file).unlink(missing_ok=True)
         return None
 
-    def put_aside(self, file: str) -> Path | None:
+    def set_aside(self, file: str) -> Path | None:
         """Whatever is there, a folder or a link as well, lies beside `frames/`; None when nothing is there."""
         there = self._frames_dir / file
         if not os.path.lexists(there):

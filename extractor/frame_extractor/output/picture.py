@@ -28,7 +28,7 @@ class Images(Protocol):
     def publish(self, picture: Picture) -> None:
         """Takes a finished picture. Raises OSError."""
 
-    def on_hand(self, frame_index: int) -> Sequence[Path]:
+    def reusable(self, frame_index: int) -> Sequence[Path]:
         """Where earlier attempts may have put the picture of this frame, as it is wanted now; perhaps not whole."""
 
     def is_removed(self, frame_index: int) -> bool:
@@ -37,5 +37,5 @@ class Images(Protocol):
     def leave_out(self, pick: Pick, width: int, height: int) -> None:
         """Takes a pick of a removed frame: it counts as chosen and removed."""
 
-    def begin_again(self) -> None:
+    def restart(self) -> None:
         """What was published, and what was on hand, does not count."""

@@ -64,47 +64,47 @@ class Publisher:
         listed = list(listed)
         self._listed = {entry.file for entry in listed}
         self._removed = frozenset((*removed, *removed_since))
-        self._there = {e.file: e.frame_index for e in listed if os.path.lexists(layout.frames_dir / e.file)}
+        self._present = {e.file: e.frame_index for e in listed if os.path.lexists(layout.frames_dir / e.file)}
         """Of what is listed, and published, by file: what is missing in the end, a user has removed meanwhile."""
         self._entries: dict[str, ManifestEntry] = {}
-        self._held: dict[str, Path] = {}
+        self._deferred: dict[str, Path] = {}
         """Where the pictures are that wait for the others, by the file they will be: all where the film is listed, else
         those whose place somebody else's file has.
         """
-        self.put_aside: list[Path] = []
+        self.set_aside: list[Path] = []
         """What was in the way of images and is not ours, where it is now."""
         self.removed_meanwhile = frozenset(removed_since)
         """Frames whose images a user has removed since the film was begun; all of them when it is complete."""
         self._journal = Journal(layout, fingerprint)
         sections = self._journal.sections()
-        self._left_behind = {name for _, images in sections for name, _ in images}
+        self._leftover = {name for _, images in sections for name, _ in images}
         """In `frames/`, or about to be when an attempt was killed; of this film, and not of its new set so far."""
         self._own = own_files(layout, listed, self._journal)
-        self._found: dict[int, list[Path]] = {}
+        self._reusable: dict[int, list[Path]] = {}
         for section, images in reversed(sections):
             if not is_usable(section):
                 break
-            self._add_found(layout.frames_dir / name for name, _ in images if self._own.is_there(name))
+            self._add_reusable(layout.frames_dir / name for name, _ in images if self._own.is_present(name))
             if section.begins_again:
                 break
         if listed_is_usable:
             sizes = {entry.file: entry.size_bytes for entry in listed}
-            self._add_found(path for file, size in sizes.items() if has_size(path := layout.frames_dir / file, size))
-        self._add_found(taken_over.iterdir())
+            self._add_reusable(path for file, size in sizes.items() if has_size(path := layout.frames_dir / file, size))
+        self._add_reusable(taken_over.iterdir())
         before_change()
         (layout.frames_dir / self.folder).mkdir(parents=True, exist_ok=True)
         if not self._listed:
             self._journal.begin_section(header)
 
-    def _add_found(self, paths: Iterable[Path]) -> None:
+    def _add_reusable(self, paths: Iterable[Path]) -> None:
         for path in paths:
             frame_index = frame_index_of(path.name)
             if frame_index is not None:
-                self._found.setdefault(frame_index, []).append(path)
+                self._reusable.setdefault(frame_index, []).append(path)
 
-    def on_hand(self, frame_index: int) -> Sequence[Path]:
+    def reusable(self, frame_index: int) -> Sequence[Path]:
         """Where earlier attempts may have put the picture of this frame, as it is wanted now; perhaps not whole."""
-        return self._found.get(frame_index, ())
+        return self._reusable.get(frame_index, ())
 
     def is_removed(self, frame_index: int) -> bool:
         """Whether a user has removed this frame: `leave_out` its pick then."""
@@ -112,20 +112,20 @@ class Publisher:
 
     def leave_out(self, pick: Pick, width: int, height: int) -> None:
         """The pick counts as made and removed."""
-        self._enter(pick, size_bytes=0, width=width, height=height)
+        self._add_entry(pick, size_bytes=0, width=width, height=height)
 
     def publish(self, picture: Picture) -> None:
         """The picture has its final name, or waits for the others. Raises OSError."""
-        file = self._enter(picture.pick, size_bytes=picture.size_bytes, width=picture.width, height=picture.height)
+        file = self._add_entry(picture.pick, size_bytes=picture.size_bytes, width=picture.width, height=picture.height)
         if self._listed or not self._own.is_free(file):
-            self._held[file] = picture.path
+            self._deferred[file] = picture.path
             return
         self._before_change()
-        self._note([file])
+        self._add_to_journal([file])
         os.replace(picture.path, self._layout.frames_dir / file)
-        self._there[file] = picture.pick.frame_index
+        self._present[file] = picture.pick.frame_index
 
-    def _enter(self, pick: Pick, *, size_bytes: int, width: int, height: int) -> str:
+    def _add_entry(self, pick: Pick, *, size_bytes: int, width: int, height: int) -> str:
         file = (PurePosixPath(self.folder) / image_name(pick)).as_posix()
         self._entries[file] = ManifestEntry(
             file=file,
@@ -143,20 +143,20 @@ class Publisher:
         )
         return file
 
-    def _note(self, files: Iterable[str]) -> None:
+    def _add_to_journal(self, files: Iterable[str]) -> None:
         noted = [(file, self._entries[file].size_bytes) for file in files]
         self._journal.note(noted)
         for file, size_bytes in noted:
             self._own.add(file, size_bytes)
 
-    def begin_again(self) -> None:
+    def restart(self) -> None:
         """What has been published so far does not count: files of names that do not come again go at the end."""
         if not self._listed:
-            self._left_behind |= self._entries.keys()
-            self._there.clear()
+            self._leftover |= self._entries.keys()
+            self._present.clear()
         self._entries.clear()
-        self._held.clear()
-        self._found.clear()
+        self._deferred.clear()
+        self._reusable.clear()
         if not self._listed or self._journal.path.exists():
             self._before_change()
             self._journal.begin_section(msgspec.structs.replace(self._header, begins_again=True))
@@ -171,41 +171,41 @@ class Publisher:
         self._leave_out_removed_meanwhile()
         self._before_change()
         self._begin_settling()
-        for file in self._held:
+        for file in self._deferred:
             if not self._own.is_free(file):
                 self._before_change()
-                self._put_aside(self._own.put_aside(file))
-        self._note(self._held)
-        for file, path in self._held.items():
+                self._note_set_aside(self._own.set_aside(file))
+        self._add_to_journal(self._deferred)
+        for file, path in self._deferred.items():
             self._before_change()
             os.replace(path, frames / file)
         wanted = {file for file, entry in self._entries.items() if not entry.removed}
-        for file in sorted((self._listed | self._left_behind) - wanted):
+        for file in sorted((self._listed | self._leftover) - wanted):
             self._before_change()
-            self._put_aside(self._own.remove(file))
+            self._note_set_aside(self._own.remove(file))
         return list(self._entries.values())
 
     def _leave_out_removed_meanwhile(self) -> None:
         """Images that have been deleted since the attempt began are not made again, unless all of them have been."""
-        gone = {frame for file, frame in self._there.items() if not os.path.lexists(self._layout.frames_dir / file)}
-        if len(gone) == len(self._there):
+        gone = {frame for file, frame in self._present.items() if not os.path.lexists(self._layout.frames_dir / file)}
+        if len(gone) == len(self._present):
             return
         self.removed_meanwhile |= gone
         for file, entry in self._entries.items():
             if entry.frame_index in gone:
                 self._entries[file] = msgspec.structs.replace(entry, removed=True)
-                self._held.pop(file, None)
+                self._deferred.pop(file, None)
 
     def _begin_settling(self) -> None:
         self._journal.begin_section(msgspec.structs.replace(self._header, is_settling=True))
 
-    def _put_aside(self, path: Path | None) -> None:
+    def _note_set_aside(self, path: Path | None) -> None:
         if path is not None:
-            self.put_aside.append(path)
+            self.set_aside.append(path)
 
-    def forget(self) -> None:
+    def delete_journal(self) -> None:
         self._before_change()
-        self._journal.forget()
+        self._journal.delete()
 
     def close(self) -> None:
         self._journal.close()
@@ -223,9 +223,9 @@ class Publisher:
             self._begin_settling()
         for file in published:
             self._before_change()
-            if self._own.is_there(file):
+            if self._own.is_present(file):
                 (self._layout.frames_dir / file).unlink(missing_ok=True)
-        self.forget()
+        self.delete_journal()
         if self.folder:
             with contextlib.suppress(OSError):
                 (self._layout.frames_dir / self.folder).rmdir()
@@ -242,11 +242,11 @@ def own_files(layout: OutputLayout, listed: Iterable[ManifestEntry], *journals: 
     return own
 
 
-def put_unlisted_aside(layout: OutputLayout, own: OwnFiles) -> list[Path]:
+def set_unlisted_aside(layout: OutputLayout, own: OwnFiles) -> list[Path]:
     """Images in `frames/` itself that are not ours (an earlier tool's set, now replaced) lie beside it; where they are.
 
     Other files stay, captions among them.
     """
     images = (path.name for path in entries(layout.frames_dir) if frame_index_of(path.name) is not None)
-    moved = (own.put_aside(name) for name in images if not own.is_there(name))
+    moved = (own.set_aside(name) for name in images if not own.is_present(name))
     return [path for path in moved if path is not None]

@@ -34,13 +34,13 @@ from frame_extractor.workers.scan import unreadable_part
 from frame_extractor.workers.spans import Span, spans_of
 from frame_extractor.workers.tasks import Advanced, RepairDone, RepairTask, ScanPart, ScanTask, Voided, Written
 
-SHOTS_TOLD: Final = 12
+N_LAST_SHOTS: Final = 12
 """Of those found so far, the last; so many fit on a screen."""
 
 
-def worker_pool(crew: WorkerGrant, check: Callable[[], None]) -> WorkerPool:
+def worker_pool(grant: WorkerGrant, check: Callable[[], None]) -> WorkerPool:
     """Whose workers extract films, one after the other. What `check` raises ends the film in work."""
-    return WorkerPool(crew, check)
+    return WorkerPool(grant, check)
 
 
 def extract_film(
@@ -50,32 +50,32 @@ def extract_film(
     pool: WorkerPool,
     temp: Path,
     images: Images,
-    kept: ScoreCache,
+    cache: ScoreCache,
     report: Callable[[FilmProgress], None],
 ) -> FilmResult:
     """The film's picks, each published as a finished file, and what there is to say of the film.
 
     Pictures are made in `temp` and published from this process, shot after shot, then what had to be read again. What
-    earlier attempts have found out (`kept`) and made (`images.on_hand`) is not done again. Identity, place and time are
-    left to the caller. Raises NotAFilm when nothing decodes, TooMuchFailed when more is damaged than the settings
+    earlier attempts have found out (`cache`) and made (`images.reusable`) is not done again. Identity, place and time
+    are left to the caller. Raises NotAFilm when nothing decodes, TooMuchFailed when more is damaged than the settings
     allow, OSError as it comes from reading or writing. No worker is busy with the film when it returns or raises.
     """
     film = open_film(path)
-    tell = FilmProgressReporter(film, report)
+    reporter = FilmProgressReporter(film, report)
 
     def extract(*, in_chunks: bool) -> FilmResult:
-        extraction = _Extraction(film, settings, pool=pool, temp=temp, images=images, kept=kept, tell=tell)
+        extraction = _Extraction(film, settings, pool=pool, temp=temp, images=images, cache=cache, reporter=reporter)
         return extraction.run(in_chunks=in_chunks)
 
-    if kept.film is not None:
-        return extract(in_chunks=kept.film.in_chunks)
+    if cache.film is not None:
+        return extract(in_chunks=cache.film.in_chunks)
     try:
         if why_whole(film) is None:
             return extract(in_chunks=True)
     except NeedsWholeFilm:
-        tell.void()
-        images.begin_again()
-        kept.forget_spans()
+        reporter.void()
+        images.restart()
+        cache.delete_spans()
     return extract(in_chunks=False)
 
 
@@ -90,43 +90,43 @@ class _Extraction:
         pool: WorkerPool,
         temp: Path,
         images: Images,
-        kept: ScoreCache,
-        tell: FilmProgressReporter,
+        cache: ScoreCache,
+        reporter: FilmProgressReporter,
     ) -> None:
         self._film = film
         self._settings = settings
         self._pool = pool
         self._temp = temp
         self._images = images
-        self._kept = kept
-        self._tell = tell
+        self._cache = cache
+        self._reporter = reporter
         self._clock = Stopwatch()
-        self._waited_before_s = pool.waited_s
+        self._waited_earlier_s = pool.waited_s
         self._candidates: dict[int, Written] = {}
         """By frame index: images of joined spans that no pick has claimed yet."""
         self._missing: dict[int, Pick] = {}
         """By frame index: picks that no scan has written."""
-        self._rejected: set[int] = set()
+        self._blurred: set[int] = set()
         """Frame indices of pictures that are too blurred to be written, picked or not."""
         self._n_images = 0
         self._n_image_bytes = 0
         self._n_rejected = 0
         self._n_scanned = 0
-        self._n_kept = 0
+        self._n_cached = 0
         self._n_repaired = 0
         self._failed: list[FailedRange] = []
 
     def run(self, *, in_chunks: bool) -> FilmResult:
         """Everything, in order. Raises NeedsWholeFilm where packets turn out not to be pictures."""
-        scan = self._recalled() or self._scan(in_chunks=in_chunks)
+        scan = self._scan_from_cache() or self._scan(in_chunks=in_chunks)
         self._repair(scan, in_chunks=in_chunks)
-        self._clock.add("wait", self._pool.waited_s - self._waited_before_s)
-        self._kept.keep_film(scan, in_chunks=in_chunks, rejected=self._rejected)
+        self._clock.add("wait", self._pool.waited_s - self._waited_earlier_s)
+        self._cache.store_film(scan, in_chunks=in_chunks, rejected=self._blurred)
         film = self._film
         return FilmResult(
             name=film.path.name,
             path=str(film.path),
-            fingerprint=self._kept.fingerprint,
+            fingerprint=self._cache.fingerprint,
             status="complete",
             images=self._n_images,
             shots=len(scan.shots),
@@ -142,7 +142,7 @@ class _Extraction:
             failed_ranges=(*scan.failed, *self._failed),
             frame_numbers_counted_from_s=scan.counted_from_s,
             decoded_frames=self._n_scanned + self._n_repaired,
-            kept_frames=self._n_kept,
+            kept_frames=self._n_cached,
             repaired_frames=self._n_repaired,
             chunks_read_by=dict(sorted(Counter(scan.readers.values()).items())),
             settings=self._settings,
@@ -150,22 +150,22 @@ class _Extraction:
             stages_s={name: round(seconds, 3) for name, seconds in sorted(self._stages_s(scan).items())},
         )
 
-    def _recalled(self) -> Scan | None:
+    def _scan_from_cache(self) -> Scan | None:
         """The scan of an earlier run, if it was kept, and its picks in place or missing."""
-        film = self._kept.film
+        film = self._cache.film
         if film is None:
             return None
-        self._tell.needs_no_scan()
+        self._reporter.needs_no_scan()
         stitcher = Stitcher(self._settings)
-        self._recall(stitcher, 0, film)
+        self._add_cached(stitcher, 0, film)
         self._finish(stitcher)
-        return self._judged(stitcher.scan())
+        return self._require_usable(stitcher.scan())
 
-    def _recall(self, stitcher: Stitcher, number: int, kept: CachedPart) -> None:
+    def _add_cached(self, stitcher: Stitcher, number: int, cached: CachedPart) -> None:
         """Takes a part that need not be scanned again."""
-        self._n_kept += len(kept.part.numbers)
-        self._rejected |= kept.rejected
-        self._join(stitcher, number, kept.part)
+        self._n_cached += len(cached.part.numbers)
+        self._blurred |= cached.rejected
+        self._add_part(stitcher, number, cached.part)
 
     def _scan(self, *, in_chunks: bool) -> Scan:
         """Scores of every sample of the film; what the scan has written of the picks is published.
@@ -179,10 +179,10 @@ class _Extraction:
 
         def tasks() -> Iterator[ScanTask]:
             for span in self._spans() if in_chunks else [None]:
-                if span is not None and (kept := self._kept.span(span)) is not None:
-                    span.forget()
-                    self._recall(stitcher, span.number, kept)
-                    self._tell.recalled(span.end_s - span.start_s)
+                if span is not None and (cached := self._cache.span(span)) is not None:
+                    span.delete_stored()
+                    self._add_cached(stitcher, span.number, cached)
+                    self._reporter.cached(span.end_s - span.start_s)
                     continue
                 threads = self._threads(is_whole=span is None)
                 task = ScanTask(self._film, span, self._settings, self._temp, FIRST_READER, threads)
@@ -195,24 +195,24 @@ class _Extraction:
                     case Written():
                         of_task[number].append(event)
                     case Advanced():
-                        self._tell.scanned(number, event.seconds)
+                        self._reporter.scanned(number, event.seconds)
                     case Voided() | Restarted():
                         of_task.pop(number, None)
-                        self._tell.void(number)
+                        self._reporter.void(number)
                     case ScanPart():
-                        self._take(stitcher, in_work[number].span, event, of_task.pop(number, []))
+                        self._add_scanned(stitcher, in_work[number].span, event, of_task.pop(number, []))
                     case GivenUp() if in_work[number].span is None:
                         raise NotAFilm(self._film.path, event.reason)
                     case GivenUp():
                         part = unreadable_part(in_work[number], event.reason)
-                        self._take(stitcher, in_work[number].span, part, [])
-                        _forget(in_work.pop(number))
+                        self._add_scanned(stitcher, in_work[number].span, part, [])
+                        _delete_stored(in_work.pop(number))
                     case Finished():
-                        _forget(in_work.pop(number))
+                        _delete_stored(in_work.pop(number))
         self._finish(stitcher)
-        return self._judged(stitcher.scan())
+        return self._require_usable(stitcher.scan())
 
-    def _judged(self, scan: Scan) -> Scan:
+    def _require_usable(self, scan: Scan) -> Scan:
         """The scan, if it is good enough to go on with."""
         if len(scan.samples) == 0:
             reason = f"no picture of its {self._film.codec} stream can be decoded; the file is damaged"
@@ -225,8 +225,8 @@ class _Extraction:
     def _repair(self, scan: Scan, *, in_chunks: bool) -> None:
         """What the plan wants and no scan has written is read again, and published."""
         self._drop_candidates(math.inf)
-        self._tell.missing(len(self._missing))
-        self._tell.repairing()
+        self._reporter.missing(len(self._missing))
+        self._reporter.repairing()
         tasks = (
             self._repair_tasks(scan) if in_chunks else iter([self._repair_task(None, LAST_READER, [*self._missing])])
         )
@@ -234,8 +234,8 @@ class _Extraction:
             for _, event in events:
                 match event:
                     case Written() if event.frame_index in self._missing:
-                        self._put(self._missing.pop(event.frame_index), event)
-                        self._tell.repaired()
+                        self._publish(self._missing.pop(event.frame_index), event)
+                        self._reporter.repaired()
                     case RepairDone():
                         self._n_repaired += event.n_decoded
                         self._clock.seconds.update(event.stages_s)
@@ -257,45 +257,45 @@ class _Extraction:
     def _chunks(self) -> Iterator[Chunk]:
         return read_chunks(self._film, self._settings.sampling)
 
-    def _take(self, stitcher: Stitcher, span: Span | None, part: ScanPart, written: list[Written]) -> None:
+    def _add_scanned(self, stitcher: Stitcher, span: Span | None, part: ScanPart, written: list[Written]) -> None:
         """Takes a part that has just been scanned; a whole film's has no span."""
         self._n_scanned += len(part.numbers)
         images = {image.frame_index: image for image in written if image.path is not None}
         rejected = {image.frame_index for image in written if image.path is None}
         if span is not None:
-            self._kept.keep_span(span, part, written=images, rejected=rejected)
+            self._cache.store_span(span, part, written=images, rejected=rejected)
         self._candidates |= images
-        self._rejected |= rejected
-        self._join(stitcher, 0 if span is None else span.number, part)
+        self._blurred |= rejected
+        self._add_part(stitcher, 0 if span is None else span.number, part)
 
-    def _join(self, stitcher: Stitcher, number: int, part: ScanPart) -> None:
-        self._place(stitcher.add(number, part))
-        self._tell.missing(len(self._missing))
-        self._tell.found(stitcher.n_shots, stitcher.last_shots(SHOTS_TOLD))
+    def _add_part(self, stitcher: Stitcher, number: int, part: ScanPart) -> None:
+        self._deliver(stitcher.add(number, part))
+        self._reporter.missing(len(self._missing))
+        self._reporter.shots_found(stitcher.n_shots, stitcher.last_shots(N_LAST_SHOTS))
 
     def _finish(self, stitcher: Stitcher) -> None:
-        self._place(stitcher.finish())
-        self._tell.found(stitcher.n_shots, stitcher.last_shots(SHOTS_TOLD))
+        self._deliver(stitcher.finish())
+        self._reporter.shots_found(stitcher.n_shots, stitcher.last_shots(N_LAST_SHOTS))
 
-    def _place(self, picks: list[Pick]) -> None:
+    def _deliver(self, picks: list[Pick]) -> None:
         """Publishes those of the picks that are written, and notes the others as missing."""
         for pick in picks:
             if self._images.is_removed(pick.frame_index):
                 self._images.leave_out(pick, self._film.width, self._film.height)
                 continue
-            image = self._candidates.pop(pick.frame_index, None) or self._on_hand(pick.frame_index)
+            image = self._candidates.pop(pick.frame_index, None) or self._reusable(pick.frame_index)
             if image is not None:
-                self._put(pick, image)
-            elif pick.frame_index in self._rejected:
+                self._publish(pick, image)
+            elif pick.frame_index in self._blurred:
                 self._reject()
             else:
                 self._missing[pick.frame_index] = pick
         if picks:
             self._drop_candidates(picks[-1].frame_index)
 
-    def _on_hand(self, frame_index: int) -> Written | None:
+    def _reusable(self, frame_index: int) -> Written | None:
         """The picture of this frame that an earlier attempt has made, if it is whole."""
-        for path in self._images.on_hand(frame_index):
+        for path in self._images.reusable(frame_index):
             measures = measures_of(path)
             if measures is not None:
                 return Written(frame_index, path, *measures)
@@ -308,15 +308,15 @@ class _Extraction:
             assert path is not None, "candidates are images"
             path.unlink(missing_ok=True)
 
-    def _put(self, pick: Pick, image: Written) -> None:
+    def _publish(self, pick: Pick, image: Written) -> None:
         if image.path is None:
-            self._rejected.add(image.frame_index)
+            self._blurred.add(image.frame_index)
             self._reject()
             return
         self._images.publish(Picture(pick, image.path, image.size_bytes, image.width, image.height))
         self._n_images += 1
         self._n_image_bytes += image.size_bytes
-        self._tell.published(self._n_images, self._n_image_bytes)
+        self._reporter.published(self._n_images, self._n_image_bytes)
 
     def _reject(self) -> None:
         self._n_rejected += 1
@@ -341,6 +341,6 @@ class _Extraction:
         return self._pool.n_workers if is_whole else 1
 
 
-def _forget(task: ScanTask) -> None:
+def _delete_stored(task: ScanTask) -> None:
     if task.span is not None:
-        task.span.forget()
+        task.span.delete_stored()

@@ -33,7 +33,7 @@ class FilmProgress:
     """0 to 1, never going back."""
     images: int
     image_bytes: int = 0
-    seconds_kept: float = 0.0
+    seconds_cached: float = 0.0
     """Of `seconds_done`, film time that earlier attempts had done."""
     shots: int = 0
     """Found so far to their ends."""
@@ -47,7 +47,7 @@ class FilmProgressReporter:
         self._total_s = film.duration_s
         self._report = report
         self._scanned_s: Counter[int] = Counter()
-        self._kept_s = 0.0
+        self._cached_s = 0.0
         self._fraction = 0.0
         self._stage = Stage.OPENING
         self._images = 0
@@ -58,7 +58,7 @@ class FilmProgressReporter:
         self._n_repaired = 0
         self._shots = 0
         self._last_shots: tuple[ShotStart, ...] = ()
-        self._tell()
+        self._send()
 
     def scanned(self, task: int, seconds: float) -> None:
         self._stage = Stage.SCANNING
@@ -68,11 +68,11 @@ class FilmProgressReporter:
     def _advance(self) -> None:
         total_s = self._scan_s + self._repair_s
         if total_s > 0:
-            done_s = self._scan_s if self._is_scanned else self._scanned_s.total() + self._kept_s
+            done_s = self._scan_s if self._is_scanned else self._scanned_s.total() + self._cached_s
             scanned_s = min(self._scan_s, done_s)
             repaired = min(1.0, self._n_repaired / self._n_missing) if self._n_missing else 0.0
             self._fraction = max(self._fraction, (scanned_s + self._repair_s * repaired) / total_s)
-        self._tell()
+        self._send()
 
     @property
     def _scan_s(self) -> float:
@@ -85,10 +85,10 @@ class FilmProgressReporter:
         return max(known_s, self._scan_s * (1 - SCAN_SHARE) / SCAN_SHARE)
 
     @property
-    def _kept_share(self) -> float:
+    def _cached_share(self) -> float:
         """Of all the work, what earlier attempts have done."""
         total_s = self._scan_s + self._repair_s
-        return min(self._kept_s, self._scan_s) / total_s if total_s else 0.0
+        return min(self._cached_s, self._scan_s) / total_s if total_s else 0.0
 
     def needs_no_scan(self) -> None:
         """The scores of the whole film are kept."""
@@ -98,26 +98,26 @@ class FilmProgressReporter:
         """So many images are known to be wanted and not there."""
         self._n_missing = images
 
-    def recalled(self, seconds: float) -> None:
+    def cached(self, seconds: float) -> None:
         """So much of the film an earlier attempt has done."""
-        self._kept_s += seconds
+        self._cached_s += seconds
         self._advance()
 
     def void(self, task: int | None = None) -> None:
         """This task, or every one, begins again; what is shown stays where it is until it is overtaken."""
         if task is None:
             self._scanned_s.clear()
-            self._kept_s = 0.0
+            self._cached_s = 0.0
             self._is_scanned = False
             self._n_missing = self._n_repaired = 0
             self._shots, self._last_shots = 0, ()
         else:
             del self._scanned_s[task]
 
-    def found(self, shots: int, last_shots: tuple[ShotStart, ...]) -> None:
+    def shots_found(self, shots: int, last_shots: tuple[ShotStart, ...]) -> None:
         """So many shots have been found to their ends; the last few of them."""
         self._shots, self._last_shots = shots, last_shots
-        self._tell()
+        self._send()
 
     def repairing(self) -> None:
         """The scan is done; what is missing is read again."""
@@ -133,9 +133,9 @@ class FilmProgressReporter:
     def published(self, images: int, image_bytes: int) -> None:
         self._images = max(self._images, images)
         self._image_bytes = max(self._image_bytes, image_bytes)
-        self._tell()
+        self._send()
 
-    def _tell(self) -> None:
+    def _send(self) -> None:
         self._report(
             FilmProgress(
                 stage=self._stage,
@@ -144,7 +144,7 @@ class FilmProgressReporter:
                 fraction=self._fraction,
                 images=self._images,
                 image_bytes=self._image_bytes,
-                seconds_kept=self._total_s * self._kept_share,
+                seconds_cached=self._total_s * self._cached_share,
                 shots=self._shots,
                 last_shots=self._last_shots,
             )

@@ -81,7 +81,7 @@ class ScoreCache:
         settings: ExtractionSettings,
         *,
         job_id: str,
-        anew: bool,
+        force: bool,
         film_modified_ns: int = 0,
         before_change: Callable[[], None] = lambda: None,
     ) -> None:
@@ -96,10 +96,10 @@ class ScoreCache:
         self._image_key = settings.image_key
         self._job_id = job_id
         self._film_modified_ns = film_modified_ns
-        self._anew = anew
+        self._force = force
         found = {int(match[1]): path for path in self._files() if (match := _SPAN_FILE.fullmatch(path.name))}
-        spans = {number: kept for number, path in found.items() if (kept := self._read(path)) is not None}
-        self._spans = {n: kept for n, kept in spans.items() if kept[0].film_modified_ns == film_modified_ns}
+        spans = {number: cached for number, path in found.items() if (cached := self._read(path)) is not None}
+        self._spans = {n: cached for n, cached in spans.items() if cached[0].film_modified_ns == film_modified_ns}
         whole = self._read(self._folder / _FILM_FILE)
         self.film = None if whole is None else whole[1]
         """The whole film, if it was ever scanned to its end."""
@@ -110,32 +110,32 @@ class ScoreCache:
             all_frames = count(len(self.film.part.numbers), "frame")
             return f"the scores of all {all_frames} are kept: only images that are missing are decoded"
         if self._spans:
-            n_frames = sum(len(kept.part.numbers) for _, kept in self._spans.values())
+            n_frames = sum(len(cached.part.numbers) for _, cached in self._spans.values())
             spans = count(len(self._spans), "span")
             return f"{spans} that earlier attempts have finished are kept: {count(n_frames, 'frame')}"
         others = sorted(folder.name for folder in entries(self._folder.parent) if folder != self._folder)
         if self._files():
-            return "kept scores are not used: " + ("all is to be made anew" if self._anew else "they cannot be read")
+            return "kept scores are not used: " + ("all is to be made anew" if self._force else "they cannot be read")
         return f"kept scores are not used: they are {', '.join(others)}, not {self._folder.name}" if others else ""
 
     @property
     def written(self) -> frozenset[int]:
         """Frame indices whose images finished spans have written."""
-        return frozenset(index for _, kept in self._spans.values() for index in kept.written)
+        return frozenset(index for _, cached in self._spans.values() for index in cached.written)
 
     def span(self, span: Span) -> CachedPart | None:
         """What was found out about exactly this stretch of the film."""
-        header, kept = self._spans.get(span.number, (None, None))
+        header, cached = self._spans.get(span.number, (None, None))
         if header is None or (header.first_frame, header.n_frames) != (span.first_frame, span.n_frames):
             return None
-        return kept
+        return cached
 
-    def keep_span(self, span: Span, part: ScanPart, *, written: Collection[int], rejected: Collection[int]) -> None:
+    def store_span(self, span: Span, part: ScanPart, *, written: Collection[int], rejected: Collection[int]) -> None:
         """The next attempt need not scan it."""
         header = self._header(part, span.first_frame, in_chunks=True, written=written, rejected=rejected)
         self._write(f"span-{span.number:05d}.npz", header, part)
 
-    def keep_film(self, scan: Scan, *, in_chunks: bool, rejected: Collection[int]) -> None:
+    def store_film(self, scan: Scan, *, in_chunks: bool, rejected: Collection[int]) -> None:
         """All of it; its spans stay until they are forgotten."""
         samples = scan.samples
         part = ScanPart(
@@ -157,7 +157,7 @@ class ScoreCache:
             if not other.name.endswith(f"-v{SCORE_VERSION}"):
                 shutil.rmtree(other, ignore_errors=True)
 
-    def forget_spans(self) -> None:
+    def delete_spans(self) -> None:
         """They are wrong, or of no more use."""
         self._spans.clear()
         self._before_change()
@@ -165,7 +165,7 @@ class ScoreCache:
             if _SPAN_FILE.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         """All of the film is wrong, whatever it was sampled with."""
         self._spans.clear()
         self.film = None
@@ -203,7 +203,7 @@ class ScoreCache:
     def _read(self, path: Path) -> tuple[_Header, CachedPart] | None:
         with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile, msgspec.MsgspecError):
             header, part = _decoded(path.read_bytes())
-            if self._anew and header.job_id != self._job_id:
+            if self._force and header.job_id != self._job_id:
                 return None
             fits = header.image_key == self._image_key
             written, rejected = (header.written, header.rejected) if fits else ((), ())

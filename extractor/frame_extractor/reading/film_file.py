@@ -44,12 +44,12 @@ class FilmFile:
     def search(self) -> Iterator[None]:
         """Inside, FFmpeg is called to find the next thing in the file. An ending signal is raised at its end."""
         self._searched_bytes = 0
-        with signals.raised_afterwards():
+        with signals.interrupt_deferred():
             yield
 
     def read(self, n_bytes: int) -> bytes:
         """The next bytes; none at the end of the file, of the search, or when this process is to end."""
-        if self._has_failed or signals.has_come():
+        if self._has_failed or signals.is_ending():
             return b""
         if self._searched_bytes >= SEARCH_BYTES:
             self.has_given_up = True

@@ -1,4 +1,4 @@
-"""Worker processes: tasks out, messages back, as many at work as the crew may have, and what to do when one dies.
+"""Worker processes: tasks out, messages back, as many at work as are granted, and what to do when one dies.
 
 A worker above the grant parks: it stops where it next shows a sign of life, at the latest after its chunk, and keeps
 what it has. Knows nothing of what tasks mean; what happens in a process and on its pipe is worker_process.py's.
@@ -18,20 +18,20 @@ from types import TracebackType
 from typing import Self
 
 from frame_extractor.errors import WorkersKilled
-from frame_extractor.signals import held
+from frame_extractor.signals import signals_held
 from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.tasks import Message, Task
 from frame_extractor.workers.worker_process import Assignment, Finished, Parked, Worker
 
 __all__ = ["Finished", "GivenUp", "Restarted", "WorkerPool"]
 
-AHEAD = 2
+N_QUEUED_AHEAD = 2
 """Tasks held ready beside the ones being worked on, so that no worker waits for the feeder."""
-SILENCE_S = 180.0
+HANG_TIMEOUT_S = 180.0
 """A worker that says nothing for this long hangs. The slowest chunk seen took a tenth of it."""
-LOOK_EVERY_S = 0.5
+READ_GRANT_EVERY_S = 0.5
 """How often the grant is looked at while no worker says anything."""
-PARKED_S = 60.0
+MAX_PARKED_S = 60.0
 """How long a worker keeps its memory for nothing; then it is ended, and what it was doing is done again."""
 CRASHES = frozenset({-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL, -signal.SIGTRAP})
 """How a decoder that meets a bad film ends its process. Any other death is somebody else's doing."""
@@ -58,11 +58,11 @@ Event = Message | Finished | Restarted | GivenUp
 class WorkerPool:
     """Processes that do one task each at a time. A context manager: none of them outlives it, or this process."""
 
-    def __init__(self, crew: WorkerGrant, check: Callable[[], None] = lambda: None) -> None:
-        """`check` is called at least every LOOK_EVERY_S while tasks run; what it raises ends them."""
+    def __init__(self, grant: WorkerGrant, check: Callable[[], None] = lambda: None) -> None:
+        """`check` is called at least every READ_GRANT_EVERY_S while tasks run; what it raises ends them."""
         self._check = check
         self._context = multiprocessing.get_context("spawn")
-        self._grant = crew
+        self._grant = grant
         self._workers: list[Worker] = []
         self._begun_at = 0.0
         self.waited_s = 0.0
@@ -102,71 +102,71 @@ class WorkerPool:
 
     def _run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Event]]:
         self._begun_at = time.monotonic()
-        waiting = deque[Assignment]()
+        queue = deque[Assignment]()
         source = enumerate(tasks)
         is_exhausted = False
         while True:
             self._check()
-            yield from self._apply_grant(waiting)
-            while len(waiting) < AHEAD and not is_exhausted:
+            yield from self._apply_grant(queue)
+            while len(queue) < N_QUEUED_AHEAD and not is_exhausted:
                 number_and_task = next(source, None)
                 if number_and_task is None:
                     is_exhausted = True
                 else:
-                    waiting.append(Assignment(*number_and_task))
-                self._assign(waiting)
-            self._assign(waiting)
+                    queue.append(Assignment(*number_and_task))
+                self._assign(queue)
+            self._assign(queue)
             busy = [worker for worker in self._workers if worker.assignment is not None]
-            if not busy and not waiting:
+            if not busy and not queue:
                 return
             for worker in self._ready(busy):
-                yield from self._receive(worker, waiting)
+                yield from self._receive(worker, queue)
 
-    def _apply_grant(self, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
+    def _apply_grant(self, queue: deque[Assignment]) -> Iterator[tuple[int, Event]]:
         """Workers above the grant are told to park and those within it to go on; who has rested for long is gone."""
         granted = self._grant.granted.at_work
-        going = [worker for worker in self._workers if worker.assignment is not None and not worker.is_told_to_park]
+        running = [worker for worker in self._workers if worker.assignment is not None and not worker.is_park_requested]
         # Those that began last have least to lose when they are not let on in time. Threads cannot be taken away.
-        going.sort(key=lambda worker: worker.began_at)
-        for worker in going[granted:]:
+        running.sort(key=lambda worker: worker.began_at)
+        for worker in running[granted:]:
             worker.request_park()
         # One that has not parked yet takes no further core by going on; of the others, the one that is ended next.
-        held = [worker for worker in self._workers if worker.is_told_to_park]
-        held.sort(key=lambda worker: worker.idle_since or 0.0)
-        for worker in held[: max(0, granted - len(going))]:
+        parking = [worker for worker in self._workers if worker.is_park_requested]
+        parking.sort(key=lambda worker: worker.idle_since or 0.0)
+        for worker in parking[: max(0, granted - len(running))]:
             worker.request_continue()
         self._update_usage()
-        rested = [worker for worker in self._workers if worker.has_idled(PARKED_S)]
-        for worker in rested[: max(0, len(self._workers) - granted)]:
+        expired = [worker for worker in self._workers if worker.has_idled(MAX_PARKED_S)]
+        for worker in expired[: max(0, len(self._workers) - granted)]:
             self._end_workers([worker])
             if worker.assignment is not None:
-                waiting.appendleft(worker.assignment)
+                queue.appendleft(worker.assignment)
                 yield worker.assignment.number, Restarted()
 
-    def _assign(self, waiting: deque[Assignment]) -> None:
-        while waiting and self._update_usage() < self._grant.granted.at_work:
+    def _assign(self, queue: deque[Assignment]) -> None:
+        while queue and self._update_usage() < self._grant.granted.at_work:
             idle = (worker for worker in self._workers if worker.assignment is None)
             worker = next(idle, None) or self._start_worker()
             self.waited_s += time.monotonic() - max(self._begun_at, worker.idle_since or 0.0)
-            worker.begin(waiting.popleft())
+            worker.begin(queue.popleft())
         self._update_usage()
 
     def _end_workers(self, workers: Iterable[Worker]) -> None:
         # Whole, whatever signal comes: a worker that nobody knows of any more would not be ended by anybody.
-        with held():
+        with signals_held():
             for worker in list(workers):
                 worker.end()
                 self._workers.remove(worker)
         self._update_usage()
 
     def _start_worker(self) -> Worker:
-        with held():
+        with signals_held():
             worker = Worker(self._context)
             self._workers.append(worker)
         return worker
 
     def _update_usage(self) -> int:
-        """Cores in use; the crew knows of them now."""
+        """Cores in use; the grant holds the number now."""
         at_work = [worker.assignment.task for worker in self._workers if worker.assignment and not worker.is_parked]
         self._grant.is_elastic = not any(task.is_whole for task in at_work)
         self._grant.at_work = sum(task.threads for task in at_work)
@@ -174,20 +174,24 @@ class WorkerPool:
 
     def _ready(self, busy: list[Worker]) -> list[Worker]:
         """The busy workers with something to say; those silent for too long have been killed, and are among them."""
-        heard = wait([worker.connection for worker in busy], timeout=LOOK_EVERY_S)
+        readable = wait([worker.connection for worker in busy], timeout=READ_GRANT_EVERY_S)
         now = time.monotonic()
         for worker in busy:
-            if worker.connection not in heard and not worker.is_parked and now - worker.last_message_at > SILENCE_S:
+            if (
+                worker.connection not in readable
+                and not worker.is_parked
+                and now - worker.last_message_at > HANG_TIMEOUT_S
+            ):
                 worker.kill_hung()
-        return [worker for worker in busy if worker.connection in heard or not worker.is_alive()]
+        return [worker for worker in busy if worker.connection in readable or not worker.is_alive()]
 
-    def _receive(self, worker: Worker, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
+    def _receive(self, worker: Worker, queue: deque[Assignment]) -> Iterator[tuple[int, Event]]:
         assignment = worker.assignment
         assert assignment is not None
         try:
             message = worker.receive()
         except (EOFError, OSError):
-            yield from self._reap(worker, assignment, waiting)
+            yield from self._reap(worker, assignment, queue)
             return
         if isinstance(message, BaseException):
             raise message
@@ -197,18 +201,18 @@ class WorkerPool:
             return
         if isinstance(message, Finished):
             worker.finish()
-            self._assign(waiting)
+            self._assign(queue)
         yield assignment.number, message
 
-    def _reap(self, worker: Worker, assignment: Assignment, waiting: deque[Assignment]) -> Iterator[tuple[int, Event]]:
+    def _reap(self, worker: Worker, assignment: Assignment, queue: deque[Assignment]) -> Iterator[tuple[int, Event]]:
         exit_code = worker.end()
         self._workers.remove(worker)
         is_films_fault = worker.has_hung or exit_code in CRASHES
-        again = assignment.after_crash() if is_films_fault else assignment.after_kill()
-        if again.kills >= KILLS_TO_GIVE_UP:
+        retried = assignment.after_crash() if is_films_fault else assignment.after_kill()
+        if retried.kills >= KILLS_TO_GIVE_UP:
             raise WorkersKilled(exit_code)
-        if again.crashes >= CRASHES_TO_GIVE_UP:
-            yield assignment.number, GivenUp(f"its decoder crashed or hung {again.crashes} times (last {exit_code})")
+        if retried.crashes >= CRASHES_TO_GIVE_UP:
+            yield assignment.number, GivenUp(f"its decoder crashed or hung {retried.crashes} times (last {exit_code})")
         else:
-            waiting.appendleft(again)
+            queue.appendleft(retried)
             yield assignment.number, Restarted()

@@ -9,7 +9,7 @@ from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.fallback import readers_from
 from frame_extractor.reading.readers.whole import read_whole
 from frame_extractor.stopwatch import Stopwatch
-from frame_extractor.workers.scan import SIGN_OF_LIFE_FRAMES, WriteFrame
+from frame_extractor.workers.scan import ADVANCED_EVERY_FRAMES, WriteFrame
 from frame_extractor.workers.tasks import Advanced, RepairDone, RepairTask, Written
 
 
@@ -22,7 +22,7 @@ def repair(task: RepairTask, write_frame: WriteFrame) -> Iterator[Written | Adva
         try:
             for frame in clock.timed("decode", frames):
                 n_decoded += 1
-                if n_decoded % SIGN_OF_LIFE_FRAMES == 0:
+                if n_decoded % ADVANCED_EVERY_FRAMES == 0:
                     yield Advanced(0.0)
                 if frame.index in wanted:
                     wanted.discard(frame.index)

@@ -26,7 +26,7 @@ from frame_extractor.stopwatch import Stopwatch
 from frame_extractor.workers.spans import Span
 from frame_extractor.workers.tasks import Advanced, ScanPart, ScanTask, Voided, Written
 
-SIGN_OF_LIFE_FRAMES = 120
+ADVANCED_EVERY_FRAMES = 120
 """Frames decoded between two messages at most: a worker that says nothing for long is taken for hung."""
 FIRST_FRAME_REACH_S = 0.5
 """How far before a span's first sample the one before it may lie: an interval that began in between is its."""
@@ -64,18 +64,18 @@ def _scan_chunks(
     """Scans the chunks with these readers; returns the number of the first that its reader failed on, and how."""
     for chunk in span.chunks:
         if chunk.lost_before is not None:
-            scanner.miss(chunk.lost_before)
+            scanner.add_failed(chunk.lost_before)
         if chunk.are_numbers_counted:
-            scanner.counts_from(chunk.start_s)
+            scanner.count_from(chunk.start_s)
         try:
             if readers[chunk.number] == NO_READER:
-                scanner.skip(chunk, reasons[chunk.number])
+                scanner.add_unreadable(chunk, reasons[chunk.number])
             else:
                 yield from scanner.scan_chunk(chunk, readers[chunk.number])
         except ReadFailed as failure:
             return chunk.number, failure
         if chunk.lost_after is not None:
-            scanner.miss(chunk.lost_after)
+            scanner.add_failed(chunk.lost_after)
         yield Advanced(chunk.end_s - chunk.start_s)
     return None
 
@@ -84,7 +84,7 @@ def _scan_whole(
     task: ScanTask, write_frame: WriteFrame, clock: Stopwatch
 ) -> Iterator[Written | Advanced | Voided | ScanPart]:
     scanner = _Scanner(task, write_frame, clock, starts_like_a_cut=True)
-    told_s = 0.0
+    reported_s = 0.0
     frame_s = 1 / task.film.fps if task.film.fps else 0.0
     n_frames = 0
     damaged_ends_s: list[float] = []
@@ -95,18 +95,18 @@ def _scan_whole(
     for nth, frame in enumerate(clock.timed("decode", frames), 1):
         start_s = scanner.last_s + frame_s if nth > 1 else 0.0
         if frame.follows_damage and start_s < frame.time_s:
-            scanner.miss(FailedRange(start_s=start_s, end_s=frame.time_s, reason="damaged packets"))
+            scanner.add_failed(FailedRange(start_s=start_s, end_s=frame.time_s, reason="damaged packets"))
         if frame.is_number_counted:
-            scanner.counts_from(frame.time_s)
+            scanner.count_from(frame.time_s)
         yield from scanner.add(frame.index, frame)
         n_frames = frame.index + 1
-        if nth % SIGN_OF_LIFE_FRAMES == 0:
-            yield Advanced(frame.time_s - told_s)
-            told_s = frame.time_s
+        if nth % ADVANCED_EVERY_FRAMES == 0:
+            yield Advanced(frame.time_s - reported_s)
+            reported_s = frame.time_s
     yield from scanner.finish(ends_like_a_cut=True)
     end_s = scanner.last_s + frame_s
     for last_s in damaged_ends_s:
-        scanner.miss(FailedRange(start_s=end_s, end_s=last_s + frame_s, reason="damaged packets"))
+        scanner.add_failed(FailedRange(start_s=end_s, end_s=last_s + frame_s, reason="damaged packets"))
         end_s = last_s + frame_s
     yield scanner.part(end_s, n_frames, {0: LAST_READER})
 
@@ -146,25 +146,25 @@ class _Scanner:
             while samples[nth][0] != frame.index:
                 nth += 1
             if nth > missing_from:
-                self.miss(_failed(samples[missing_from][1], frame.time_s))
+                self.add_failed(_failed(samples[missing_from][1], frame.time_s))
             yield from self.add(chunk.first_sample + nth, frame)
             nth += 1
-            if nth % SIGN_OF_LIFE_FRAMES == 0:
+            if nth % ADVANCED_EVERY_FRAMES == 0:
                 yield Advanced(0.0)
         if nth < len(samples):
-            self.miss(_failed(samples[nth][1], chunk.end_s))
+            self.add_failed(_failed(samples[nth][1], chunk.end_s))
 
-    def skip(self, chunk: Chunk, reason: str) -> None:
+    def add_unreadable(self, chunk: Chunk, reason: str) -> None:
         """No reader reads this chunk."""
-        self.miss(FailedRange(start_s=chunk.start_s, end_s=chunk.end_s, reason=reason))
+        self.add_failed(FailedRange(start_s=chunk.start_s, end_s=chunk.end_s, reason=reason))
 
-    def miss(self, failed: FailedRange) -> None:
+    def add_failed(self, failed: FailedRange) -> None:
         """Film is missing before the next sample."""
         self._failed.append(failed)
         if len(self._numbers) not in self._breaks:
             self._breaks.append(len(self._numbers))
 
-    def counts_from(self, start_s: float) -> None:
+    def count_from(self, start_s: float) -> None:
         """From here on frame numbers are only a count of what is there, if they were not before."""
         if self._counted_from_s is None:
             self._counted_from_s = start_s
@@ -246,7 +246,7 @@ def unreadable_part(task: ScanTask, reason: str) -> ScanPart:
     assert task.span is not None
     scanner = _Scanner(task, _never_written, Stopwatch(), starts_like_a_cut=False)
     for chunk in task.span.chunks:
-        scanner.skip(chunk, reason)
+        scanner.add_unreadable(chunk, reason)
     readers = dict.fromkeys((chunk.number for chunk in task.span.chunks), NO_READER)
     return scanner.part(task.span.end_s, task.span.n_frames, readers)
 

@@ -14,7 +14,7 @@ from frame_extractor.reading.demux import Chunk
 SPANS_OF_A_FILM = 64
 MIN_SPAN_S = 8.0
 MAX_SPAN_S = 60.0
-PATIENCE = 1.5
+MAX_LENGTH_FACTOR = 1.5
 """A span waits this many times its usual length for a key frame that looks like a scene cut."""
 MAX_SPAN_BYTES = 48 << 20
 
@@ -33,7 +33,7 @@ class Span:
         """Index of the first frame that belongs to it."""
         return self.chunks[0].first_frame
 
-    def forget(self) -> None:
+    def delete_stored(self) -> None:
         """Its stored bytes are of no more use."""
         for chunk in self.chunks:
             if chunk.stored_at is not None:
@@ -74,4 +74,4 @@ def _ends(running: list[Chunk], following: Chunk, usual_s: float) -> bool:
     seconds = running[-1].end_s - running[0].start_s
     if sum(chunk.n_bytes for chunk in running) + following.n_bytes > MAX_SPAN_BYTES:
         return True
-    return seconds >= (usual_s if following.starts_like_a_cut else PATIENCE * usual_s)
+    return seconds >= (usual_s if following.starts_like_a_cut else MAX_LENGTH_FACTOR * usual_s)

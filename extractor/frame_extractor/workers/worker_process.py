@@ -19,7 +19,7 @@ import cv2
 
 from frame_extractor.errors import WorkerFault
 from frame_extractor.reading.readers.fallback import LAST_READER
-from frame_extractor.signals import leave_endings_to_parent
+from frame_extractor.signals import leave_signals_to_parent
 from frame_extractor.workers.tasks import Advanced, Message, Task
 from frame_extractor.workers.worker import run_task
 
@@ -27,7 +27,7 @@ CRASHES_TO_FALL_BACK = 2
 """A decoder that has ended so many workers with one task is not given it again."""
 PR_SET_PDEATHSIG = 1
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-NEVER = 1 << 30
+NO_LIMIT_BYTES = 1 << 30
 """Bytes; more than any picture."""
 
 
@@ -78,7 +78,9 @@ class Worker:
 
     def __init__(self, context: multiprocessing.context.SpawnContext) -> None:
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, os.getpid()), name="frame-worker", daemon=True)
+        self._process = context.Process(
+            target=_run_worker, args=(theirs, os.getpid()), name="frame-worker", daemon=True
+        )
         self._process.start()
         theirs.close()
         self.assignment: Assignment | None = None
@@ -86,11 +88,11 @@ class Worker:
         """When it was given its assignment."""
         self.last_message_at = time.monotonic()
         self.has_hung = False
-        self.is_told_to_park = False
+        self.is_park_requested = False
         """Told to park with its assignment, whether it has or not."""
         self.idle_since: float | None = self.last_message_at
         """Since when it has had nothing to do, or been parked; None while it is at work."""
-        self._n_holds = 0
+        self._n_park_requests = 0
 
     @property
     def is_parked(self) -> bool:
@@ -111,23 +113,23 @@ class Worker:
     def finish(self) -> None:
         """Its task is done; it waits for another."""
         self.assignment = None
-        self.is_told_to_park = False
+        self.is_park_requested = False
         self.idle_since = time.monotonic()
 
     def request_park(self) -> None:
-        self.is_told_to_park = True
-        self._n_holds += 1
-        self._send(Park(self._n_holds))
+        self.is_park_requested = True
+        self._n_park_requests += 1
+        self._send(Park(self._n_park_requests))
 
     def request_continue(self) -> None:
-        self.is_told_to_park = False
+        self.is_park_requested = False
         self.idle_since = None
         self.last_message_at = time.monotonic()
         self._send(Continue())
 
     def mark_parked(self, number: int) -> None:
         """It has said so; which counts only if it was not told otherwise since."""
-        if self.is_told_to_park and number == self._n_holds:
+        if self.is_park_requested and number == self._n_park_requests:
             self.idle_since = time.monotonic()
 
     def receive(self) -> Message | Finished | Parked | BaseException:
@@ -156,7 +158,7 @@ class Worker:
         return self._process.exitcode
 
 
-def _work(connection: Connection, parent_pid: int) -> None:
+def _run_worker(connection: Connection, parent_pid: int) -> None:
     """A worker's life: tasks until the pipe closes. Dies with its parent, however that dies."""
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -164,13 +166,13 @@ def _work(connection: Connection, parent_pid: int) -> None:
         return
     # A picture is megabytes: by default each is mapped, zeroed page by page and unmapped, half of all system time.
     if hasattr(libc, "mallopt"):
-        libc.mallopt(M_MMAP_THRESHOLD, NEVER)
-        libc.mallopt(M_TRIM_THRESHOLD, NEVER)
-    leave_endings_to_parent()
+        libc.mallopt(M_MMAP_THRESHOLD, NO_LIMIT_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, NO_LIMIT_BYTES)
+    leave_signals_to_parent()
     cv2.setNumThreads(1)
     with contextlib.suppress(EOFError):
         while True:
-            _do(_next_task(connection), connection)
+            _run_task(_next_task(connection), connection)
             if hasattr(libc, "malloc_trim"):
                 # What the task has freed goes back: otherwise the gaps between what is held grow over a long film.
                 libc.malloc_trim(0)
@@ -184,12 +186,12 @@ def _next_task(connection: Connection) -> Task:
             return message
 
 
-def _do(task: Task, connection: Connection) -> None:
+def _run_task(task: Task, connection: Connection) -> None:
     try:
         for message in run_task(task):
             connection.send(message)
             if isinstance(message, Advanced):
-                _park_if_told(connection)
+                _park_if_requested(connection)
         connection.send(Finished())
     except EOFError:
         raise
@@ -199,11 +201,11 @@ def _do(task: Task, connection: Connection) -> None:
         connection.send(WorkerFault(traceback.format_exc()))
 
 
-def _park_if_told(connection: Connection) -> None:
+def _park_if_requested(connection: Connection) -> None:
     """Returns when the last that was said is to go on, or nothing. Raises EOFError."""
-    told: Park | Continue | None = None
+    latest: Park | Continue | None = None
     while connection.poll():
-        told = connection.recv()
-    while isinstance(told, Park):
-        connection.send(Parked(told.number))
-        told = connection.recv()
+        latest = connection.recv()
+    while isinstance(latest, Park):
+        connection.send(Parked(latest.number))
+        latest = connection.recv()
