@@ -208,6 +208,8 @@ async def _start_answering(tasks: anyio.abc.TaskGroup, parts: Parts, ending: any
         supervisor=parts.supervisor,
         dispatcher=parts.dispatcher,
         engine=parts.engine,
+        films=parts.films,
+        job_status=parts.job_status,
         status_reporter=parts.status_reporter,
         disk=parts.disk,
         feed=feed,
@@ -222,7 +224,7 @@ def _start_service(tasks: anyio.abc.TaskGroup, parts: Parts, unit: ServiceManage
         from framed.service.metrics import Metrics  # noqa: PLC0415 -- seldom wanted
 
         metrics = Metrics(
-            report=parts.status_reporter,
+            status_reporter=parts.status_reporter,
             ledger=parts.ledger,
             watcher=parts.watcher,
             reports=parts.reports,

@@ -16,6 +16,9 @@ from framed.attempts.reports import AttemptReports
 from framed.attempts.stalls import StallDetector
 from framed.attempts.supervise import Supervisor
 from framed.control.bounded_disk import BoundedDisk
+from framed.control.extracted import Extracted
+from framed.control.job_status import JobStatus
+from framed.control.project_films import ProjectFilms
 from framed.control.status_reporter import StatusReporter
 from framed.engines.tmux import TmuxEngine
 from framed.host.machine import Machine
@@ -54,6 +57,8 @@ class Parts:
     watcher: Watcher
     film_statuses: FilmStatuses
     dispatcher: Dispatcher
+    films: ProjectFilms
+    job_status: JobStatus
     status_reporter: StatusReporter
     disk: BoundedDisk
 
@@ -98,17 +103,28 @@ def make_parts(
         memory_shortage=lambda: _memory_shortage(machine.memory, live.now.budget),
         report_short_of_disk=notifier.disk_low,
     )
+    extracted = Extracted(ledger=ledger, watcher=watcher, reports=reports)
+    films = ProjectFilms(ledger=ledger, watcher=watcher, film_statuses=film_statuses, extracted=extracted)
+    job_status = JobStatus(
+        ledger=ledger,
+        film_statuses=film_statuses,
+        dispatcher=dispatcher,
+        reports=reports,
+        stalls=stalls,
+        extracted=extracted,
+    )
     status_reporter = StatusReporter(
         ledger=ledger,
         watcher=watcher,
         film_statuses=film_statuses,
         dispatcher=dispatcher,
-        reports=reports,
-        stalls=stalls,
+        extracted=extracted,
+        films=films,
+        jobs=job_status,
         machine=machine,
         settings=live,
     )
-    disk = BoundedDisk(places, watcher, status_reporter)
+    disk = BoundedDisk(places, watcher, films)
     live.listen(lambda: dispatcher.change_budget(_budget(machine, live)))
     live.listen(watcher.scan_now)
     return Parts(
@@ -124,6 +140,8 @@ def make_parts(
         watcher=watcher,
         film_statuses=film_statuses,
         dispatcher=dispatcher,
+        films=films,
+        job_status=job_status,
         status_reporter=status_reporter,
         disk=disk,
     )

@@ -20,6 +20,9 @@ from framed.attempts.dispatch import Dispatcher
 from framed.attempts.reports import AttemptReports
 from framed.attempts.stalls import StallDetector
 from framed.attempts.supervise import Supervisor
+from framed.control.extracted import Extracted
+from framed.control.job_status import JobStatus
+from framed.control.project_films import ProjectFilms
 from framed.control.status_reporter import StatusReporter
 from framed.engines.tmux import TmuxEngine
 from framed.host.machine import Machine
@@ -100,7 +103,7 @@ class Parts:
     """Of a daemon: whoever decides, and whoever tells."""
 
     dispatcher: Dispatcher
-    report: StatusReporter
+    status_reporter: StatusReporter
 
 
 @pytest.fixture
@@ -136,17 +139,26 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
             memory_shortage=lambda: None,
             report_short_of_disk=lambda _: None,
         )
-        report = StatusReporter(
+        extracted = Extracted(ledger=ledger, watcher=watcher, reports=reports)
+        reporter = StatusReporter(
             ledger=ledger,
             watcher=watcher,
             film_statuses=film_statuses,
             dispatcher=dispatcher,
-            reports=reports,
-            stalls=StallDetector(ledger, reports, settings),
+            extracted=extracted,
+            films=ProjectFilms(ledger=ledger, watcher=watcher, film_statuses=film_statuses, extracted=extracted),
+            jobs=JobStatus(
+                ledger=ledger,
+                film_statuses=film_statuses,
+                dispatcher=dispatcher,
+                reports=reports,
+                stalls=StallDetector(ledger, reports, settings),
+                extracted=extracted,
+            ),
             machine=machine,
             settings=settings,
         )
-        return Parts(dispatcher, report)
+        return Parts(dispatcher, reporter)
 
     yield joined
     store.close()
@@ -168,11 +180,11 @@ async def test_fault_in_telling_one_project_is_told_with_it(
         return of(film_statuses, name, project, now_s)
 
     async with anyio.create_task_group() as tasks:
-        report = parts(tasks).report
+        reporter = parts(tasks).status_reporter
     monkeypatch.setattr(FilmStatuses, "statuses_of", faulty)
     for _ in range(2):
-        bad, good = report.status(["bad", "good"]).projects
-        assert bad.reason == "framed itself failed to tell its state (ZeroDivisionError); its log says why"
+        bad, good = reporter.status(["bad", "good"]).projects
+        assert bad.reason == "framed itself failed to report its state (ZeroDivisionError); its log says why"
         assert good.reason.startswith("settling: film.mkv")
     assert len(errors.records) == 1
 

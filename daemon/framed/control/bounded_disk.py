@@ -8,7 +8,7 @@ from typing import Final, TypeVar, TypeVarTuple, Unpack
 
 import anyio
 
-from framed.control.status_reporter import StatusReporter
+from framed.control.project_films import ProjectFilms
 from framed.errors import Refused
 from framed.settings.places import Places
 from framed.threads import in_own_thread
@@ -25,17 +25,17 @@ PATIENCE_S: Final = 15.0
 class BoundedDisk:
     """Raises Refused when the disk does not answer."""
 
-    def __init__(self, places: Places, watcher: Watcher, status_reporter: StatusReporter) -> None:
+    def __init__(self, places: Places, watcher: Watcher, films: ProjectFilms) -> None:
         self._places = places
         self._watcher = watcher
-        self._status_reporter = status_reporter
+        self._films = films
         self._scanned = anyio.Event()
         watcher.listen(self._on_scan)
 
     async def known(self, projects: Iterable[str]) -> tuple[str, ...]:
         """The projects, each once. Raises as `folder_of` for one that neither was ever seen nor is there now."""
         names = tuple(dict.fromkeys(projects))
-        known = self._status_reporter.project_names()
+        known = self._films.names()
         for name in names:
             if name not in known:
                 await self.run(folder_of, name, self._places.raw_videos, lambda: known)

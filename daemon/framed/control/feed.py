@@ -100,7 +100,7 @@ class Feed:
 
     def _update(self) -> None:
         """Gives the state another number when it has changed."""
-        newest = self._status_reporter.status(sorted(self._status_reporter.project_names()))
+        newest = self._status_reporter.status()
         if newest == self._newest:
             return
         self._newest = newest

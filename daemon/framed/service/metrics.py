@@ -37,14 +37,14 @@ class Metrics(Collector):
     def __init__(
         self,
         *,
-        report: StatusReporter,
+        status_reporter: StatusReporter,
         ledger: Ledger,
         watcher: Watcher,
         reports: AttemptReports,
         stalls: StallDetector,
     ) -> None:
         """Must be called in the event loop."""
-        self._report = report
+        self._status_reporter = status_reporter
         self._ledger = ledger
         self._watcher = watcher
         self._reports = reports
@@ -74,7 +74,7 @@ class Metrics(Collector):
         return list(self._metrics())
 
     def _metrics(self) -> Iterator[Metric]:
-        status = self._report.status(sorted(self._report.project_names()))
+        status = self._status_reporter.status()
         states = Counter(project.state for project in status.projects)
         projects = GaugeMetricFamily("framed_projects", "Projects by state.", labels=["state"])
         for state in ProjectState:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from frame_extractor.contract.answers import Probe
 from framed.model.job import Job, JobFilm
-from framed.model.reasons import IgnoredBecause, ProbePending, Settling
+from framed.model.reasons import FilmsIgnored, IgnoredBecause, ProbePending, Settling
 from framed.model.reasons import Unreadable as UnreadableFilm
 from framed.policy.admission import (
     Changing,
@@ -183,3 +183,12 @@ def unreadable_film(film: CatalogFilm, status: FilmStatus) -> UnreadableFilm | N
         case Ready(open_error=str(error)):
             return UnreadableFilm(film=film.name, error=error, given_up_in_s=None)
     return None
+
+
+def films_ignored(statuses: Sequence[tuple[CatalogFilm, FilmStatus]]) -> FilmsIgnored | None:
+    """None when there is a film that is not ignored, and without films."""
+    ignored = [(film.name, each.because) for film, each in statuses if isinstance(each, Ignored)]
+    if not ignored or len(ignored) < len(statuses):
+        return None
+    film, because = ignored[0]
+    return FilmsIgnored(film=film, because=because, others=len(ignored) - 1)

@@ -70,7 +70,7 @@ async def _fingerprints(context: VerbContext, name: str, job: Job) -> Iterable[s
 
     Ignored films that it is not for have been given up by nobody.
     """
-    ignored = {film.name for film in context.status_reporter.films(name) if film.state is FilmState.IGNORED}
+    ignored = {film.name for film in context.films.films(name) if film.state is FilmState.IGNORED}
     but_not = frozenset() if job.with_ignored else frozenset(ignored)
     try:
         return await context.disk.run(_fingerprints_now, context, name, but_not)

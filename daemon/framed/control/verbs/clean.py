@@ -48,7 +48,7 @@ async def clean(context: VerbContext, params: Clean, commit: Commit) -> CleanRep
     films: tuple[str, ...] = ()
     if params.replaced:
         await context.disk.scan()
-        films = tuple(context.status_reporter.replaced(name))
+        films = tuple(context.films.replaced(name))
     if films or not params.replaced:
         cleaned = await _cleaned(frames_dir, films, dry_run=params.dry_run)
     else:
@@ -79,7 +79,7 @@ def _cleaned_verdicts(context: VerbContext, params: Clean) -> Change:
     job = context.ledger.latest(params.project)
     if job is None or params.replaced:
         return Change()
-    fingerprints = (film.fingerprint for film in context.status_reporter.films(params.project))
+    fingerprints = (film.fingerprint for film in context.films.films(params.project))
     extracted = [
         fingerprint
         for fingerprint in fingerprints
@@ -100,7 +100,7 @@ def _frames_dir(context: VerbContext, name: str) -> Path:
     """Raises SettingsError, also where another project's images lie in the same folder. Blocking."""
     settings = context.settings.now
     frames_dir = resolve(settings, context.places, name, Overrides()).frames_dir
-    Outputs(settings, context.places, {name, *context.status_reporter.project_names()}).check(name)
+    Outputs(settings, context.places, {name, *context.films.names()}).check(name)
     return frames_dir
 
 

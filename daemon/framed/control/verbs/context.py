@@ -9,6 +9,8 @@ from framed.attempts.dispatch import Dispatcher
 from framed.attempts.supervise import Supervisor
 from framed.control.bounded_disk import BoundedDisk
 from framed.control.feed import Feed
+from framed.control.job_status import JobStatus
+from framed.control.project_films import ProjectFilms
 from framed.control.status_reporter import StatusReporter
 from framed.engines import Engine
 from framed.settings.live_settings import LiveSettings
@@ -28,6 +30,8 @@ class VerbContext:
     supervisor: Supervisor
     dispatcher: Dispatcher
     engine: Engine
+    films: ProjectFilms
+    job_status: JobStatus
     status_reporter: StatusReporter
     disk: BoundedDisk
     feed: Feed

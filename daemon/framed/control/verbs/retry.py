@@ -15,12 +15,12 @@ from framed.watching.scan import films_of, folder_of
 
 async def retry(context: VerbContext, params: Retry, commit: Commit) -> RetryReply:
     """All projects are queued, or none. Raises NoSuchProject, NoFilm, Refused."""
-    names = await context.disk.known(selected_projects(params, context.status_reporter.failed))
+    names = await context.disk.known(selected_projects(params, context.films.failed))
     for name in names:
-        await context.disk.run(_check_has_films, context, name, context.status_reporter.project_names())
+        await context.disk.run(_check_has_films, context, name, context.films.names())
 
     def steps() -> list[SubmissionStep]:
-        failed = context.status_reporter.failed()
+        failed = context.films.failed()
         return [resubmission(name, context.ledger.latest(name), has_failed=name in failed) for name in names]
 
     reply = await enqueue(context.ledger, steps, RetryReply, commit)

@@ -31,10 +31,10 @@ async def show(context: VerbContext, params: Show) -> ShowReply:
         status=context.status_reporter.project(name),
         settings=tuple(_setting_facts(settings, job)) if settings else (),
         settings_error=wrong,
-        notes=context.status_reporter.notes(name),
-        films=context.status_reporter.films(name),
+        notes=context.films.notes(name),
+        films=context.films.films(name),
         job=_job_facts(job) if job else None,
-        in_work=context.status_reporter.in_work(name),
+        in_work=context.job_status.in_work(name),
         results=await context.disk.run(_results_facts, OutputLayout(frames_dir)) if frames_dir else None,
     )
 

@@ -11,4 +11,4 @@ async def status(context: VerbContext, params: Status) -> StatusReply:
     names = await context.disk.known(params.projects)
     if params.look:
         await context.disk.scan()
-    return context.status_reporter.status(names or sorted(context.status_reporter.project_names()))
+    return context.status_reporter.status(names or None)

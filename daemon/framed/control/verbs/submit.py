@@ -23,11 +23,11 @@ async def submit(context: VerbContext, params: Submit, commit: Commit) -> Submit
     """All projects are queued, or none: the first that cannot be is the error. With `all` it is an outcome."""
     if params.every:
         await context.disk.scan()
-    report, disk = context.status_reporter, context.disk
-    known = report.project_names()
+    films, disk = context.films, context.disk
+    known = films.names()
     outputs = await disk.run(Outputs, context.settings.now, context.places, {*known, *params.projects})
     settings = outputs.extraction(params.overrides)
-    names = selected_projects(params, lambda: report.unextracted(settings, force=params.force, restore=params.restore))
+    names = selected_projects(params, lambda: films.unextracted(settings, force=params.force, restore=params.restore))
     found: list[SubmittedProject | SubmissionStep] = []
     for name in names:
         try:
