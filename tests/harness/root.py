@@ -189,7 +189,7 @@ class Root:
     def tmux(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One command to the root's own tmux server."""
         command = ["tmux", f"-S{self.places.tmux_socket}", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
 
     def sessions(self) -> frozenset[str]:
         return frozenset(self.tmux("list-sessions", "-F", "#{session_name}").stdout.split())
@@ -198,7 +198,7 @@ class Root:
         """No process of this root is left."""
         for daemon in self._daemons:
             daemon.kill()
-            daemon.wait(10)
+            daemon.wait(DEADLINE_S)
         self._end_tmux()
         for record in self.places.root.glob("**/.framed/attempt-*.started.json"):
             # One that was killed while it wrote down who it is has gone with its terminal.

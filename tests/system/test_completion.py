@@ -99,7 +99,7 @@ class Shell:
     def _tmux(self, *arguments: str) -> str:
         command = [*self._tmux_command, *arguments]
         return subprocess.run(
-            command, env=self._environ, capture_output=True, text=True, check=False, timeout=10
+            command, env=self._environ, capture_output=True, text=True, check=False, timeout=PATIENCE_S
         ).stdout
 
 

@@ -427,11 +427,11 @@ def test_folder_whose_name_is_no_text_is_told_and_costs_no_notification(new_root
     root.film("onward")
     root.start()
     os.mkdir(os.fsencode(root.places.raw_videos) + b"/caf\xe9")
-    [notice] = until(root.notices, "the folder is told", 20)
+    [notice] = until(root.notices, "the folder is named")
     assert notice == r"a folder in raw_videos is left out: its name caf\xe9 is not UTF-8; rename it"
     assert root.log_of(0).count("is not UTF-8") == 1
     root.film("orion")
-    until(lambda: root.status("orion"), "the next film is seen", 20)
+    until(lambda: root.status("orion"), "the next film is seen")
 
 
 def test_extractors_inherit_no_secrets(root: Root) -> None:

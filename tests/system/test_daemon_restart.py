@@ -30,7 +30,7 @@ def test_shutdown_names_what_goes_on_and_leaves_no_socket(root: Root) -> None:
     root.wait_for("onward", RUNNING)
     with connect(root.places) as client:
         assert client.call("shutdown", Shutdown(), ShutdownReply).running == ("onward",)
-    assert daemon.wait(2) == 0
+    assert daemon.wait(DEADLINE_S) == 0
     assert is_alive(process)
     assert not root.places.control_socket.exists()
 

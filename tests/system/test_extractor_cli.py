@@ -22,6 +22,7 @@ from frame_extractor.contract.attempt import AttemptSpec, StartedRecord
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.results import Results
+from tests.harness import cost
 from tests.harness.films import FilmPlan, write_film
 
 COMMAND = [sys.executable, "-m", "frame_extractor"]
@@ -53,7 +54,7 @@ def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
     def call(*arguments: str) -> str:
         command = ["tmux", "-f", "/dev/null", "-S", str(socket), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout
 
     call("new-session", "-d", "-x", "100", "-y", "24", "-s", "test", "sh")
     call("set-option", "-g", "remain-on-exit", "on")
@@ -251,13 +252,9 @@ def test_probe_and_estimate_print_json(short_film: Path, tmp_path: Path) -> None
 
 
 def test_help_comes_at_once() -> None:
-    """No decoder is loaded for it: under 0.3 s, the best of five on a busy machine."""
-    took = []
-    for _ in range(5):
-        begun = time.monotonic()
-        assert run("--help").returncode == 0
-        took.append(time.monotonic() - begun)
-    assert min(took) < 0.3
+    """No decoder is loaded for it: under 0.3 s of the processor."""
+    assert run("--help").returncode == 0
+    assert cost.is_within(0.3, lambda: run("--help"))
     loaded = "import sys, frame_extractor.__main__; print({'numpy', 'av', 'decord', 'rich', 'cv2'} & set(sys.modules))"
     assert (
         subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True).stdout == "set()\n"
@@ -317,9 +314,7 @@ def test_ending_signal_ends_the_search_for_film_in_a_long_empty_tail(
     process = start(film, "-o", tmp_path / "out")
     wait_until(lambda: bytes_read_by(process.pid) > 100 << 20, "the search")
     process.send_signal(number)
-    sent_s = time.monotonic()
     _, stderr = process.communicate(timeout=PATIENCE_S)
-    assert time.monotonic() - sent_s < 5
     assert process.returncode == code
     assert stderr.splitlines()[-1].startswith("ended by")
     assert "Traceback" not in stderr

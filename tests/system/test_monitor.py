@@ -17,7 +17,7 @@ from framed.ctl.monitor.app import Monitor
 from framed.protocol.messages import ProjectState
 from tests.harness.pilot import sees
 from tests.harness.root import MANUAL, Root, roots, stop
-from tests.harness.until import until
+from tests.harness.until import DEADLINE_S, until
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ class Terminal:
 
     def _tmux(self, *arguments: str) -> str:
         command = ["tmux", self._socket, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S).stdout
 
 
 @contextlib.contextmanager

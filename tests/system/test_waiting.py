@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from framed.ctl import waiting as waiting_module
 from framed.ctl.client import connect
+from framed.ctl.reconnecting import ReconnectingClient
 from framed.ctl.waiting import wait_for
 from framed.errors import Exit
 from framed.model.project import Overrides
@@ -95,7 +99,7 @@ def test_cancelled_other_settings_leave_a_complete_project(shared: Root) -> None
 
 @pytest.mark.parametrize("knows_the_job", [True, False], ids=["submit --wait", "wait"])
 def test_who_waits_for_a_job_is_told_that_it_was_cancelled(
-    shared: Root, knows_the_job: bool, capsys: pytest.CaptureFixture[str]
+    shared: Root, knows_the_job: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where its films were extracted before: the job that was waited for did not do what it was for."""
     project = f"awaited-{knows_the_job}"
@@ -103,6 +107,15 @@ def test_who_waits_for_a_job_is_told_that_it_was_cancelled(
     job_id = shared.submit(project, force=True).outcomes[0].job_id
     assert job_id is not None
     shared.wait_for(project, RUNNING)
+    first_answer = threading.Event()
+
+    class Reporting(ReconnectingClient):
+        def call(self, *request: Any) -> Any:
+            answer = super().call(*request)
+            first_answer.set()
+            return answer
+
+    monkeypatch.setattr(waiting_module, "ReconnectingClient", Reporting)
     with ThreadPoolExecutor() as threads:
         if knows_the_job:
             cancelled(shared, project)
@@ -110,9 +123,7 @@ def test_who_waits_for_a_job_is_told_that_it_was_cancelled(
             wait_for, shared.places, (project,), 20.0, jobs={project: job_id} if knows_the_job else None
         )
         if not knows_the_job:
-            # It is being waited for once its first status has been had.
-            with pytest.raises(TimeoutError):
-                waiting.result(1.5)
+            until(first_answer.is_set, "it is being waited for")
             cancelled(shared, project)
         assert waiting.result().exit_code == Exit.CANCELLED
     assert f"{project} CANCELLED" in capsys.readouterr().out

@@ -85,7 +85,7 @@ def test_a_run_is_measured_with_all_that_it_leaves(tmp_path: Path) -> None:
     cost = measured([sys.executable, "-c", MANY_IMAGES, str(out)], out)
     assert cost.images == 3
     assert cost.first_image_s is not None
-    assert 0 < cost.first_image_s < cost.wall_s - 0.5
+    assert 0 < cost.first_image_s < cost.wall_s
     assert cost.peak.tree >= cost.peak.root > 64 << 20
     assert cost.cpu_s > 0
 

@@ -1,10 +1,11 @@
-"""Notifications as a hint: asked for folder by folder, and known to be missing where they cannot be had."""
+"""Change notifications: asked for folder by folder, and known to be missing where they cannot be had."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import watchfiles
@@ -24,7 +25,7 @@ INSTANCES_USED_UP = RuntimeError("Error creating recommended watcher: Too many o
 
 
 @pytest.fixture
-def hint() -> Iterator[ChangeNotifier]:
+def notifier() -> Iterator[ChangeNotifier]:
     made = ChangeNotifier(lambda: None)
     yield made
     made.stop()
@@ -44,33 +45,52 @@ def test_each_folder_is_judged_by_the_disk_that_it_lies_on(tmp_path: Path) -> No
     assert notifying_folders(folders, TABLE) == {raw_videos, f"{raw_videos}/here", str(tmp_path)}
 
 
-def test_a_change_rings_and_one_further_down_does_not(tmp_path: Path) -> None:
-    """So nothing is watched recursively; a folder that may not be read is no hindrance."""
+def test_what_changed_before_the_watch_began_is_scanned_for(tmp_path: Path) -> None:
+    """The folders are those of a scan: what has come since it read them was reported to nobody."""
+    notified = threading.Event()
+    notifier = ChangeNotifier(notified.set)
+    try:
+        notifier.watch(frozenset({str(tmp_path)}))
+        until(notified.is_set, "a scan is started")
+    finally:
+        notifier.stop()
+
+
+def test_a_change_is_reported_and_one_further_down_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So nothing is watched recursively; a folder that may not be read does not prevent it."""
     (tmp_path / "down").mkdir()
     locked = tmp_path / "locked"
     locked.mkdir(mode=0)
-    rung = threading.Event()
-    hint = ChangeNotifier(rung.set)
-    hint.watch(frozenset({str(tmp_path), str(locked), "/nowhere"}))
+    notified, changed, is_watched = threading.Event(), set[str](), threading.Event()
+    watch = watchfiles.watch
 
-    def rings_for(path: Path) -> bool:
-        rung.clear()
-        path.write_text("new")
-        return rung.wait(2)
+    def recorded(*folders: str, **options: Any) -> Iterator[set[watchfiles.main.FileChange]]:
+        for changes in watch(*folders, **options):
+            changed.update(path for _, path in changes)
+            is_watched.set()
+            yield changes
 
+    monkeypatch.setattr(watchfiles, "watch", recorded)
+    notifier = ChangeNotifier(notified.set)
     try:
-        # Until the watch stands.
-        until(lambda: rings_for(tmp_path / "film.mkv"), "it rings")
-        assert not rings_for(tmp_path / "down" / "film.mkv")
+        notifier.watch(frozenset({str(tmp_path), str(locked), "/nowhere"}))
+        until(is_watched.is_set, "the folders are watched")
+        until(notified.is_set, "what was there before is reported")
+        notified.clear()
+        (tmp_path / "down" / "film.mkv").write_text("new")
+        (tmp_path / "film.mkv").write_text("new")
+        until(notified.is_set, "the change is reported")
+        until(lambda: str(tmp_path / "film.mkv") in changed, "it is that one")
+        assert not any("down" in path for path in changed)
     finally:
-        hint.stop()
+        notifier.stop()
 
 
 @pytest.mark.parametrize(
     ("failure", "key"), [(WATCHES_USED_UP, "max_user_watches"), (INSTANCES_USED_UP, "max_user_instances")]
 )
 def test_limit_that_is_used_up_is_told_until_it_is_raised(
-    hint: ChangeNotifier, monkeypatch: pytest.MonkeyPatch, failure: Exception, key: str
+    notifier: ChangeNotifier, monkeypatch: pytest.MonkeyPatch, failure: Exception, key: str
 ) -> None:
     """With the command that raises it; and without a restart."""
     is_raised = threading.Event()
@@ -86,11 +106,11 @@ def test_limit_that_is_used_up_is_told_until_it_is_raised(
 
     monkeypatch.setattr(watchfiles, "watch", limited)
     monkeypatch.setattr(notifier_module, "_LONG_PAUSE_S", 0.1)
-    hint.watch(frozenset({"/tmp"}))
-    problem = until(lambda: hint.problem, "it is told")
+    notifier.watch(frozenset({"/tmp"}))
+    problem = until(lambda: notifier.problem, "it is told")
     assert f"(fs.inotify.{key}) is used up; sudo sysctl fs.inotify.max_user_watches=" in problem
     is_raised.set()
-    until(lambda: not hint.problem, "it is no longer told")
+    until(lambda: not notifier.problem, "it is no longer told")
 
 
 def test_limits_are_raised_and_never_lowered() -> None:

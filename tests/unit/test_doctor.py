@@ -76,7 +76,7 @@ def test_disk_that_does_not_answer_is_told_and_the_rest_is_examined(
             is_over.wait()
         return stat(path, **how)
 
-    monkeypatch.setattr(disks_module, "_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(disks_module, "_TIMEOUT_S", 0.5)
     monkeypatch.setattr(os, "stat", dead)
     assert found(places, "films").level == "fail"
     assert "has not answered" in found(places, "films").found

@@ -6,7 +6,6 @@ import json
 import logging
 import socket
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,10 +77,9 @@ def test_command_s_input_may_be_larger_than_any_pipe() -> None:
 
 def test_what_a_command_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
     """Somebody's sound player keeps stderr open for as long as it plays."""
-    began_s = time.monotonic()
-    words = ["sh", "-c", f"setsid sleep 60 & echo $! > {tmp_path}/pid"]
-    assert command.run(words, b"", 30) == ""
-    assert time.monotonic() - began_s < 30
+    words = ["sh", "-c", f"setsid sleep 600 & echo $! > {tmp_path}/pid"]
+    assert command.run(words, b"", 300) == ""
+    # Had it been waited for, kill would find it no more.
     anyio.run(anyio.run_process, ["kill", (tmp_path / "pid").read_text().strip()])
 
 

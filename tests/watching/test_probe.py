@@ -85,7 +85,7 @@ def test_film_that_hangs_its_probe_holds_up_nobody_and_is_gone_with_the_daemon(r
     root.film("b")
     root.film("c")
     assert root.wait_for("a", SETTLING).reason == "settling: film.mp4 is about to be opened"
-    assert stop(daemon) < 10
+    stop(daemon)
     until(lambda: not probe.is_running(), "the probe is gone")
 
 

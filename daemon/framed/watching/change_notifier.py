@@ -61,7 +61,10 @@ class ChangeNotifier:
         return f"{self._limit} is used up" + (f"; {limits.remedy}" if limits is not None else "")
 
     def watch(self, folders: frozenset[str]) -> None:
-        """From now on these folders are watched, and no others."""
+        """From now on these folders are watched, and no others; `on_change` is called once it is so.
+
+        What changed between the scan that found the folders and that moment was reported to nobody.
+        """
         if folders != self._folders:
             self.stop()
             self._folders, self._stop, self._limit = folders, threading.Event(), ""
@@ -74,7 +77,7 @@ class ChangeNotifier:
         self._stop.set()
 
     def _listen(self, folders: frozenset[str], stop: threading.Event) -> None:
-        reported, is_blind = "", False
+        reported, is_blind = "", True
         while not stop.is_set():
             # Not left to watchfiles: its option ignores every failure, also that no watches are left.
             readable = sorted(folder for folder in folders if os.access(folder, os.R_OK))
@@ -97,7 +100,7 @@ class ChangeNotifier:
                     reported, is_blind = "", False
             except (OSError, RuntimeError) as failed:
                 # A name that is not UTF-8 ends the watch of all folders. Changes until the next watch works are not
-                # reported, so a scan is needed then.
+                # reported, so a scan is needed then, too.
                 if not is_blind:
                     self._on_change()
                 is_blind = True
