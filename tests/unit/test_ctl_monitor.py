@@ -11,10 +11,11 @@ from rich.cells import cell_len
 from textual.widgets import Label, Static
 
 from frame_extractor.contract.attempt import ShotStart
-from framed.ctl.monitor.app import Monitor, ProjectTable
+from framed.ctl.monitor.app import Monitor
 from framed.ctl.monitor.dialogs import Confirm
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
 from framed.ctl.monitor.view import View, columns_at
+from framed.ctl.monitor.widgets import MessageLine, ProjectTable
 from framed.ctl.render import URGENCY
 from framed.model.job import Ending
 from framed.protocol.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus
@@ -165,12 +166,13 @@ def test_what_comes_while_the_screen_is_taken_down_is_no_error(tmp_path: Path) -
         async with monitor.run_test(size=(80, 24)) as pilot:
             monitor._apply_update(event(onward))
             await pilot.pause()
+            message = monitor.query_one(MessageLine)
             await monitor.screen_stack[0].query("*").remove()
             monitor._draw_if_stale()
             monitor._apply_update(event(onward))
             monitor._show_details(onward, None)
             monitor._show_message("onward: cancelled")
-            monitor._hide_message()
+            message.hide()
             monitor._draw_detail()
 
     asyncio.run(ended())

@@ -11,14 +11,11 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 import msgspec
-from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.coordinate import Coordinate
-from textual.timer import Timer
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import Footer, Static
 
 from framed.ctl.attach_command import command_for
 from framed.ctl.client import connect
@@ -26,7 +23,8 @@ from framed.ctl.idempotency_keys import new_key
 from framed.ctl.monitor.dialogs import Ask, Confirm, Help
 from framed.ctl.monitor.panels import Details, detail_lines, log_lines, machine_lines
 from framed.ctl.monitor.stream import details, events
-from framed.ctl.monitor.view import SORTS, Cells, View, columns_at
+from framed.ctl.monitor.view import SORTS, View
+from framed.ctl.monitor.widgets import MessageLine, ProjectTable
 from framed.errors import DaemonUnreachable, Exit, FramedError
 from framed.printable import printable
 from framed.protocol.messages import (
@@ -54,7 +52,6 @@ from framed.settings.places import Places
 
 _REDRAW_S: Final = 1.0
 """As often as extractors report progress. Drawing a long table is the monitor's largest cost."""
-_MESSAGE_SHOWN_S: Final = 8.0
 _NOTHING_TO_CANCEL: Final = frozenset(
     {ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED, ProjectState.NEW, ProjectState.IGNORED}
 )
@@ -69,21 +66,6 @@ def monitor_projects(places: Places, projects: tuple[str, ...]) -> Exit:
         daemon.call("status", Status(projects=projects), StatusReply)
     Monitor(places, projects).run()
     return Exit.OK
-
-
-class ProjectTable(DataTable[Text]):
-    """With the keys of a list: in a DataTable Home and End would go to the first and last column."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", show=False),
-        Binding("k", "cursor_up", show=False),
-        Binding("home", "scroll_top", show=False),
-        Binding("end", "scroll_bottom", show=False),
-    ]
-
-    def on_resize(self) -> None:
-        """The selected row is visible again: whatever appears above or below makes the table shorter."""
-        self.call_after_refresh(lambda: self.move_cursor(row=self.cursor_row, scroll=True))
 
 
 class Monitor(App[None]):
@@ -125,12 +107,6 @@ class Monitor(App[None]):
         self._places = places
         self._only = projects
         self._view = View()
-        self._names: list[str] = []
-        """Of the rows, from the top."""
-        self._rows: list[tuple[Text, ...]] = []
-        """Their cells."""
-        self._columns: tuple[Cells, ...] = ()
-        """Of the table as it is drawn."""
         self._sort = SORTS[0]
         self._needle = ""
         self._details: tuple[ProjectStatus, Details] | None = None
@@ -138,16 +114,15 @@ class Monitor(App[None]):
         self._is_fetching = False
         self._is_stale = False
         """Whether an event has arrived that is not drawn yet."""
-        self._message_timer: Timer | None = None
         self._away_since = ""
 
     def compose(self) -> ComposeResult:
         yield Static(id="machine")
         yield Static(id="away")
         yield Static(id="filter")
-        yield ProjectTable(cursor_type="row")
+        yield ProjectTable()
         yield Static(id="detail")
-        yield Static(id="message")
+        yield MessageLine()
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
@@ -170,8 +145,8 @@ class Monitor(App[None]):
     def selected(self) -> ProjectStatus | None:
         if not self._has_widgets:
             return None
-        row = self.screen_stack[0].query_one(ProjectTable).cursor_row
-        return self._view.projects.get(self._names[row]) if 0 <= row < len(self._names) else None
+        name = self.screen_stack[0].query_one(ProjectTable).selected_name
+        return self._view.projects.get(name) if name is not None else None
 
     def action_submit(self) -> None:
         suggested = self.selected.name if self.selected else ""
@@ -292,23 +267,8 @@ class Monitor(App[None]):
         self.call_from_thread(self._show_message, "\n".join(outcomes) or getattr(reply, "message", method))
 
     def _show_message(self, message: str, *, is_error: bool = False) -> None:
-        """Shows it for a while in lines of its own: a Textual notification would cover the table."""
-        if self._message_timer is not None:
-            self._message_timer.stop()
-        if not self._has_widgets:
-            return
-        line = self._message_line()
-        line.update(Text("\n".join(map(printable, message.splitlines()))))
-        line.set_class(is_error, "error")
-        line.display = True
-        self._message_timer = self.set_timer(_MESSAGE_SHOWN_S, self._hide_message)
-
-    def _hide_message(self) -> None:
         if self._has_widgets:
-            self._message_line().display = False
-
-    def _message_line(self) -> Static:
-        return self.screen_stack[0].query_one("#message", Static)
+            self.screen_stack[0].query_one(MessageLine).show(message, is_error=is_error)
 
     def _listen(self) -> None:
         with contextlib.suppress(RuntimeError):  # the app has ended
@@ -370,7 +330,7 @@ class Monitor(App[None]):
         screen.query_one("#machine", Static).update(Text("\n").join(machine))
         shown = self._view.shown(self._sort, self._needle)
         self._draw_filter(screen.query_one("#filter", Static), len(shown))
-        self._draw_table(screen.query_one(ProjectTable), shown, width)
+        screen.query_one(ProjectTable).draw(self._view, shown, width)
         self._draw_detail()
 
     def _draw_filter(self, line: Static, n_shown: int) -> None:
@@ -378,28 +338,6 @@ class Monitor(App[None]):
         line.update(
             Text(f"filter: {printable(self._needle)}  {n_shown} of {len(self._view.projects)} projects; Esc clears it")
         )
-
-    def _draw_table(self, table: ProjectTable, shown: list[ProjectStatus], width: int) -> None:
-        """Updates the cells that have changed."""
-        columns = columns_at(width, max((cell_len(printable(project.name)) for project in shown), default=0))
-        names = [project.name for project in shown]
-        rows = [self._view.row(project, columns) for project in shown]
-        if names == self._names and columns == self._columns:
-            for number, (row, before) in enumerate(zip(rows, self._rows, strict=True)):
-                for column, (cell, old) in enumerate(zip(row, before, strict=True)):
-                    if cell != old or cell.style != old.style:
-                        table.update_cell_at(Coordinate(number, column), cell)
-        else:
-            selected, offset = self.selected, table.scroll_offset.y
-            table.clear(columns=True)
-            for each in columns:
-                table.add_column(Text(each.title, justify="right" if each.right else "left"), width=each.width)
-            table.add_rows(rows)
-            if selected is not None and selected.name in names:
-                # Keep the scroll position, but the selected row must be visible.
-                table.scroll_to(y=offset, animate=False)
-                table.move_cursor(row=names.index(selected.name))
-        self._names, self._rows, self._columns = names, rows, columns
 
     def _draw_detail(self) -> None:
         if not self._has_widgets:
