@@ -19,13 +19,14 @@ from frame_extractor.contract.answers import FilmEstimate, Probe
 from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.attempt_numbers import claim_number
 from frame_extractor.contract.cores import usable_cores, worker_budget
+from frame_extractor.contract.declaration import declared
 from frame_extractor.contract.durable import write_atomically
 from frame_extractor.contract.estimate import estimate_film
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.quantities import count, duration, size, times
-from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.contract.settings import ExtractionSettings, RequestedSettings
 from frame_extractor.errors import NewerSchema, NotAFilm
 from frame_extractor.output.curation import is_curated
 from frame_extractor.output.manifest import read_output
@@ -106,9 +107,10 @@ def show_plan(request: Request) -> ExitCode:
     except (OSError, NewerSchema) as error:
         raise _refused(error) from error
     print_line("Settings")
-    for name, value in msgspec.to_builtins(request.settings).items():
-        option = "--" + name.replace("_", "-")
-        print_line(f"  {option:<22}{value!s:<12}{'given' if name in request.given else 'default'}")
+    values = msgspec.to_builtins(request.settings)
+    for each in declared(RequestedSettings):
+        origin = "given" if each.name in request.given else "default"
+        print_line(f"  {each.options[0]:<22}{values[each.name]!s:<12}{origin}")
     print_line(f"  {'--workers':<22}{grant.workers!s:<12}{grant.why}")
     print_line(f"Images go to {layout.frames_dir}")
     code = ExitCode.DONE

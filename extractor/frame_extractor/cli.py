@@ -14,10 +14,11 @@ import msgspec
 from click.shell_completion import CompletionItem
 
 from frame_extractor import completion
+from frame_extractor.contract import film_time
 from frame_extractor.contract.declaration import Declared, declared
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.settings import ExtractionSettings, RequestedSettings
+from frame_extractor.contract.settings import RequestedSettings
 
 PROGRAM: Final = "frame-extractor"
 
@@ -56,11 +57,15 @@ class _FiniteRange(click.FloatRange):
 def setting_options(command: F, kind: type[RequestedSettings] = RequestedSettings) -> F:
     """Adds an option for every setting of an extraction."""
     for each in reversed(declared(kind)):
+        if each.type is bool:
+            command = click.option(*each.flag, each.name, default=each.default, help=each.setting.help)(command)
+            continue
+        option_type = _option_type(each)
         command = click.option(
             *each.options,
             each.name,
-            type=(option_type := _option_type(each)),
-            metavar=None if isinstance(option_type, click.Choice) else each.setting.metavar,
+            type=option_type,
+            metavar=None if isinstance(option_type, click.Choice | _OrAuto) else each.setting.metavar,
             default=each.default,
             help=each.setting.help,
         )(command)
@@ -72,13 +77,47 @@ def _option_type(setting: Declared) -> click.ParamType[Any]:
     match msgspec.inspect.type_info(setting.type):
         case msgspec.inspect.EnumType(cls=cls):
             return click.Choice(cls, case_sensitive=False)
+        case msgspec.inspect.Metadata() as kind if film_time.is_film_time(kind):
+            return _FilmTime()
+        case msgspec.inspect.UnionType(types=[number, msgspec.inspect.LiteralType(values=("auto",))]):
+            return _OrAuto(_number_type(number), setting.setting.metavar)
+        case number:
+            return _number_type(number)
+
+
+def _number_type(kind: msgspec.inspect.Type) -> click.ParamType[Any]:
+    match kind:
         case msgspec.inspect.IntType(ge=least, le=greatest):
             return click.IntRange(min=least, max=greatest)
         case msgspec.inspect.FloatType(ge=least, le=greatest):
             return _FiniteRange(min=least, max=greatest)
-        case msgspec.inspect.BoolType():
-            return click.BOOL
-    raise TypeError(setting.name)
+    raise TypeError(kind)
+
+
+class _OrAuto(click.ParamType[Any]):
+    """A number, or `auto`."""
+
+    def __init__(self, number: click.ParamType[Any], metavar: str) -> None:
+        self.number = number
+        self.name = f"{metavar}|auto"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 -- click's signature
+        return self.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return "auto" if str(value).lower() == "auto" else self.number.convert(value, param, ctx)
+
+
+class _FilmTime(click.ParamType[float]):
+    """`0:45`, `-7:30`, or seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return film_time.seconds_of(str(value))
+        except ValueError:
+            self.fail(f"'{value}' is not {film_time.EXPECTED}.", param, ctx)
 
 
 def _film_or_command(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -156,11 +195,15 @@ def extract(
     """Take good still frames from films: those of every shot, and one every two seconds."""
     from frame_extractor import by_hand  # noqa: PLC0415
 
+    try:
+        resolved = RequestedSettings(**settings).resolved
+    except ValueError as wrong:
+        raise click.UsageError(f"{wrong}.", ctx) from None
     given = {name: ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE for name in ctx.params}
     request = by_hand.Request(
         films=films,
         output=Path(output),
-        settings=ExtractionSettings(**settings),
+        settings=resolved,
         given=frozenset(name for name, is_given in given.items() if is_given),
         workers=workers,
         force=force,

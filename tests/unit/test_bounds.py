@@ -11,8 +11,10 @@ import pytest
 from msgspec import inspect
 
 from frame_extractor import cli
+from frame_extractor.contract.declaration import declared
 from frame_extractor.contract.exit_codes import ExitCode
-from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.contract.film_time import film_time, seconds_of
+from frame_extractor.contract.settings import Dedupe, Detector, ExtractionSettings, Names, Selection
 from framed.ctl.commands.registry import framectl
 from framed.ctl.options import Checked
 from framed.model.job import Options
@@ -28,6 +30,8 @@ def numbers(kind: inspect.Type, name: str) -> Iterator[tuple[str, inspect.IntTyp
     match kind:
         case inspect.IntType() | inspect.FloatType():
             yield name, kind
+        case inspect.Metadata(type=kind):
+            yield from numbers(kind, name)
         case inspect.UnionType(types=types):
             for each in types:
                 yield from numbers(each, name)
@@ -93,8 +97,39 @@ def test_by_hand_too(value: str, option: str, bounds: str, capsys: pytest.Captur
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("0:45", 45.0), ("-7:30", -450.0), ("1:02:30", 3750.0), ("45", 45.0), ("90.5", 90.5), ("-0:00.5", -0.5)],
+)
+def test_film_time_is_read_and_written(written: str, seconds: float) -> None:
+    assert seconds_of(written) == seconds
+    assert seconds_of(film_time(seconds)) == seconds
+
+
+@pytest.mark.parametrize(
+    "written", ["0:45x", "1:75", "1:60:00", "", "-", "1:2:3:4", "nan", "1e3", "٣", "9" * 400, ":45"]
+)
+@pytest.mark.parametrize("option", ["--start", "--end"])
+def test_what_is_no_film_time_is_refused_with_an_example(
+    option: str, written: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["film.mkv", "-o", "out", f"{option}={written}"]) == ExitCode.USAGE
+    told = capsys.readouterr().err
+    assert f"'{option}': '{written}' is not a time such as 0:45, 1:02:30 or 45" in told
+    assert told.count("\n") == 1
+    (kind,) = (each.type for each in declared(FrameExtraction) if each.options == (option,))
+    with pytest.raises(ValueError, match="must be a time such as 0:45"):
+        check_value(kind, written)
+
+
 def test_what_an_earlier_version_has_accepted_stays_readable() -> None:
     """A job with it, or results, would else keep the daemon from starting."""
     stored: dict[str, Any] = {"interval_seconds": 1e-300, "scene_threshold": 1e-300, "blur_threshold": 1e300}
     job = {"extraction": stored, "workers": 1, "retry": 0, "frames_dir": "/frames"}
     assert msgspec.convert(job, Options).extraction == ExtractionSettings(**stored)
+
+
+def test_setting_that_a_stored_job_lacks_has_the_value_that_was_the_only_one() -> None:
+    old = msgspec.convert({"mode": "scene"}, ExtractionSettings)
+    assert (old.detector, old.selection, old.dedupe) == (Detector.CONTENT, Selection.EVEN, Dedupe.OFF)
+    assert (old.min_scene_length, old.names, old.start_s, old.end_s, old.keep_all) == (15, Names.GUIDE, 0.0, 0.0, False)

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
+from frame_extractor.contract.settings import (
+    Dedupe,
+    Detector,
+    DetectorChoice,
+    ExtractionSettings,
+    Mode,
+    Names,
+    Quality,
+    Sampling,
+    Selection,
+)
 from framed.errors import SettingsError
 from framed.model.film_names import FILM_SUFFIXES, is_film_name
 from framed.model.project import FrameExtraction, Overrides
@@ -78,6 +88,14 @@ def test_command_line_wins_over_project_over_framed_yaml_over_default(root: Path
         "quality": "--quality",
         "blur_threshold": "configs/projects/onward.yaml",
         "max_failed_fraction": DEFAULT,
+        "detector": "configs/projects/onward.yaml",  # that of the threshold, which chooses it
+        "selection": DEFAULT,
+        "max_per_shot": DEFAULT,
+        "dedupe": DEFAULT,
+        "start_s": DEFAULT,
+        "end_s": DEFAULT,
+        "names": DEFAULT,
+        "keep_all": DEFAULT,
         "workers_per_project": "configs/framed.yaml",
         "retry": "configs/projects/onward.yaml",
         "frames_dir": DEFAULT,
@@ -89,7 +107,8 @@ def test_every_key_can_be_set_in_both_files_and_on_the_command_line(root: Path) 
     section = (
         "frame_extraction:\n  mode: interval\n  scene_threshold: 1.5\n  frames_per_scene: 2\n  min_scene_length: 3\n"
         "  interval_seconds: 4\n  sampling: exact\n  quality: medium\n  max_failed_fraction: 0.5\n  workers: 6\n"
-        "  retry: 0\nquality:\n  blur_threshold: 7\n"
+        "  retry: 0\n  detector: adaptive\n  selection: distinct\n  max_per_shot: 8\n  dedupe: shot\n"
+        "  range: {start: 0:45, end: -7:30}\n  names: time\n  keep_all: true\nquality:\n  blur_threshold: 7\n"
     )
     wanted = FrameExtraction(
         mode=Mode.INTERVAL,
@@ -101,13 +120,60 @@ def test_every_key_can_be_set_in_both_files_and_on_the_command_line(root: Path) 
         quality=Quality.MEDIUM,
         blur_threshold=7.0,
         max_failed_fraction=0.5,
+        detector=DetectorChoice.ADAPTIVE,
+        selection=Selection.DISTINCT,
+        max_per_shot=8,
+        dedupe=Dedupe.SHOT,
+        start_s=45.0,
+        end_s=-450.0,
+        names=Names.TIME,
+        keep_all=True,
         workers_per_project=6,
         retry=0,
     )
     on_the_command_line = Overrides(**{name: getattr(wanted, name) for name in FrameExtraction.__struct_fields__})
     for job in (resolved(root, section), resolved(root, "", section), resolved(root, "", "", on_the_command_line)):
-        assert (job.extraction, job.workers, job.retry) == (wanted.extraction, 6, 0)
+        assert (job.extraction, job.workers, job.retry) == (wanted.resolved, 6, 0)
         assert list(job.origins.values()).count(DEFAULT) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "start_s", "end_s"),
+    [
+        ("{start: 0:45, end: -7:30}", 45.0, -450.0),  # YAML itself takes -7:30 for the number -450
+        ("{start: '0:45', end: '-7:30'}", 45.0, -450.0),
+        ("{start: 45.5, end: 1:02:30}", 45.5, 3750.0),
+        ("{end: 90}", 0.0, 90.0),
+        ("{}", 0.0, 0.0),
+    ],
+)
+def test_range_is_written_as_times_or_seconds(root: Path, written: str, start_s: float, end_s: float) -> None:
+    job = resolved(root, "", f"frame_extraction: {{range: {written}}}")
+    assert (job.extraction.start_s, job.extraction.end_s) == (start_s, end_s)
+
+
+@pytest.mark.parametrize("written", ["{start: 50, end: 45}", "{start: -10, end: -20}", "{start: 5, end: 5}"])
+def test_range_that_is_empty_in_every_film_is_refused(root: Path, written: str) -> None:
+    with pytest.raises(SettingsError, match=r"onward.yaml: onward: the end, .*, is not after the start, "):
+        resolved(root, "", f"frame_extraction: {{range: {written}}}")
+
+
+def test_threshold_that_a_person_has_set_chooses_the_detector_that_knows_it(root: Path) -> None:
+    """The guide's files all set it, and keep their meaning."""
+    guides = resolved(root, "", "frame_extraction: {scene_threshold: 30.0}").extraction
+    assert (guides.detector, guides.scene_threshold, guides.min_scene_length) == (Detector.CONTENT, 30.0, 15)
+    typed = resolved(root, "", "", Overrides(scene_threshold=28.0)).extraction
+    assert (typed.detector, typed.scene_threshold) == (Detector.CONTENT, 28.0)
+    outright = resolved(root, "", "frame_extraction: {scene_threshold: 30.0, detector: peak}").extraction
+    assert (outright.detector, outright.min_scene_length) == (Detector.PEAK, 5)
+    held = resolved(root, "", "frame_extraction: {detector: peak, min_scene_length: 24}").extraction
+    assert held.min_scene_length == 24
+
+
+def test_off_is_a_word_where_it_may_be_one(root: Path) -> None:
+    """YAML takes it for false."""
+    for written in ("off", "OFF", "'off'"):
+        assert resolved(root, "", f"frame_extraction: {{dedupe: {written}}}").extraction.dedupe is Dedupe.OFF
 
 
 def test_project_sends_its_frames_elsewhere(root: Path) -> None:
@@ -266,13 +332,16 @@ def test_merge_keys_are_followed(root: Path) -> None:
             "frame_extraction:\n  scene_treshold: 3",
             ":2: frame_extraction.scene_treshold: no such key; did you mean scene_th",
         ),
-        ("frame_extraction:\n  zzz: 3", ":2: frame_extraction.zzz: no such key; there are frames_per_scene, interval"),
+        (
+            "frame_extraction:\n  zzz: 3",
+            ":2: frame_extraction.zzz: no such key; there are dedupe, detector, frames_per_scene, interval",
+        ),
         ("frame_extraction:\n  mode: scen", ":2: frame_extraction.mode: must be scene, interval or hybrid, not 'scen'"),
         ("frame_extraction:\n  mode: off", ":2: frame_extraction.mode: must be scene, interval or hybrid, not false"),
         ("frame_extraction:\n  mode:", ":2: frame_extraction.mode: has no value"),
-        ("frame_extraction:\n  frames_per_scene: ten", "must be a whole number from 1 to 1000, not 'ten'"),
-        ("frame_extraction:\n  frames_per_scene: true", "must be a whole number from 1 to 1000, not true"),
-        ("frame_extraction:\n  scene_threshold: 300", "must be a number from 0.01 to 255, not 300"),
+        ("frame_extraction:\n  frames_per_scene: ten", "must be a whole number from 1 to 1000 or auto, not 'ten'"),
+        ("frame_extraction:\n  frames_per_scene: true", "must be a whole number from 1 to 1000 or auto, not true"),
+        ("frame_extraction:\n  scene_threshold: 300", "must be a number from 0.01 to 255 or auto, not 300"),
         ("frame_extraction:\n  interval_seconds: .nan", "must be a number from 0.001 to 86400, not nan"),
         ("frame_extraction:\n  retry: -1", "must be a whole number from 0 to 100, not -1"),
         ("frame_extraction:\n  workers: many", "must be a whole number from 1 to 1024 or auto, not 'many'"),
@@ -284,6 +353,16 @@ def test_merge_keys_are_followed(root: Path) -> None:
             "frame_extraction:\n  blur_threshold: 80",
             ":2: frame_extraction.blur_threshold: belongs in the section `qual",
         ),
+        (
+            "frame_extraction:\n  range: {start: 0:45x}",
+            ":2: frame_extraction.range.start: must be a time such as 0:45, 1:02:30 or 45 (seconds)",
+        ),
+        ("frame_extraction:\n  range: {start: 0:45x}", "negative from the end of the film, not '0:45x'"),
+        ("frame_extraction:\n  range: {begin: 0:45}", ":2: frame_extraction.range.begin: no such key"),
+        ("frame_extraction:\n  range: 0:45", ":2: frame_extraction.range: must be a section with keys of its own"),
+        ("frame_extraction:\n  start_s: 45", ":2: frame_extraction.start_s: no such key"),
+        ("frame_extraction:\n  detector: peek", "must be auto, peak, content or adaptive, not 'peek'"),
+        ("frame_extraction:\n  keep_all: 3", "must be true or false, not 3"),
         ("frame_extraction: fast", ":1: frame_extraction: must be a section with keys"),
         ("frame_extraction:\n  mode: scene\n  mode: hybrid", ":3: frame_extraction.mode: given twice, first in line 2"),
         (
@@ -328,7 +407,7 @@ def test_nothing_unknown_passes_in_framed_yaml(root: Path, text: str, message: s
 
 def test_value_of_an_option_is_checked_like_one_in_a_file(root: Path) -> None:
     """Whoever talks to the socket without framectl gets the same answer."""
-    with pytest.raises(SettingsError, match=r"--scene-threshold: must be a number from 0\.01 to 255, not -3"):
+    with pytest.raises(SettingsError, match=r"--scene-threshold: must be a number from 0\.01 to 255 or auto, not -3"):
         resolved(root, "", "", Overrides(scene_threshold=-3.0))
 
 
@@ -360,7 +439,7 @@ def test_shipped_framed_yaml_shows_the_defaults(root: Path) -> None:
     text = (SHIPPED / "framed.yaml").read_text()
     shipped = load_settings(places_with(root, text))
     assert shipped == Settings()
-    keys = {name.partition(".")[2] for name, _, _ in described(shipped, places_with(root))}
+    keys = {key for name, _, _ in described(shipped, places_with(root)) for key in name.split(".")[1:]}
     uncommented = "\n".join(
         line.replace("  # ", "  ", 1)
         if line.lstrip(" #").partition(":")[0] in keys and line.startswith("  # ")

@@ -6,6 +6,7 @@ import click
 import msgspec
 import pytest
 
+from frame_extractor.contract.declaration import declared
 from framed.__main__ import framed
 from framed.ctl.command_line import VERBS
 from framed.ctl.commands.registry import framectl
@@ -17,7 +18,8 @@ from framed.model.project import FrameExtraction, Overrides
 def test_every_setting_of_an_extraction_is_an_option() -> None:
     """Same name, same limits; the guide's names among them."""
     options = {option for param in submit.params for option in param.opts}
-    assert {f"--{name.replace('_', '-')}" for name in FrameExtraction.__struct_fields__} <= options
+    assert {each.options[0] for each in declared(FrameExtraction)} <= options
+    assert {"--detector", "--selection", "--max-per-shot", "--dedupe", "--start", "--end", "--keep-all"} <= options
     assert set(Overrides.__struct_fields__) == set(FrameExtraction.__struct_fields__)
     assert {"--projects", "--workers", "--force", "--dry-run", "--root"} <= options
 
@@ -26,8 +28,11 @@ def test_every_setting_of_an_extraction_is_an_option() -> None:
 def test_default_itself_is_accepted_as_an_option(name: str) -> None:
     """What --help shows in brackets can be typed."""
     default = getattr(FrameExtraction(), name)
-    option = f"--{name.replace('_', '-')}"
-    context = submit.make_context("submit", ["onward", option, str(msgspec.to_builtins(default))])
+    (option,) = (each.options[0] for each in declared(FrameExtraction) if each.name == name)
+    typed = [option, str(msgspec.to_builtins(default))]
+    if isinstance(default, bool):
+        typed = [option if default else f"--no-{option[2:]}"]
+    context = submit.make_context("submit", ["onward", *typed])
     given = {key: context.params[key] for key in FrameExtraction.__struct_fields__}
     assert overrides(given) == Overrides(**{name: default})
 

@@ -113,4 +113,4 @@ def test_configuration_page_has_the_tables_of_the_declaration() -> None:
 def test_config_of_the_results_begins_with_the_fields_that_the_guide_knows() -> None:
     names = ResultsConfig.__struct_fields__
     assert names[:6] == ("mode", "scene_threshold", "frames_per_scene", "interval_seconds", "quality", "workers")
-    assert names[6:] == ("min_scene_length", "sampling", "blur_threshold", "max_failed_fraction")
+    assert names[6:10] == ("min_scene_length", "sampling", "blur_threshold", "max_failed_fraction")

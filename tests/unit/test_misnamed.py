@@ -49,7 +49,7 @@ def test_what_nearly_is_a_section_or_key_is_told_with_its_line(places: Places, t
     job = resolved(places, text)
     (warning,) = job.warnings
     assert warning.startswith(f"configs/projects/onward.yaml{words}")
-    assert job.extraction == Settings().frame_extraction.extraction
+    assert job.extraction == Settings().frame_extraction.resolved
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def _options(settings: Settings, places: Places, name: str) -> Options:
     except SettingsError:
         plain = FrameExtraction()
         return Options(
-            extraction=plain.extraction,
+            extraction=plain.resolved,
             workers=plain.workers_per_project,
             retry=plain.retry,
             frames_dir=str(places.frames_dir(name)),

@@ -11,7 +11,7 @@ import click
 from frame_extractor.contract.declaration import Declared, declared
 from framed.errors import nearest
 from framed.model.project import FrameExtraction, Overrides
-from framed.model.values import check_value
+from framed.model.values import check_value, shown_default
 from framed.protocol.messages import ProjectState
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ class States(click.ParamType[tuple[ProjectState, ...]]):
 def extraction_options(command: F, kind: type[FrameExtraction] = FrameExtraction) -> F:
     """Adds an option for every setting of an extraction; collect them with `overrides`."""
     for each in reversed(declared(kind)):
+        text = f"{each.setting.help} [{shown_default(each)}]"
+        if each.type is bool:
+            command = click.option(*each.flag, each.name, default=None, help=text)(command)
+            continue
         command = click.option(
-            *each.options,
-            each.name,
-            type=Checked(each.name, each.type),
-            metavar=_metavar(each),
-            help=f"{each.setting.help} [{each.default}]",
+            *each.options, each.name, type=Checked(each.name, each.type), metavar=_metavar(each), help=text
         )(command)
     return command
 

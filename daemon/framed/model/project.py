@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from frame_extractor.contract.declaration import declared
-from frame_extractor.contract.settings import ExtractionSettings, RequestedSettings, Retries, Workers
+from frame_extractor.contract.settings import RequestedSettings, Retries, Workers
 
 
 class FrameExtraction(RequestedSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,11 +15,6 @@ class FrameExtraction(RequestedSettings, frozen=True, kw_only=True, forbid_unkno
 
     workers_per_project: Workers = 12
     retry: Retries = 3
-
-    @property
-    def extraction(self) -> ExtractionSettings:
-        """The part that goes to the extractor."""
-        return ExtractionSettings(**{name: getattr(self, name) for name in ExtractionSettings.__struct_fields__})
 
 
 def overrides_of(kind: type[FrameExtraction]) -> type[msgspec.Struct]:

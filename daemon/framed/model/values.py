@@ -7,6 +7,9 @@ from typing import TypeVar
 import msgspec
 from msgspec import inspect
 
+from frame_extractor.contract.declaration import Declared
+from frame_extractor.contract.film_time import EXPECTED, is_film_time, seconds_of
+
 T = TypeVar("T")
 
 
@@ -15,8 +18,10 @@ def check_value(kind: type[T], value: object) -> T:
     if value is None:
         raise ValueError("has no value; give it one, or leave it out")
     try:
+        if isinstance(value, str) and is_film_time(inspect.type_info(kind)):
+            return msgspec.convert(seconds_of(value), kind)
         return msgspec.convert(value, kind)
-    except msgspec.ValidationError:
+    except ValueError:  # msgspec.ValidationError is one
         raise ValueError(f"must be {expected(kind)}, not {_shown(value)}") from None
 
 
@@ -31,6 +36,12 @@ def takes_list(kind: object) -> bool:
     return any(isinstance(each, inspect.VarTupleType) for each in getattr(info, "types", (info,)))
 
 
+def words_of(kind: object) -> tuple[str, ...]:
+    """The words that are values of a type that has no others."""
+    info = inspect.type_info(kind)
+    return tuple(str(member.value) for member in info.cls) if isinstance(info, inspect.EnumType) else ()
+
+
 def _expected(kind: inspect.Type) -> str:
     match kind:
         case inspect.EnumType():
@@ -39,6 +50,8 @@ def _expected(kind: inspect.Type) -> str:
             return _one_of([str(value) for value in kind.values])
         case inspect.BoolType():
             return "true or false"
+        case inspect.Metadata() if is_film_time(kind):
+            return EXPECTED
         case inspect.Metadata(extra_json_schema={"examples": [example, *_]}):
             return f"text like {example}"
         case inspect.StrType():
@@ -73,6 +86,11 @@ def as_written(value: object) -> str:
     if isinstance(value, tuple | list):
         return f"[{', '.join(as_written(each) for each in value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def shown_default(setting: Declared) -> str:
+    """The default as help texts and documents show it."""
+    return as_written(setting.default)
 
 
 def _shown(value: object) -> str:

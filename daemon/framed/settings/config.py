@@ -20,7 +20,7 @@ from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import check_value
 from framed.settings.misnamed import misnamed_settings_file
 from framed.settings.places import PathSettings, Places, shown_path
-from framed.settings.settings_file import Section, UnknownEntry, check, check_shared, expanded, read_sections
+from framed.settings.settings_file import Section, UnknownEntry, check, check_shared, expanded, flattened, read_sections
 
 DEFAULT: Final = "default"
 
@@ -136,7 +136,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class JobSettings:
     """What one project is extracted with."""
 
+    requested: FrameExtraction
+    """As the files and options say, with what they leave open."""
     extraction: ExtractionSettings
+    """The same, resolved."""
     workers: int | Literal["auto"]
     """Asked for; the budget may grant fewer."""
     retry: int
@@ -186,12 +189,19 @@ _NEAR_KEY: Final = 0.9
 _NEAR_SECTION: Final = 0.7
 """How alike a key must be that is another tool's by right: `model` is no `mode`."""
 _OTHER_SPELLINGS: Final = {other: each.name for each in declared(FrameExtraction) for other in each.setting.other_names}
+_KEYS: Final = {each.name: each.key for each in declared(FrameExtraction)}
+"""Field -> key."""
+_FIELDS: Final = {key: name for name, key in _KEYS.items()} | _OTHER_SPELLINGS
+"""Key, in any spelling -> field."""
+_OPTIONS: Final = {each.name: each.options[0] for each in declared(FrameExtraction)}
+_NESTED: Final = {key.partition(".")[0] for key in _KEYS.values() if "." in key}
 
 
 def load_settings(places: Places) -> Settings:
     """framed.yaml checked to the last key; the defaults where there is none. Raises SettingsError."""
     file = places.settings_file
     sections = read_sections(file, _SECTIONS, others_allowed=False)
+    sections["frame_extraction"] = flattened(sections["frame_extraction"], _NESTED)
     check(sections["paths"], PathSettings)
     extraction = _extraction_values(sections)
     check(sections["quality"], QualitySettings)
@@ -204,7 +214,7 @@ def load_settings(places: Places) -> Settings:
         metrics=MetricsSettings(**check(sections["metrics"], MetricsSettings)),
         frame_extraction=FrameExtraction(**extraction),
         origins={
-            f"{name}.{_OTHER_SPELLINGS.get(key, key)}": origin
+            f"{name}.{_FIELDS.get(key, key) if name == 'frame_extraction' else key}": origin
             for name, section in sections.items()
             for key in section.nodes
         },
@@ -225,6 +235,7 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
     file = places.project_file(project)
     strangers: dict[str, UnknownEntry] = {}
     sections = read_sections(file, _PROJECT_SECTIONS, others_allowed=True, unknown=strangers)
+    sections["frame_extraction"] = flattened(sections["frame_extraction"], _NESTED)
     origin = shown_path(file, places.root)
     for name, ours in _SHARED.items():
         check_shared(sections[name], ours)
@@ -236,7 +247,7 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
     types = {field.name: field.type for field in msgspec.structs.fields(FrameExtraction)}
     for key, value in msgspec.structs.asdict(overrides).items():
         if value is not None:
-            option = f"--{key.replace('_', '-')}"
+            option = _OPTIONS[key]
             try:
                 values[key], origins[key] = check_value(types[key], value), option
             except ValueError as wrong:
@@ -248,11 +259,19 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
         origins["frames_dir"] = origin
         if frames_dir == frames_dir.parent:
             raise sections["paths"].error("frames", "is the root of the file system; say a folder, as in /data/frames")
-    resolved = FrameExtraction(**values)
+    requested = FrameExtraction(**values)
+    try:
+        extraction = requested.resolved
+    except ValueError as wrong:
+        where = origins["end_s"] if origins["end_s"] != DEFAULT else origins["start_s"]
+        raise SettingsError(None, where, f"{project}: {wrong}") from None
+    if requested.is_detector_implied:
+        origins["detector"] = origins["scene_threshold"]
     return JobSettings(
-        extraction=resolved.extraction,
-        workers=resolved.workers_per_project,
-        retry=resolved.retry,
+        requested=requested,
+        extraction=extraction,
+        workers=requested.workers_per_project,
+        retry=requested.retry,
         frames_dir=frames_dir,
         origins=origins,
         subfolders=settings.watch.subfolders if own is None else own,
@@ -263,7 +282,7 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
 
 def _warnings(strangers: Mapping[str, UnknownEntry], file: str) -> Iterator[str]:
     """What else stands at the top level of a project's file, where it looks as if it was meant for framed."""
-    keys = {*FrameExtraction.__struct_fields__, *_OTHER_SPELLINGS}
+    keys = {*_FIELDS}
     for name, stranger in strangers.items():
         where = f"{file}:{stranger.line}: {name}"
         if not stranger.is_section and (key := nearest(name, keys, cutoff=_NEAR_KEY)):
@@ -298,8 +317,9 @@ def described(settings: Settings, places: Places) -> list[tuple[str, Value, str]
     for section, kind in _SECTIONS.items():
         for name in kind.__struct_fields__:
             if section == _section_of(name, section):
-                key, value = f"{section}.{name}", getattr(sources[section], name)
-                rows.append((key, msgspec.to_builtins(value, enc_hook=str), settings.origins.get(key, DEFAULT)))
+                value, origin = getattr(sources[section], name), settings.origins.get(f"{section}.{name}", DEFAULT)
+                shown = _KEYS.get(name, name) if section == "frame_extraction" else name
+                rows.append((f"{section}.{shown}", msgspec.to_builtins(value, enc_hook=str), origin))
     return rows
 
 
@@ -308,7 +328,8 @@ def _extraction_values(sections: Mapping[str, Section]) -> dict[str, Any]:
     section, quality = sections["frame_extraction"], sections["quality"]
     if "blur_threshold" in section.nodes:
         raise section.error("blur_threshold", "belongs in the section `quality`")
-    values = check(section, FrameExtraction, renamed=_OTHER_SPELLINGS, without=QualitySettings.__struct_fields__)
+    quality_keys = QualitySettings.__struct_fields__
+    values = check(section, FrameExtraction, keys=_KEYS, renamed=_OTHER_SPELLINGS, without=quality_keys)
     ours = {key: node for key, node in quality.nodes.items() if key in QualitySettings.__struct_fields__}
     return values | check(replace(quality, nodes=ours), QualitySettings)
 

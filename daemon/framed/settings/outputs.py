@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -32,18 +33,18 @@ class Outputs:
         answers = _PATIENCE.each(projects, lambda project: _located(settings, places, project))
         found = {project: where for project, where in answers.items() if where is not None}
         self._frames_dirs = {project: job.frames_dir for project, (job, _) in found.items()}
-        self._extraction = {project: job.extraction for project, (job, _) in found.items()}
+        self._requested = {project: job.requested for project, (job, _) in found.items()}
         self._real_paths = {path: real for _, paths in found.values() for path, real in paths.items()}
         self._in_the_way = outputs_in_the_way(self._frames_dirs, self._real_paths)
 
     def extraction(self, overrides: Overrides) -> Mapping[str, ExtractionSettings]:
         """Project -> the settings of a submit; without projects with wrong ones. `overrides` are not checked."""
-        given = {
-            name: value
-            for name, value in msgspec.structs.asdict(overrides).items()
-            if value is not None and name in ExtractionSettings.__struct_fields__
-        }
-        return {name: msgspec.structs.replace(each, **given) for name, each in self._extraction.items()}
+        given = {name: value for name, value in msgspec.structs.asdict(overrides).items() if value is not None}
+        resolved = {}
+        for name, requested in self._requested.items():
+            with contextlib.suppress(ValueError):
+                resolved[name] = msgspec.structs.replace(requested, **given).resolved
+        return resolved
 
     def check(self, project: str) -> None:
         """Raises SettingsError when another project's output conflicts with this one's."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from frame_extractor.contract.declaration import Declared, declared
 from framed.model.project import FrameExtraction
-from framed.model.values import expected
+from framed.model.values import expected, shown_default
 
 _TABLE: Final = re.compile(r"(<!-- made by `make settings`: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -28,7 +28,7 @@ def with_tables(page: str) -> str:
 def _row(row: Declared) -> str:
     text = row.setting.help.rstrip(".")
     meaning = row.setting.meaning or (text if text[1].isupper() else text[0].lower() + text[1:])
-    return f"| `{row.name}` | {expected(row.type)} | `{row.default}` | {meaning} |\n"
+    return f"| `{row.key}` | {expected(row.type)} | `{shown_default(row)}` | {meaning} |\n"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import errno
 import os
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ import yaml
 
 from frame_extractor.contract.regular import read_regular
 from framed.errors import SettingsError, is_utf8, nearest
-from framed.model.values import check_value, takes_list
+from framed.model.values import check_value, takes_list, words_of
 from framed.patience import Patience
 
 MOST_BYTES: Final = 1 << 20
@@ -125,6 +125,23 @@ def read_sections(
     return sections
 
 
+def flattened(section: Section, nested: Collection[str]) -> Section:
+    """The section with the keys of each of these mappings in it as its own: `range: {start: 1}` as `range.start: 1`.
+
+    Raises SettingsError for one that is no mapping.
+    """
+    nodes: dict[str, yaml.Node] = {}
+    for key, node in section.nodes.items():
+        if key not in nested or _is_null(node):
+            nodes[key] = node
+        elif isinstance(node, yaml.MappingNode):
+            inner = _entries(section.file, f"{section.name}.{key}.", node)
+            nodes |= {f"{key}.{name}": value for name, value in inner.items()}
+        else:
+            raise section.error(key, "must be a section with keys of its own")
+    return replace(section, nodes=nodes)
+
+
 def check_shared(section: Section, ours: Collection[str]) -> None:
     """Raises SettingsError for a key similar to a missing one of ours; other keys may belong to other tools."""
     missing = [key for key in ours if key not in section.nodes]
@@ -137,27 +154,40 @@ def check(
     section: Section,
     kind: type[msgspec.Struct],
     *,
+    keys: Mapping[str, str] | None = None,
     renamed: Mapping[str, str] | None = None,
     without: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The section's values, checked against the fields of `kind` with the same names; missing keys are left out.
+    """The section's values by field of `kind`, checked against the fields' types; missing keys are left out.
 
-    `renamed` maps other spellings of a key to its field; `without` are fields that are not keys of this section. Raises
-    SettingsError for an unknown key, a key given in two spellings, and a value of a wrong type.
+    `keys` maps fields to their keys where the names differ, `renamed` other spellings of a key to it; `without` are
+    fields that are not keys of this section. Raises SettingsError for an unknown key, a key given in two spellings, and
+    a value of a wrong type.
     """
-    types = {each.name: each.type for each in msgspec.structs.fields(kind) if each.name not in without}
+    fields = {(keys or {}).get(each.name, each.name): each for each in msgspec.structs.fields(kind)}
+    known = {key: each for key, each in fields.items() if each.name not in without}
     checked: dict[str, Any] = {}
     for key in section.nodes:
-        name = (renamed or {}).get(key, key)
-        if name not in types:
-            raise section.error(key, f"no such key{_suggestion(key, types)}")
-        if name in checked:
-            raise section.error(key, "given under both its names, " + " and ".join(_spellings(name, renamed or {})))
+        found = known.get((renamed or {}).get(key, key))
+        if found is None:
+            raise section.error(key, f"no such key{_suggestion(key, known)}")
+        if found.name in checked:
+            raise section.error(
+                key, "given under both its names, " + " and ".join(_spellings(found.name, renamed or {}))
+            )
         try:
-            checked[name] = check_value(types[name], section.value(key, list_allowed=takes_list(types[name])))
+            checked[found.name] = check_value(found.type, _value(section, key, found.type))
         except ValueError as wrong:
             raise section.error(key, str(wrong)) from None
     return checked
+
+
+def _value(section: Section, key: str, kind: Any) -> object:
+    """YAML takes `off` for false; where `off` is one of the words that may be given, it is that word."""
+    written = section.written(key)
+    if written is not None and written.lower() in words_of(kind):
+        return written.lower()
+    return section.value(key, list_allowed=takes_list(kind))
 
 
 def expanded(section: Section, key: str, environ: Mapping[str, str]) -> str:

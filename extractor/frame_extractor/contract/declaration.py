@@ -25,6 +25,10 @@ class Setting:
     """What stands for its number in a help text: its unit, as SECONDS."""
     section: str = "frame_extraction"
     """Of settings files."""
+    option: str | None = None
+    """The name of its option where that is not the name of its field: `start` for `--start`."""
+    key: str | None = None
+    """Its key in settings files, the same: `range.start` for the key `start` of a mapping `range` in its section."""
     other_names: tuple[str, ...] = ()
     """Other spellings of its key and its option."""
     since: str | None = None
@@ -48,7 +52,18 @@ class Declared:
     @property
     def options(self) -> tuple[str, ...]:
         """`--workers-per-project`, `--workers`."""
-        return tuple(f"--{name.replace('_', '-')}" for name in (self.name, *self.setting.other_names))
+        names = (self.setting.option or self.name, *self.setting.other_names)
+        return tuple(f"--{name.replace('_', '-')}" for name in names)
+
+    @property
+    def flag(self) -> tuple[str, ...]:
+        """The same as a flag of click's: `--keep-all/--no-keep-all`."""
+        return tuple(f"{option}/--no-{option[2:]}" for option in self.options)
+
+    @property
+    def key(self) -> str:
+        """In settings files."""
+        return self.setting.key or self.name
 
 
 @functools.cache

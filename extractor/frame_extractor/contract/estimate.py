@@ -27,7 +27,7 @@ def estimate_film(probe: Probe, settings: ExtractionSettings, workers: int) -> F
     """Images, bytes and seconds for one film with `workers` workers and the machine to itself."""
     fps = probe.fps or DEFAULT_FPS
     n_shots = max(1.0, probe.duration_s / MEAN_SHOT_S)
-    of_shots = n_shots * min(settings.frames_per_scene, MEAN_SHOT_S * fps)
+    of_shots = n_shots * min(settings.most_per_shot, MEAN_SHOT_S * fps)
     of_intervals = probe.duration_s / min(max(settings.interval_seconds, 1 / fps), max(probe.duration_s, 1 / fps))
     images = {
         Mode.SCENE: of_shots,

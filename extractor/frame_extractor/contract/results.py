@@ -83,7 +83,8 @@ def results_config_of(kind: type[ExtractionSettings]) -> type[msgspec.Struct]:
         elif by_name[name].setting.since is None:
             fields.append((name, by_name[name].plain_type))
         else:
-            fields.append((name, by_name[name].plain_type, by_name[name].default))
+            plain_type = by_name[name].plain_type
+            fields.append((name, plain_type, msgspec.convert(by_name[name].default, plain_type)))
     return msgspec.defstruct("ResultsConfig", fields, module=__name__, frozen=True, kw_only=True)
 
 

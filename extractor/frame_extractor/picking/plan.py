@@ -41,7 +41,7 @@ def plan_shot(samples: Samples, scene: int, shot: Shot, settings: ExtractionSett
     """The frames wanted between the ends of one shot, by frame index: those of the shot, and those of intervals."""
     positions: dict[int, int] = {}
     if settings.mode is not Mode.INTERVAL:
-        picks = shot_picks(samples.numbers[shot.start : shot.end].tolist(), settings.frames_per_scene)
+        picks = shot_picks(samples.numbers[shot.start : shot.end].tolist(), settings.most_per_shot)
         positions = {number: position for position, number in enumerate(picks)}
     for at in range(shot.start, shot.end):
         position = positions.get(int(samples.numbers[at]))

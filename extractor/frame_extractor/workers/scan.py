@@ -120,7 +120,7 @@ class _Scanner:
         self._write_frame = write_frame
         self._clock = clock
         self._finder = ShotFinder(task.settings)
-        self._grid = Grid(task.settings.frames_per_scene)
+        self._grid = Grid(task.settings.most_per_shot)
         self._knows_shot_start = starts_like_a_cut
         self._numbers: list[int] = []
         self._frame_indices: list[int] = []
@@ -204,7 +204,7 @@ class _Scanner:
         if self._settings.mode is Mode.INTERVAL:
             return
         if self._knows_shot_start and knows_end:
-            wanted = shot_picks(self._numbers[shot.start : shot.end], self._settings.frames_per_scene)
+            wanted = shot_picks(self._numbers[shot.start : shot.end], self._settings.most_per_shot)
         else:
             wanted = self._grid.held(self._numbers[shot.start], self._numbers[shot.end - 1])
         yield from self._write(self._grid.frames(wanted))

@@ -17,7 +17,7 @@ from framed.protocol.messages import Cancel, CancelReply
 @click.option("--all", "every", is_flag=True, help="Every project that is queued or running.")
 @json_option
 @common_options
-def cancel(names: tuple[str, ...], listed: str | None, *, every: bool, as_json: bool) -> int:
+def cancel(project_names: tuple[str, ...], listed: str | None, *, every: bool, as_json: bool) -> int:
     """Stop extracting projects, or remove them from the queue.
 
     Images already written are kept.
@@ -25,7 +25,7 @@ def cancel(names: tuple[str, ...], listed: str | None, *, every: bool, as_json: 
     from framed.ctl.client import connect  # noqa: PLC0415
 
     places = places_here()
-    request = Cancel(projects=chosen_or_all(names, listed, places, every=every), every=every, key=new_key())
+    request = Cancel(projects=chosen_or_all(project_names, listed, places, every=every), every=every, key=new_key())
     with connect(places) as daemon:
         reply = daemon.call("cancel", request, CancelReply)
     return show_outcomes(reply, when_empty="nothing is queued or running", as_json=as_json)

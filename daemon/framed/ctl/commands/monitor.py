@@ -16,7 +16,7 @@ from framed.ctl.commands.status import interval_option, status
 @click.option("--once", is_flag=True, help="Print the same as `status`, and end.")
 @interval_option("Seconds between two prints without a terminal [2]; on a terminal changes show at once.")
 @common_options
-def monitor(names: tuple[str, ...], listed: str | None, *, once: bool, interval_s: float) -> int:
+def monitor(project_names: tuple[str, ...], listed: str | None, *, once: bool, interval_s: float) -> int:
     """Show machine, projects and logs live, with keys to control them.
 
     Needs a terminal; without one it prints the same as `status --watch`.
@@ -25,7 +25,7 @@ def monitor(names: tuple[str, ...], listed: str | None, *, once: bool, interval_
     if once or not (sys.stdin.isatty() and sys.stdout.isatty()):
         code: int = context.invoke(
             status,
-            names=names,
+            project_names=project_names,
             listed=listed,
             states=(),
             once=once,
@@ -37,4 +37,4 @@ def monitor(names: tuple[str, ...], listed: str | None, *, once: bool, interval_
     from framed.ctl.monitor.app import monitor_projects  # noqa: PLC0415 -- Textual is slow to import
 
     places = places_here()
-    return monitor_projects(places, chosen_projects(names, listed, places))
+    return monitor_projects(places, chosen_projects(project_names, listed, places))

@@ -16,7 +16,7 @@ from framed.protocol.messages import Pause, PauseReply, Resume, ResumeReply
 @projects_arguments(needed=False)
 @json_option
 @common_options
-def pause(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
+def pause(project_names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
     """Pause projects until `resume`.
 
     Without PROJECT: everything that is queued or running. Workers stop after their current chunks and free their slots
@@ -25,7 +25,7 @@ def pause(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
     from framed.ctl.client import connect  # noqa: PLC0415
 
     places = places_here()
-    projects = chosen_projects(names, listed, places)
+    projects = chosen_projects(project_names, listed, places)
     with connect(places) as daemon:
         reply = daemon.call("pause", Pause(projects=projects, every=not projects, key=new_key()), PauseReply)
     return show_outcomes(reply, when_empty="nothing is queued or running", as_json=as_json)
@@ -35,7 +35,7 @@ def pause(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
 @projects_arguments(needed=False)
 @json_option
 @common_options
-def resume(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
+def resume(project_names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
     """Continue paused projects where they stopped, in queue order.
 
     Without PROJECT: all paused projects.
@@ -43,7 +43,7 @@ def resume(names: tuple[str, ...], listed: str | None, *, as_json: bool) -> int:
     from framed.ctl.client import connect  # noqa: PLC0415
 
     places = places_here()
-    projects = chosen_projects(names, listed, places)
+    projects = chosen_projects(project_names, listed, places)
     with connect(places) as daemon:
         reply = daemon.call("resume", Resume(projects=projects, every=not projects, key=new_key()), ResumeReply)
     return show_outcomes(reply, when_empty="nothing is paused", as_json=as_json)

@@ -22,7 +22,7 @@ _COMPLETION_TIMEOUT_S = 0.5
 
 
 def projects_arguments(*, needed: bool = True) -> Callable[[F], F]:
-    """Adds PROJECT... and --projects, which arrive as `names` and `listed`; read them with `chosen_projects`."""
+    """Adds PROJECT... and --projects, as `project_names` and `listed`; read them with `chosen_projects`."""
 
     def decorate(command: F) -> F:
         metavar = "PROJECT..." if needed else "[PROJECT...]"
@@ -33,7 +33,7 @@ def projects_arguments(*, needed: bool = True) -> Callable[[F], F]:
             help="Projects as one comma-separated list.",
             shell_complete=complete_name,
         )(command)
-        return click.argument("names", metavar=metavar, nargs=-1, shell_complete=complete_name)(command)
+        return click.argument("project_names", metavar=metavar, nargs=-1, shell_complete=complete_name)(command)
 
     return decorate
 
@@ -105,7 +105,7 @@ def complete_name(context: click.Context, _: click.Parameter, incomplete: str) -
     from click.shell_completion import CompletionItem  # noqa: PLC0415
 
     before, comma, last = incomplete.rpartition(",")
-    taken = {*before.split(","), *(context.params.get("names") or ())}
+    taken = {*before.split(","), *(context.params.get("project_names") or ())}
     known = [name for name in _known_names(context) if name not in taken]
     # A name that contains a comma cannot be part of a list.
     found = [name for name in known if name.startswith(incomplete)] if comma else []

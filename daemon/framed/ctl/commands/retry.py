@@ -18,7 +18,7 @@ from framed.protocol.messages import Retry, RetryReply
 @click.option("--wait", "waits", is_flag=True, help="Wait until the jobs have ended; exit codes as of `wait`.")
 @json_option
 @common_options
-def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: bool, as_json: bool) -> int:
+def retry(project_names: tuple[str, ...], listed: str | None, *, every: bool, waits: bool, as_json: bool) -> int:
     """Extract films again that failed or were cancelled.
 
     Uses the settings of the last job. Complete films are skipped, unless the last job had --force. A job that waits
@@ -27,7 +27,7 @@ def retry(names: tuple[str, ...], listed: str | None, *, every: bool, waits: boo
     from framed.ctl.client import connect  # noqa: PLC0415
 
     places = places_here()
-    request = Retry(projects=chosen_or_all(names, listed, places, every=every), every=every, key=new_key())
+    request = Retry(projects=chosen_or_all(project_names, listed, places, every=every), every=every, key=new_key())
     with connect(places) as daemon:
         reply = daemon.call("retry", request, RetryReply)
     return report_submitted(reply, places, waits=waits, as_json=as_json, when_empty="nothing has failed")

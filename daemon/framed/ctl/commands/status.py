@@ -47,7 +47,7 @@ def interval_option(text: str) -> Callable[[F], F]:
 @json_option
 @common_options
 def status(
-    names: tuple[str, ...],
+    project_names: tuple[str, ...],
     listed: str | None,
     *,
     states: tuple[ProjectState, ...],
@@ -65,7 +65,7 @@ def status(
     if once and watch:
         raise click.UsageError("give --once or --watch, not both")
     places = places_here()
-    request = Status(projects=chosen_projects(names, listed, places))
+    request = Status(projects=chosen_projects(project_names, listed, places))
     if watch:
         from framed.ctl.reconnecting import ReconnectingClient  # noqa: PLC0415
 

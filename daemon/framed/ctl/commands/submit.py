@@ -30,7 +30,7 @@ from framed.protocol.messages import Submit, SubmitReply
 @json_option
 @common_options
 def submit(
-    names: tuple[str, ...],
+    project_names: tuple[str, ...],
     listed: str | None,
     *,
     every: bool,
@@ -56,10 +56,10 @@ def submit(
             raise click.UsageError("--dry-run cannot be combined with --wait: it starts no job")
         from framed.ctl.dry_run import preview  # noqa: PLC0415
 
-        projects = chosen_or_all(names, listed, places, every=every)
+        projects = chosen_or_all(project_names, listed, places, every=every)
         return preview(places, projects, overrides(options), force=force, restore=restore, every=every, as_json=as_json)
     request = Submit(
-        projects=chosen_or_all(names, listed, places, every=every),
+        projects=chosen_or_all(project_names, listed, places, every=every),
         every=every,
         overrides=overrides(options),
         force=force,
@@ -77,7 +77,7 @@ def submit(
 
         named = tuple(outcome.project for outcome in reply.outcomes)
         shown: int = click.get_current_context().invoke(
-            monitor, names=named, listed=None, once=False, interval_s=DEFAULT_INTERVAL_S
+            monitor, project_names=named, listed=None, once=False, interval_s=DEFAULT_INTERVAL_S
         )
         return shown or code
     return code

@@ -20,10 +20,12 @@ _Timeout = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
 @click.option("--timeout", "timeout_s", type=Checked("S", _Timeout), metavar="S", help="Give up after S seconds.")
 @json_option
 @common_options
-def wait(names: tuple[str, ...], listed: str | None, *, timeout_s: float | None, as_json: bool) -> int:
+def wait(project_names: tuple[str, ...], listed: str | None, *, timeout_s: float | None, as_json: bool) -> int:
     """Wait until projects have ended; the exit code says how.
 
     0 complete, 1 failed, 4 no film in it, 7 cancelled, 124 time-out. Keeps waiting while the daemon restarts.
     """
     places = places_here()
-    return wait_and_report(places, chosen_projects(names, listed, places, needed=True), timeout_s, as_json=as_json)
+    return wait_and_report(
+        places, chosen_projects(project_names, listed, places, needed=True), timeout_s, as_json=as_json
+    )
