@@ -123,7 +123,7 @@ def test_a_chunk_that_one_reader_fails_on_is_read_by_the_next(film: Film, chunks
     assert part.readers == {0: "decord", 1: "pyav", 2: "decord"}
     assert part.failed == ()
     assert part.numbers.tolist() == sound.numbers.tolist()[: len(part.numbers)]
-    assert part.scores == pytest.approx(sound.scores[: len(part.scores)], abs=0.5)
+    assert part.features["score"] == pytest.approx(sound.features["score"][: len(part.features)], abs=0.5)
 
 
 def test_what_no_reader_can_read_is_a_failed_range_and_a_break(film: Film, chunks: list[Chunk], tmp_path: Path) -> None:

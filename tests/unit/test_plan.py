@@ -7,8 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from frame_extractor.contract.settings import ExtractionSettings, Mode
+from frame_extractor.features.sample import FEATURES
+from frame_extractor.features.samples import Samples
 from frame_extractor.picking.plan import GRID_PICKS, grid_step, interval_begun, plan, shot_picks
-from frame_extractor.picking.shots import Samples, Shot
+from frame_extractor.picking.shots import Shot
 
 LENGTHS = st.integers(1, 5000)
 WANTED = st.integers(1, 60)
@@ -18,7 +20,7 @@ STARTS = st.integers(0, 100_000)
 def samples_of(n: int, *, step: int = 1, fps: float = 24.0) -> Samples:
     """`n` samples, every `step`th frame of a film of `fps` frames a second, all alike."""
     indices = np.arange(n) * step
-    return Samples(np.arange(n), indices, indices / fps, np.zeros(n), frozenset())
+    return Samples(np.arange(n), indices, indices / fps, np.zeros(n, dtype=FEATURES), frozenset())
 
 
 def intervals_of(times_s: list[float], interval_s: float) -> list[int | None]:

@@ -9,16 +9,19 @@ from scenedetect.common import FrameTimecode
 from scenedetect.detectors import ContentDetector
 
 from frame_extractor.contract.settings import ExtractionSettings
-from frame_extractor.picking.score import content_score, small_hsv
-from frame_extractor.picking.shots import Samples, Shot, ShotFinder
+from frame_extractor.features.compare import compare
+from frame_extractor.features.sample import FEATURES
+from frame_extractor.features.samples import Samples
+from frame_extractor.features.small_picture import small_picture
+from frame_extractor.picking.shots import Shot, ShotFinder
 
 
 def samples_with(scores: dict[int, float], n: int = 100, *, breaks: frozenset[int] = frozenset()) -> Samples:
     """`n` consecutive frames, all alike but for these."""
-    values = np.zeros(n)
+    features = np.zeros(n, dtype=FEATURES)
     for sample, score in scores.items():
-        values[sample] = score
-    return Samples(np.arange(n), np.arange(n), np.arange(n) / 24, values, breaks)
+        features["score"][sample] = score
+    return Samples(np.arange(n), np.arange(n), np.arange(n) / 24, features, breaks)
 
 
 def find_shots(samples: Samples, settings: ExtractionSettings) -> tuple[Shot, ...]:
@@ -69,9 +72,10 @@ def test_shots_are_what_pyscenedetect_finds_on_the_same_frames() -> None:
         for index, frame in enumerate(frames)
         for cut in detector.process_frame(FrameTimecode(index, fps=24.0), np.ascontiguousarray(frame[..., ::-1]))
     ]
-    small = [small_hsv(frame) for frame in frames]
-    scores = np.array([0.0, *(content_score(a, b) for a, b in itertools.pairwise(small))])
+    small = [small_picture(frame) for frame in frames]
+    features = np.zeros(len(frames), dtype=FEATURES)
+    features["score"][1:] = [compare(a, b).score for a, b in itertools.pairwise(small)]
     numbers = np.arange(len(frames))
-    samples = Samples(numbers, numbers, np.arange(len(frames)) / 24, scores, frozenset())
+    samples = Samples(numbers, numbers, np.arange(len(frames)) / 24, features, frozenset())
     assert len(expected) > 3
     assert [shot.start for shot in find_shots(samples, ExtractionSettings())[1:]] == expected

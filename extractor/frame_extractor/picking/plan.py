@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from frame_extractor.contract.settings import ExtractionSettings, Mode
-from frame_extractor.picking.shots import Samples, Shot
+from frame_extractor.features.samples import Samples
+from frame_extractor.picking.shots import Shot
 
 GRID_PICKS = 4
 """A shot's grid holds at most this many times the frames wanted of it, so that a worker can keep them all."""

@@ -8,30 +8,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from scenedetect.common import FrameTimecode
 from scenedetect.detector import FlashFilter
 
 from frame_extractor.contract.settings import ExtractionSettings
-
-
-@dataclass(frozen=True)
-class Samples:
-    """The frames of a film that were decoded and scored, in presentation order. All arrays have one length."""
-
-    numbers: npt.NDArray[np.int64]
-    """Sample numbers, counted from the start of the film; strictly increasing. What did not decode leaves a gap."""
-    frame_indices: npt.NDArray[np.int64]
-    """Strictly increasing."""
-    times_s: npt.NDArray[np.float64]
-    scores: npt.NDArray[np.float64]
-    """Content score against the sample before; 0 for the first of the film and after a break."""
-    breaks: frozenset[int]
-    """Positions in the arrays before which film is missing: what could not be decoded ends the running shot."""
-
-    def __len__(self) -> int:
-        return len(self.frame_indices)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ from frame_extractor.contract.quantities import count
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.contract.versions import SCHEMA, SCORE_VERSION
+from frame_extractor.features.sample import FEATURES, Features
+from frame_extractor.features.small_picture import SmallPicture
 from frame_extractor.pipeline.stitch import Scan
 from frame_extractor.workers.spans import Span
 from frame_extractor.workers.tasks import ScanPart
@@ -142,7 +144,7 @@ class ScoreCache:
             numbers=samples.numbers,
             frame_indices=samples.frame_indices,
             times_s=samples.times_s,
-            scores=samples.scores,
+            features=samples.features,
             breaks=tuple(sorted(samples.breaks)),
             first=None,
             last=None,
@@ -225,9 +227,9 @@ def _encoded(header: _Header, part: ScanPart) -> bytes:
         numbers=part.numbers,
         frame_indices=part.frame_indices,
         times_s=part.times_s,
-        scores=part.scores,
-        first=_NO_PICTURE if part.first is None else part.first,
-        last=_NO_PICTURE if part.last is None else part.last,
+        features=part.features,
+        first=_NO_PICTURE if part.first is None else part.first.rgb,
+        last=_NO_PICTURE if part.last is None else part.last.rgb,
     )
     return buffer.getvalue()
 
@@ -240,16 +242,22 @@ def _decoded(content: bytes) -> tuple[_Header, ScanPart]:
             numbers=arrays["numbers"],
             frame_indices=arrays["frame_indices"],
             times_s=arrays["times_s"],
-            scores=arrays["scores"],
+            features=_features(arrays["features"]),
             breaks=header.breaks,
-            first=arrays["first"] if arrays["first"].size else None,
-            last=arrays["last"] if arrays["last"].size else None,
+            first=SmallPicture(arrays["first"]) if arrays["first"].size else None,
+            last=SmallPicture(arrays["last"]) if arrays["last"].size else None,
             failed=header.failed,
             end_s=header.end_s,
             counted_from_s=header.counted_from_s,
             n_frames=header.n_frames,
             readers=header.readers,
         )
-    if len({len(part.numbers), len(part.frame_indices), len(part.times_s), len(part.scores)}) != 1:
+    if len({len(part.numbers), len(part.frame_indices), len(part.times_s), len(part.features)}) != 1:
         raise ValueError("arrays of different lengths")
     return header, part
+
+
+def _features(kept: Features) -> Features:
+    if kept.dtype != FEATURES:
+        raise ValueError("features of another version")
+    return kept

@@ -14,9 +14,12 @@ import numpy as np
 from frame_extractor.contract.attempt import ShotStart
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.features.compare import compare
+from frame_extractor.features.sample import set_change
+from frame_extractor.features.samples import FeatureList, Samples
+from frame_extractor.features.small_picture import SmallPicture
 from frame_extractor.picking.plan import Pick, plan_shot
-from frame_extractor.picking.score import Hsv, content_score
-from frame_extractor.picking.shots import Samples, Shot, ShotFinder
+from frame_extractor.picking.shots import Shot, ShotFinder
 from frame_extractor.workers.tasks import ScanPart
 
 
@@ -56,12 +59,12 @@ class Stitcher:
         self._numbers: list[int] = []
         self._frame_indices: list[int] = []
         self._times_s: list[float] = []
-        self._scores: list[float] = []
+        self._features = FeatureList()
         self._breaks: set[int] = set()
         self._finder = ShotFinder(settings)
         self._shots: list[Shot] = []
         self._failed: list[FailedRange] = []
-        self._last: Hsv | None = None
+        self._last: SmallPicture | None = None
         self._n_frames = 0
         self._end_s = 0.0
         self._counted_from_s: float | None = None
@@ -110,7 +113,7 @@ class Stitcher:
             numbers=np.array(self._numbers, dtype=np.int64),
             frame_indices=np.array(self._frame_indices, dtype=np.int64),
             times_s=np.array(self._times_s, dtype=np.float64),
-            scores=np.array(self._scores, dtype=np.float64),
+            features=self._features.array(),
             breaks=frozenset(position for position in self._breaks if position < len(self._numbers)),
         )
 
@@ -130,13 +133,14 @@ class Stitcher:
         """Appends the part; the shots that have ended with it."""
         offset = len(self._numbers)
         self._breaks |= {offset + position for position in part.breaks}
-        scores = part.scores.tolist()
-        if scores and offset not in self._breaks and self._last is not None and part.first is not None:
-            scores[0] = content_score(self._last, part.first)
+        features = part.features
+        if len(features) and offset not in self._breaks and self._last is not None and part.first is not None:
+            features = features.copy()
+            set_change(features[:1], compare(self._last, part.first))
         self._numbers += part.numbers.tolist()
         self._frame_indices += part.frame_indices.tolist()
         self._times_s += part.times_s.tolist()
-        self._scores += scores
+        self._features.append(features)
         for failed in part.failed:
             self._add_failed(failed)
         self._last = self._last if part.last is None else part.last
@@ -146,11 +150,12 @@ class Stitcher:
             self._counted_from_s = part.counted_from_s
         self._readers |= part.readers
         self._stages_s.update(part.stages_s)
+        scores = features["score"].tolist()
         return [
             shot
             for position in range(offset, len(self._numbers))
             for shot in self._finder.add(
-                self._frame_indices[position], self._scores[position], is_break=position in self._breaks
+                self._frame_indices[position], scores[position - offset], is_break=position in self._breaks
             )
         ]
 

@@ -13,9 +13,11 @@ import numpy as np
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import Mode
 from frame_extractor.errors import ReadFailed
+from frame_extractor.features.sample import measure
+from frame_extractor.features.samples import FeatureList
+from frame_extractor.features.small_picture import SmallPicture, small_picture
 from frame_extractor.picking.grid import Grid
 from frame_extractor.picking.plan import interval_begun, shot_picks
-from frame_extractor.picking.score import Hsv, content_score, small_hsv
 from frame_extractor.picking.shots import Shot, ShotFinder
 from frame_extractor.reading.demux import Chunk
 from frame_extractor.reading.readers import Frame
@@ -125,13 +127,13 @@ class _Scanner:
         self._numbers: list[int] = []
         self._frame_indices: list[int] = []
         self._times_s: list[float] = []
-        self._scores: list[float] = []
+        self._features = FeatureList()
         self._breaks: list[int] = []
         self._failed: list[FailedRange] = []
         self._counted_from_s: float | None = None
         self._written: set[int] = set()
-        self._first: Hsv | None = None
-        self._last: Hsv | None = None
+        self._first: SmallPicture | None = None
+        self._last: SmallPicture | None = None
 
     @property
     def last_s(self) -> float:
@@ -173,13 +175,14 @@ class _Scanner:
         """Takes the next sample; writes what a shot that ended with it, or an interval that began, wants."""
         is_break = bool(self._breaks) and self._breaks[-1] == len(self._numbers)
         with self._clock.stage("score"):
-            small = small_hsv(frame.pixels)
-            score = 0.0 if self._last is None or is_break else content_score(self._last, small)
+            small = small_picture(frame.pixels)
+            row = measure(None if is_break else self._last, small)
+            score = float(row["score"][0])
         wants_interval = self._begins_interval(frame.time_s)
         self._numbers.append(number)
         self._frame_indices.append(frame.index)
         self._times_s.append(frame.time_s)
-        self._scores.append(score)
+        self._features.append(row)
         self._first = small if self._first is None else self._first
         self._last = small
         for shot in self._finder.add(frame.index, score, is_break=is_break):
@@ -224,7 +227,7 @@ class _Scanner:
             numbers=np.array(self._numbers, dtype=np.int64),
             frame_indices=np.array(self._frame_indices, dtype=np.int64),
             times_s=np.array(self._times_s, dtype=np.float64),
-            scores=np.array(self._scores, dtype=np.float64),
+            features=self._features.array(),
             breaks=tuple(self._breaks),
             first=self._first,
             last=self._last,

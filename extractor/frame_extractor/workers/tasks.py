@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import ExtractionSettings
-from frame_extractor.picking.score import Hsv
+from frame_extractor.features.sample import Features
+from frame_extractor.features.small_picture import SmallPicture
 from frame_extractor.reading.demux import Chunk
 from frame_extractor.reading.film import Film
 from frame_extractor.workers.spans import Span
@@ -84,7 +85,7 @@ class Voided:
 
 @dataclass(frozen=True)
 class ScanPart:
-    """The scores of a span, and what is needed to join it to its neighbours: the last message of a ScanTask.
+    """The features of a span, and what is needed to join it to its neighbours: the last message of a ScanTask.
 
     The arrays have one length, the number of samples that decoded.
     """
@@ -92,12 +93,12 @@ class ScanPart:
     numbers: npt.NDArray[np.int64]
     frame_indices: npt.NDArray[np.int64]
     times_s: npt.NDArray[np.float64]
-    scores: npt.NDArray[np.float64]
-    """Against the sample before in this part; the first, and any after missing film, is 0."""
+    features: Features
+    """Changes are against the sample before in this part; those of the first, and of any after missing film, are 0."""
     breaks: tuple[int, ...]
     """Positions in this part before which film is missing; its length when it is missing after its last sample."""
-    first: Hsv | None
-    last: Hsv | None
+    first: SmallPicture | None
+    last: SmallPicture | None
     failed: tuple[FailedRange, ...]
     end_s: float
     n_frames: int

@@ -1,0 +1,1 @@
+"""What is kept of every sample: all that detectors, transitions and selection decide by."""
