@@ -112,17 +112,17 @@ ODD_STREAMS: list[tuple[str, str, str]] = [
     (
         "film missing in the middle of the file",
         "a failed range",
-        "test_film_lost_in_the_middle_of_a_file_is_told",
+        "test_film_lost_in_the_middle_of_a_file_is_reported",
     ),
     (
         "film missing at the end of the file",
         "a failed range, where the header says how long the film is",
-        "test_film_lost_at_the_end_of_a_file_is_told",
+        "test_film_lost_at_the_end_of_a_file_is_reported",
     ),
     (
         "key frame that does not decode",
         "a failed range up to the next; no image of it",
-        "test_damage_is_missing_and_told_and_the_rest_is_right",
+        "test_damage_is_missing_and_reported_and_all_else_is_right",
     ),
     (
         "damage that the decoder conceals",

@@ -218,7 +218,7 @@ def zeroed(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("container", ["mkv", "ts"])
-def test_film_lost_in_the_middle_of_a_file_is_told(tmp_path: Path, container: str) -> None:
+def test_film_lost_in_the_middle_of_a_file_is_reported(tmp_path: Path, container: str) -> None:
     """A download with a hole: two stretches of true frames, and between them the time that is missing. Every time."""
     path = tmp_path / f"film.{container}"
     content = write_film(path, OPEN_GOPS).read_bytes()
@@ -237,7 +237,7 @@ def test_film_lost_in_the_middle_of_a_file_is_told(tmp_path: Path, container: st
     assert behind == list(range(behind[0], OPEN_GOPS.n_frames))
 
 
-def test_film_lost_at_the_end_of_a_file_is_told(tmp_path: Path) -> None:
+def test_film_lost_at_the_end_of_a_file_is_reported(tmp_path: Path) -> None:
     """A download that broke off; its header still says how long the film is."""
     path = write_film(tmp_path / "film.mkv", OPEN_GOPS)
     path.write_bytes(cut_off(path.read_bytes()))

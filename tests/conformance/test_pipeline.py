@@ -66,7 +66,7 @@ def test_progress_with_other_settings_is_of_the_images_that_are_missing(film: Pa
     assert shares == {done: pytest.approx(done / n_images) for done in range(1, n_images + 1)}
 
 
-def test_shots_are_told_as_they_are_found(undisturbed: Outcome) -> None:
+def test_shots_are_reported_as_they_are_found(undisturbed: Outcome) -> None:
     """Never fewer than before, some before the film has ended, and each where the result has it in the end."""
     told = [progress.shots for progress in undisturbed.told]
     assert told == sorted(told)
@@ -207,7 +207,7 @@ def test_a_film_that_turns_out_to_need_reading_whole_begins_again(tmp_path: Path
     assert fractions == sorted(fractions)
 
 
-def test_damage_is_missing_and_told_and_the_rest_is_right(tmp_path: Path) -> None:
+def test_damage_is_missing_and_reported_and_all_else_is_right(tmp_path: Path) -> None:
     """A key frame that does not decode: a failed range, no image of it, every other image true."""
     film = write_film(tmp_path / "film.mp4", LONG)
     with av.open(str(film)) as container:

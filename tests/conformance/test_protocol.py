@@ -40,7 +40,7 @@ def test_schema_in_the_docs_is_that_of_the_types() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_and_field_is_told_in_words(verb: str) -> None:
+def test_every_verb_and_field_is_documented(verb: str) -> None:
     """Each has a section of its own, or shares one, in which every field of its params and result is named."""
     words = (DOCS / "protocol.md").read_text(encoding="utf-8")
     sections = re.split(r"^## ", words, flags=re.MULTILINE)
@@ -87,7 +87,7 @@ def test_every_verb_of_the_protocol_is_served(client: Client) -> None:
     assert re.findall(r"\w+", message.partition("there are ")[2]) == list(VERBS)
 
 
-def test_settings_say_what_holds_and_who_says_so(root: Root, client: Client) -> None:
+def test_settings_show_each_value_and_its_origin(root: Root, client: Client) -> None:
     """Also while the file is wrong: then what was read before holds on, and the error is told."""
     told = client.call("settings")
     assert told["file"] == str(root.places.settings_file)
@@ -101,7 +101,7 @@ def test_settings_say_what_holds_and_who_says_so(root: Root, client: Client) -> 
     assert {each["name"]: (each["value"], each["origin"]) for each in told["settings"]} == by_name
 
 
-def test_errors_have_the_codes_that_are_told(root: Root, client: Client) -> None:
+def test_errors_have_the_documented_codes(root: Root, client: Client) -> None:
     """And the connection goes on after each."""
     codes = SCHEMA["error_codes"]
     for method, params, code in (

@@ -80,7 +80,7 @@ def test_every_exchange_is_as_the_schema_says(asked: dict[str, Any], answers: li
         assert unlike(event["params"], SCHEMA["event"]["properties"]["params"], "event") == ""
 
 
-def test_every_verb_that_is_told_of_has_an_example() -> None:
+def test_every_documented_verb_has_an_example() -> None:
     """Which is how people learn it."""
     assert {asked["method"] for asked, answers in exchanges() if answers} >= SCHEMA["verbs"].keys() - {
         "resume",

@@ -55,7 +55,7 @@ def states(event: dict[str, Any]) -> dict[str, str]:
     return {project["name"]: project["state"] for project in event["projects"]}
 
 
-def test_a_project_is_told_as_it_changes(root: Root) -> None:
+def test_a_project_is_sent_as_it_changes(root: Root) -> None:
     """First everything, then what changes, in order, to the end; and only of those that were asked for."""
     root.film("onward")
     root.film("orion")
@@ -93,7 +93,7 @@ def test_a_broken_connection_is_resumed_where_it_was(root: Root) -> None:
     other.close()
 
 
-def test_more_removals_than_are_remembered_are_told_by_telling_everything(root: Root) -> None:
+def test_more_removals_than_are_remembered_are_sent_as_a_full_event(root: Root) -> None:
     """Whoever resumes from before them, or has not read since, forgets what is not among the projects of `full`."""
     names = [f"gone-{number:04}" for number in range(MAX_REMEMBERED_REMOVALS + 1)]
     root.film("stays")
@@ -131,7 +131,7 @@ def test_one_that_speaks_after_subscribing_is_hung_up_on(root: Root) -> None:
     subscriber.close()
 
 
-def test_one_that_never_reads_costs_no_memory_and_is_told_that_it_lagged(root: Root) -> None:
+def test_one_that_never_reads_costs_no_memory_and_reads_that_it_lagged(root: Root) -> None:
     """Others are told meanwhile; when it reads at last it is told of the newest state, and how many it has missed."""
     names = [f"crowd-{number:02}-{'x' * 150}" for number in range(60)]
     for name in names:

@@ -65,7 +65,7 @@ def test_killed_daemon_finds_its_three_films_at_work_again(root: Root, film: Pat
         assert len(root.attempts(project)) == 1
 
 
-def test_film_that_completes_while_nobody_looks_is_complete(root: Root, film: Path) -> None:
+def test_film_that_completes_while_no_daemon_runs_is_complete(root: Root, film: Path) -> None:
     """Its exit record says so, and its images are counted."""
     daemon = root.start(real=True)
     drop(root, "onward", film)
@@ -80,7 +80,7 @@ def test_film_that_completes_while_nobody_looks_is_complete(root: Root, film: Pa
     assert len(root.attempts("onward")) == 1
 
 
-def test_film_that_fails_while_nobody_looks_has_failed(root: Root) -> None:
+def test_film_that_fails_while_no_daemon_runs_has_failed(root: Root) -> None:
     """For the reason in its exit record."""
     daemon, process, gate = gated_film(root, "exit 65")
     stop(daemon, signal.SIGKILL)
@@ -92,7 +92,7 @@ def test_film_that_fails_while_nobody_looks_has_failed(root: Root) -> None:
     assert len(root.attempts("onward")) == 1
 
 
-def test_extractor_killed_while_nobody_looks_is_tried_again(root: Root) -> None:
+def test_extractor_killed_while_no_daemon_runs_is_retried(root: Root) -> None:
     """tmux remembers how it ended, and the attempt counts."""
     daemon, process, gate = gated_film(root)
     stop(daemon, signal.SIGKILL)
@@ -233,7 +233,7 @@ def test_no_acknowledged_submit_is_lost_to_a_kill(new_root: Callable[..., Root])
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_daemon_told_to_end_is_gone_in_two_seconds_and_its_film_lives(root: Root, signum: signal.Signals) -> None:
+def test_terminated_daemon_ends_in_two_seconds_and_its_extractor_goes_on(root: Root, signum: signal.Signals) -> None:
     """And is adopted by the next. One of ten times is enough: on a busy machine everything takes long now and then."""
     daemon, process, gate = gated_film(root)
     took_s: list[float] = []

@@ -227,7 +227,7 @@ def test_two_films_that_do_not_fit_together_are_extracted_one_after_the_other(
             assert root.wait_for(project, COMPLETE).attempt == 1
 
 
-def test_film_rests_while_its_disk_is_low_and_goes_on_by_itself(root: Root, small_output: SmallDisk) -> None:
+def test_film_is_suspended_while_its_disk_is_low_and_goes_on_by_itself(root: Root, small_output: SmallDisk) -> None:
     """Others filled the disk. It is not its user who has paused it; and its attempt is the same all the time."""
     gate = root.places.root / "gate"
     daemon = root.start()

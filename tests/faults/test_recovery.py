@@ -88,7 +88,7 @@ def test_what_ended_or_was_lost_before_the_recovery_goes_on(root: Root) -> None:
     assert {len(root.attempts(name)) for name in ("retries", "killed", "earlier")} == {2}
 
 
-def test_whole_store_is_not_recovered(root: Root) -> None:
+def test_intact_store_is_not_recovered(root: Root) -> None:
     """Nor one whose datasets tell nothing, which may be away."""
     daemon = root.start()
     root.film("onward")

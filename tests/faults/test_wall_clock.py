@@ -47,7 +47,7 @@ def test_jump_of_the_wall_clock_makes_no_retry_early_or_late(new_root: Callable[
     assert len(root.attempts("onward")) == 2
 
 
-def test_backoff_is_neither_forgotten_nor_begun_anew_by_a_restart(new_root: Callable[..., Root]) -> None:
+def test_backoff_is_neither_forgotten_nor_begun_again_by_a_restart(new_root: Callable[..., Root]) -> None:
     """The wait goes on where it was."""
     root = new_root(QUICK.replace("base_s: 0.2, max_s: 1", "base_s: 300, max_s: 300, jitter: 0"))
     daemon = root.start()

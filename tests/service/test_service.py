@@ -42,7 +42,7 @@ def test_it_is_ready_when_its_socket_answers(installed: InstalledRoot) -> None:
     until(lambda: "slots" in installed.show(FRAMED, "StatusText"), "a status is told", PATIENCE_S)
 
 
-def test_doctor_finds_nothing_to_mend(installed: InstalledRoot) -> None:
+def test_doctor_finds_nothing_to_fix(installed: InstalledRoot) -> None:
     """Asked by the user it runs as: the units are what would be written, and the daemon answers."""
     told = installed.machine.run("framed", "doctor", "--json", "--root", installed.site, user="studio")
     findings = json.loads(told)["findings"]
@@ -92,7 +92,7 @@ def test_stopped_daemon_stays_stopped_and_stops_no_film(installed: InstalledRoot
     installed.same_film_runs(film)
 
 
-def test_film_completes_in_its_first_attempt_and_the_desktop_is_told(installed: InstalledRoot, film: int) -> None:
+def test_film_completes_in_its_first_attempt_and_the_desktop_is_notified(installed: InstalledRoot, film: int) -> None:
     """Nothing was done twice, and nothing charged. Either kind of service finds the bus of the user it runs as."""
     shown = installed.show_notifications()
     installed.let_film_go_on(film)

@@ -121,7 +121,7 @@ def test_unknown_project_is_named_with_the_nearest(shared: Root) -> None:
     assert status.job_id is None
 
 
-def test_project_without_a_film_is_told_folder_and_extensions(shared: Root) -> None:
+def test_refused_project_without_a_film_is_given_folder_and_extensions(shared: Root) -> None:
     (shared.places.films_dir("hollow")).mkdir()
     (shared.places.films_dir("hollow") / "notes.txt").touch()
     failed = refused(shared, "hollow")
@@ -290,7 +290,7 @@ def test_budget_is_shared_among_the_active(new_root: Callable[..., Root]) -> Non
     assert (slots.used, slots.total, slots.running_projects, slots.max_active) == (4, 4, 2, 2)
 
 
-def test_status_tells_of_the_machine_and_knows_no_unknown_project(shared: Root) -> None:
+def test_status_includes_the_machine_and_refuses_an_unknown_project(shared: Root) -> None:
     with connect(shared.places) as client:
         assert client.call("status", Status(), StatusReply).machine.memory_total_bytes > 0
         with pytest.raises(CallFailed, match="no project"):
@@ -355,7 +355,7 @@ def test_ten_megabytes_without_a_newline_are_cut_off(shared: Root) -> None:
     assert shared.reply().slots.total == 4
 
 
-def test_who_drips_is_shown_out_like_who_says_nothing(shared: Root) -> None:
+def test_slow_client_is_closed_like_a_silent_one(shared: Root) -> None:
     """One byte now and then wins no time: the deadline is that of the greeting or of the message as a whole. Who ends
     each message with the beginning of the next is served on.
     """

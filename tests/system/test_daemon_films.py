@@ -177,7 +177,7 @@ def test_film_added_later_is_extracted_and_only_it(root: Root) -> None:
     assert "e01" not in root.layout("series").spec(2).read_text(encoding="utf-8")
 
 
-def test_film_that_lies_there_at_the_start_waits_for_no_second_look(new_root: Callable[..., Root]) -> None:
+def test_film_that_is_there_at_the_start_waits_for_no_second_scan(new_root: Callable[..., Root]) -> None:
     root = new_root(QUICK.replace("scan_interval_s: 0.2, settle_s: 0.1, settle_scans: 2", ONLY_WHEN_ASKED))
     root.film("onward")
     root.start()
@@ -421,7 +421,7 @@ def test_longest_name_and_line_ends_in_a_name_are_no_matter(root: Root) -> None:
         assert Path(status.log).name.isprintable()
 
 
-def test_folder_whose_name_is_no_text_is_told_and_costs_no_notification(new_root: Callable[..., Root]) -> None:
+def test_folder_whose_name_is_not_utf8_is_reported_and_ends_no_notifications(new_root: Callable[..., Root]) -> None:
     """With scans far apart only a notification finds the next film soon."""
     root = new_root(QUICK.replace("scan_interval_s: 0.2, settle_s: 0.1", "scan_interval_s: 3600, settle_s: 0"))
     root.film("onward")
@@ -444,7 +444,7 @@ def test_extractors_inherit_no_secrets(root: Root) -> None:
     assert "PATH=" in environment
 
 
-def test_unwritable_output_is_said_and_retried(root: Root) -> None:
+def test_unwritable_output_is_reported_and_retried(root: Root) -> None:
     """A file lies where the project's folder should be: exit 73, charged like any failure."""
     root.places.projects.mkdir(parents=True)
     root.places.project_file("onward").write_text("frame_extraction: {retry: 1}\n", encoding="utf-8")

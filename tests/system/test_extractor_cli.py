@@ -368,7 +368,7 @@ def test_specification_is_run_and_leaves_its_records(short_film: Path, tmp_path:
     assert "short.mkv" in (tmp_path / "logs" / "onward.log").read_text()
 
 
-def test_full_disk_is_told_and_passes(short_film: Path, tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_can_be_retried(short_film: Path, tmp_path: Path) -> None:
     """On a file system of one megabyte: exit 75 and every image whole; with room, the next attempt completes."""
     small = tmp_path / "small"
     small.mkdir()

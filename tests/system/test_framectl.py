@@ -45,7 +45,7 @@ def running(site: Site) -> Site:
 # ------------------------------------------------------------------------------------------------ without a daemon
 
 
-def test_missing_socket_and_dead_daemon_are_told_apart(site: Site) -> None:
+def test_missing_socket_and_dead_daemon_are_distinguished(site: Site) -> None:
     """Both are exit code 3, one line, and what to type."""
     never = site.ctl("status", "--once")
     assert (never.returncode, never.stdout) == (3, "")
@@ -191,7 +191,7 @@ def test_start_names_the_folder_it_may_not_make(site: Site) -> None:
 
 
 @needs_permissions
-def test_other_user_is_told_that_the_daemon_is_not_theirs(running: Site) -> None:
+def test_other_user_reads_that_the_daemon_is_not_theirs(running: Site) -> None:
     """Not that it is not running: that would send them off to start a second one."""
     running.socket.chmod(0)
     ended = running.ctl("status", within=PERMISSIONS_COUNT)
@@ -202,7 +202,7 @@ def test_other_user_is_told_that_the_daemon_is_not_theirs(running: Site) -> None
 # -------------------------------------------------------------------------------------------------- with a daemon
 
 
-def test_submit_wait_and_status_tell_one_story(running: Site) -> None:
+def test_submit_wait_and_status_agree(running: Site) -> None:
     """Several projects in every spelling; --root after the verb, before it, and by the only running daemon."""
     for project in ("onward", "orion", "luca", "me, myself & i"):
         running.film(project)
@@ -374,7 +374,7 @@ def test_elsewhere_several_daemons_are_named(running: Site) -> None:
         other.close()
 
 
-def test_closed_pipe_ends_framectl_without_a_word(running: Site) -> None:
+def test_closed_pipe_ends_framectl_silently(running: Site) -> None:
     """`framectl | head -1` ends as every Unix tool does, and not with the code of a failed job."""
     read_end, write_end = os.pipe()
     os.close(read_end)

@@ -237,7 +237,7 @@ def test_projects_lists_films_and_what_became_of_them(running: Site) -> None:
     assert film.fingerprint == film_fingerprint(film.path)
 
 
-def test_show_tells_settings_with_origins_attempts_films_and_paths(shared: Site) -> None:
+def test_show_prints_settings_with_origins_attempts_films_and_paths(shared: Site) -> None:
     """As text and as JSON."""
     (shared.root / "configs" / "projects" / "told.yaml").write_text("frame_extraction: {frames_per_scene: 12}\n")
     shared.film("told", "exit 70 1")
@@ -262,7 +262,7 @@ def test_show_tells_settings_with_origins_attempts_films_and_paths(shared: Site)
     assert shared.ctl("show", "tolt").returncode == 4
 
 
-def test_show_tells_the_shots_so_far_of_the_film_in_work(shared: Site) -> None:
+def test_show_prints_the_shots_so_far_of_the_film_in_work(shared: Site) -> None:
     """How many, and where the last of them begin; nothing of the kind once it has ended."""
     running_project(shared, "midway")
     until(lambda: shown(shared, "midway").in_work is not None)
@@ -291,7 +291,7 @@ def test_log_is_shown_from_its_end_and_steers_no_terminal(shared: Site) -> None:
     shared.ctl("cancel", "logged")
 
 
-def test_log_of_many_pieces_arrives_whole(shared: Site) -> None:
+def test_log_of_many_pieces_arrives_complete(shared: Site) -> None:
     """No answer holds more than 256 KiB."""
     running_project(shared, "long")
     log = Path(shown(shared, "long").status.log or "")
@@ -512,7 +512,7 @@ def test_tab_completes_projects_also_behind_a_comma(shared: Site) -> None:
         assert completed(alone, "framectl logs s") == ["single"]
 
 
-def test_version_tells_of_the_daemon_when_there_is_one(shared: Site) -> None:
+def test_version_includes_the_daemon_when_there_is_one(shared: Site) -> None:
     """And is no error when there is none."""
     told = msgspec.json.decode(shared.ctl("version", "--json").stdout, type=Versions)
     assert told.daemon is not None

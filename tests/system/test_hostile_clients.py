@@ -176,7 +176,7 @@ def test_subscribers_that_take_every_place_leave_one_for_who_asks(root: Root) ->
 
 
 @pytest.mark.usefixtures("others_are_served")
-def test_who_hangs_up_or_only_stops_writing_is_no_trouble(root: Root) -> None:
+def test_client_that_hangs_up_or_stops_writing_is_no_error(root: Root) -> None:
     """Half closed, it is answered all it has asked; hung up in the middle of anything, it is forgotten."""
     status = b'{"jsonrpc":"2.0","id":1,"method":"status"}\n'
     with contextlib.closing(connected(root)) as client:

@@ -11,7 +11,7 @@ from tests.harness.site import SETTINGS, new_site
 from tests.harness.until import until
 
 
-def test_scrape_tells_states_slots_and_disk() -> None:
+def test_scrape_has_states_slots_and_disk() -> None:
     """In Prometheus' own format, read by its own parser."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

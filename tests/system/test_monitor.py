@@ -133,7 +133,7 @@ def test_keys_change_what_is_shown_and_whether_anything_starts(root: Root) -> No
     run_monitor(root, steps)
 
 
-def test_restart_of_the_daemon_is_said_and_survived(root: Root) -> None:
+def test_restart_of_the_daemon_is_shown_and_survived(root: Root) -> None:
     """The rows stay while it is away, and go on when it is back."""
     root.film("onward")
     daemon = root.start()

@@ -30,7 +30,7 @@ def notifications(site: Site) -> list[dict[str, Any]]:
     return [event for line in lines for event in json.loads(line)["events"]]
 
 
-def test_jobs_that_end_together_are_told_in_one_run_and_then_that_nothing_is_left(site: Site) -> None:
+def test_jobs_that_end_together_are_notified_in_one_run_and_then_that_nothing_is_left(site: Site) -> None:
     """With what a message needs; the fake extractor makes no images."""
     site.film("onward")
     site.film("orion")
@@ -42,7 +42,7 @@ def test_jobs_that_end_together_are_told_in_one_run_and_then_that_nothing_is_lef
     assert completed["onward"]["output_dir"] == str(site.root / "datasets" / "onward" / "frames")
 
 
-def test_attempt_that_stands_still_is_told_with_its_log_and_shown(site: Site) -> None:
+def test_stalled_attempt_is_notified_with_its_log_and_shown(site: Site) -> None:
     """The fake extractor says for ever that it is half-way; what else is wrong with it nobody can know."""
     settings = site.root / "configs" / "framed.yaml"
     settings.write_text(f"{settings.read_text()}  stalled_after_s: 0.5\n")
@@ -57,7 +57,7 @@ def test_attempt_that_stands_still_is_told_with_its_log_and_shown(site: Site) ->
     assert site.ctl("cancel", "onward").returncode == 0
 
 
-def test_jobs_that_wait_for_room_are_told_with_what_they_wait_for(site: Site) -> None:
+def test_jobs_that_wait_for_disk_space_are_notified_with_what_they_wait_for(site: Site) -> None:
     """One message for both of them."""
     settings = site.root / "configs" / "framed.yaml"
     settings.write_text(settings.read_text().replace("budget: {", "budget: {disk_floor_gb: 900000, "))

@@ -102,7 +102,7 @@ def test_running_projects_shrink_for_a_third_and_grow_back(root: Root, tmp_path:
     assert len(root.attempts("a")) == len(root.attempts("c")) == 1
 
 
-def test_adopted_job_has_the_share_it_was_told_last(root: Root, tmp_path: Path) -> None:
+def test_adopted_job_has_the_share_of_its_last_grant(root: Root, tmp_path: Path) -> None:
     """Not the larger one that it began with: a restart shifts nothing."""
     daemon = root.start()
     for name in ("a", "b"):

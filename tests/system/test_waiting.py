@@ -98,7 +98,7 @@ def test_cancelled_other_settings_leave_a_complete_project(shared: Root) -> None
 
 
 @pytest.mark.parametrize("knows_the_job", [True, False], ids=["submit --wait", "wait"])
-def test_who_waits_for_a_job_is_told_that_it_was_cancelled(
+def test_who_waits_for_a_job_reads_that_it_was_cancelled(
     shared: Root, knows_the_job: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where its films were extracted before: the job that was waited for did not do what it was for."""

@@ -45,7 +45,7 @@ BY_NAME = WordInName(word="sample")
         ("film.sample", False),
     ],
 )
-def test_word_is_matched_where_it_stands_by_itself(name: str, *, is_ignored: bool) -> None:
+def test_word_is_matched_only_as_a_word_of_its_own(name: str, *, is_ignored: bool) -> None:
     assert (name in ignored_by_name([name, "onward.mkv"], "auto")) is is_ignored
 
 
@@ -94,7 +94,7 @@ def test_sample_is_left_out_also_when_its_film_has_been_extracted_and_deleted() 
         (False, None, 10.0, msgspec.structs.replace(MINUTE, duration_s=30.0), Ready()),
     ],
 )
-def test_film_is_ready_when_it_lies_still_and_opens(
+def test_film_is_ready_when_it_has_settled_and_opens(
     *,
     is_decided: bool,
     ignored_for: IgnoredBecause | None,

@@ -24,7 +24,7 @@ def prefixed(*units: bytes) -> bytes:
         (0x01, PictureKind(is_idr=False, is_referred_to=False, temporal_layer=0)),
     ],
 )
-def test_h264_slices_tell_whether_they_are_referred_to(header: int, kind: PictureKind) -> None:
+def test_h264_slices_say_whether_they_are_referred_to(header: int, kind: PictureKind) -> None:
     """The same in both packings, and whatever parameter sets and SEI come first."""
     aud, sei, slice_unit = b"\x09\xf0", b"\x06\x05\x01\x80", bytes([header, 0x88, 0x84])
     annex_b, avcc = kind_reader("h264", START + b"\x67"), kind_reader("h264", AVCC)
@@ -44,7 +44,7 @@ def test_h264_slices_tell_whether_they_are_referred_to(header: int, kind: Pictur
         (21, 0, PictureKind(is_idr=False, is_referred_to=True, temporal_layer=0, is_key=True)),
     ],
 )
-def test_hevc_slices_tell_type_and_temporal_layer(nal_type: int, layer: int, kind: PictureKind) -> None:
+def test_hevc_slices_say_type_and_temporal_layer(nal_type: int, layer: int, kind: PictureKind) -> None:
     """Even types up to 14 are not referred to within their layer; 19 and 20 are IDR, 21 is CRA."""
     read = kind_reader("hevc", HVCC)
     assert read is not None
@@ -69,6 +69,6 @@ def test_nonsense_is_taken_for_a_picture_that_is_needed(packet: bytes, codec: st
     assert read(packet) in {UNKNOWN, PictureKind(is_idr=False, is_referred_to=True, temporal_layer=0)}
 
 
-def test_other_codecs_do_not_tell() -> None:
+def test_other_codecs_do_not_say() -> None:
     """Their pictures are all decoded."""
     assert kind_reader("vp9", None) is None

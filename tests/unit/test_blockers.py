@@ -97,7 +97,7 @@ def test_without_a_floor_nobody_asks_what_is_free(waiting_job: WaitingJob) -> No
     assert waiting_job.lack(waiting_job.job, 0) == ""
 
 
-def test_figures_of_a_disk_that_does_not_answer_are_told_with_their_age(waiting_job: WaitingJob) -> None:
+def test_figures_of_a_disk_that_does_not_answer_are_shown_with_their_age(waiting_job: WaitingJob) -> None:
     """They are the last that there are."""
     waiting_job.disks._asked[waiting_job.job.options.frames_dir] = time.monotonic() - 40
     assert waiting_job.lack(waiting_job.job, MB) == "disk low: needs 7 MB, 1 free (40 s ago; the disk does not answer)"

@@ -80,7 +80,7 @@ def test_film_that_grows_goes_on_settling(disk: Disk) -> None:
         assert not disk.scan().projects["onward"].settled
 
 
-def test_replaced_film_settles_anew_and_is_another_film(disk: Disk) -> None:
+def test_replaced_film_settles_again_and_is_another_film(disk: Disk) -> None:
     """Of the same size, too."""
     path = disk.film(content="one")
     before = disk.scan(3).projects["onward"].settled[0].fingerprint
@@ -195,7 +195,7 @@ def test_what_is_no_film_is_not_seen(disk: Disk) -> None:
     assert catalog.projects["onward"].films == ()
 
 
-def test_names_that_are_no_text_are_left_out(disk: Disk) -> None:
+def test_names_that_are_not_utf8_are_left_out(disk: Disk) -> None:
     """They cannot be written into any JSON; the others are seen."""
     disk.film()
     (disk.places.raw_videos / "onward" / os.fsdecode(b"\xff.mkv")).touch()

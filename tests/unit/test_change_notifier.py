@@ -89,7 +89,7 @@ def test_a_change_is_reported_and_one_further_down_is_not(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("failure", "key"), [(WATCHES_USED_UP, "max_user_watches"), (INSTANCES_USED_UP, "max_user_instances")]
 )
-def test_limit_that_is_used_up_is_told_until_it_is_raised(
+def test_limit_that_is_used_up_is_reported_until_it_is_raised(
     notifier: ChangeNotifier, monkeypatch: pytest.MonkeyPatch, failure: Exception, key: str
 ) -> None:
     """With the command that raises it; and without a restart."""

@@ -201,7 +201,7 @@ def test_filter_is_shown_and_escape_clears_it(tmp_path: Path) -> None:
     asyncio.run(pressed())
 
 
-def test_what_runs_and_what_failed_stands_above_what_waits() -> None:
+def test_what_runs_and_what_failed_is_shown_above_what_waits() -> None:
     """Of sixty projects it is those that are looked for."""
     view = View()
     states = [ProjectState.COMPLETE, ProjectState.QUEUED, ProjectState.FAILED, ProjectState.RUNNING]
@@ -216,7 +216,7 @@ def test_every_state_has_its_place() -> None:
     assert sorted(state.value for state in URGENCY) == sorted(state.value for state in ProjectState)
 
 
-def test_images_a_second_are_told_of_what_was_seen() -> None:
+def test_images_per_second_are_those_between_two_events() -> None:
     """Not before there is something to divide by, and nothing of a project that is gone."""
     view = View()
     view.apply(event(RUNNING), 10.0)
@@ -237,7 +237,7 @@ def test_every_core_has_a_bar_on_one_line(cores: int, width: int) -> None:
     assert lines[0].plain.count("▁") >= 1 if cores >= 32 else lines[0].plain.count("─") >= cores
 
 
-def test_details_tell_the_shots_so_far_and_what_went_wrong_before_the_log() -> None:
+def test_details_show_the_shots_so_far_and_earlier_failures_before_the_log() -> None:
     """As many of the last shots as fit; the log has what room is left."""
     log = tuple(f"line {number}" for number in range(50))
     lines = [line.plain for line in detail_lines(RUNNING, details(log), 80, 9)]
@@ -281,7 +281,7 @@ def test_question_is_read_to_its_end_however_long_the_name(name: str, tmp_path: 
 
 
 @pytest.mark.parametrize(("paused", "asked_for"), [(False, "pause"), (True, "resume")])
-def test_film_that_rests_by_itself_can_be_paused(
+def test_suspended_film_can_be_paused(
     paused: bool, asked_for: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both are shown as PAUSED; only what a user has paused is there to be resumed."""

@@ -106,7 +106,7 @@ def test_number_and_unit_are_never_parted(width: int) -> None:
     assert "38 s" in text
 
 
-def test_at_200_columns_notes_stand_beside() -> None:
+def test_at_200_columns_notes_are_in_the_row() -> None:
     """Where there is room a project is one line."""
     lines = lines_at(200, *PROJECTS)
     assert len(lines) == 2 + 1 + len(PROJECTS)
@@ -148,7 +148,7 @@ def test_control_characters_are_written_out() -> None:
     assert printable("é 你 می\u200cخواهم 👩\u200d🚀") == "é 你 می\u200cخواهم 👩\u200d🚀"
 
 
-def test_notices_stand_below_the_machine_to_their_last_word() -> None:
+def test_notices_are_shown_complete_below_the_machine() -> None:
     """One line each in a pipe, as many as it takes on a terminal; also where there is no project yet."""
     notices = ("/films cannot be read: No such file or directory; until it is back nothing is started", "\x1b[31m")
     for projects in ((), PROJECTS):
@@ -168,7 +168,7 @@ def test_100_percent_is_not_shown_before_all_is_done() -> None:
     assert " 99%" in lines_at(None, almost)[-1]
 
 
-def test_first_look_says_where_films_go() -> None:
+def test_first_status_says_where_films_go() -> None:
     """Nothing there yet: the next step."""
     assert lines_at(80)[-1] == "no projects yet; copy a film to /films/NAME/"
 

@@ -135,7 +135,7 @@ TABLES: dict[str, Callable[[Terminal], list[str]]] = {
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("table", TABLES)
-def test_table_looks_as_it_did(
+def test_table_is_as_in_its_snapshot(
     table: str, width: int, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """And no line of it is wider than the terminal."""

@@ -51,7 +51,7 @@ def test_disk_that_was_low_is_low_until_there_is_more_than_just_enough() -> None
         (-5, MB, "disk low: needs 1 MB, 0 free"),
     ],
 )
-def test_what_is_missing_is_said_so_that_nobody_reads_two_equal_numbers(free: int, needed: int, words: str) -> None:
+def test_what_is_missing_is_printed_so_that_nobody_reads_two_equal_numbers(free: int, needed: int, words: str) -> None:
     found = shortage(free, needed)
     assert (reason_text(found) if found else "") == words
 

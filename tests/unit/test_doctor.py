@@ -35,7 +35,7 @@ def found(places: Places, check: str) -> Finding:
     return next(each for each in examine_root(places) if each.check == check)
 
 
-def test_sound_root_has_nothing_to_mend(places: Places) -> None:
+def test_sound_root_has_nothing_to_fix(places: Places) -> None:
     """And nothing is left in it of the examination."""
     findings = list(examine_root(places))
     assert [each for each in findings if each.level == "fail"] == []
@@ -65,7 +65,7 @@ def test_films_that_are_away_fail(places: Places) -> None:
     assert "mount" in found(places, "films").remedy
 
 
-def test_disk_that_does_not_answer_is_told_and_the_rest_is_examined(
+def test_disk_that_does_not_answer_is_reported_and_the_others_are_examined(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dead network disk lets nobody go who asks it; here for as long as the test lasts."""
@@ -84,7 +84,7 @@ def test_disk_that_does_not_answer_is_told_and_the_rest_is_examined(
     is_over.set()
 
 
-def test_socket_that_nobody_listens_on_is_told(places: Places) -> None:
+def test_socket_that_nobody_listens_on_is_reported(places: Places) -> None:
     """A daemon that was killed leaves it."""
     assert found(places, "daemon") == Finding(check="daemon", level="ok", found="is not running")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
@@ -101,7 +101,7 @@ MOUNTS = """\
 """
 
 
-def test_every_disk_that_projects_lie_on_is_told_with_how_changes_there_are_noticed(
+def test_every_disk_of_a_project_is_listed_with_how_its_changes_are_noticed(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the one that raw_videos lies on only how many, of others which."""

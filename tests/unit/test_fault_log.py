@@ -166,7 +166,7 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
 
 
 @pytest.mark.anyio
-async def test_fault_in_telling_one_project_is_told_with_it(
+async def test_fault_in_the_status_of_one_project_is_shown_with_it(
     parts: Callable[[anyio.abc.TaskGroup], Parts], errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The states of the others are told as ever."""
@@ -213,7 +213,7 @@ async def test_fault_in_deciding_costs_no_more_than_that_pass(
 
 
 @pytest.mark.anyio
-async def test_fault_in_opening_one_film_is_told_with_it(
+async def test_fault_in_opening_one_film_is_reported_with_it(
     places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other is opened; and it is waited for like any film that cannot be."""
@@ -254,7 +254,7 @@ async def test_fault_in_opening_one_film_is_told_with_it(
 
 
 @pytest.mark.anyio
-async def test_fault_of_a_whole_look_does_not_end_the_looking(
+async def test_fault_of_a_scan_does_not_end_scanning(
     places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is the catalog's problem until a look succeeds."""

@@ -82,7 +82,7 @@ async def test_slots_are_free_when_an_attempt_that_knows_its_share_has_parked(ho
     assert holder.grants.is_settled
 
 
-async def test_slots_are_taken_before_more_is_granted_and_an_old_word_frees_none(holder: SlotHolder) -> None:
+async def test_slots_are_taken_before_more_is_granted_and_an_old_report_frees_none(holder: SlotHolder) -> None:
     await holder.send(j1=4)
     holder.acknowledge(serial=1, workers=4)
     holder.changed = anyio.Event()
@@ -94,7 +94,7 @@ async def test_slots_are_taken_before_more_is_granted_and_an_old_word_frees_none
     assert holder.acknowledge(serial=2, workers=5) == 7
 
 
-async def test_paused_attempt_is_told_once_and_holds_nothing_when_all_have_parked(holder: SlotHolder) -> None:
+async def test_paused_attempt_gets_one_grant_and_holds_nothing_when_all_have_parked(holder: SlotHolder) -> None:
     """Resumed, it is told when it has slots again."""
     await holder.ledger.record("j1", PauseRequested())
     control = await holder.send()

@@ -65,7 +65,7 @@ async def test_nothing_is_visible_that_is_not_durable(store: BrittleStore) -> No
     assert calls == ["changed"]
 
 
-async def test_one_event_too_late_undoes_the_whole_commit(store: BrittleStore) -> None:
+async def test_one_event_too_late_undoes_the_complete_commit(store: BrittleStore) -> None:
     ledger = open_ledger(store)
     jobs = await ledger.commit({}, [new_job("a"), new_job("b")])
     await ledger.commit({jobs["a"].id: CancelRequested()})

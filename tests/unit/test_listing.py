@@ -62,7 +62,7 @@ def test_links_are_followed_and_loops_are_not(tmp_path: Path) -> None:
     assert listed(project, subfolders=False).skipped == FilesSkipped(in_subfolders=2, broken_links=1)
 
 
-def test_what_lies_too_deep_is_told(tmp_path: Path) -> None:
+def test_what_is_nested_too_deep_is_reported(tmp_path: Path) -> None:
     folder = "/".join("abcdefgh"[:MOST_DEPTH])
     write(tmp_path, f"{folder}/film.mkv", f"{folder}/deeper/film.mkv")
     found = listed(tmp_path, subfolders=True)
@@ -70,7 +70,7 @@ def test_what_lies_too_deep_is_told(tmp_path: Path) -> None:
     assert skipped_lines(found.skipped) == ("1 folder more than 4 deep is skipped",)
 
 
-def test_videos_of_other_formats_and_names_that_are_no_text_are_told(tmp_path: Path) -> None:
+def test_videos_of_other_formats_and_names_that_are_not_utf8_are_reported(tmp_path: Path) -> None:
     write(tmp_path, "film.mkv", "b.OGV", "a.rmvb", "poster.jpg", "film.mkv.part")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mkv")).touch()
     skipped = listed(tmp_path, subfolders=False).skipped
@@ -89,7 +89,9 @@ def test_films_beyond_twenty_thousand_entries_are_seen(tmp_path: Path) -> None:
     assert (list(found.films), found.skipped) == (["a.mkv", "z.mkv"], FilesSkipped())
 
 
-def test_beyond_the_bound_it_is_told_that_films_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beyond_the_limit_it_is_reported_that_films_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As many as the bound are nothing to tell."""
     monkeypatch.setattr(listing_module, "MOST_ENTRIES", 4)
     write(tmp_path, "a.mkv", "b.mkv", "c.mkv", "d.mkv")

@@ -45,7 +45,7 @@ def resolved(places: Places, text: str, name: str = "onward.yaml") -> JobSetting
         ("budget: {slots: 3}", ":1: budget has no effect here; it is read in framed.yaml only"),
     ],
 )
-def test_what_nearly_is_a_section_or_key_is_told_with_its_line(places: Places, text: str, words: str) -> None:
+def test_misspelt_section_or_key_is_reported_with_its_line(places: Places, text: str, words: str) -> None:
     job = resolved(places, text)
     (warning,) = job.warnings
     assert warning.startswith(f"configs/projects/onward.yaml{words}")
@@ -96,7 +96,7 @@ def test_project_says_for_itself_whether_it_has_seasons(places: Places) -> None:
     assert resolve(settings, places, "luca", Overrides()).subfolders
 
 
-def test_file_of_nearly_the_right_name_is_told_for_as_long_as_it_is_there(places: Places) -> None:
+def test_file_of_nearly_the_right_name_is_reported_while_it_is_there(places: Places) -> None:
     for name in ("coco.yml", "Luca.yaml", "orion.yaml", "orion.yaml.txt", "a.yaml", "A.yaml", "notes.txt"):
         (places.projects / name).touch()
     misnamed = MisnamedFiles(places)
@@ -112,7 +112,7 @@ def test_file_of_nearly_the_right_name_is_told_for_as_long_as_it_is_there(places
     assert misnamed.warnings("coco", projects) == ()
 
 
-def test_settings_file_of_nearly_the_right_name_is_told(places: Places) -> None:
+def test_settings_file_of_nearly_the_right_name_is_reported(places: Places) -> None:
     (places.root / "configs" / "framed.yml").touch()
     assert load_settings(places).warning == "configs/framed.yml is not read; rename it to framed.yaml"
     places.settings_file.touch()

@@ -107,7 +107,7 @@ def test_name_on_the_desktop_is_no_markup_no_option_and_no_escape(tool: Path, se
     assert body == "&lt;b&gt;--help&lt;/b&gt; &amp; \\\\n: failed, exit 65?[2J"
 
 
-def test_session_is_told_by_its_address_or_its_socket(session: dict[str, str]) -> None:
+def test_session_is_found_by_its_address_or_its_socket(session: dict[str, str]) -> None:
     """The first for whoever has logged in, the second for a service of that user."""
     folder = session["XDG_RUNTIME_DIR"]
     assert desktop.session_bus(session) == f"unix:path={folder.replace(',', '%2C')}/bus"
@@ -147,7 +147,7 @@ WELL = outcome(0)
 
 
 @pytest.mark.anyio
-async def test_full_disk_is_told_once_for_as_long_as_a_job_fails_for_it(tmp_path: Path) -> None:
+async def test_full_disk_is_notified_once_for_as_long_as_a_job_fails_for_it(tmp_path: Path) -> None:
     """Not at each try: the next attempt runs for a moment before it fails as well. And again after it was over."""
     recorded = RecordedNotifier(tmp_path)
 
@@ -171,7 +171,7 @@ async def test_full_disk_is_told_once_for_as_long_as_a_job_fails_for_it(tmp_path
 
 
 @pytest.mark.anyio
-async def test_jobs_that_wait_for_room_are_told_once_until_none_does(tmp_path: Path) -> None:
+async def test_jobs_that_wait_for_disk_space_are_notified_once_until_none_does(tmp_path: Path) -> None:
     """However often it is said that they do."""
     recorded = RecordedNotifier(tmp_path)
     async with anyio.create_task_group() as tasks:
@@ -199,7 +199,7 @@ async def test_flood_is_one_digest(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_fault_in_telling_ends_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_fault_in_notifying_ends_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What is in no text cannot be told; the next can."""
     recorded = RecordedNotifier(tmp_path)
     async with anyio.create_task_group() as tasks:

@@ -38,7 +38,7 @@ def test_call_that_hangs_costs_the_others_nothing_and_is_not_made_twice() -> Non
     assert patience.call("b", lambda: "new") == "new"
 
 
-def test_what_is_slow_is_told_the_next_time_where_that_is_wanted() -> None:
+def test_late_answer_is_returned_the_next_time_where_that_is_wanted() -> None:
     """A listing that takes longer than anybody waits for would never be seen otherwise."""
     patience = Patience[str](LIMIT_S, keeps_late=True)
     gate = threading.Event()

@@ -255,7 +255,7 @@ def test_film_settles_after_that_many_scans_and_that_long() -> None:
 
 
 @pytest.mark.parametrize("changed", [replace(A, size_bytes=1), replace(A, mtime_ns=9), replace(A, inode=9)])
-def test_any_change_of_a_file_begins_its_settling_anew(changed: Signature) -> None:
+def test_any_change_of_a_file_restarts_its_settling(changed: Signature) -> None:
     track = observe(observe(None, A, 0.0), changed, 100.0)
     assert (track.unchanged_since_s, track.n_scans) == (100.0, 1)
 

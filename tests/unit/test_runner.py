@@ -120,7 +120,7 @@ def test_attempt_leaves_images_results_and_records(project: Project) -> None:
     assert len(project.screen.results) == 1
 
 
-def test_complete_film_is_skipped_and_said_so(project: Project) -> None:
+def test_complete_film_is_skipped_and_reported(project: Project) -> None:
     project.attempt()
     ending = project.attempt()
     assert (ending.code, ending.n_skipped, project.pipeline.extracted) == (ExitCode.DONE, 1, [])
@@ -335,7 +335,7 @@ def test_results_of_a_later_version_are_left_alone(project: Project) -> None:
     assert project.layout.results.read_text() == '{"schema": 9, "films": []}'
 
 
-def test_output_that_cannot_be_made_is_said_so(project: Project) -> None:
+def test_output_that_cannot_be_made_is_reported(project: Project) -> None:
     """A file where a folder should be."""
     (project.folder / "datasets").write_text("in the way")
     ending = project.attempt()
@@ -425,7 +425,7 @@ def test_same_film_twice_is_extracted_once(project: Project) -> None:
     assert project.pipeline.extracted == ["Ep1.mkv"]
 
 
-def test_file_still_being_copied_leaves_its_place_to_the_whole_one(project: Project) -> None:
+def test_file_still_being_copied_gives_way_to_the_complete_one(project: Project) -> None:
     """What was extracted of the first part is not taken for the film, and the flat folder is not lost to it."""
     film = project.films[0]
 
@@ -583,7 +583,7 @@ def test_film_that_is_replaced_while_it_waits_for_its_turn_is_not_read(project: 
     assert [film["name"] for film in project.results()["films"]] == ["Ep1.mkv"]
 
 
-def test_vanished_film_is_told_from_a_vanished_folder(project: Project) -> None:
+def test_vanished_film_is_distinguished_from_a_vanished_folder(project: Project) -> None:
     """The first was renamed or taken away, a drive may come back."""
     project.films.append(project.folder / "gone.mkv")
     assert project.attempt().code is ExitCode.FILM_CHANGED

@@ -84,7 +84,9 @@ def test_attempts_end_with_the_last_fault(pipeline: FakePipeline, tmp_path: Path
     assert pipeline.extracted == ["a.mkv", "b.mkv", "b.mkv", "b.mkv"]
 
 
-def test_full_disk_is_told_at_once(pipeline: FakePipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_full_disk_is_reported_at_once(
+    pipeline: FakePipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Seconds make no room; the person does."""
     failing(pipeline, 9, OSError(errno.ENOSPC, "No space left on device"))
     assert by_hand.extract(request(tmp_path, "a.mkv", "b.mkv"), retry=3) is ExitCode.DISK_FULL

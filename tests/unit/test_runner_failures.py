@@ -57,7 +57,7 @@ def test_each_condition_has_its_exit_code(error: BaseException, code: ExitCode, 
     assert "\n" not in failure.line
 
 
-def test_film_gone_from_its_folder_is_looked_for_again(tmp_path: Path) -> None:
+def test_film_gone_from_its_folder_is_retried(tmp_path: Path) -> None:
     """Unlike one whose folder is gone too: that is a drive which may come back."""
     gone = tmp_path / "gone.mkv"
     assert failure_of(os_error(errno.ENOENT, str(gone)), gone).code is ExitCode.FILM_CHANGED
@@ -73,9 +73,7 @@ def test_film_gone_from_its_folder_is_looked_for_again(tmp_path: Path) -> None:
         ([ValueError("x"), os_error(errno.ENOSPC)], ExitCode.DISK_FULL),
     ],
 )
-def test_what_another_attempt_may_mend_decides_the_exit_code(
-    errors: list[BaseException], expected: ExitCode | None
-) -> None:
+def test_what_a_retry_may_fix_decides_the_exit_code(errors: list[BaseException], expected: ExitCode | None) -> None:
     """And what ended the attempt decides before what its films suffered from."""
     failure = decisive([failure_of(error, FILM) for error in errors])
     assert (failure.code if failure else None) is expected

@@ -60,7 +60,7 @@ def test_line_of_a_film_says_images_shots_place_and_time() -> None:
     )
 
 
-def test_line_of_a_film_owns_up_to_what_is_missing() -> None:
+def test_line_of_a_film_includes_what_is_missing() -> None:
     """What was left out as blurry, and what could not be decoded."""
     failed = (FailedRange(start_s=10, end_s=13.5, reason="damaged"),)
     line = film_done(film(rejected_blurry=3, failed_ranges=failed), OutputLayout(Path("/out/frames")))
@@ -89,7 +89,7 @@ def progress(fraction: float) -> Progress:
     )
 
 
-def test_plain_progress_is_one_whole_line_now_and_then(
+def test_plain_progress_is_one_complete_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """On stderr, not more often than it should be."""

@@ -120,7 +120,7 @@ def test_paused_job_gives_its_place_and_its_slots_away() -> None:
     assert starts(decided([A], holdings={"A": SlotHolding(0)}, budget=Budget(4, 1))) == [("A", 4)]
 
 
-def test_job_that_is_to_rest_gives_its_slots_to_those_that_are_not() -> None:
+def test_suspended_job_gives_its_slots_to_the_others() -> None:
     """As one that its user has paused; it is told to, and goes on by itself."""
     low: dict[str, Suspension] = {"A": LOW}
     holdings = {"A": SlotHolding(4), "B": SlotHolding(4)}

@@ -61,7 +61,7 @@ def running(tmp_path: Path) -> Iterator[RunningAttempt]:
     made.store.close()
 
 
-def test_attempt_that_stands_still_is_told_once_and_shown_for_as_long(running: RunningAttempt) -> None:
+def test_stalled_attempt_is_notified_once_and_shown_while_it_is(running: RunningAttempt) -> None:
     """Not a second too early."""
     running.advance(steps=1)
     running.check_for(5)
@@ -72,9 +72,7 @@ def test_attempt_that_stands_still_is_told_once_and_shown_for_as_long(running: R
     assert running.stalls.n_stalled == 1
 
 
-def test_attempt_that_went_on_is_told_again_when_it_stands_again(
-    running: RunningAttempt, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_attempt_that_stalls_again_is_notified_again(running: RunningAttempt, caplog: pytest.LogCaptureFixture) -> None:
     """The log has all of it."""
     with caplog.at_level(logging.INFO, logger="framed"):
         running.check_for(AFTER_S)
@@ -87,7 +85,7 @@ def test_attempt_that_went_on_is_told_again_when_it_stands_again(
     ]  # fmt: skip
 
 
-def test_attempt_that_has_never_said_anything_stands_still_too(running: RunningAttempt) -> None:
+def test_attempt_that_never_reported_progress_is_stalled_too(running: RunningAttempt) -> None:
     """It hung before it wrote its first word."""
     assert running.check_for(AFTER_S) == "no progress for 15 min"
 
@@ -112,7 +110,7 @@ def test_time_that_passes_is_no_progress(running: RunningAttempt) -> None:
     assert running.told == [Stalled(still_s=900)]
 
 
-def test_parked_attempt_rests_and_begins_to_count_anew(running: RunningAttempt) -> None:
+def test_parked_attempt_is_not_stalled_and_is_timed_from_its_end(running: RunningAttempt) -> None:
     """By whatever rule it was told to pause."""
     running.advance(steps=1)
     running.check_for(AFTER_S - 50)
@@ -123,7 +121,7 @@ def test_parked_attempt_rests_and_begins_to_count_anew(running: RunningAttempt) 
 
 
 @pytest.mark.parametrize("wish", [PauseRequested(), CancelRequested()])
-def test_attempt_that_somebody_wants_to_rest_or_end_is_not_told(
+def test_attempt_that_is_paused_or_cancelled_is_not_notified(
     running: RunningAttempt, wish: PauseRequested | CancelRequested
 ) -> None:
     """Whoever asked looks at it already."""

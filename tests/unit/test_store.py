@@ -212,7 +212,7 @@ def test_journal_without_its_store_is_damage_and_is_kept(path: Path) -> None:
     opened.close()
 
 
-def test_store_that_was_half_made_is_made_anew(path: Path) -> None:
+def test_store_that_was_half_made_is_made_again(path: Path) -> None:
     """It gets its name only when it is whole."""
     path.with_name("framed.db.new").write_bytes(b"half")
     Store(path).close()

@@ -170,7 +170,7 @@ def test_what_a_user_has_removed_is_no_reason_to_extract_it_again(state: JobStat
 
 
 @pytest.mark.parametrize("state", [QUEUED, RETRYING])
-def test_job_that_waits_is_told_to_restore(state: JobState) -> None:
+def test_waiting_job_takes_over_restore(state: JobState) -> None:
     """And goes on doing so when it is submitted again without."""
     step = submission(SAME, job(state=state), asked(restore=True))
     assert isinstance(step.event, Resubmitted)

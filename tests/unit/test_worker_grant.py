@@ -30,7 +30,7 @@ from frame_extractor.workers.grant import Grant, WorkerGrant
         (msgspec.json.encode(Control(attempt=2, serial=3, workers=3, paused=True)), Grant(3, paused=True, serial=3)),
     ],
 )
-def test_only_a_whole_file_for_this_attempt_counts(tmp_path: Path, content: bytes | None, granted: Grant) -> None:
+def test_only_a_complete_file_for_this_attempt_counts(tmp_path: Path, content: bytes | None, granted: Grant) -> None:
     """Missing, damaged, of a later framed or of the attempt before: then the specification's number holds."""
     file = tmp_path / "control.json"
     if content is not None:

@@ -44,7 +44,9 @@ def is_extracted_once(root: Root, film: Path) -> None:
 
 
 @pytest.mark.parametrize("polling", ["false", "true"])
-def test_film_that_is_copied_slowly_is_extracted_when_it_is_whole(new_root: Callable[..., Root], polling: str) -> None:
+def test_film_that_is_copied_slowly_is_extracted_when_it_is_complete(
+    new_root: Callable[..., Root], polling: str
+) -> None:
     """It grows, or has its size from the beginning, or is given the old time of its original at the end.
 
     On a machine that held the copy itself up for as long as a film may rest, it is copied once more.
@@ -164,7 +166,7 @@ def test_film_in_two_projects_has_images_in_both(root: Root) -> None:
     assert len(list(root.places.frames_dir("two").glob("*.jpg"))) == 1
 
 
-def test_what_only_looks_like_a_film_is_passed_over_and_a_link_to_one_is_not(root: Root, tmp_path: Path) -> None:
+def test_what_only_has_a_films_name_is_skipped_and_a_link_to_a_film_is_not(root: Root, tmp_path: Path) -> None:
     """None of it holds up the daemon; a film may lie on another disk."""
     folder = root.film("odd", name="good.mkv").parent
     elsewhere = tmp_path / "linked.mkv"

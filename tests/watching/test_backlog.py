@@ -54,7 +54,7 @@ def test_projects_found_together_are_queued_in_order(
     assert queue(root) == expected
 
 
-def test_backlog_is_looked_through_and_queued_by_name_each_film_once(new_root: Callable[..., Root]) -> None:
+def test_backlog_is_scanned_and_queued_by_name_each_film_once(new_root: Callable[..., Root]) -> None:
     """Five hundred films in a hundred projects; how far it is, is told meanwhile; a film cannot be opened."""
     root = new_root(DRAINED.replace("ORDER", "order: name").replace("SETTLE", "1.5"))
     drain(root)

@@ -54,7 +54,7 @@ def test_sample_beside_its_film_is_left_out_until_the_project_is_named(root: Roo
     until(lambda: films(root, "onward")["Onward-SAMPLE.mkv"] == (FilmState.EXTRACTED, ""), "the sample is extracted")
 
 
-def test_cancelling_a_job_is_no_word_about_the_films_that_it_left_out(root: Root) -> None:
+def test_cancelling_a_job_decides_nothing_of_the_films_that_it_left_out(root: Root) -> None:
     """What was cancelled is not submitted again by itself, and `--all` submits it; the sample is ignored as before."""
     gate = root.places.root / "gate"
     root.film("busy", f"wait {gate}")
@@ -72,7 +72,7 @@ def test_cancelling_a_job_is_no_word_about_the_films_that_it_left_out(root: Root
     gate.touch()
 
 
-def test_short_film_is_left_out_and_said_so(new_root: Callable[..., Root]) -> None:
+def test_short_film_is_left_out_and_reported(new_root: Callable[..., Root]) -> None:
     """A project of which nothing is extracted is IGNORED, with what to type; other settings are heeded when read."""
     root = new_root(watching("min_duration_s: 30"))
     root.film("ident", "length 12", name="logo.mp4")

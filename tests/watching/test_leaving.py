@@ -90,7 +90,7 @@ def test_project_that_is_renamed_is_a_new_one_and_the_old_one_keeps_its_images(r
     assert n_jobs(root) == {"onward": 1, "forward": 1, "marker": 1, "another-marker": 1}
 
 
-def test_folder_that_may_not_be_read_is_said_so_and_forgets_nothing(root: Root) -> None:
+def test_folder_that_may_not_be_read_is_reported_and_forgets_nothing(root: Root) -> None:
     """Neither a new project nor one that is extracted; the others are looked for as ever."""
     old = root.film("old").parent
     # Root may read everything, unless it is made to do without that.

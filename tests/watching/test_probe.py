@@ -47,7 +47,7 @@ def test_film_that_never_opens_fails_in_time_with_the_extractors_reason(new_root
     assert len(root.attempts("broken")) == 1
 
 
-def test_job_whose_film_has_changed_waits_until_that_is_whole(new_root: Callable[..., Root]) -> None:
+def test_job_whose_film_has_changed_waits_until_it_is_complete(new_root: Callable[..., Root]) -> None:
     """Though there is another film in the project, long since extracted; no attempt is charged, and it is one job."""
     root = new_root(QUICK.replace("base_s: 0.2", "base_s: 1"))
     root.film("series", name="e1.mkv")
@@ -105,7 +105,7 @@ def test_film_that_was_opened_is_not_opened_again_after_a_restart(new_root: Call
     assert (status.state, status.reason) == (ProjectState.NEW, "")
 
 
-def test_half_of_a_film_is_waited_for_and_extracted_when_it_is_whole(
+def test_half_of_a_film_is_waited_for_and_extracted_when_it_is_complete(
     new_root: Callable[..., Root], tmp_path: Path
 ) -> None:
     """The real prober and extractor: a stalled copy of an MP4 whose index is at its end."""

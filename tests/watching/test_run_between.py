@@ -45,7 +45,7 @@ def pause(root: Root, project: str) -> None:
         daemon.call("pause", Pause(projects=(project,), key=uuid.uuid4().hex), PauseReply)
 
 
-def test_film_rests_when_its_hours_are_over_and_goes_on_when_they_begin(new_root: Callable[..., Root]) -> None:
+def test_film_is_suspended_when_its_hours_are_over_and_goes_on_when_they_begin(new_root: Callable[..., Root]) -> None:
     """By the clock on the wall, which is put forward by two hours and back. Its attempt is one and the same."""
     root = new_root(between(-1, 1))
     gate, wall_clock = root.places.root / "gate", root.places.root / "wall-clock-ahead-s"

@@ -30,7 +30,7 @@ def names_of_results(layout: OutputLayout) -> list[str]:
     return [film.name for film in msgspec.json.decode(layout.results.read_bytes(), type=Results).films]
 
 
-def test_what_is_not_taken_is_said_in_the_note_in_projects_and_in_show(root: Root) -> None:
+def test_what_is_left_out_is_named_in_the_note_in_projects_and_in_show(root: Root) -> None:
     """Also of a project that is complete, and when there is nothing else in it."""
     root.film("show", name="pilot.mkv")
     for name in ("season 1/ep01.mkv", "season 1/ep02.mkv", "clip.ogv"):
@@ -112,7 +112,7 @@ def test_images_of_two_films_of_one_name_lie_apart_and_are_called_by_their_seaso
     assert all((layout.frames_dir / line.file).is_file() for line in lines)
 
 
-def test_what_has_no_effect_in_a_projects_settings_is_said(root: Root) -> None:
+def test_what_has_no_effect_in_a_projects_settings_is_reported(root: Root) -> None:
     root.places.projects.mkdir(parents=True)
     root.places.project_file("luca").write_text("mode: scene\n")
     (root.places.projects / "coco.yml").touch()
