@@ -27,7 +27,6 @@ from frame_extractor.contract.work_folders import WORK_MARKER, work_folders
 from frame_extractor.output.journal import Journal, journals
 from frame_extractor.output.manifest import Output, read_output, results_config
 from frame_extractor.output.own_files import OwnFiles
-from frame_extractor.output.publish import own_files
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ def _own(layout: OutputLayout, output: Output, fingerprints: Collection[str] | N
     marks = output.order if fingerprints is None else fingerprints
     listed = (entry for mark in marks for entry in output.entries(mark))
     noted = journals(layout) if fingerprints is None else [Journal(layout, mark) for mark in fingerprints]
-    return own_files(layout, listed, *noted)
+    return OwnFiles.named_by(layout, listed, noted)
 
 
 def _lists(layout: OutputLayout, output: Output) -> list[Path]:

@@ -23,6 +23,7 @@ from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.output import journal, publish
 from frame_extractor.output.manifest import Output
 from frame_extractor.output.names import picture_name
+from frame_extractor.output.own_files import OwnFiles
 
 if TYPE_CHECKING:
     from frame_extractor.output.picture import Images
@@ -184,7 +185,7 @@ class FilmExtraction:
         self._before_change()
         layout = self._spec.layout
         listed = (entry for fingerprint in self._output.order for entry in self._output.entries(fingerprint))
-        return publish.set_unlisted_aside(layout, publish.own_files(layout, listed, *journal.journals(layout)))
+        return OwnFiles.named_by(layout, listed, journal.journals(layout)).set_unlisted_aside()
 
     def _opened_publisher(self, pictures: Path) -> publish.Publisher:
         pending, spec, output = self._pending, self._spec, self._output

@@ -46,7 +46,7 @@ class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _Line = JournalHeader | str | tuple[str, int]
-_Noted = tuple[str, int | None]
+NotedImage = tuple[str, int | None]
 """An image's name and size; None where an earlier version has noted it."""
 
 
@@ -65,13 +65,13 @@ class Journal:
         """What earlier attempts, and this one, noted."""
         return {name for name, _ in self.noted()}
 
-    def noted(self) -> list[_Noted]:
+    def noted(self) -> list[NotedImage]:
         """The same with sizes; a name may come more than once."""
         return [image for _, images in self.sections() for image in images]
 
-    def sections(self) -> list[tuple[JournalHeader, list[_Noted]]]:
+    def sections(self) -> list[tuple[JournalHeader, list[NotedImage]]]:
         """Each header, and the images noted after it."""
-        sections: list[tuple[JournalHeader, list[_Noted]]] = []
+        sections: list[tuple[JournalHeader, list[NotedImage]]] = []
         for line in _lines(self.path):
             with contextlib.suppress(msgspec.MsgspecError):
                 entry: JournalHeader | str | tuple[str, int] = msgspec.json.decode(line, type=_Line)
@@ -90,7 +90,7 @@ class Journal:
             self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close() or forget()
         self._file.write(msgspec.json.encode(header) + b"\n")
 
-    def note(self, images: Iterable[_Noted]) -> None:
+    def note(self, images: Iterable[NotedImage]) -> None:
         assert self._file is not None, "begin_section() comes first"
         self._file.write(b"".join(msgspec.json.encode(image) + b"\n" for image in images))
 

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
+
+from frame_extractor.contract.durable import entries
+from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.results import ManifestEntry
+from frame_extractor.output.journal import Journal
+from frame_extractor.output.names import frame_index_of
 
 _ASIDE: Final = "aside"
 
@@ -21,6 +27,17 @@ class OwnFiles:
     def __init__(self, frames_dir: Path) -> None:
         self._frames_dir = frames_dir
         self._sizes: dict[str, set[int | None]] = {}
+
+    @classmethod
+    def named_by(cls, layout: OutputLayout, listed: Iterable[ManifestEntry], journals: Iterable[Journal]) -> Self:
+        """Those that these entries of the manifest and these journals name."""
+        own = cls(layout.frames_dir)
+        for entry in listed:
+            own.add(entry.file, entry.size_bytes)
+        for journal in journals:
+            for file, size_bytes in journal.noted():
+                own.add(file, size_bytes)
+        return own
 
     def add(self, file: str, size_bytes: int | None) -> None:
         """`file`, relative to `frames/`, may have this size and be ours; None for any, where nobody noted it."""
@@ -64,6 +81,15 @@ class OwnFiles:
         aside.parent.mkdir(parents=True, exist_ok=True)
         there.rename(aside)
         return aside
+
+    def set_unlisted_aside(self) -> list[Path]:
+        """Images in `frames/` itself that are not ours lie beside it; where they are. Other files stay.
+
+        They are an earlier tool's set, which has been replaced.
+        """
+        images = (path.name for path in entries(self._frames_dir) if frame_index_of(path.name) is not None)
+        moved = (self.set_aside(name) for name in images if not self.is_present(name))
+        return [path for path in moved if path is not None]
 
     def _aside(self, number: int) -> Path:
         return self._frames_dir.with_name(f"{self._frames_dir.name}.{_ASIDE}-{number}")

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from frame_extractor.contract.durable import entries
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.results import ManifestEntry
 from frame_extractor.output.journal import Journal, JournalHeader
-from frame_extractor.output.names import frame_index_of, image_name
-from frame_extractor.output.own_files import OwnFiles, has_size
+from frame_extractor.output.names import image_name
+from frame_extractor.output.own_files import OwnFiles
+from frame_extractor.output.reusable_images import ReusableImages
 
 if TYPE_CHECKING:
     from frame_extractor.output.picture import Picture
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Publisher:
-    """Publishes one film's pictures. `publish` them all, then `complete`, save the manifest, and `forget`."""
+    """Publishes one film's pictures. `publish` them all, then `complete`, save the manifest, and `delete_journal`."""
 
     def __init__(
         self,
@@ -79,32 +79,20 @@ class Publisher:
         sections = self._journal.sections()
         self._leftover = {name for _, images in sections for name, _ in images}
         """In `frames/`, or about to be when an attempt was killed; of this film, and not of its new set so far."""
-        self._own = own_files(layout, listed, self._journal)
-        self._reusable: dict[int, list[Path]] = {}
-        for section, images in reversed(sections):
-            if not is_usable(section):
-                break
-            self._add_reusable(layout.frames_dir / name for name, _ in images if self._own.is_present(name))
-            if section.begins_again:
-                break
+        self._own = OwnFiles.named_by(layout, listed, [self._journal])
+        self._reusable = ReusableImages()
+        self._reusable.add_journaled(layout.frames_dir, self._own, sections, is_usable)
         if listed_is_usable:
-            sizes = {entry.file: entry.size_bytes for entry in listed}
-            self._add_reusable(path for file, size in sizes.items() if has_size(path := layout.frames_dir / file, size))
-        self._add_reusable(taken_over.iterdir())
+            self._reusable.add_listed(layout.frames_dir, listed)
+        self._reusable.add(taken_over.iterdir())
         before_change()
         (layout.frames_dir / self.folder).mkdir(parents=True, exist_ok=True)
         if not self._listed:
             self._journal.begin_section(header)
 
-    def _add_reusable(self, paths: Iterable[Path]) -> None:
-        for path in paths:
-            frame_index = frame_index_of(path.name)
-            if frame_index is not None:
-                self._reusable.setdefault(frame_index, []).append(path)
-
     def reusable(self, frame_index: int) -> Sequence[Path]:
         """Where earlier attempts may have put the picture of this frame, as it is wanted now; perhaps not whole."""
-        return self._reusable.get(frame_index, ())
+        return self._reusable.of(frame_index)
 
     def is_removed(self, frame_index: int) -> bool:
         """Whether a user has removed this frame: `leave_out` its pick then."""
@@ -229,24 +217,3 @@ class Publisher:
         if self.folder:
             with contextlib.suppress(OSError):
                 (self._layout.frames_dir / self.folder).rmdir()
-
-
-def own_files(layout: OutputLayout, listed: Iterable[ManifestEntry], *journals: Journal) -> OwnFiles:
-    """Those that these entries and journals name."""
-    own = OwnFiles(layout.frames_dir)
-    for entry in listed:
-        own.add(entry.file, entry.size_bytes)
-    for journal in journals:
-        for file, size_bytes in journal.noted():
-            own.add(file, size_bytes)
-    return own
-
-
-def set_unlisted_aside(layout: OutputLayout, own: OwnFiles) -> list[Path]:
-    """Images in `frames/` itself that are not ours (an earlier tool's set, now replaced) lie beside it; where they are.
-
-    Other files stay, captions among them.
-    """
-    images = (path.name for path in entries(layout.frames_dir) if frame_index_of(path.name) is not None)
-    moved = (own.set_aside(name) for name in images if not own.is_present(name))
-    return [path for path in moved if path is not None]
