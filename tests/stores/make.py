@@ -62,10 +62,12 @@ def _jobs() -> list[Job]:
     """One in each state, and one that another replaces."""
     since, failed = moment().utc, outcome(137, Ending.CRASHED, reason="killed", film_left_s=60.0, last_lines=("a", "b"))
     states: dict[str, JobState] = {
-        "queued": Queued(since=since, reason="after a while"),
+        "queued": Queued(since=since, is_requeued=True),
         "running": Running(since=since, attempt=attempt()),
-        "replaced": Running(since=since, attempt=attempt(host=None)).stopping(
-            ReplaceBy(successor=Successor(id="next", options=options(workers="auto"), force=True))
+        "replaced": Running(
+            since=since,
+            attempt=attempt(host=None),
+            stop_request=ReplaceBy(successor=Successor(id="next", options=options(workers="auto"), force=True)),
         ),
         "retrying": Retrying(since=since, due=Due(boot_id=BOOT, monotonic_s=1030.0)),
         "complete": Complete(since=since, outcome=outcome(0, images=12, wall_s=3.5)),

@@ -170,7 +170,7 @@ def test_outcome_says_how_much_film_was_left(done: float, total: float, stage: S
 
 def test_cancelled_attempt_is_not_tried_again_however_it_ended() -> None:
     """Unless it was done before the signal came."""
-    running = job(state=Running(since=moment().utc, attempt=attempt()).stopping(Cancel()))
+    running = job(state=Running(since=moment().utc, attempt=attempt(), stop_request=Cancel()))
     assert consequence_of(running, outcome(137, Ending.CRASHED), STEADY, dice=0.0) == StopCancelled()
     assert consequence_of(running, outcome(ExitCode.DONE), STEADY, dice=0.0) == Done()
 

@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 from framed.errors import Exit, StoreDamaged, StoreNotUnderstood
-from framed.model.job import Complete, FilmVerdict, Queued, ReplaceBy, Retrying, Running, Successor, Verdict
+from framed.model.job import (
+    Cancel,
+    Complete,
+    Failed,
+    FilmVerdict,
+    Queued,
+    ReplaceBy,
+    Retrying,
+    Running,
+    Successor,
+    Verdict,
+)
 from framed.policy.settle import Signature
 from framed.state import replies
 from framed.state import store as store_module
@@ -321,7 +332,14 @@ def test_store_of_every_released_version_loads(path: Path, version: int) -> None
     replaced = ReplaceBy(successor=Successor(id="next", options=options(workers="auto"), force=True))
     assert requests == {"running": None, "replaced": replaced}
     assert {each.id for each in store.latest_jobs()} - states.keys() == {"complete", "failed", "cancelled"}
-    assert store.verdicts() == {("onward", f"f-{each.value}"): each for each in RELEASED_VERDICTS}
+    queued = store.latest_jobs()[0].state
+    assert isinstance(queued, Queued)
+    assert queued.is_requeued
+    over = {each.id: each.state for each in store.latest_jobs()}
+    reasons = {name: state.outcome.reason for name, state in over.items() if isinstance(state, Complete | Failed)}
+    assert reasons == {"complete": None, "failed": "killed"}
+    verdicts = RELEASED_VERDICTS if version < 5 else Verdict
+    assert store.verdicts() == {("onward", f"f-{each.value}"): each for each in verdicts}
     kept = store.reply("key")
     assert kept is not None
     assert (kept.verb, kept.reply) == (None if version < 3 else "submit", b'{"outcomes":[]}')
@@ -331,6 +349,28 @@ def test_store_of_every_released_version_loads(path: Path, version: int) -> None
     assert store.probes() == ({} if version == 1 else {"f-complete": PROBE})
     assert store.flags() == {"draining"}
     assert store._rows("PRAGMA user_version") == [(SCHEMA_VERSION,)]
+    store.close()
+
+
+def test_request_to_cancel_and_a_damaged_document_survive_the_migration(path: Path) -> None:
+    """Before version 5 the request was a flag; a document that cannot be read stays as it is, and reading says so."""
+    shutil.copy(Path(__file__).parents[1] / "stores" / "schema-4.db", path)
+    damaged = b'{"id":"complete","state":5}'
+    with sqlite3.connect(path) as db:
+        change = "UPDATE jobs SET document = CAST(replace(document, ?, ?) AS BLOB) WHERE id = 'running'"
+        db.execute(change, ('"cancelling":false', '"cancelling":true'))
+        db.execute("UPDATE jobs SET document = ?, project = 'replaced' WHERE id = 'complete'", (damaged,))
+    db.close()
+    store = Store(path)
+    ((kept,),) = store._rows("SELECT document FROM jobs WHERE id = 'complete'")
+    assert kept == damaged
+    with pytest.raises(StoreNotUnderstood):
+        store.latest_jobs()
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM jobs WHERE id = 'complete'")
+    db.close()
+    requests = {each.id: each.state.stop_request for each in store.latest_jobs() if isinstance(each.state, Running)}
+    assert requests["running"] == Cancel()
     store.close()
 
 

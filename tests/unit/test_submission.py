@@ -32,7 +32,7 @@ from tests.harness.jobs import attempt, job, moment, options, outcome
 NOW = moment().utc
 QUEUED = Queued(since=NOW)
 RUNNING = Running(since=NOW, attempt=attempt())
-ENDING = Running(since=NOW, attempt=attempt()).stopping(Cancel())
+ENDING = Running(since=NOW, attempt=attempt(), stop_request=Cancel())
 RETRYING = Retrying(since=NOW, due=Due(boot_id="b", monotonic_s=1.0))
 COMPLETE = Complete(since=NOW, outcome=outcome(0))
 FAILED = Failed(since=NOW, outcome=outcome(65))
@@ -100,6 +100,7 @@ def test_retry_of_what_was_never_submitted_is_refused() -> None:
 SAME = SubmittedProject(project="onward", options=options(), is_extracted=False)
 OTHER = replace(SAME, options=options(workers=3))
 NEXT = Successor(id="j2", options=OTHER.options, force=False)
+REPLACED = Running(since=NOW, attempt=attempt(), stop_request=ReplaceBy(successor=NEXT))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ NEXT = Successor(id="j2", options=OTHER.options, force=False)
         (SAME, job(state=RUNNING), {}, Submitted.ALREADY_RUNNING, None, "j1"),
         (OTHER, job(state=RUNNING), {"replace": True}, Submitted.QUEUED, ReplaceRequested, None),
         (SAME, job(state=ENDING), {}, Submitted.QUEUED, ReplaceRequested, None),
-        (OTHER, job(state=ENDING.stopping(ReplaceBy(successor=NEXT))), {}, Submitted.ALREADY_RUNNING, None, "j2"),
+        (OTHER, job(state=REPLACED), {}, Submitted.ALREADY_RUNNING, None, "j2"),
     ],
 )
 def test_submit_begins_changes_or_leaves_alone(

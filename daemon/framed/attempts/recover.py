@@ -224,7 +224,7 @@ def _earlier_outcome(past: PastAttempt, now: Moment) -> Outcome:
     return Outcome(
         ending=Ending.EXITED,
         code=record.code,
-        reason=record.reason,
+        reason=record.reason or None,
         images=record.images,
         wall_s=record.wall_s,
         ended_at=ended_at,

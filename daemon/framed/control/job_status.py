@@ -179,7 +179,7 @@ class JobStatus:
 
     def _cancelled(self, job: Job, cancelled: Cancelled, project: CatalogProject | None, now: Moment) -> JobCancelled:
         name, outcome = job.project, cancelled.outcome
-        message = outcome.reason or None if outcome is not None and not cancelled.asked else None
+        message = outcome.reason if outcome is not None and not cancelled.asked else None
         reason = JobCancelled(on_request=cancelled.asked, message=message)
         if self._extracted.are_results_gone(job, project):
             return reason
@@ -206,7 +206,7 @@ def _present(*reasons: Reason | None) -> tuple[Reason, ...]:
 def _requeued(job: Job, queued: Queued) -> Requeued | None:
     """None of a job that was submitted again since its last attempt, or never had one."""
     ended = last_attempt_ended(job)
-    return Requeued(after=ended) if queued.reason and ended is not None else None
+    return Requeued(after=ended) if queued.is_requeued and ended is not None else None
 
 
 def _ending_of(running: Running) -> Cancelling | Replacing | None:

@@ -73,8 +73,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     ending: Ending
     code: int | None = None
     """Exit code, 128 + signal for one that was killed; None when nobody knows."""
-    reason: str = ""
-    """One line for a person; empty when all went well."""
+    reason: str | None = None
+    """One line for a person; None when there is no more to say than the exit code does."""
     images: int = 0
     """On the disk, of the films the attempt was given; when the job is complete, of the whole project."""
     wall_s: float = 0.0
@@ -111,9 +111,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Queued(msgspec.Struct, frozen=True, kw_only=True, tag="queued"):
+    """What it waits for, `policy.schedule` says."""
+
     since: datetime
-    reason: str = ""
-    """Why it is back in the queue; empty for one that was never started. What it waits for, policy.schedule says."""
+    is_requeued: bool = False
+    """Whether it is back in the queue after its last attempt; False for one that was submitted since."""
 
 
 class Successor(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,34 +128,24 @@ class Successor(msgspec.Struct, frozen=True, kw_only=True):
     restore: bool = False
 
 
-class Cancel(msgspec.Struct, frozen=True, kw_only=True):
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
     """The user wants the running job to end."""
 
 
-class ReplaceBy(msgspec.Struct, frozen=True, kw_only=True):
+class ReplaceBy(msgspec.Struct, frozen=True, kw_only=True, tag="replace_by"):
     """The user wants the running job to end, and another to take its place."""
 
     successor: Successor
 
 
+StopRequest = Cancel | ReplaceBy
+
+
 class Running(msgspec.Struct, frozen=True, kw_only=True, tag="running"):
     since: datetime
     attempt: Attempt
-    stored_cancelling: bool = msgspec.field(name="cancelling", default=False)
-    stored_successor: Successor | None = msgspec.field(name="successor", default=None)
-    """These two are `stop_request` as databases have held it from the first release on. Nothing else reads them."""
-
-    @property
-    def stop_request(self) -> Cancel | ReplaceBy | None:
-        """What was asked for while it runs; its extractor is being ended then."""
-        if self.stored_successor is not None:
-            return ReplaceBy(successor=self.stored_successor)
-        return Cancel() if self.stored_cancelling else None
-
-    def stopping(self, request: Cancel | ReplaceBy) -> Running:
-        """The state with that request in place of an earlier one."""
-        successor = request.successor if isinstance(request, ReplaceBy) else None
-        return msgspec.structs.replace(self, stored_cancelling=True, stored_successor=successor)
+    stop_request: StopRequest | None = None
+    """The last that the user has made; its extractor is being ended then."""
 
 
 class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag="retrying"):
@@ -243,19 +235,19 @@ def ending_text(ending: Ending, code: int | None, reason: str | None) -> str:
     """How an attempt ended, in a few words."""
     if code is None:
         return reason or ending.value.replace("_", " ")
-    words = reason or exit_code_text(code)
-    return f"exit {code} ({words})" if words else f"exit {code}"
+    meaning = reason or exit_code_text(code)
+    return f"exit {code} ({meaning})" if meaning else f"exit {code}"
 
 
-def exit_code_text(code: int) -> str:
-    """What an exit code means, in a word or two; empty when it has no meaning."""
+def exit_code_text(code: int) -> str | None:
+    """What an exit code means, in a word or two; None when it has no meaning."""
     if code > 128:
         try:
             number = signal.Signals(code - 128)
         except ValueError:
-            return ""
+            return None
         return "killed" if number == signal.SIGKILL else number.name
     try:
         return ExitCode(code).name.lower().replace("_", " ")
     except ValueError:
-        return ""
+        return None

@@ -384,7 +384,7 @@ NOTHING_SKIPPED: Final = FilesSkipped()
 
 def attempt_ended(outcome: Outcome) -> AttemptEnded:
     """The outcome as a reason."""
-    return AttemptEnded(ending=outcome.ending, exit_code=outcome.code, message=outcome.reason or None)
+    return AttemptEnded(ending=outcome.ending, exit_code=outcome.code, message=outcome.reason)
 
 
 def last_attempt_ended(job: Job) -> AttemptEnded | None:

@@ -78,7 +78,7 @@ def _ending(attempt: Attempt, evidence: Evidence, now: Moment) -> Outcome:
     if view.runs(attempt.number):
         # It may have ended in order and only its record could not be written.
         ending = Ending.EXITED if view.code is not None and view.code < 128 else Ending.CRASHED
-        reason = "" if view.code is not None else "it vanished"
+        reason = None if view.code is not None else "it vanished"
         if not evidence.was_started:
             reason = "it ended before it began; its session shows why"
         return _outcome(ending, reason, now, code=view.code)
@@ -90,7 +90,7 @@ def _ending(attempt: Attempt, evidence: Evidence, now: Moment) -> Outcome:
 
 
 def _from_record(attempt: Attempt, record: ExitRecord, view: SessionView | None, now: Moment) -> Outcome:
-    ending, reason = Ending.EXITED, record.reason
+    ending, reason = Ending.EXITED, record.reason or None
     if record.code == ExitCode.INTERRUPTED:
         ending, reason = Ending.STOPPED, reason or "interrupted in its session"
     elif record.code == ExitCode.TERMINATED:
@@ -111,5 +111,5 @@ def _from_record(attempt: Attempt, record: ExitRecord, view: SessionView | None,
     )
 
 
-def _outcome(ending: Ending, reason: str, now: Moment, code: int | None = None) -> Outcome:
+def _outcome(ending: Ending, reason: str | None, now: Moment, code: int | None = None) -> Outcome:
     return Outcome(ending=ending, code=code, reason=reason, ended_at=now.utc)

@@ -117,9 +117,9 @@ def advance(job: Job, event: Event, now: Moment) -> Job:
         case Queued() | Retrying() | Running(), PauseRequested() | ResumeRequested():
             return _with(job, job.state, paused=isinstance(event, PauseRequested))
         case Running() as running, CancelRequested():
-            return _with(job, running.stopping(Cancel()))
+            return _with(job, msgspec.structs.replace(running, stop_request=Cancel()))
         case Running() as running, ReplaceRequested(successor=successor):
-            return _with(job, running.stopping(ReplaceBy(successor=successor)))
+            return _with(job, msgspec.structs.replace(running, stop_request=ReplaceBy(successor=successor)))
         case Running() as running, Ended(outcome=outcome, consequence=consequence):
             ended = msgspec.structs.replace(running.attempt, outcome=outcome)
             return _with(
@@ -143,7 +143,7 @@ def _after(running: Running, outcome: Outcome, consequence: Consequence, now: Mo
         case RetryAfter(after_s=after_s) if after_s > 0:
             return Retrying(since=now.utc, due=Due(boot_id=now.boot_id, monotonic_s=now.monotonic_s + after_s))
         case RetryAfter():
-            return Queued(since=now.utc, reason=outcome.summary)
+            return Queued(since=now.utc, is_requeued=True)
 
 
 def successor_of(before: Job, after: Job) -> Successor | None:

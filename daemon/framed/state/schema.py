@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 APPLICATION_ID: Final = 0x66726D64
 """`frmd`, in the file's header."""
@@ -78,7 +80,34 @@ def _add_change_times(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE films ADD COLUMN ctime_ns INTEGER")
 
 
-MIGRATIONS: Final[Sequence[Step]] = (_create, _add_probes, _bound_replies, _add_change_times)
+def _rewrite_documents(db: sqlite3.Connection) -> None:
+    """To version 5: in the documents absent is null, and what a user wants of a running job is one field."""
+    for job_id, document in db.execute("SELECT id, document FROM jobs").fetchall():
+        try:
+            job = msgspec.json.decode(document)
+            state = job["state"]
+            _rewrite_state(state)
+            for outcome in (state.get("outcome"), *(each.get("outcome") for each in job.get("attempts", ()))):
+                if outcome is not None:
+                    outcome["reason"] = outcome.get("reason") or None
+        except (msgspec.DecodeError, LookupError, TypeError, AttributeError):
+            continue  # It is damaged, and stays as it is: reading it says so.
+        db.execute("UPDATE jobs SET document = ? WHERE id = ?", (msgspec.json.encode(job), job_id))
+
+
+def _rewrite_state(state: dict[str, Any]) -> None:
+    match state["type"]:
+        case "queued":
+            state["is_requeued"] = bool(state.pop("reason", ""))
+        case "running":
+            is_cancelling, successor = state.pop("cancelling", False), state.pop("successor", None)
+            if successor is not None:
+                state["stop_request"] = {"type": "replace_by", "successor": successor}
+            elif is_cancelling:
+                state["stop_request"] = {"type": "cancel"}
+
+
+MIGRATIONS: Final[Sequence[Step]] = (_create, _add_probes, _bound_replies, _add_change_times, _rewrite_documents)
 """Step n, counted from 0, leads from version n to n + 1."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)

@@ -73,7 +73,7 @@ def _job_facts(job: Job) -> JobFacts:
                 ended_at=outcome.ended_at if outcome else None,
                 ending=outcome.ending if outcome else None,
                 code=outcome.code if outcome else None,
-                reason=outcome.reason if outcome else "",
+                reason=(outcome.reason or "") if outcome else "",
                 images=outcome.images if outcome else 0,
                 wall_s=outcome.wall_s if outcome else None,
             )

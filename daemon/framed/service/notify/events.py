@@ -30,13 +30,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event."""
 
     event: What
-    project: str = ""
-    reason: str = ""
+    project: str | None = None
+    """None when it is about more than one."""
+    reason: str | None = None
     """In one line; of all events but `completed` and `queue_empty`."""
     frames: int = 0
     """Number of images of the project, of `completed`."""
-    output_dir: str = ""
-    log: str = ""
+    output_dir: str | None = None
+    log: str | None = None
 
     @property
     def text(self) -> str:
@@ -49,6 +50,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             case What.STALLED:
                 return f"{self.project}: {self.reason}"
             case What.DISK_LOW:
+                assert self.reason is not None
                 return self.reason
             case What.QUEUE_EMPTY:
                 return "all jobs have ended"
