@@ -41,7 +41,7 @@ def ours(sampling: str, workers: int) -> Contender:
 
 
 def ours_on_one_core() -> Contender:
-    """One worker, with the core that its place in the budget stands for, and none beside it."""
+    """One worker, with the core that its place in the budget is for, and none beside it."""
     core = str(min(os.sched_getaffinity(0)))
     return Contender(
         "frame-extractor reference, 1 worker on 1 core",

@@ -16,9 +16,9 @@ import psutil
 
 from frame_extractor.contract.results import FilmResult, Results
 
-LOOK_EVERY_S = 0.2
+SAMPLE_EVERY_S = 0.2
 """Between two samples of memory."""
-LOOK_EARLY_S = 0.02
+CHECK_EVERY_S = 0.02
 """Between two checks for the first image."""
 
 
@@ -57,24 +57,24 @@ class RunFailed(Exception):
 
 
 def measured(command: list[str], out: Path) -> Cost:
-    """Runs it to its end; images are looked for in `out`. Raises RunFailed."""
+    """Runs it to its end; images are counted in `out`. Raises RunFailed."""
     log = out.with_suffix(".log")
     start = time.perf_counter()
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
     peak = Memory()
     first_image_s: float | None = None
-    look_at = start
+    sample_at = start
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             break
         if first_image_s is None and any(out.rglob("*.jpg")):
             first_image_s = time.perf_counter() - start
-        if time.perf_counter() >= look_at:
+        if time.perf_counter() >= sample_at:
             peak = peak.or_more(_memory(process.pid))
-            look_at = time.perf_counter() + LOOK_EVERY_S
-        time.sleep(LOOK_EARLY_S if first_image_s is None else LOOK_EVERY_S)
+            sample_at = time.perf_counter() + SAMPLE_EVERY_S
+        time.sleep(CHECK_EVERY_S if first_image_s is None else SAMPLE_EVERY_S)
     wall_s = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:

@@ -24,7 +24,7 @@ from frame_extractor.contract.results import FilmResult
 
 HEADINGS = ("", "CPU, % of a core", "less the first line", "CPU s until all were read", "resident MB")
 SETTINGS = "watch: {auto_submit: false}\nbudget: {memory_floor_gb: 0}\n"
-"""All that has to do with looking is at its default."""
+"""All settings of scanning are at their defaults."""
 SETTLED_S = 300.0
 """Time for the films to settle and to be read."""
 REST_S = 12.0

@@ -105,7 +105,7 @@ class Finding:
     n_wrong: int = 0
     n_misnumbered: int = 0
     """Of the frames that are right, those that say another number than the sound film's."""
-    n_untold: int = 0
+    n_unreported: int = 0
     """Frames of the sound film that are missing, and no failed range says so."""
     n_lost: int = 0
     """Frames of the sound film that are missing."""
@@ -181,13 +181,15 @@ def judge(damaged: Reading, sound: Reading) -> Finding:
         elif index != indices[nth]:
             found["misnumbered"] += 1
     missing_s = [time_s for nth, time_s in enumerate(times_s) if nth not in seen and indices[nth] in sound.sampled]
-    # A frame may be told by the range that begins where it would have been shown.
-    told = [any(r.start_s - 0.6 * frame_s <= at < r.end_s + 0.1 * frame_s for r in damaged.failed) for at in missing_s]
+    # A frame may be reported by the range that begins where it would have been shown.
+    is_reported = [
+        any(r.start_s - 0.6 * frame_s <= at < r.end_s + 0.1 * frame_s for r in damaged.failed) for at in missing_s
+    ]
     return Finding(
         n_frames=len(damaged.frames),
         n_wrong=found["wrong"],
         n_misnumbered=found["misnumbered"],
-        n_untold=told.count(False),
+        n_unreported=is_reported.count(False),
         n_lost=len(missing_s),
     )
 

@@ -72,7 +72,7 @@ class Tally:
             before[0],
             n_wrong,
             before[1],
-            sum(each.n_untold for each in found),
+            sum(each.n_unreported for each in found),
             before[2],
         ]
         return [*map(str, counts), f"{sum(each.n_lost for each in found) / max(1, n_true):.1%}"]

@@ -1,4 +1,4 @@
-"""A film of H.264, and damage that its decoder hears and goes on after."""
+"""A film of H.264, and damage that its decoder reports and goes on after."""
 
 from __future__ import annotations
 

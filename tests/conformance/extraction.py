@@ -44,7 +44,7 @@ class Outcome:
     """Name -> the frame that the picture shows."""
     sizes: set[tuple[int, int]]
     subsampling: set[str]
-    told: list[FilmProgress]
+    progress: list[FilmProgress]
 
 
 class ImageRecorder:
@@ -94,12 +94,12 @@ def extract(
     """Extracts into `temp`, from nothing."""
     temp.mkdir()
     settings = settings or ExtractionSettings()
-    looked_at = ImageRecorder()
+    recorder = ImageRecorder()
     kept = ScoreCache(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", force=False)
-    told: list[FilmProgress] = []
+    reports: list[FilmProgress] = []
 
     def report(progress: FilmProgress) -> None:
-        told.append(progress)
+        reports.append(progress)
         on_progress(progress)
 
     with WorkerPool(WorkerGrant(workers) if isinstance(workers, int) else workers) as pool:
@@ -108,11 +108,11 @@ def extract(
             settings=settings,
             pool=pool,
             temp=temp,
-            images=looked_at,
+            images=recorder,
             cache=kept,
             report=report,
         )
-    return Outcome(result, looked_at.images, looked_at.frames, looked_at.sizes, looked_at.subsampling, told)
+    return Outcome(result, recorder.images, recorder.frames, recorder.sizes, recorder.subsampling, reports)
 
 
 def workers_of(runner: psutil.Process) -> list[psutil.Process]:

@@ -153,7 +153,7 @@ class Tally:
 
 
 def main() -> None:
-    os.environ.setdefault("SVT_LOG", "-2")  # The AV1 encoder would tell of every film.
+    os.environ.setdefault("SVT_LOG", "-2")  # The AV1 encoder would print a line for every film.
     print(HEAD, end="")
     print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}")
     n_films = n_frames = 0

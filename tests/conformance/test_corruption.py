@@ -37,7 +37,7 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> FilmMaker:
 
 @pytest.mark.parametrize(("container", "codec"), CLAIMED)
 def test_large_damage_gives_no_wrong_picture(maker: FilmMaker, tmp_path: Path, container: str, codec: str) -> None:
-    """Zeroed, cut or swapped: what is touched is missing, the rest is right, at its time, with its number."""
+    """Zeroed, cut or swapped: what is touched is missing, all else is right, at its time, with its number."""
     path, bench = maker.make(container, codec, "even"), Bench(tmp_path)
     claimed = [each for each in corruptions(path.stat().st_size, SEEDS[:1]) if is_claimed_right(codec, each)]
     found = {str(each): bench.try_out(path, each) for each in claimed}

@@ -24,7 +24,7 @@ from tests.harness.films import FilmPlan, write_film
 
 
 def untrue(film: Film, sound: Path) -> list[int]:
-    """Frames that do not look as they do in the sound film."""
+    """Frames that differ from those of the undamaged film."""
     true = {round(frame.time_s, 2): frame.pixels.astype(int) for frame in frames_of(open_film(sound))}
     return [
         frame.index for frame in frames_of(film) if np.abs(true[round(frame.time_s, 2)] - frame.pixels).mean() > 0.5
@@ -55,7 +55,7 @@ def test_patched_up_pictures_are_left_out_and_no_others(tmp_path: Path, plan: Fi
 
 
 def test_decord_owns_up_to_pictures_that_its_decoder_patched_up(tmp_path: Path) -> None:
-    """It gives every frame of the damaged chunk, at its time, without an error; only the log tells."""
+    """It gives every frame of the damaged chunk, at its time, without an error; only the log says so."""
     _, damaged = with_damage(write_film(tmp_path / "film.mp4", H264), GOP + 9)
     film = open_film(damaged)
     failed = []
@@ -108,7 +108,7 @@ def test_a_film_that_is_read_whole_says_how_far_the_damage_at_its_end_goes(tmp_p
 
 
 def test_patched_up_pictures_become_a_failed_range_and_no_image(tmp_path: Path) -> None:
-    """Through the whole pipeline: what is lost is told, and lies between the damage and the next key frame."""
+    """Through the whole pipeline: what is lost is reported, and lies between the damage and the next key frame."""
     plan = replace(LONG, options={"x264-params": ONE_THREAD, "crf": "18"})
     first, damaged = with_damage(write_film(tmp_path / "film.mp4", plan), 5 * GOP + 9)
     outcome = extract(damaged, tmp_path / "temp", settings=ExtractionSettings(max_failed_fraction=1.0))

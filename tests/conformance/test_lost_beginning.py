@@ -48,5 +48,5 @@ def test_a_film_that_lacks_its_first_pictures_keeps_its_times(
     path = maker.make(*film)
     damaged = DAMAGES[damage](path.read_bytes(), first_packet_at(path) - 64)
     found = Bench(tmp_path).judge_content(path, damaged, damage)
-    assert (found.n_wrong, found.n_misnumbered, found.n_untold, found.is_fault) == (0, 0, 0, False)
+    assert (found.n_wrong, found.n_misnumbered, found.n_unreported, found.is_fault) == (0, 0, 0, False)
     assert found.is_refused or 0 < found.n_lost < found.n_frames

@@ -45,8 +45,8 @@ def test_every_image_shows_the_frame_it_is_named_for(undisturbed: Outcome) -> No
 
 def test_progress_never_goes_back(undisturbed: Outcome) -> None:
     """A bar that runs backwards is not believed again."""
-    fractions = [told.fraction for told in undisturbed.told]
-    images = [told.images for told in undisturbed.told]
+    fractions = [progress.fraction for progress in undisturbed.progress]
+    images = [progress.images for progress in undisturbed.progress]
     assert fractions == sorted(fractions)
     assert images == sorted(images)
     assert fractions[-1] <= 1.0
@@ -60,23 +60,23 @@ def test_progress_with_other_settings_is_of_the_images_that_are_missing(film: Pa
     again = extract(film, temp, settings=ExtractionSettings(mode=Mode.SCENE))
     assert again.result.kept_frames > 0
     n_images = len(again.images)
-    fractions = [told.fraction for told in again.told]
+    fractions = [progress.fraction for progress in again.progress]
     assert fractions == sorted(fractions)
-    shares = {told.images: told.fraction for told in again.told if told.images}
+    shares = {progress.images: progress.fraction for progress in again.progress if progress.images}
     assert shares == {done: pytest.approx(done / n_images) for done in range(1, n_images + 1)}
 
 
 def test_shots_are_reported_as_they_are_found(undisturbed: Outcome) -> None:
     """Never fewer than before, some before the film has ended, and each where the result has it in the end."""
-    told = [progress.shots for progress in undisturbed.told]
-    assert told == sorted(told)
-    assert len(set(told)) > 2
+    n_shots = [progress.shots for progress in undisturbed.progress]
+    assert n_shots == sorted(n_shots)
+    assert len(set(n_shots)) > 2
     starts = [0.0, *(cut / LONG.fps for cut in CUTS)]
-    assert told[-1] == undisturbed.result.shots == len(starts)
-    for progress in undisturbed.told:
+    assert n_shots[-1] == undisturbed.result.shots == len(starts)
+    for progress in undisturbed.progress:
         for shot in progress.last_shots:
             assert shot.start_s == pytest.approx(starts[shot.scene], abs=0.001)
-    assert [shot.scene for shot in undisturbed.told[-1].last_shots] == list(range(len(starts)))
+    assert [shot.scene for shot in undisturbed.progress[-1].last_shots] == list(range(len(starts)))
 
 
 def test_nothing_is_left_in_temp(film: Path, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_film_that_turns_out_to_need_reading_whole_begins_again(tmp_path: Path
     assert outcome.result.chunks_read_by == {"pyav": 1}
     assert outcome.result.images == len(outcome.images) > 80
     assert all(frame_of(name) == shown for name, shown in outcome.frames.items() if name in outcome.images)
-    fractions = [told.fraction for told in outcome.told]
+    fractions = [progress.fraction for progress in outcome.progress]
     assert fractions == sorted(fractions)
 
 

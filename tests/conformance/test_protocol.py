@@ -1,4 +1,4 @@
-"""The control protocol as docs/protocol.md and docs/protocol.schema.json tell it, held against a real daemon."""
+"""The control protocol as docs/protocol.md and docs/protocol.schema.json have it, compared with a real daemon."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def test_every_verb_and_field_is_documented(verb: str) -> None:
     sections = re.split(r"^## ", words, flags=re.MULTILINE)
     section = next((each for each in sections if verb in re.findall(r"\w+", each.partition("\n")[0])), None)
     assert section is not None, f"docs/protocol.md has no section on {verb}"
-    told = set(re.findall(r"\w+", section))
+    documented = set(re.findall(r"\w+", section))
     for side in ("params", "result"):
         kind = SCHEMA["$defs"][SCHEMA["verbs"][verb][side]["$ref"].rpartition("/")[2]]
-        assert set(kind["properties"]) - told == set()
+        assert set(kind["properties"]) - documented == set()
 
 
 def test_one_project_from_submit_to_clean(root: Root, client: Client) -> None:
@@ -88,17 +88,17 @@ def test_every_verb_of_the_protocol_is_served(client: Client) -> None:
 
 
 def test_settings_show_each_value_and_its_origin(root: Root, client: Client) -> None:
-    """Also while the file is wrong: then what was read before holds on, and the error is told."""
-    told = client.call("settings")
-    assert told["file"] == str(root.places.settings_file)
-    by_name = {each["name"]: (each["value"], each["origin"]) for each in told["settings"]}
+    """Also while the file is wrong: then what was read before holds on, and the error is reported."""
+    reply = client.call("settings")
+    assert reply["file"] == str(root.places.settings_file)
+    by_name = {each["name"]: (each["value"], each["origin"]) for each in reply["settings"]}
     assert by_name["frame_extraction.mode"] == ("hybrid", "default")
-    assert (told["error"], told["need_restart"]) == ("", [])
+    assert (reply["error"], reply["need_restart"]) == ("", [])
     root.places.settings_file.write_text("budget:\n  slots: many\n")
     assert "error" in client.answer("reload")
-    told = client.call("settings")
-    assert "budget.slots" in told["error"]
-    assert {each["name"]: (each["value"], each["origin"]) for each in told["settings"]} == by_name
+    reply = client.call("settings")
+    assert "budget.slots" in reply["error"]
+    assert {each["name"]: (each["value"], each["origin"]) for each in reply["settings"]} == by_name
 
 
 def test_errors_have_the_documented_codes(root: Root, client: Client) -> None:

@@ -65,8 +65,8 @@ def _name(part: object) -> str:
 
 @pytest.mark.parametrize(("asked", "answers"), [*exchanges()], ids=_name)
 def test_every_exchange_is_as_the_schema_says(asked: dict[str, Any], answers: list[dict[str, Any]]) -> None:
-    """What is asked, but where the answer is an error; every member of what is answered or told, and no other."""
-    first, *told = answers
+    """What is asked, but where the answer is an error; every member of what is answered or sent, and no other."""
+    first, *events = answers
     assert first["id"] == asked["id"]
     if "error" in first:
         assert first["error"]["code"] in SCHEMA["error_codes"].values()
@@ -75,7 +75,7 @@ def test_every_exchange_is_as_the_schema_says(asked: dict[str, Any], answers: li
     assert misfit(asked["params"], verb["params"], "params") == ""
     assert asked["params"].keys() <= SCHEMA["$defs"][verb["params"]["$ref"].rpartition("/")[2]]["properties"].keys()
     assert unlike(first["result"], verb["result"], "result") == ""
-    for event in told:
+    for event in events:
         assert event.keys() == {"jsonrpc", "method", "params"}
         assert unlike(event["params"], SCHEMA["event"]["properties"]["params"], "event") == ""
 

@@ -73,7 +73,7 @@ def test_a_reader_is_exact_or_says_that_it_failed(
 
 @pytest.mark.parametrize("codec", CARRIED["mkv"])
 def test_readers_agree_on_pixels(made: Callable[[str, str], Film], codec: str) -> None:
-    """One colour rule: a chunk that falls back looks no different."""
+    """One colour rule: a chunk that falls back has the same colours."""
     film = made("mkv", codec)
     chunk = next(read_chunks(film, Sampling.EXACT))
     by_decord, by_pyav = DecordReader().read(film, chunk), PyavReader().read(film, chunk)

@@ -141,7 +141,7 @@ def test_what_no_reader_can_read_is_a_failed_range_and_a_break(film: Film, chunk
 
 
 def test_a_chunk_cut_short_is_missing_from_there_on(film: Film, chunks: list[Chunk], tmp_path: Path) -> None:
-    """What decodes of it counts, and the rest of it is a failed range."""
+    """What decodes of it counts, and what is left of it is a failed range."""
     part, _ = scanned(film, [chunks[0], cut_short(chunks[1]), chunks[2]], tmp_path)
     (failed,) = part.failed
     assert part.readers[1] == "pyav"

@@ -1,4 +1,4 @@
-"""`subscribe` as docs/protocol.md tells it, held against a real daemon by a client of the standard library alone."""
+"""`subscribe` as docs/protocol.md has it, compared with a real daemon by a client of the standard library alone."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Subscriber(Client):
         """The next one, which is as the schema says."""
         line = self._lines.readline()
         assert line, "the daemon hung up"
-        told = json.loads(line)
-        assert misfit(told, SCHEMA["event"], "event") == ""
-        event: dict[str, Any] = told["params"]
+        message = json.loads(line)
+        assert misfit(message, SCHEMA["event"], "event") == ""
+        event: dict[str, Any] = message["params"]
         return event
 
     def until(self, is_it: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def test_a_project_is_sent_as_it_changes(root: Root) -> None:
 
 
 def test_a_broken_connection_is_resumed_where_it_was(root: Root) -> None:
-    """What happened meanwhile is told, what did not change is not; of another instance everything is."""
+    """What happened meanwhile is sent, what did not change is not; of another instance everything is."""
     root.film("ever")
     until(lambda: "ever" in root.statuses(), "it is known")
     before = Subscriber(root)
@@ -115,8 +115,8 @@ def test_more_removals_than_are_remembered_are_sent_as_a_full_event(root: Root) 
     assert not states(event).keys() & set(names)
     known = set(names)
     while known:
-        told = staying.event()
-        known = known & states(told).keys() if told["full"] else known - set(told["removed"])
+        message = staying.event()
+        known = known & states(message).keys() if message["full"] else known - set(message["removed"])
     after.close()
     staying.close()
 
@@ -132,7 +132,7 @@ def test_one_that_speaks_after_subscribing_is_hung_up_on(root: Root) -> None:
 
 
 def test_one_that_never_reads_costs_no_memory_and_reads_that_it_lagged(root: Root) -> None:
-    """Others are told meanwhile; when it reads at last it is told of the newest state, and how many it has missed."""
+    """Others are served meanwhile; when it reads at last it gets the newest state, and how many it has missed."""
     names = [f"crowd-{number:02}-{'x' * 150}" for number in range(60)]
     for name in names:
         root.film(name, "exit 0")

@@ -1,4 +1,4 @@
-"""Films of which something cannot be read: what can be is read, the rest is told, and the search for it has an end."""
+"""Films of which something cannot be read: what can be is read, the rest is reported, and the search for it ends."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def meanwhile(grants: GrantFile, act: Callable[[], None]) -> Iterator[None]:
 
 @pytest.fixture
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every chunk looks at the file."""
+    """Every chunk reads the file."""
     monkeypatch.setattr(grant_module, "READ_EVERY_S", 0.0)
     monkeypatch.setattr(pool, "READ_GRANT_EVERY_S", 0.02)
 
@@ -147,7 +147,7 @@ def test_workers_parked_for_long_are_ended_and_their_spans_done_again(
     with meanwhile(grants, pause_and_go_on):
         outcome = extract(film, tmp_path / "temp", workers=grants.worker_grant, on_progress=grants.on_progress)
     assert outcome.images == undisturbed.images
-    fractions = [told.fraction for told in outcome.told]
+    fractions = [progress.fraction for progress in outcome.progress]
     assert fractions == sorted(fractions)
 
 

@@ -1,6 +1,6 @@
 """An extractor for tests: a real process that keeps the contract's files, and misbehaves on request.
 
-Started as `python extractor.py SPEC.json`. What it does with a film stands in the film's first line, a few words of:
+Started as `python extractor.py SPEC.json`. What it does with a film is in the film's first line, a few words of:
 
     run S           work for S seconds before the film is done (default 0)
     exit CODE [N]   end with this code, in the first N attempts only when N is given; with 65 once the others are done
@@ -102,7 +102,7 @@ def _extract(spec: AttemptSpec, number: int, film: str, commands: list[str]) -> 
                     time.sleep(0.05)
             case "wait":
                 awaited = Path(next(words))
-                while not awaited.exists() or ((told := _control(spec)) is not None and told.paused):
+                while not awaited.exists() or ((control := _control(spec)) is not None and control.paused):
                     _progress(spec, number, film, 0.5)
                     time.sleep(0.05)
             case "climb":
@@ -112,7 +112,7 @@ def _extract(spec: AttemptSpec, number: int, film: str, commands: list[str]) -> 
             case "exit":
                 code = ExitCode(int(next(words)))
                 if spec.attempt <= int(next(words, "1000000")):
-                    return code, f"told to end with {code}"
+                    return code, f"asked to end with {code}"
             case "crash":
                 if spec.attempt <= int(next(words, "1000000")):
                     os.kill(os.getpid(), signal.SIGKILL)
@@ -145,7 +145,7 @@ def _lock(layout: OutputLayout) -> Iterator[None]:
 
 
 def _progress(spec: AttemptSpec, number: int, film: str, fraction: float, *, seconds: float = 1.0) -> None:
-    told = _control(spec)
+    control = _control(spec)
     progress = Progress(
         attempt=spec.attempt,
         stage=Stage.DONE if fraction >= 1 else Stage.SCANNING,
@@ -158,9 +158,9 @@ def _progress(spec: AttemptSpec, number: int, film: str, fraction: float, *, sec
         images=number,
         shots=2,
         last_shots=(ShotStart(scene=0, start_s=0.0), ShotStart(scene=1, start_s=3725.04)),
-        workers=spec.workers if told is None else 0 if told.paused else told.workers,
-        control_serial_seen=told.serial if told is not None else 0,
-        paused=told is not None and told.paused,
+        workers=spec.workers if control is None else 0 if control.paused else control.workers,
+        control_serial_seen=control.serial if control is not None else 0,
+        paused=control is not None and control.paused,
         elapsed_s=1.0,
         eta_s=1.0,
         realtime_factor=1.0,

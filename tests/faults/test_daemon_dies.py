@@ -88,7 +88,7 @@ def test_film_that_fails_while_no_daemon_runs_has_failed(root: Root) -> None:
     until(lambda: not is_alive(process), "the extractor has ended")
     root.start()
     failed = root.wait_for("onward", COMPLETE, FAILED)
-    assert (failed.state, failed.reason) == (FAILED, "exit 65 (told to end with 65)")
+    assert (failed.state, failed.reason) == (FAILED, "exit 65 (asked to end with 65)")
     assert len(root.attempts("onward")) == 1
 
 

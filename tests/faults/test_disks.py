@@ -88,7 +88,7 @@ def small_disk(root: Root, folder: Path, size: str) -> Iterator[SmallDisk]:
         yield SmallDisk(folder)
     finally:
         root.end()
-        # A tmux server that was told to end still has its socket there for a moment.
+        # A tmux server that was asked to end still has its socket there for a moment.
         until(lambda: subprocess.run(["umount", str(folder)], check=False).returncode == 0, "the disk is let go of")
 
 
@@ -235,12 +235,14 @@ def test_film_is_suspended_while_its_disk_is_low_and_goes_on_by_itself(root: Roo
     root.wait_for("onward", RUNNING)
     process = root.extractor("onward")
     small_output.fill(but_bytes=120_000)
-    rests = re.compile(r"disk low: needs 1 MB, 0 free")
-    until(lambda: rests.fullmatch(root.wait_for("onward", PAUSED).reason), "it rests, and says why")
+    suspended = re.compile(r"disk low: needs 1 MB, 0 free")
+    until(lambda: suspended.fullmatch(root.wait_for("onward", PAUSED).reason), "it is suspended, and says why")
     until(lambda: root.wait_for("onward", PAUSED).workers == 0, "its worker is parked")
     stop(daemon, signal.SIGKILL)
     root.start()
-    until(lambda: rests.fullmatch(root.wait_for("onward", PAUSED).reason), "it rests under the next daemon too")
+    until(
+        lambda: suspended.fullmatch(root.wait_for("onward", PAUSED).reason), "it is suspended under the next daemon too"
+    )
     small_output.clear()
     root.wait_for("onward", RUNNING)
     assert root.extractor("onward") == process

@@ -50,7 +50,7 @@ def test_state_is_recovered_from_the_datasets(root: Root) -> None:
     adopted = root.wait_for("runs", RUNNING)
     assert (adopted.job_id, adopted.attempt) == (job_id, 2)
     assert is_alive(process)
-    # A film that comes now shows that framed has looked at all of them.
+    # A film that comes now shows that framed has scanned all of them.
     until(lambda: (now := root.status("series")) and now.state is COMPLETE and now.frames == 2, "the new film is done")
     assert {name: len(root.attempts(name)) for name in ("failed", "stopped", "done", "series", "runs")} == {
         "failed": 1, "stopped": 1, "done": 1, "series": 2, "runs": 2,
@@ -89,7 +89,7 @@ def test_what_ended_or_was_lost_before_the_recovery_goes_on(root: Root) -> None:
 
 
 def test_intact_store_is_not_recovered(root: Root) -> None:
-    """Nor one whose datasets tell nothing, which may be away."""
+    """Nor one whose datasets say nothing, which may be away."""
     daemon = root.start()
     root.film("onward")
     root.wait_for("onward", COMPLETE)

@@ -156,7 +156,7 @@ def test_twenty_kills_change_no_byte(output: Output, undisturbed: Output, force:
     dice = random.Random(20 + force)
     n_spans = 0
     for _ in range(KILLS // 4 if force else KILLS):
-        # One worker: with more, a busy test may look away until the film is done.
+        # One worker: with more, a busy test may see nothing until the film is done.
         process = output.start(force=force, workers=1)
         wait_for_progress(output, process, n_spans)
         time.sleep(dice.expovariate(1 / 0.005))

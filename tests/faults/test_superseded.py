@@ -30,7 +30,7 @@ def files_in(folder: Path) -> dict[Path, bytes]:
 
 
 def test_extractor_that_comes_back_from_the_dead_changes_nothing(tmp_path: Path) -> None:
-    """Stopped, superseded where no lock tells (it was taken away), and continued: it ends with 76, and its temporary
+    """Stopped, superseded where no lock shows it (it was taken away), and continued: it ends with 76, and its temporary
     folder is all that goes.
     """
     film = write_film(tmp_path / "film.mkv", FilmPlan(size=(160, 96), n_frames=1440, cuts=tuple(range(48, 1440, 48))))

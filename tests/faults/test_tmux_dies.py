@@ -1,4 +1,4 @@
-"""tmux is killed, cut off, stopped, or told by hand to close a session: the extractor's own files are the truth."""
+"""tmux is killed, cut off, stopped, or made to close a session by hand: the extractor's own files are the truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Films whose every frame says which one it is: its index stands in its pixels, as a barcode that survives encoding."""
+"""Films whose every frame says which one it is: its index is in its pixels, as a barcode that survives encoding."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FilmPlan:
 
 
 def write_film(path: Path, plan: FilmPlan) -> Path:
-    """The film stands at `path`, in the container of its suffix."""
+    """The film is at `path`, in the container of its suffix."""
     with av.open(str(path), "w", options=container_options(path)) as container:
         options = {**QUIET.get(plan.codec, {}), **plan.options}
         stream = container.add_stream(plan.codec, rate=plan.fps, options=options)

@@ -33,7 +33,7 @@ def test_a_zeroed_region_is_a_failed_range(
     content = path.read_bytes()
     content = content[:start] + bytes(n_bytes) + content[start + n_bytes :]
     found = Bench(tmp_path).judge_content(path, content, f"{n_bytes} bytes zeroed")
-    assert (found.n_wrong, found.n_misnumbered, found.n_untold, found.is_refused) == (0, 0, 0, False)
+    assert (found.n_wrong, found.n_misnumbered, found.n_unreported, found.is_refused) == (0, 0, 0, False)
     assert found.n_lost > 0
 
 
@@ -43,7 +43,7 @@ def test_an_avi_goes_on_rightly_behind_a_hole(films_dir: Path, tmp_path: Path, s
     path = films_dir / "formats" / "reel30.avi"
     content = path.read_bytes()
     found = Bench(tmp_path).judge_content(path, content[:start] + content[start + 65_536 :], "64 KB cut out")
-    assert (found.n_wrong, found.n_misnumbered, found.n_untold, found.is_refused) == (0, 0, 0, False)
+    assert (found.n_wrong, found.n_misnumbered, found.n_unreported, found.is_refused) == (0, 0, 0, False)
     assert 0 < found.n_lost < 250
 
 

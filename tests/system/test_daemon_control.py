@@ -70,7 +70,7 @@ class Raw:
     def say(self, content: bytes) -> None:
         self.socket.sendall(content, socket.MSG_NOSIGNAL)
 
-    def hear(self) -> dict[str, object] | None:
+    def receive(self) -> dict[str, object] | None:
         """One answer; None when the daemon has closed the connection."""
         try:
             line = self._received.readline()
@@ -81,7 +81,7 @@ class Raw:
 
     def hello(self) -> Raw:
         self.say(b'{"jsonrpc":"2.0","id":0,"method":"hello","params":{"protocol":"1.0"}}\n')
-        answer = self.hear()
+        answer = self.receive()
         assert answer is not None
         assert "result" in answer
         return self
@@ -306,10 +306,10 @@ def test_hello_says_who_answers(shared: Root) -> None:
 def test_other_major_version_is_refused_and_another_minor_is_not(shared: Root) -> None:
     with Raw(shared) as raw:
         raw.say(b'{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":"2.0"}}\n')
-        assert code_of(raw.hear()) == ErrorCode.PROTOCOL_MISMATCH
+        assert code_of(raw.receive()) == ErrorCode.PROTOCOL_MISMATCH
         for minor in (b"1.7", b"1.0"):
             raw.say(b'{"jsonrpc":"2.0","id":2,"method":"hello","params":{"protocol":"%b"}}\n' % minor)
-            answer = raw.hear()
+            answer = raw.receive()
             assert answer is not None
             assert "result" in answer
 
@@ -332,18 +332,18 @@ def test_malformed_input_is_answered(shared: Root, content: bytes, code: ErrorCo
     """One error each, and others are served meanwhile."""
     with Raw(shared) as raw:
         raw.say(content)
-        assert code_of(raw.hear()) == code
+        assert code_of(raw.receive()) == code
     assert shared.reply().slots.total == 4
 
 
 def test_unknown_field_is_named_and_the_connection_goes_on(shared: Root) -> None:
     with Raw(shared).hello() as raw:
         raw.say(b'{"jsonrpc":"2.0","id":1,"method":"status","params":{"project":["a"]}}\n')
-        answer = raw.hear()
+        answer = raw.receive()
         assert code_of(answer) == ErrorCode.INVALID_PARAMS
         assert "project" in str(answer)
         raw.say(b'{"jsonrpc":"2.0","id":2,"method":"status"}\n')
-        answer = raw.hear()
+        answer = raw.receive()
         assert answer is not None
         assert answer["id"] == 2
 
@@ -373,7 +373,7 @@ def test_slow_client_is_closed_like_a_silent_one(shared: Root) -> None:
                 with contextlib.suppress(BrokenPipeError):
                     client.sendall(b"" if client is silent.socket else b"{")
             busy.say(request[20:] + request[:20])
-            assert busy.hear() is not None
+            assert busy.receive() is not None
     assert min(ended_s["silent"], ended_s["stranger"]) > HELLO_DEADLINE_S - 0.1
     assert ended_s["dripping"] > FRAME_DEADLINE_S - 0.1
 
@@ -383,9 +383,9 @@ def test_many_idle_connections_do_not_keep_others_out(shared: Root) -> None:
     idle = [Raw(shared).hello() for _ in range(MAX_CONNECTIONS)]
     try:
         assert shared.reply().slots.total == 4
-        assert idle[0].hear() is None
+        assert idle[0].receive() is None
         idle[-1].say(b'{"jsonrpc":"2.0","id":1,"method":"status"}\n')
-        assert idle[-1].hear() is not None
+        assert idle[-1].receive() is not None
     finally:
         for each in idle:
             each.__exit__()
@@ -395,7 +395,7 @@ def test_several_requests_in_one_packet_are_all_answered(shared: Root) -> None:
     """In order, also when a client does not wait."""
     with Raw(shared).hello() as raw:
         raw.say(b"".join(b'{"jsonrpc":"2.0","id":%d,"method":"status"}\n' % number for number in range(20)))
-        answers = [raw.hear() for _ in range(20)]
+        answers = [raw.receive() for _ in range(20)]
     assert [answer and answer["id"] for answer in answers] == list(range(20))
 
 
@@ -406,7 +406,7 @@ def test_submits_at_the_same_time_make_one_job(shared: Root) -> None:
     for number, client in enumerate(clients):
         params = json.dumps({"projects": ["race"], "key": f"race-{number}"})
         client.say(f'{{"jsonrpc":"2.0","id":1,"method":"submit","params":{params}}}\n'.encode())
-    answers = [client.hear() for client in clients]
+    answers = [client.receive() for client in clients]
     for client in clients:
         client.__exit__()
     job_ids = {str(answer["result"]).split("'job_id': '")[1][:12] for answer in answers if answer}

@@ -1,4 +1,4 @@
-"""Damaged films under the daemon: what is lost is told where people look."""
+"""Damaged films under the daemon: what is lost is reported where people look."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_bad_film_fails_at_once(root: Root) -> None:
     root.start()
     root.film("onward", "exit 65")
     status = root.wait_for("onward", FAILED)
-    assert (status.attempt, status.reason) == (1, "exit 65 (told to end with 65)")
+    assert (status.attempt, status.reason) == (1, "exit 65 (asked to end with 65)")
     assert root.sessions() == {"frame_extraction_onward"}
     assert len(root.attempts("onward")) == 1
 
@@ -185,7 +185,7 @@ def test_film_that_is_there_at_the_start_waits_for_no_second_scan(new_root: Call
 
 
 def test_complete_project_has_at_once_as_many_frames_as_its_results_say(new_root: Callable[..., Root]) -> None:
-    """All of the project's, not those of its last attempt, and long before the next look at the disk."""
+    """All of the project's, not those of its last attempt, and long before the next scan."""
     root = new_root(QUICK.replace("scan_interval_s: 0.2, settle_s: 0.1, settle_scans: 2", ONLY_WHEN_ASKED))
     root.film("series", name="e01.mkv")
     root.start()
@@ -205,19 +205,19 @@ def test_failed_film_is_named_when_a_later_one_of_its_project_completes(root: Ro
     failed = root.wait_for("series", FAILED)
     root.film("series", name="good.mkv")
     assert root.wait_for("series", COMPLETE).reason == "1 film of the project failed: bad.mkv"
-    assert failed.reason == "exit 65 (told to end with 65)"
+    assert failed.reason == "exit 65 (asked to end with 65)"
     bad.unlink()
     until(lambda: (now := root.status("series")) and not now.reason, "nothing is left to be said")
 
 
 def test_failed_job_of_several_films_names_those_that_failed(root: Root) -> None:
-    """Of the attempt's last words one cannot tell."""
+    """The attempt's last lines do not say."""
     root.film("series", name="e01.mkv")
     for name in ("e02.mkv", "e03.mkv"):
         root.film("series", "exit 65", name=name)
     root.start()
     reason = root.wait_for("series", FAILED).reason
-    assert reason == "exit 65 (told to end with 65); 2 films of the project failed: e02.mkv, e03.mkv"
+    assert reason == "exit 65 (asked to end with 65); 2 films of the project failed: e02.mkv, e03.mkv"
 
 
 def test_failed_job_shows_what_of_it_is_done(root: Root) -> None:
@@ -387,7 +387,7 @@ def test_half_downloaded_film_is_not_a_film(root: Root) -> None:
 
 
 def test_wrong_settings_file_costs_only_its_own_project(root: Root) -> None:
-    """Its NOTE says file and line, also when it is over and done with; mended, its films are extracted."""
+    """Its NOTE says file and line, also when it has ended; once it is corrected, its films are extracted."""
     root.film("done")
     root.places.projects.mkdir(parents=True)
     root.places.project_file("wrong").write_text(

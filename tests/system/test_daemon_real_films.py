@@ -56,7 +56,7 @@ def test_film_killed_in_its_session_is_extracted_all_the_same(root: Root, films_
 
 @pytest.mark.parametrize("film", ["broken/text_file.mp4", "broken/zero_bytes.mp4", "broken/trunc_no_moov.mp4"])
 def test_what_is_no_film_fails_at_once_with_the_reason(root: Root, films_dir: Path, film: str) -> None:
-    """Whoever submits it is not told to wait until it can be opened; and no retries: the input is bad."""
+    """Whoever submits it need not wait until it can be opened; and no retries: the input is bad."""
     root.start(real=True)
     drop(root, "bad", films_dir / film)
     root.submit("bad")
@@ -81,7 +81,7 @@ def test_film_that_was_paused_gives_the_same_bytes(new_root: Callable[..., Root]
     extractor = psutil.Process(root.extractor("undisturbed").pid)
     workers = until(lambda: each if len(each := extractor.children(recursive=True)) >= 2 else None, "its workers")
     for thread in threads_of(extractor, *workers):
-        # All stand back, as the settings have it where they say nothing.
+        # All give way to others, which is the default.
         with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):  # that one has ended
             found = (os.getpriority(os.PRIO_PROCESS, thread), psutil.Process(thread).ionice().ioclass)
             assert found == (10, IDLE), thread

@@ -28,7 +28,7 @@ from tests.harness.films import FilmPlan, write_film
 COMMAND = [sys.executable, "-m", "frame_extractor"]
 PATIENCE_S = 60.0
 EVERY_FRAME = ["--mode", "interval", "--interval-seconds", "0.01"]
-"""Takes long enough to be looked at, and interrupted."""
+"""Takes long enough to be watched, and interrupted."""
 
 
 @pytest.fixture(scope="module")

@@ -157,7 +157,7 @@ def test_start_without_tmux_says_how_to_get_it(site: Site) -> None:
 
 
 def test_start_in_a_fresh_folder_makes_the_root(site: Site) -> None:
-    """The folder that one stands in, and says what was made."""
+    """In the current folder, and it says what was made."""
     fresh = site.folder / "fresh"
     fresh.mkdir()
     daemon = subprocess.Popen(
@@ -174,10 +174,10 @@ def test_start_in_a_fresh_folder_makes_the_root(site: Site) -> None:
     first_look = site.ctl(cwd=fresh)
     assert first_look.stdout.splitlines()[-1] == f"no projects yet; copy a film to {fresh}/raw_videos/NAME/"
     daemon.send_signal(signal.SIGINT)
-    _, told = daemon.communicate(timeout=PATIENCE_S)
+    _, printed = daemon.communicate(timeout=PATIENCE_S)
     assert daemon.returncode == 0
-    assert f"created {fresh}/raw_videos" in told
-    assert "WARNING" not in told
+    assert f"created {fresh}/raw_videos" in printed
+    assert "WARNING" not in printed
 
 
 @needs_permissions
@@ -249,16 +249,16 @@ def test_unknown_project_and_folder_without_film_are_exit_4(running: Site) -> No
         ("onwrd", "did you mean 'onward'?"),
         ("empty", f"no video file in {running.root}/raw_vid"),
     ):
-        told = {running.ctl("submit", project, *more).stderr for more in ([], ["--dry-run"])}
-        assert len(told) == 1
-        assert message in told.pop()
+        printed = {running.ctl("submit", project, *more).stderr for more in ([], ["--dry-run"])}
+        assert len(printed) == 1
+        assert message in printed.pop()
         assert running.ctl("submit", project).returncode == 4
     for verb in ("status", "wait", "cancel"):
         assert running.ctl(verb, "onwrd").returncode == 4
 
 
 def test_wait_gives_failure_cancellation_and_time_out_their_codes(running: Site) -> None:
-    """1, 7 and 124; the worst counts; the reason stands in what is printed."""
+    """1, 7 and 124; the worst counts; the reason is in what is printed."""
     gate = running.folder / "gate"
     running.film("bad", "exit 65")
     running.film("slow", f"wait {gate}")
@@ -278,7 +278,7 @@ def test_wait_gives_failure_cancellation_and_time_out_their_codes(running: Site)
 
 
 def test_wait_sees_the_film_that_was_copied_the_moment_before(site: Site) -> None:
-    """The daemon looks before an end is believed, however seldom it looks by itself."""
+    """The daemon scans before an end is believed, however seldom it scans by itself."""
     seldom = "scan_interval_s: 5, settle_s: 0, settle_scans: 1, force_polling: true"
     (site.root / "configs" / "framed.yaml").write_text(f"watch: {{{seldom}}}\n")
     site.film("series", name="e01.mkv")
@@ -312,9 +312,9 @@ def test_wait_survives_a_restart_of_the_daemon(running: Site) -> None:
     running.start()
     assert "the daemon is back" in waiting.stderr.readline()
     gate.touch()
-    told, _ = waiting.communicate(timeout=PATIENCE_S)
+    printed, _ = waiting.communicate(timeout=PATIENCE_S)
     assert waiting.returncode == 0
-    assert told.startswith("onward COMPLETE")
+    assert printed.startswith("onward COMPLETE")
 
 
 def test_submit_with_other_settings_than_the_running_ones_is_refused(running: Site) -> None:

@@ -205,7 +205,7 @@ def test_retry_of_one_that_waits_out_a_backoff_tries_now() -> None:
         assert site.ctl("wait", "slow", "--timeout", "20").returncode == 0
 
 
-# ------------------------------------------------------------------------------------------------------------- looking
+# ------------------------------------------------------------------------------------------------------------- reading
 
 
 def test_projects_lists_films_and_what_became_of_them(running: Site) -> None:
@@ -239,20 +239,20 @@ def test_projects_lists_films_and_what_became_of_them(running: Site) -> None:
 
 def test_show_prints_settings_with_origins_attempts_films_and_paths(shared: Site) -> None:
     """As text and as JSON."""
-    (shared.root / "configs" / "projects" / "told.yaml").write_text("frame_extraction: {frames_per_scene: 12}\n")
-    shared.film("told", "exit 70 1")
-    shared.ctl("submit", "told", "--mode", "scene", "--wait")
-    text = shared.ctl("show", "told").stdout
+    (shared.root / "configs" / "projects" / "origins.yaml").write_text("frame_extraction: {frames_per_scene: 12}\n")
+    shared.film("origins", "exit 70 1")
+    shared.ctl("submit", "origins", "--mode", "scene", "--wait")
+    text = shared.ctl("show", "origins").stdout
     rows = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.startswith("    ")}
-    assert rows["frames_per_scene"] == ["12", "configs/projects/told.yaml"]
+    assert rows["frames_per_scene"] == ["12", "configs/projects/origins.yaml"]
     assert rows["mode"] == ["hybrid", "default;", "the", "job", "has", "scene"]
     assert rows["film.mkv"][:1] == ["extracted"]
-    assert "exit 70, told to end with 70" in text
+    assert "exit 70, asked to end with 70" in text
     assert [line.split()[:4] for line in text.splitlines() if line.startswith("    attempt ")] == [
         ["attempt", "1", "of", "4"],
         ["attempt", "2", "of", "4"],
     ]
-    document = shown(shared, "told")
+    document = shown(shared, "origins")
     assert document.schema == 1
     assert document.job is not None
     assert [attempt.code for attempt in document.job.attempts] == [70, 0]
@@ -473,7 +473,7 @@ _COMPLETED: Final = {
 
 @pytest.mark.parametrize("shell", _COMPLETED)
 def test_completion_is_loaded_by_the_shell_itself(shared: Site, shell: str) -> None:
-    """And completes what stands behind a comma."""
+    """And completes what follows a comma."""
     if shutil.which(shell) is None:
         pytest.skip(f"there is no {shell} here")
     shared.film("loaded")
@@ -514,9 +514,9 @@ def test_tab_completes_projects_also_behind_a_comma(shared: Site) -> None:
 
 def test_version_includes_the_daemon_when_there_is_one(shared: Site) -> None:
     """And is no error when there is none."""
-    told = msgspec.json.decode(shared.ctl("version", "--json").stdout, type=Versions)
-    assert told.daemon is not None
-    assert told.daemon.root == str(shared.root)
+    versions = msgspec.json.decode(shared.ctl("version", "--json").stdout, type=Versions)
+    assert versions.daemon is not None
+    assert versions.daemon.root == str(shared.root)
     with new_site() as alone:
         ended = alone.ctl("version")
         assert ended.returncode == 0

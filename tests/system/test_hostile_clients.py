@@ -44,10 +44,10 @@ def others_are_served(root: Root) -> Iterator[None]:
     before = daemon.memory_info().rss
     witness = connected(root)
     witness.sendall(HELLO)
-    assert b"result" in heard(witness)
+    assert b"result" in received(witness)
     yield
     witness.sendall(HELLO)
-    assert b"result" in heard(witness)
+    assert b"result" in received(witness)
     witness.close()
     assert root.reply().slots.total == 4
     assert daemon.memory_info().rss - before < GROWTH_BYTES
@@ -61,7 +61,7 @@ def connected(root: Root) -> socket.socket:
     return made
 
 
-def heard(client: socket.socket) -> bytes:
+def received(client: socket.socket) -> bytes:
     """All until a line ends or the daemon hangs up."""
     received = b""
     with contextlib.suppress(ConnectionResetError):
@@ -95,7 +95,7 @@ def test_what_is_no_request_is_answered_with_one_error(root: Root, content: byte
     """Whatever it says of its own length."""
     with contextlib.closing(connected(root)) as client:
         client.sendall(content)
-        assert "error" in json.loads(heard(client))
+        assert "error" in json.loads(received(client))
 
 
 @pytest.mark.usefixtures("others_are_served")
@@ -104,7 +104,7 @@ def test_ten_megabytes_without_a_newline_are_cut_off(root: Root) -> None:
     clients = [connected(root) for _ in range(20)]
     for client in clients[:10]:
         client.sendall(HELLO)
-        assert b"result" in heard(client)
+        assert b"result" in received(client)
     for client in clients:
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             client.sendall(b"x" * 10_000_000, socket.MSG_NOSIGNAL)
@@ -116,9 +116,9 @@ def test_half_a_message_and_then_silence_is_shown_out(root: Root) -> None:
     """Who never says hello after 5 s, who never ends a message after 10; a wrong major version may try again."""
     silent, half, other = connected(root), connected(root), connected(root)
     half.sendall(HELLO + HELLO[:30])
-    assert b"result" in heard(half)
+    assert b"result" in received(half)
     other.sendall(HELLO.replace(b"1.0", b"2.0"))
-    assert b"-32005" in heard(other)
+    assert b"-32005" in received(other)
     assert is_hung_up(silent)
     assert is_hung_up(other)
     assert is_hung_up(half)
@@ -198,11 +198,11 @@ def test_files_that_are_passed_along_are_not_taken(root: Root) -> None:
     daemon = psutil.Process(json.loads(root.places.lock_file.read_text(encoding="utf-8"))["pid"])
     with contextlib.closing(connected(root)) as client, open(os.devnull, "rb") as passed:
         client.sendall(HELLO)
-        assert b"result" in heard(client)
+        assert b"result" in received(client)
         before = daemon.num_fds()
         for _ in range(20):
             socket.send_fds(client, [HELLO], [passed.fileno()] * 100)
-            assert b"result" in heard(client)
+            assert b"result" in received(client)
         assert daemon.num_fds() <= before + 8
 
 
@@ -211,7 +211,7 @@ def test_many_requests_in_one_are_refused(root: Root) -> None:
     """There are no batches, which would be answered without a bound."""
     with contextlib.closing(connected(root)) as client:
         client.sendall(b"[" + b",".join([HELLO.strip()] * 1000) + b"]\n")
-        assert b"-32600" in heard(client)
+        assert b"-32600" in received(client)
         assert is_hung_up(client)
 
 
@@ -236,7 +236,7 @@ except (BrokenPipeError, ConnectionResetError):
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 @pytest.mark.usefixtures("others_are_served")
 def test_other_user_is_kept_out_twice(root: Root) -> None:
-    """By the folder's mode; and where somebody has opened that, by the uid that the kernel tells: without a word."""
+    """By the folder's mode; and where somebody has opened that, by the uid that the kernel reports: silently."""
 
     def tried() -> str:
         command = [sys.executable, "-c", _AS_SOMEBODY_ELSE, str(root.places.control_socket)]

@@ -83,7 +83,7 @@ def begin(root: Root, project: str, end: Path) -> None:
 
 
 def test_running_projects_shrink_for_a_third_and_grow_back(root: Root, tmp_path: Path) -> None:
-    """6, then 3 each, then 2 each, and 3 each again; each is told in its control.json, and runs in one attempt."""
+    """6, then 3 each, then 2 each, and 3 each again; each gets it in its control.json, and runs in one attempt."""
     ends = {name: tmp_path / f"end-{name}" for name in ("a", "b", "c")}
     root.start()
     shares = [{"a": 6}, {"a": 3, "b": 3}, {"a": 2, "b": 2, "c": 2}]
@@ -97,8 +97,8 @@ def test_running_projects_shrink_for_a_third_and_grow_back(root: Root, tmp_path:
     ends["b"].touch()
     root.wait_for("b", ProjectState.COMPLETE)
     until(lambda: workers(root)["a"] == workers(root)["c"] == 3, "they have grown")
-    told = msgspec.json.decode(root.layout("a").control_file.read_bytes(), type=Control)
-    assert (told.attempt, told.workers, told.paused) == (1, 3, False)
+    control = msgspec.json.decode(root.layout("a").control_file.read_bytes(), type=Control)
+    assert (control.attempt, control.workers, control.paused) == (1, 3, False)
     assert len(root.attempts("a")) == len(root.attempts("c")) == 1
 
 
@@ -209,7 +209,7 @@ def test_nothing_starts_while_memory_is_low(root: Root) -> None:
 
 
 def test_settings_are_reloaded_and_a_bad_file_keeps_the_old_ones(root: Root, tmp_path: Path) -> None:
-    """On SIGHUP and by the verb; the error shows until the file is mended; what cannot change live is said."""
+    """On SIGHUP and by the verb; the error shows until the file is corrected; what cannot change live is reported."""
     settings = root.places.settings_file
     daemon = root.start()
     begin(root, "a", tmp_path / "end")
@@ -228,7 +228,7 @@ def test_settings_are_reloaded_and_a_bad_file_keeps_the_old_ones(root: Root, tmp
     assert "the settings before it are in use" in notice
     assert root.reply().slots.total == 4
     settings.write_text(WIDE)
-    until(lambda: not root.notices(), "the mended file is taken")
+    until(lambda: not root.notices(), "the corrected file is read")
     until(lambda: workers(root) == {"a": 6}, "it has grown")
 
     settings.write_text(WIDE + "paths: {datasets: elsewhere}\n")

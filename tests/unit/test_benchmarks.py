@@ -60,7 +60,7 @@ def test_workers_are_doubled_up_to_the_cores(cores: int, counts: list[int]) -> N
 
 
 def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    """What stands around the markers stays; a document without them is left alone."""
+    """What is around the markers stays; a document without them is left alone."""
     document = tmp_path / "doc.md"
     document.write_text("before\n<!-- it: begin -->\nold\n\\1\n<!-- it: end -->\nafter\n")
     report.write_between_markers(document, "it", report.markdown(("", "s"), [("a", "1\\2")]))

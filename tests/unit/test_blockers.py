@@ -63,7 +63,7 @@ class WaitingJob:
         )
 
     def lack(self, waiting: Job, free_bytes: int) -> str:
-        """What stands in the job's way on a disk of ten megabytes with so much room."""
+        """What blocks the job on a disk of ten megabytes with so much room."""
         self.disks.watch([waiting.options.frames_dir])
         self.disks._device_of[waiting.options.frames_dir] = 1
         self.disks._rooms[1] = FreeSpace(disk=1, free_bytes=free_bytes, total_bytes=10 * MB)

@@ -1,4 +1,4 @@
-"""Every number that a person or a client may give has a least and a greatest value, and whoever misses them is told."""
+"""Every number that a person or a client may give has a least and a greatest value, which the refusal names."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def test_by_hand_too(value: str, option: str, bounds: str, capsys: pytest.Captur
     if (value, option) == ("1e-300", "blur-threshold"):
         return
     assert cli.main(["film.mkv", "-o", "out", f"--{option}={value}"]) == ExitCode.USAGE
-    told = capsys.readouterr().err
-    assert bounds in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert bounds in printed
+    assert printed.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_what_is_no_film_time_is_refused_with_an_example(
     option: str, written: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["film.mkv", "-o", "out", f"{option}={written}"]) == ExitCode.USAGE
-    told = capsys.readouterr().err
-    assert f"'{option}': '{written}' is not a time such as 0:45, 1:02:30 or 45" in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert f"'{option}': '{written}' is not a time such as 0:45, 1:02:30 or 45" in printed
+    assert printed.count("\n") == 1
     (kind,) = (each.type for each in declared(FrameExtraction) if each.options == (option,))
     with pytest.raises(ValueError, match="must be a time such as 0:45"):
         check_value(kind, written)

@@ -297,7 +297,7 @@ def test_empty_root_is_a_problem_only_where_films_were_seen_before(disk: Disk) -
 
 
 def test_wrong_project_file_is_shown_with_the_project(disk: Disk) -> None:
-    """And mended when the file is."""
+    """And corrected when the file is."""
     disk.film()
     disk.places.projects.mkdir(parents=True)
     file = disk.places.project_file("onward")
@@ -384,7 +384,7 @@ def test_film_counts_as_extracted_until_all_of_its_images_are_gone(disk: Disk) -
 
 @pytest.mark.parametrize("others", [0, 4])
 def test_images_that_are_missing_are_known_by_their_names(disk: Disk, others: int) -> None:
-    """However many images of somebody else's lie among them; those that were removed before are told as well."""
+    """However many images of somebody else's lie among them; those that were removed before are reported as well."""
     disk.film()
     layout = OutputLayout(disk.places.frames_dir("onward"))
     layout.frames_dir.mkdir(parents=True)

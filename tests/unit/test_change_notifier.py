@@ -107,10 +107,10 @@ def test_limit_that_is_used_up_is_reported_until_it_is_raised(
     monkeypatch.setattr(watchfiles, "watch", limited)
     monkeypatch.setattr(notifier_module, "_LONG_PAUSE_S", 0.1)
     notifier.watch(frozenset({"/tmp"}))
-    problem = until(lambda: notifier.problem, "it is told")
+    problem = until(lambda: notifier.problem, "it is reported")
     assert f"(fs.inotify.{key}) is used up; sudo sysctl fs.inotify.max_user_watches=" in problem
     is_raised.set()
-    until(lambda: not notifier.problem, "it is no longer told")
+    until(lambda: not notifier.problem, "it is no longer reported")
 
 
 def test_limits_are_raised_and_never_lowered() -> None:

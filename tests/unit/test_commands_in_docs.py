@@ -49,6 +49,6 @@ def test_commands_in_the_documents_are_understood(document: Path) -> None:
 
 
 def test_documents_have_commands_in_them() -> None:
-    """Or nothing was looked at."""
+    """Or nothing was checked."""
     assert sum(1 for _ in typed(ROOT / "docs" / "guide-map.md")) > 20
     assert sum(1 for _ in typed(ROOT / "README.md")) > 10

@@ -194,7 +194,7 @@ def test_root_of_the_file_system_is_no_folder_for_frames(root: Path) -> None:
 
 
 def test_other_stages_keep_their_sections_in_the_project_file(root: Path) -> None:
-    """Not even a tag that only they know stands in the way, nor a key given twice in there."""
+    """Not even a tag that only they know prevents it, nor a key given twice in there."""
     job = resolved(
         root,
         "",
@@ -239,7 +239,7 @@ def test_values_of_others_are_not_judged(root: Path, value: str) -> None:
     ],
 )
 def test_list_holds_words_and_nothing_else(root: Path, value: str, message: str) -> None:
-    """What a program would be given is what stands there."""
+    """What a program would be given is what is written there."""
     places = places_with(root, f"notify:\n  command: {value}\n")
     with pytest.raises(SettingsError) as caught:
         load_settings(places)
@@ -303,7 +303,7 @@ def test_merge_keys_that_lead_too_far_are_a_mistake_with_their_line(root: Path) 
 
 @pytest.mark.parametrize("path", [r'"a\0b"', r'"\ud800"'])
 def test_path_that_no_folder_can_have_is_a_mistake(root: Path, path: str) -> None:
-    """It would otherwise be one only where the folder is first looked at."""
+    """It would otherwise be one only where the folder is first used."""
     with pytest.raises(SettingsError, match=r"onward.yaml:1: paths.frames: must be a path"):
         resolved(root, "", f"paths: {{frames: {path}}}")
     with pytest.raises(SettingsError, match=r"framed.yaml:1: paths.datasets: must be a path"):
@@ -318,7 +318,7 @@ def test_name_of_a_project_is_taken_as_it_is_written(root: Path, name: str) -> N
 
 
 def test_merge_keys_are_followed(root: Path) -> None:
-    """`<<: *anchor` is how people share settings within a file; what stands beside it wins."""
+    """`<<: *anchor` is how people share settings within a file; what is written beside it wins."""
     job = resolved(
         root, "", "common: &c {mode: scene, retry: 1}\nframe_extraction:\n  <<: *c\n  retry: 2\n  quality: low\n"
     )

@@ -136,7 +136,7 @@ def test_reason_of_the_selected_project_is_shown_complete() -> None:
 
 @pytest.mark.parametrize("state", [ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED])
 def test_what_has_ended_is_not_asked_to_be_cancelled(state: ProjectState, tmp_path: Path) -> None:
-    """The message says why; it stands in lines of its own, where it covers nothing of the table."""
+    """The message says why; it is in lines of its own, where it covers nothing of the table."""
 
     async def pressed() -> None:
         monitor = Monitor(load_places(tmp_path))
@@ -285,16 +285,16 @@ def test_suspended_film_can_be_paused(
     paused: bool, asked_for: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both are shown as PAUSED; only what a user has paused is there to be resumed."""
-    resting = ProjectStatus(name="onward", state=ProjectState.PAUSED, paused=paused, reason="outside its hours")
+    suspended = ProjectStatus(name="onward", state=ProjectState.PAUSED, paused=paused, reason="outside its hours")
     called: list[str] = []
-    monkeypatch.setattr(Monitor, "selected", resting)
+    monkeypatch.setattr(Monitor, "selected", suspended)
     monkeypatch.setattr(Monitor, "_call", lambda _self, method, *_: called.append(method))
     Monitor(load_places(tmp_path)).action_pause()
     assert called == [asked_for]
 
 
 def test_details_are_there_before_they_were_asked_for() -> None:
-    """What the events tell is shown at once; the reason of a failure is whole."""
+    """What the events contain is shown at once; the reason of a failure is complete."""
     failed = ProjectStatus(
         name="onward", state=ProjectState.FAILED, reason="disk " * 30, last_lines=("the end",), log="/l"
     )
@@ -305,7 +305,7 @@ def test_details_are_there_before_they_were_asked_for() -> None:
 
 @pytest.mark.parametrize("height", range(1, 12))
 def test_no_panel_is_higher_than_it_may_be(height: int) -> None:
-    """Whatever there is to tell."""
+    """However much there is to show."""
     log = tuple(f"line {number}" for number in range(50))
     assert len(detail_lines(RUNNING, details(log), 80, height)) <= height
     assert len(log_lines(RUNNING, details(log), 80, height)) <= height

@@ -54,7 +54,7 @@ def test_verbs_that_the_other_command_points_to_are_there(group: click.Group) ->
 
 @pytest.mark.parametrize("command", [framed, framectl, *framed.commands.values(), *framectl.commands.values()])
 def test_every_command_takes_root_and_explains_itself(command: click.Command) -> None:
-    """--root stands before or after the verb; every option says what it does."""
+    """--root comes before or after the verb; every option says what it does."""
     options = {option for param in command.params for option in param.opts}
     assert "--root" in options
     assert command.help

@@ -152,12 +152,16 @@ def test_notices_are_shown_complete_below_the_machine() -> None:
     """One line each in a pipe, as many as it takes on a terminal; also where there is no project yet."""
     notices = ("/films cannot be read: No such file or directory; until it is back nothing is started", "\x1b[31m")
     for projects in ((), PROJECTS):
-        told = msgspec.structs.replace(reply(*projects), notices=notices)
-        assert status_lines(told, Terminal(width=None, colour=False), RAW_VIDEOS)[1:4] == [notices[0], "\\x1b[31m", ""]
-        narrow = status_lines(told, Terminal(width=60, colour=False), RAW_VIDEOS)
+        with_notices = msgspec.structs.replace(reply(*projects), notices=notices)
+        assert status_lines(with_notices, Terminal(width=None, colour=False), RAW_VIDEOS)[1:4] == [
+            notices[0],
+            "\\x1b[31m",
+            "",
+        ]
+        narrow = status_lines(with_notices, Terminal(width=60, colour=False), RAW_VIDEOS)
         assert max(cell_len(line) for line in narrow) <= 60
         assert notices[0] in " ".join(narrow)
-        coloured = status_lines(told, Terminal(width=60, colour=True), RAW_VIDEOS)
+        coloured = status_lines(with_notices, Terminal(width=60, colour=True), RAW_VIDEOS)
         assert [click.unstyle(line) for line in coloured] == narrow
         assert any(line.startswith("\x1b[33m/films") for line in coloured)
 

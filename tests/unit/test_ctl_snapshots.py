@@ -1,6 +1,6 @@
-"""Tables as they look at three widths, kept in files to be read: tests/unit/snapshots/.
+"""Tables at three widths, kept in files to be read: tests/unit/snapshots/.
 
-After a change that is meant: `pytest tests/unit/test_ctl_snapshots.py --write-snapshots`, and look at the difference.
+After a change that is meant: `pytest tests/unit/test_ctl_snapshots.py --write-snapshots`, and read the difference.
 """
 
 from __future__ import annotations

@@ -83,9 +83,9 @@ def test_setting_that_is_added_in_one_place_is_known_everywhere(changed: dict[st
 
     framectl = "from framed.ctl.__main__ import main; import sys; sys.exit(main())"
     for program in (("-m", "frame_extractor", "--help"), ("-c", framectl, "submit", "--help")):
-        told = run(changed, root, *program).stdout
-        assert "--grain GRADE" in told
-        assert "How much grain is kept." in told
+        printed = run(changed, root, *program).stdout
+        assert "--grain GRADE" in printed
+        assert "How much grain is kept." in printed
     refused = run(changed, root, "-m", "frame_extractor", "film.mkv", "-o", "out", "--grain", "10").stderr
     assert "--grain" in refused
     assert "0<=x<=9" in refused

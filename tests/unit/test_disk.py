@@ -32,7 +32,7 @@ def test_floor_is_a_small_part_of_the_disk(total: int, setting: float | Literal[
 
 
 def test_disk_that_was_low_is_low_until_there_is_more_than_just_enough() -> None:
-    """Else what writes there would begin and rest by turns."""
+    """Else what writes there would begin and be suspended by turns."""
     assert not is_low(GB, GB, was_low=False)
     assert is_low(GB - 1, GB, was_low=False)
     assert is_low(GB, GB, was_low=True)
@@ -92,7 +92,7 @@ async def test_disk_of_a_folder_that_is_not_there_yet_is_that_of_the_one_above(t
 
 @pytest.mark.anyio
 async def test_disk_that_hangs_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its last figures stand, and it is asked once, not every two seconds by one more thread."""
+    """Its last figures are kept, and it is asked once, not every two seconds by one more thread."""
     dead, alive = str(tmp_path / "dead"), str(tmp_path / "alive")
     os.mkdir(dead)
     os.mkdir(alive)

@@ -29,7 +29,7 @@ PICTURES: Final = {
     r"comes of it|whatever comes": "the result, the outcome",
     r"look(?:s|ed|ing)? at": "scan, read, check",
 }
-"""Words that stand for a term of docs/glossary.md, with what to write instead."""
+"""Words used for a term of docs/glossary.md, with what to write instead."""
 _LINK: Final = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _FENCED: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -106,7 +106,7 @@ def test_paths_in_architecture_exist() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_pages_use_the_words_of_the_glossary(page: Path) -> None:
-    """In prose; quoted messages, commands and names are not looked at."""
+    """In prose; quoted messages, commands and names are not read."""
     prose = re.sub(
         r"^ {4}.*$|`[^`]*`|\]\([^)]*\)", "", _FENCED.sub("", page.read_text(encoding="utf-8")), flags=re.MULTILINE
     )

@@ -170,7 +170,7 @@ def test_unit_that_would_be_written_otherwise_now_is_warned_of_with_what_differs
 
 
 def test_unit_of_another_root_or_installation_is_none_of_ours(places: Places, unit: Path) -> None:
-    """It is told, and not judged."""
+    """It is reported, and not judged."""
     text = unit.read_text()
     unit.write_text(text.replace(f"--root {places.root}", "--root /srv/films"))
     assert (found(places, "service").level, found(places, "service").found) == ("ok", f"{unit}, for /srv/films")

@@ -1,4 +1,4 @@
-"""Faults that framed does not expect: what they cost, and who hears of them."""
+"""Faults that framed does not expect: what they cost, and who is notified."""
 
 from __future__ import annotations
 
@@ -77,30 +77,30 @@ def errors(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) ->
 def test_fault_in_one_project_is_shown_with_it_and_logged_once(
     places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The others are looked for as ever; what was known of the faulty one is kept."""
+    """The others are scanned as ever; what was known of the faulty one is kept."""
 
     def faulty(*arguments: object) -> object:
         if "bad" in arguments:
             raise ZeroDivisionError("a fault")
         return resolve(*arguments)  # type: ignore[arg-type]
 
-    keeper = CatalogBuilder(places, LiveSettings(places, SETTINGS), {})
+    builder = CatalogBuilder(places, LiveSettings(places, SETTINGS), {})
     with monkeypatch.context() as broken:
         broken.setattr(outputs_module, "resolve", faulty)
         for now_s in (100.0, 105.0):
-            catalog = keeper.scan(now_s)
+            catalog = builder.scan(now_s)
             assert (catalog.problem, catalog.projects["bad"].problem) == (None, FAULT)
             assert catalog.projects["good"].problem is None
             assert catalog.projects["good"].settled
     assert len(errors.records) == 1
     assert "ZeroDivisionError: a fault" in errors.text
-    mended = keeper.scan(110.0).projects["bad"]
-    assert (mended.problem, len(mended.settled)) == (None, 1)
+    fixed = builder.scan(110.0).projects["bad"]
+    assert (fixed.problem, len(fixed.settled)) == (None, 1)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Of a daemon: whoever decides, and whoever tells."""
+    """Of a daemon: whoever decides, and whoever reports."""
 
     dispatcher: Dispatcher
     status_reporter: StatusReporter
@@ -108,7 +108,7 @@ class Parts:
 
 @pytest.fixture
 def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
-    """Made in a task group, after one look."""
+    """Made in a task group, after one scan."""
     store = Store(places.root / "framed.db")
     lock_file = (places.root / "lock").open("w")
 
@@ -169,7 +169,7 @@ def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
 async def test_fault_in_the_status_of_one_project_is_shown_with_it(
     parts: Callable[[anyio.abc.TaskGroup], Parts], errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The states of the others are told as ever."""
+    """The states of the others are reported as ever."""
     of = FilmStatuses.statuses_of
 
     def faulty(
@@ -218,17 +218,17 @@ async def test_fault_in_opening_one_film_is_reported_with_it(
 ) -> None:
     """The other is opened; and it is waited for like any film that cannot be."""
 
-    async def faulty(film: str, tell: Callable[[Probe | ProbeFailed], None], _command: object) -> None:
+    async def faulty(film: str, report: Callable[[Probe | ProbeFailed], None], _command: object) -> None:
         if film.startswith(str(places.films_dir("bad"))):
             raise ZeroDivisionError("a fault")
-        tell(msgspec.structs.replace(PROBE, fingerprint=film_fingerprint(film)))
+        report(msgspec.structs.replace(PROBE, fingerprint=film_fingerprint(film)))
 
     monkeypatch.setattr(probing_module, "probe", faulty)
     store = Store(places.root / "framed.db")
     ledger, settings = Ledger(store, lambda project, _now: project), LiveSettings(places, SETTINGS)
     watcher = Watcher(places, settings, ledger)
-    keeper = CatalogBuilder(places, settings, {})
-    watcher.catalog = keeper.scan(100.0)
+    builder = CatalogBuilder(places, settings, {})
+    watcher.catalog = builder.scan(100.0)
     film_statuses = FilmStatuses(settings, ledger, watcher)
     opened = anyio.Event()
     openings: list[object] = []
@@ -257,13 +257,13 @@ async def test_fault_in_opening_one_film_is_reported_with_it(
 async def test_fault_of_a_scan_does_not_end_scanning(
     places: Places, errors: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is the catalog's problem until a look succeeds."""
-    n_looks = 0
+    """It is the catalog's problem until a scan succeeds."""
+    n_scans = 0
 
     def faulty(raw_videos: Path, *others: Any) -> object:
-        nonlocal n_looks
-        n_looks += 1
-        if n_looks in (2, 3):
+        nonlocal n_scans
+        n_scans += 1
+        if n_scans in (2, 3):
             raise ZeroDivisionError("a fault")
         return scan_raw_videos(raw_videos, *others)
 

@@ -95,7 +95,7 @@ async def test_slots_are_taken_before_more_is_granted_and_an_old_report_frees_no
 
 
 async def test_paused_attempt_gets_one_grant_and_holds_nothing_when_all_have_parked(holder: SlotHolder) -> None:
-    """Resumed, it is told when it has slots again."""
+    """Resumed, it is notified when it has slots again."""
     await holder.ledger.record("j1", PauseRequested())
     control = await holder.send()
     assert (control.workers, control.paused) == (8, True)
@@ -114,7 +114,7 @@ async def test_paused_attempt_gets_one_grant_and_holds_nothing_when_all_have_par
 async def test_share_that_cannot_be_written_is_not_believed(
     holder: SlotHolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The slots stay the attempt's; it is told when the disk lets it."""
+    """The slots stay the attempt's; it is notified when the disk lets it."""
     monkeypatch.setattr("framed.attempts.grants._WRITE_AGAIN_S", 0.01)
     holder.layout.control.rename(holder.layout.folder / "away")
     holder.changed = anyio.Event()

@@ -109,7 +109,7 @@ async def test_what_happened_is_recorded_when_the_disk_has_room_again(
 async def test_state_that_can_be_written_again_is_found_out_without_a_change(
     store: BrittleStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A submit that was refused comes to nothing more; whoever waits for the disk is told."""
+    """A submit that was refused comes to nothing more; whoever waits for the disk gets the error."""
     monkeypatch.setattr(ledger_module, "_RETRY_S", 0.01)
     ledger = open_ledger(store)
     store.is_full = True

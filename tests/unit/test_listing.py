@@ -92,7 +92,7 @@ def test_films_beyond_twenty_thousand_entries_are_seen(tmp_path: Path) -> None:
 def test_beyond_the_limit_it_is_reported_that_films_may_be_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As many as the bound are nothing to tell."""
+    """As many as the limit are not reported."""
     monkeypatch.setattr(listing_module, "MOST_ENTRIES", 4)
     write(tmp_path, "a.mkv", "b.mkv", "c.mkv", "d.mkv")
     assert listed(tmp_path, subfolders=False).skipped == FilesSkipped()

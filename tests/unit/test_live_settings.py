@@ -19,7 +19,7 @@ def anyio_backend() -> str:
 
 @pytest.mark.anyio
 async def test_what_is_settled_at_the_start_waits_for_the_next_one(tmp_path: Path) -> None:
-    """And is told for as long as the file says so; the rest holds at once."""
+    """And is reported while the file says so; all else applies at once."""
     file = tmp_path / "configs" / "framed.yaml"
     file.parent.mkdir()
     places = load_places(tmp_path, {})
@@ -36,7 +36,7 @@ async def test_what_is_settled_at_the_start_waits_for_the_next_one(tmp_path: Pat
 
 @pytest.mark.anyio
 async def test_file_with_a_mistake_changes_nothing(tmp_path: Path) -> None:
-    """It is told until it is mended."""
+    """It is reported until it is corrected."""
     file = tmp_path / "configs" / "framed.yaml"
     file.parent.mkdir()
     places = load_places(tmp_path, {})

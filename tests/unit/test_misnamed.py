@@ -1,4 +1,4 @@
-"""What looks as if it was meant for framed, and has no effect: it is said, and is no error where others may mean it."""
+"""What seems to be meant for framed, and has no effect: it is reported, and is no error where others may mean it."""
 
 from __future__ import annotations
 

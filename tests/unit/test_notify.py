@@ -1,4 +1,4 @@
-"""What people are told, how often, and by whom: the parts of it that need no daemon."""
+"""What people are notified of, how often, and by whom: the parts of it that need no daemon."""
 
 from __future__ import annotations
 
@@ -124,9 +124,9 @@ class RecordedNotifier:
     """A notifier whose command appends what it reads to a file."""
 
     def __init__(self, folder: Path, **changes: object) -> None:
-        self.file = folder / "told"
-        tell = ("sh", "-c", 'cat >> "$0"; echo >> "$0"', str(self.file))
-        self.settings = NotifySettings(**({"command": tell, "desktop": False, "at_most_every_s": 0} | changes))  # type: ignore[arg-type]
+        self.file = folder / "notified"
+        command = ("sh", "-c", 'cat >> "$0"; echo >> "$0"', str(self.file))
+        self.settings = NotifySettings(**({"command": command, "desktop": False, "at_most_every_s": 0} | changes))  # type: ignore[arg-type]
         self.store = Store(folder / "framed.db")
         live = LiveSettings(load_places(folder), Settings(notify=self.settings))
         self.store.write([job()])
@@ -139,7 +139,7 @@ class RecordedNotifier:
         return [[event["event"] for event in json.loads(line)["events"]] for line in lines]
 
     async def until(self, n_runs: int) -> None:
-        await anyio.to_thread.run_sync(until, lambda: len(self.runs()) >= n_runs, f"it was told {n_runs} times")
+        await anyio.to_thread.run_sync(until, lambda: len(self.runs()) >= n_runs, f"{n_runs} notifications were sent")
 
 
 FULL = outcome(75, reason="No space left on device")
@@ -185,7 +185,7 @@ async def test_jobs_that_wait_for_disk_space_are_notified_once_until_none_does(t
 
 @pytest.mark.anyio
 async def test_flood_is_one_digest(tmp_path: Path) -> None:
-    """What follows the first event waits until the time is over, and at the daemon's end is told all the same."""
+    """What follows the first event waits until the time is over, and at the daemon's end is sent all the same."""
     recorded = RecordedNotifier(tmp_path, at_most_every_s=600)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(recorded.notifier.run)
@@ -200,7 +200,7 @@ async def test_flood_is_one_digest(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_fault_in_notifying_ends_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What is in no text cannot be told; the next can."""
+    """A notification without a text cannot be sent; the next can."""
     recorded = RecordedNotifier(tmp_path)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(recorded.notifier.run)

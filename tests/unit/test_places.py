@@ -117,7 +117,7 @@ def test_root_that_cannot_be_one_is_named_with_where_it_was_given(
 def test_removed_current_folder_is_an_error_not_a_crash(
     tmp_path: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A shell may stand in a folder that somebody removed."""
+    """A shell's current folder may be one that somebody removed."""
     folder = tmp_path / "gone"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -104,7 +104,7 @@ def test_an_interval_whose_frame_was_not_sampled_takes_the_next_sampled_one() ->
 
 
 def test_intervals_that_fall_into_a_gap_are_served_by_one_frame() -> None:
-    """A frame stands for the earliest of the intervals that begin before it."""
+    """A frame is the pick of the earliest of the intervals that begin before it."""
     assert intervals_of([0.0, 1.0, 9.0, 9.5, 10.0], 2.0) == [0, None, 1, None, 5]
 
 

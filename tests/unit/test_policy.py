@@ -55,7 +55,7 @@ def record(code: int, reason: str = "") -> ExitRecord:
         (True, record(0), NO_SERVER, Ending.EXITED, 0),
         (True, record(65), KILLED_PANE, Ending.EXITED, 65),
         (True, record(130), KILLED_PANE, Ending.STOPPED, 130),
-        # SIGTERM or SIGHUP: who sent it, only tmux can tell.
+        # SIGTERM or SIGHUP: who sent it, only tmux knows.
         (True, record(143), KILLED_PANE, Ending.EXITED, 143),
         (True, record(143), NO_SESSION, Ending.STOPPED, 143),
         (True, record(143), NO_SERVER, Ending.LOST, 143),
@@ -269,13 +269,13 @@ def decision_of(
     jobs: list[Job],
     limits: Budget | None = None,
     *,
-    seats: Mapping[str, SlotHolding] | None = None,
+    holdings: Mapping[str, SlotHolding] | None = None,
     gates: Mapping[str, Waiting] | None = None,
     now: Moment | None = None,
 ) -> Decision:
     return decide(
         jobs,
-        holdings=seats or {},
+        holdings=holdings or {},
         slot_queue=(),
         start_blocked=gates or {},
         run_blocked={},
@@ -341,12 +341,12 @@ def test_every_job_either_starts_or_says_why_not(
     for number, workers in enumerate(asked):
         own = options(workers=workers, frames_dir=f"/datasets/p{number}/frames")
         jobs.append(waiting_job(number, options=own))
-    seats = {each.id: SlotHolding(1) for each in jobs[:n_seated]}
+    holdings = {each.id: SlotHolding(1) for each in jobs[:n_seated]}
     limits = Budget(slots, min(max_active, slots))
-    decision = decision_of(jobs, limits, seats=seats)
+    decision = decision_of(jobs, limits, holdings=holdings)
     started = {start.job_id for start in decision.starts}
-    assert len(started) <= max(0, limits.max_active - len(seats))
+    assert len(started) <= max(0, limits.max_active - len(holdings))
     assert all(1 <= start.workers <= slots for start in decision.starts)
-    assert len(seats) + sum(start.workers for start in decision.starts) <= max(slots, len(seats))
-    assert started | set(decision.waiting) | set(seats) == {each.id for each in jobs}
+    assert len(holdings) + sum(start.workers for start in decision.starts) <= max(slots, len(holdings))
+    assert started | set(decision.waiting) | set(holdings) == {each.id for each in jobs}
     assert not started & set(decision.waiting)

@@ -51,7 +51,7 @@ class Project:
         settings: ExtractionSettings | None = None,
         job_id: str | None = None,
     ) -> Ending:
-        """Each is of a job of its own, unless told otherwise."""
+        """Each is of a job of its own, unless given otherwise."""
         self.n_attempts += 1
         spec = AttemptSpec(
             project="onward",
@@ -294,7 +294,7 @@ def test_forced_film_that_fails_costs_nothing_of_the_earlier_tools_images(
 
 
 def test_earlier_tools_images_are_put_aside_when_those_that_replace_them_are_complete(project: Project) -> None:
-    """All of them, so that nobody trains on a mix; and the person is told where they are."""
+    """All of them, so that nobody trains on a mix; and a message says where they are."""
     old = old_set(project)
     project.add("Ep0.mkv", content="not a film")
     assert project.attempt(force=True).code is ExitCode.NOT_A_FILM
@@ -359,7 +359,7 @@ def test_progress_never_goes_back(project: Project) -> None:
 
 
 def test_steps_grow_with_everything_that_is_done(project: Project) -> None:
-    """With each film looked at, also those that are complete, and with each image that is moved at the end."""
+    """With each film checked, also those that are complete, and with each image that is moved at the end."""
 
     def steps() -> int:
         n_steps: int = json.loads(project.layout.progress.read_text())["steps"]
@@ -371,7 +371,7 @@ def test_steps_grow_with_everything_that_is_done(project: Project) -> None:
     project.add("Ep2.mkv")
     project.attempt()
     project.attempt()
-    assert steps() >= 2, "nothing but two films looked at"
+    assert steps() >= 2, "nothing but two films checked"
 
 
 def test_killed_attempts_leave_no_temp_behind(project: Project) -> None:
@@ -453,7 +453,7 @@ def test_pipe_is_no_film_and_is_not_waited_for(project: Project) -> None:
 
 
 def _rewrite(film: Path) -> None:
-    """In place, as many bytes, none of them where the fingerprint looks."""
+    """In place, as many bytes, none of them where the fingerprint reads."""
     with film.open("r+b") as file:
         file.seek(700 * 1024)
         file.write(b"another film")
@@ -519,7 +519,7 @@ def test_pictures_of_a_replaced_film_are_not_taken_for_those_of_its_successor(pr
 
 
 def test_pictures_of_a_film_that_was_written_to_since_are_not_taken_for_it(project: Project) -> None:
-    """Where its fingerprint does not look, as a download does that had stood still; between two attempts."""
+    """Where its fingerprint does not read, as a download does that had paused; between two attempts."""
     project.films[0].write_bytes(bytes(2 << 20))
     project.pipeline.before_picture = at_picture(3, raising(OSError(errno.ENOSPC, "full")))
     assert project.attempt().code is ExitCode.DISK_FULL

@@ -239,8 +239,8 @@ def test_folder_in_use_is_refused(layout: OutputLayout, capsys: pytest.CaptureFi
         with pytest.raises(OutputBusy):
             clean(layout)
         assert main(["clean", str(layout.frames_dir), "--json"]) == ExitCode.SUPERSEDED
-    told = capsys.readouterr()
-    assert (told.out, told.err.count("\n")) == ("", 1)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert left(layout) == before
 
 

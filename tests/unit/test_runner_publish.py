@@ -368,7 +368,7 @@ def theirs_left(layout: OutputLayout) -> set[str]:
 
 
 def test_unfinished_film_claims_its_folder(layout: OutputLayout) -> None:
-    """From before its first picture until its results tell."""
+    """From before its first picture until its results have it."""
     attempt = Attempt(layout, 1, folder="Ep2.mkv")
     assert claims(layout) == {FINGERPRINT: "Ep2.mkv"}
     attempt.publish([0], b"new")

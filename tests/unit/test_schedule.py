@@ -121,7 +121,7 @@ def test_paused_job_gives_its_place_and_its_slots_away() -> None:
 
 
 def test_suspended_job_gives_its_slots_to_the_others() -> None:
-    """As one that its user has paused; it is told to, and goes on by itself."""
+    """As one that its user has paused; it is notified, and goes on by itself."""
     low: dict[str, Suspension] = {"A": LOW}
     holdings = {"A": SlotHolding(4), "B": SlotHolding(4)}
     decision = decided([A, B], holdings=holdings, budget=Budget(8, 2), run_blocked=low)

@@ -84,12 +84,12 @@ def test_daemon_that_is_not_alive_says_its_status_and_nothing_more(manager: sock
     alive = [True, False, False]
     environ = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "40000"}
 
-    async def tell() -> None:
+    async def notify() -> None:
         with anyio.move_on_after(2):
             await ServiceManager(environ).keep_notified(alive.pop, lambda: f"{len(alive)} left")
 
     with pytest.raises(BaseException, match="pop from empty list"):
-        anyio.run(tell)
+        anyio.run(notify)
     said = [manager.recv(1024) for _ in range(4)]
     assert said == [b"STATUS=3 left", b"STATUS=2 left", b"STATUS=1 left", b"WATCHDOG=1"]
 
@@ -170,7 +170,7 @@ def test_removal_of_what_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_dry_run_prints_every_unit_and_command_and_changes_nothing(places: Places, tmp_path: Path) -> None:
-    """Of the installation and of the removal; what stands in the way today is said, and is no error."""
+    """Of the installation and of the removal; what prevents it today is reported, and is no error."""
     environ = os.environ | {"XDG_CONFIG_HOME": str(tmp_path / "config")}
 
     def framed(*arguments: str) -> str:
@@ -180,16 +180,16 @@ def test_dry_run_prints_every_unit_and_command_and_changes_nothing(places: Place
         return done.stdout
 
     folder = tmp_path / "config/systemd/user"
-    told = framed("--root", str(places.root))
+    printed = framed("--root", str(places.root))
     for name in UNITS:
-        assert f"framed: would write {folder / name}:\n" in told
-    assert "\n    ExecStart=" in told
-    assert "framed: would run: systemctl --user enable framed-tmux.service framed.service\n" in told
-    assert "framed: would run: loginctl enable-linger\n" in told
+        assert f"framed: would write {folder / name}:\n" in printed
+    assert "\n    ExecStart=" in printed
+    assert "framed: would run: systemctl --user enable framed-tmux.service framed.service\n" in printed
+    assert "framed: would run: loginctl enable-linger\n" in printed
     assert not folder.exists()
     folder.mkdir(parents=True)
     (folder / UNITS[1]).touch()
-    told = framed("--remove")
-    assert "framed: would run: systemctl --user disable --now framed.service\n" in told
-    assert f"framed: would delete {folder / UNITS[1]}\n" in told
+    printed = framed("--remove")
+    assert "framed: would run: systemctl --user disable --now framed.service\n" in printed
+    assert f"framed: would delete {folder / UNITS[1]}\n" in printed
     assert (folder / UNITS[1]).exists()

@@ -1,4 +1,4 @@
-"""What tells damage before anything is decoded: bytes, messages, times."""
+"""What shows damage before anything is decoded: bytes, messages, times."""
 
 from __future__ import annotations
 

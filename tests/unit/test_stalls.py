@@ -1,4 +1,4 @@
-"""When a running attempt stands still: what moves it, what only looks like it, and how often it is told."""
+"""When a running attempt is stalled: what counts as progress, what does not, and how often it is reported."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class RunningAttempt:
         self.reports = AttemptReports()
         settings = Settings(notify=NotifySettings(stalled_after_s=AFTER_S))
         self.stalls = StallDetector(self.ledger, self.reports, LiveSettings(load_places(folder), settings))
-        self.told: list[Stalled] = []
-        self.stalls.listen(lambda _job, stalled: self.told.append(stalled))
+        self.reported: list[Stalled] = []
+        self.stalls.listen(lambda _job, stalled: self.reported.append(stalled))
         self.stalls.check(0)
 
     def advance(self, **changes: Any) -> None:
@@ -47,7 +47,7 @@ class RunningAttempt:
         self.reports.record_progress("j1", msgspec.structs.replace(before, **changes))
 
     def check_for(self, seconds: float) -> str:
-        """So much later, in looks of five seconds."""
+        """So much later, in checks of five seconds."""
         for _ in range(round(seconds / 5)):
             self.stalls.check(5)
         stalled = self.stalls.stalled("j1")
@@ -68,7 +68,7 @@ def test_stalled_attempt_is_notified_once_and_shown_while_it_is(running: Running
     assert running.check_for(AFTER_S - 5) == ""
     assert running.check_for(5) == "no progress for 15 min"
     assert running.check_for(600) == "no progress for 25 min"
-    assert running.told == [Stalled(still_s=900)]
+    assert running.reported == [Stalled(still_s=900)]
     assert running.stalls.n_stalled == 1
 
 
@@ -79,7 +79,7 @@ def test_attempt_that_stalls_again_is_notified_again(running: RunningAttempt, ca
         running.advance(steps=1)
         assert running.check_for(5) == ""
         running.check_for(AFTER_S)
-    assert len(running.told) == 2
+    assert len(running.reported) == 2
     assert [record.message for record in caplog.records] == [
         "attempt stands still", "attempt goes on", "attempt stands still",
     ]  # fmt: skip
@@ -107,11 +107,11 @@ def test_time_that_passes_is_no_progress(running: RunningAttempt) -> None:
     for minute in range(16):
         running.advance(elapsed_s=60.0 * minute, eta_s=60.0 * minute, updated_at=f"2025-11-15T14:{minute:02}:00Z")
         running.check_for(60)
-    assert running.told == [Stalled(still_s=900)]
+    assert running.reported == [Stalled(still_s=900)]
 
 
 def test_parked_attempt_is_not_stalled_and_is_timed_from_its_end(running: RunningAttempt) -> None:
-    """By whatever rule it was told to pause."""
+    """By whatever rule it was suspended."""
     running.advance(steps=1)
     running.check_for(AFTER_S - 50)
     running.advance(paused=True, workers=0)
@@ -124,7 +124,7 @@ def test_parked_attempt_is_not_stalled_and_is_timed_from_its_end(running: Runnin
 def test_attempt_that_is_paused_or_cancelled_is_not_notified(
     running: RunningAttempt, wish: PauseRequested | CancelRequested
 ) -> None:
-    """Whoever asked looks at it already."""
+    """Whoever asked watches it already."""
     running.advance(steps=1)
 
     async def ask() -> None:
@@ -132,4 +132,4 @@ def test_attempt_that_is_paused_or_cancelled_is_not_notified(
 
     anyio.run(ask)
     assert running.check_for(2 * AFTER_S) == ""
-    assert running.told == []
+    assert running.reported == []

@@ -49,7 +49,7 @@ def test_film_that_is_copied_slowly_is_extracted_when_it_is_complete(
 ) -> None:
     """It grows, or has its size from the beginning, or is given the old time of its original at the end.
 
-    On a machine that held the copy itself up for as long as a film may rest, it is copied once more.
+    On a machine that held the copy itself up for as long as a film takes to settle, it is copied once more.
     """
     root = new_root(PATIENT.replace("settle_scans: 2", f"settle_scans: 2, force_polling: {polling}"))
     root.start()

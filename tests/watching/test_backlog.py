@@ -1,4 +1,4 @@
-"""Many films that lie there at the first start: looked through first, then queued in order, and each once."""
+"""Many films that are there at the first start: scanned first, then queued in order, and each once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DRAINED = QUICK.replace("settle_scans: 2", "settle_scans: 2, ORDER").replace("se
 
 
 def drain(root: Root) -> None:
-    """Nothing is started by the next daemon either, so that the queue can be looked at."""
+    """Nothing is started by the next daemon either, so that the queue can be read."""
     process = root.start()
     with connect(root.places) as daemon:
         daemon.call("drain", Drain(key=uuid.uuid4().hex), DrainReply)
@@ -55,7 +55,7 @@ def test_projects_found_together_are_queued_in_order(
 
 
 def test_backlog_is_scanned_and_queued_by_name_each_film_once(new_root: Callable[..., Root]) -> None:
-    """Five hundred films in a hundred projects; how far it is, is told meanwhile; a film cannot be opened."""
+    """Five hundred films in a hundred projects; how far it is, is shown meanwhile; a film cannot be opened."""
     root = new_root(DRAINED.replace("ORDER", "order: name").replace("SETTLE", "1.5"))
     drain(root)
     names = [f"p{number:03}" for number in range(100)]
@@ -64,7 +64,7 @@ def test_backlog_is_scanned_and_queued_by_name_each_film_once(new_root: Callable
             root.film(name, name=f"e{episode}.mkv")
     root.film("p050", "unopenable", name="e9.mkv")
     root.start()
-    notice = until(lambda: next((each for each in root.notices() if "reading the films" in each), None), "it is told")
+    notice = until(lambda: next((each for each in root.notices() if "reading the films" in each), None), "it is shown")
     assert re.fullmatch(r"reading the films in raw_videos: \d+ of 501; then they are queued", notice)
     until(lambda: len(queue(root)) == len(names), "all are queued", 60)
     assert queue(root) == names

@@ -73,7 +73,7 @@ def test_cancelling_a_job_decides_nothing_of_the_films_that_it_left_out(root: Ro
 
 
 def test_short_film_is_left_out_and_reported(new_root: Callable[..., Root]) -> None:
-    """A project of which nothing is extracted is IGNORED, with what to type; other settings are heeded when read."""
+    """A project of which nothing is extracted is IGNORED, with what to type; other settings are applied when read."""
     root = new_root(watching("min_duration_s: 30"))
     root.film("ident", "length 12", name="logo.mp4")
     root.start()

@@ -91,7 +91,7 @@ def test_project_that_is_renamed_is_a_new_one_and_the_old_one_keeps_its_images(r
 
 
 def test_folder_that_may_not_be_read_is_reported_and_forgets_nothing(root: Root) -> None:
-    """Neither a new project nor one that is extracted; the others are looked for as ever."""
+    """Neither a new project nor one that is extracted; the others are scanned as ever."""
     old = root.film("old").parent
     # Root may read everything, unless it is made to do without that.
     as_anybody = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all")
@@ -137,7 +137,7 @@ def test_root_that_goes_away_freezes_everything_and_comes_back_as_it_was(
     away = raw_videos.rename(root.places.root / "away")
     if how == "empty":
         raw_videos.mkdir()
-    [notice] = until(root.notices, "it is told")
+    [notice] = until(root.notices, "there is a notice")
     words = "is empty, or its disk is not mounted" if how == "empty" else "cannot be read: No such file or directory"
     assert notice == f"{raw_videos} {words}; until it is back nothing is started, and nothing is forgotten"
     with pytest.raises(CallFailed, match=str(raw_videos)):
@@ -166,7 +166,7 @@ def test_films_that_were_added_while_the_root_was_away_are_found_when_it_is_back
     root.start()
     before = root.wait_for("old", COMPLETE)
     away = root.places.raw_videos.rename(tmp_path / "away")
-    until(root.notices, "it is told")
+    until(root.notices, "there is a notice")
     (away / "new").mkdir()
     (away / "new" / "film.mkv").write_text("a new film")
     away.rename(root.places.raw_videos)

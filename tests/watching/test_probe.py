@@ -43,7 +43,7 @@ def test_film_that_never_opens_fails_in_time_with_the_extractors_reason(new_root
     root = new_root(giving_up_after(1))
     root.film("broken", "unopenable exit 65")
     root.start()
-    assert root.wait_for("broken", FAILED).reason == "exit 65 (told to end with 65)"
+    assert root.wait_for("broken", FAILED).reason == "exit 65 (asked to end with 65)"
     assert len(root.attempts("broken")) == 1
 
 
@@ -64,7 +64,7 @@ def test_job_whose_film_has_changed_waits_until_it_is_complete(new_root: Callabl
 
 
 def test_submit_waits_for_no_probe(root: Root) -> None:
-    """Whoever submits a broken film wants to hear of it now."""
+    """Whoever submits a broken film wants to know it now."""
     root.film("broken", "unopenable exit 65")
     root.start()
     root.wait_for("broken", SETTLING)
@@ -101,7 +101,7 @@ def test_film_that_was_opened_is_not_opened_again_after_a_restart(new_root: Call
     stop(daemon)
     needed.unlink()
     root.start()
-    status = until(lambda: root.status("onward"), "it is looked at")
+    status = until(lambda: root.status("onward"), "it has been scanned")
     assert (status.state, status.reason) == (ProjectState.NEW, "")
 
 

@@ -1,4 +1,4 @@
-"""Films that are extracted at some hours only: outside them what runs rests, what comes waits, and both go on."""
+"""Films that are extracted at some hours only: outside them what runs is suspended, what comes waits; both go on."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_film_is_suspended_when_its_hours_are_over_and_goes_on_when_they_begin(n
     process = root.extractor("onward")
     wall_clock.write_text("7200", encoding="ascii")
     words = "outside its hours: goes on at "
-    until(lambda: root.wait_for("onward", PAUSED).workers == 0, "it rests")
+    until(lambda: root.wait_for("onward", PAUSED).workers == 0, "it is suspended")
     assert root.wait_for("onward", PAUSED).reason.startswith(words)
     assert resume(root, "onward").startswith(f"suspended by framed and cannot be resumed: {words}")
     pause(root, "onward")
@@ -81,7 +81,7 @@ def test_other_hours_hold_as_soon_as_they_are_read(new_root: Callable[..., Root]
     root.film("onward", f"wait {gate}")
     root.wait_for("onward", RUNNING)
     assert reload(root, between(2, 3)) == ("budget.run_between",)
-    until(lambda: root.wait_for("onward", PAUSED).workers == 0, "its workers rest")
+    until(lambda: root.wait_for("onward", PAUSED).workers == 0, "its workers have parked")
     assert (
         ", in 1 h " in root.wait_for("onward", PAUSED).reason or ", in 2 h " in root.wait_for("onward", PAUSED).reason
     )

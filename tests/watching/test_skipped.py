@@ -1,4 +1,4 @@
-"""What lies in raw_videos and is not taken is said where people look; seasons are taken where that is asked for."""
+"""What is in raw_videos and is left out is named where people look; seasons are taken where that is asked for."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_what_is_left_out_is_named_in_the_note_in_projects_and_in_show(root: Roo
 
 
 def test_seasons_are_films_of_the_project_and_found_as_they_come(new_root: Callable[..., Root]) -> None:
-    """By a project's own file or for all; without a look in between: the file system tells of them."""
+    """By a project's own file or for all; without a scan in between: the file system notifies."""
     root = new_root(
         QUICK.replace("scan_interval_s: 0.2", "scan_interval_s: 60").replace("settle_scans: 2", "settle_scans: 1")
     )
