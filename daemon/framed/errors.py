@@ -100,8 +100,8 @@ class RootOfAnother(FramedError):
 
     exit_code = Exit.REFUSED
 
-    def __init__(self, root: Path, uid: int, name: str) -> None:
-        """`name` is empty for a user without one."""
+    def __init__(self, root: Path, uid: int, name: str | None) -> None:
+        """`name` is None for a user without one."""
         self.root = root
         self.uid = uid
         self.name = name
@@ -149,8 +149,8 @@ class NoFilm(FramedError):
 
     exit_code = Exit.NO_PROJECT
 
-    def __init__(self, folder: Path, suffixes: Iterable[str], skipped: str = "") -> None:
-        """`skipped`: what was skipped there, and what to do about it."""
+    def __init__(self, folder: Path, suffixes: Iterable[str], skipped: str | None = None) -> None:
+        """`skipped`: what was skipped there, and what to do about it; None when nothing was."""
         self.folder = folder
         what_to_do = skipped or f"put one there ({' '.join(sorted(suffixes))})"
         super().__init__(f"no video file in {folder}; {what_to_do}")

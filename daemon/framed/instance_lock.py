@@ -118,17 +118,17 @@ def _pid_of_holder(lock_file: Path) -> int | None:
     return None
 
 
-def last_daemon_text(places: Places) -> str:
-    """`the last one (pid 8788) ended at 2026-11-22 20:45:49`, or that it was killed; empty when there was none."""
+def last_daemon_text(places: Places) -> str | None:
+    """`the last one (pid 8788) ended at 2026-11-22 20:45:49`, or that it was killed; None when there was none."""
     try:
         record = _record(read_regular(places.lock_file, _MOST_BYTES).decode())
         if record is None:
-            return ""
+            return None
         if record.ended is not None:
             return f"the last one (pid {record.pid}) ended at {_local(record.ended)}"
         seen = datetime.fromtimestamp((places.state / "framed.log").stat().st_mtime, UTC)
     except (OSError, ValueError):
-        return ""
+        return None
     return f"the last one (pid {record.pid}) was killed, after {_local(max(seen, record.since))}"
 
 

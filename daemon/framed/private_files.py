@@ -87,12 +87,12 @@ def check_root_folder(root: Path) -> None:
             raise RootOfAnother(root, uid, user_name(uid))
 
 
-def user_name(uid: int) -> str:
-    """Empty for one without a name."""
+def user_name(uid: int) -> str | None:
+    """None for one without a name."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return ""
+        return None
 
 
 def user_text(uid: int) -> str:

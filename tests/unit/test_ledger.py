@@ -100,7 +100,7 @@ async def test_what_happened_is_recorded_when_the_disk_has_room_again(
         assert isinstance(ledger.job(job.id).state, Queued)
         assert ledger.problem == f"the state database {store._path} cannot be written: disk full"
         store.is_full = False
-    assert ledger.problem == ""
+    assert ledger.problem is None
     assert isinstance(ledger.job(job.id).state, Cancelled)
     assert ledger.verdict("onward", "f1") is Verdict.CANCELLED
     assert open_ledger(store).verdict("onward", "f1") is Verdict.CANCELLED
@@ -123,7 +123,7 @@ async def test_state_that_can_be_written_again_is_found_out_without_a_change(
         store.is_full = False
         await ledger.wait_for_change()
         tasks.cancel_scope.cancel()
-    assert ledger.problem == ""
+    assert ledger.problem is None
     assert store.flags() == frozenset()
 
 

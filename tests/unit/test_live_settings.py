@@ -45,7 +45,7 @@ async def test_file_with_a_mistake_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="must be a whole number from 0 to 19, not 20"):
         await live.reload()
     assert live.now.budget.slots == "auto"
-    assert "budget.nice" in live.problem
+    assert "budget.nice" in str(live.problem)
     file.write_text("")
     await live.reload()
-    assert live.problem == ""
+    assert live.problem is None

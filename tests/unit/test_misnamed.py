@@ -116,7 +116,7 @@ def test_settings_file_of_nearly_the_right_name_is_reported(places: Places) -> N
     (places.root / "configs" / "framed.yml").touch()
     assert load_settings(places).warning == "configs/framed.yml is not read; rename it to framed.yaml"
     places.settings_file.touch()
-    assert load_settings(places).warning == ""
+    assert load_settings(places).warning is None
 
 
 def test_disk_that_is_not_mounted_is_known_by_what_is_missing_and_by_the_table_of_the_system(
@@ -125,12 +125,12 @@ def test_disk_that_is_not_mounted_is_known_by_what_is_missing_and_by_the_table_o
     """Within the root nothing has to be there; elsewhere all but the project's own folder."""
     fstab, disk = tmp_path / "fstab", tmp_path.parent / f"{tmp_path.name}-disk"
     fstab.write_text("# a disk\nUUID=1 / ext4 defaults 0 1\nUUID=2 none swap sw 0 0\nproc /proc proc defaults 0 0\n\n")
-    assert why_not_mounted(places.root / "a" / "b" / "frames", places, fstab) == ""
+    assert why_not_mounted(places.root / "a" / "b" / "frames", places, fstab) is None
     assert why_not_mounted(disk / "onward" / "frames", places, fstab) == f"{disk} is not there; is its disk mounted?"
     disk.mkdir()
-    assert why_not_mounted(disk / "onward" / "frames", places, fstab) == ""
-    assert why_not_mounted(disk / "a" / "onward" / "frames", places, fstab) != ""
+    assert why_not_mounted(disk / "onward" / "frames", places, fstab) is None
+    assert why_not_mounted(disk / "a" / "onward" / "frames", places, fstab) is not None
     fstab.write_text(f"UUID=3 {disk}/ ext4 noauto 0 0\n")
     words = f"{disk} is listed in {fstab} and not mounted; mount it: mount {disk}"
     assert why_not_mounted(disk / "onward" / "frames", places, fstab) == words
-    assert why_not_mounted(places.frames_dir("onward"), places, fstab) == ""
+    assert why_not_mounted(places.frames_dir("onward"), places, fstab) is None

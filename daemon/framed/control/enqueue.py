@@ -26,7 +26,7 @@ async def enqueue(
 
     def decision() -> Decision[Reply]:
         steps = decide()
-        events = {step.job_id: step.event for step in steps if step.event is not None}
+        events = {step.job_id: step.event for step in steps if step.event is not None and step.job_id is not None}
         new_jobs = [step.new_job for step in steps if step.new_job is not None]
         if ledger.is_draining and (new_jobs or events):
             raise Refused("framed is draining and takes nothing new; framectl undrain ends that")

@@ -168,7 +168,7 @@ class StatusReporter:
             progress=1.0 if state is ProjectState.COMPLETE else 0.0,
             frames=project.results.total_frames if project.results else 0,
             films=len(project.films),
-            output_dir=project.output_dir or None,
+            output_dir=project.output_dir,
         )
         return status, reasons
 

@@ -35,8 +35,8 @@ class SubmissionStep:
     project: str
     result: Submitted
     message: str
-    job_id: str = ""
-    """Of the job that the event is for."""
+    job_id: str | None = None
+    """Of the job that the event is for; None without one."""
     shown_id: str | None = None
     """Of the job that the reply names; None for a new one, and when there is none."""
     event: Event | None = None

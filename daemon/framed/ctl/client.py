@@ -178,8 +178,8 @@ def _connect_error(failed: OSError, places: Places) -> FramedError:
     start = f"start framed with: framed start --root {shlex.quote(str(places.root))}"
     match failed:
         case FileNotFoundError() | NotADirectoryError():
-            last = last_daemon_text(places)
-            return DaemonUnreachable(f"framed is not running: there is no socket {path}{last and f'; {last}'}", start)
+            found = "; ".join(each for each in (f"there is no socket {path}", last_daemon_text(places)) if each)
+            return DaemonUnreachable(f"framed is not running: {found}", start)
         case ConnectionRefusedError():
             last = last_daemon_text(places) or "the socket is left from an earlier run"
             return DaemonUnreachable(f"framed is not running: nobody listens on {path}; {last}", start)

@@ -128,7 +128,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every project starts from."""
     origins: Mapping[str, str] = {}
     """Section and key with a dot between -> the file that set it; keys left at their defaults are not in it."""
-    warning: str = ""
+    warning: str | None = None
     """That framed.yaml is missing, and which file is probably meant to be it."""
 
 

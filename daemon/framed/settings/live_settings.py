@@ -27,7 +27,7 @@ _RETRY_POLL_S: Final = 2.0
 
 @dataclass(frozen=True)
 class Reloaded:
-    """What has come of reading the file again. Keys as `budget.slots`."""
+    """The result of reading the file again. Keys as `budget.slots`."""
 
     changed: tuple[str, ...]
     need_restart: tuple[str, ...]
@@ -39,8 +39,8 @@ class LiveSettings:
 
     def __init__(self, places: Places, settings: Settings) -> None:
         self.now = settings
-        self.problem = ""
-        """What is wrong with the file, as long as something is; then what was read before stays in use."""
+        self.problem: str | None = None
+        """What is wrong with the file; while something is, what was read before stays in use."""
         self.need_restart: tuple[str, ...] = ()
         """Keys that have changed in the file, and wait for a restart."""
         self._places = places
@@ -88,7 +88,7 @@ class LiveSettings:
             self.need_restart = tuple(
                 key for key, value in after.items() if value != self._at_start[key] and key.startswith(_AT_START)
             )
-            self.now, self.problem = settings, ""
+            self.now, self.problem = settings, None
             _log.info("settings reloaded", extra=fields(changed=", ".join(changed) or None))
             for listener in self._listeners:
                 listener()

@@ -57,17 +57,17 @@ class MisnamedFiles:
         )
 
 
-def misnamed_settings_file(places: Places) -> str:
-    """A line when framed.yaml is missing and there is a file with a similar name; else empty."""
+def misnamed_settings_file(places: Places) -> str | None:
+    """A line when framed.yaml is missing and there is a file with a similar name; else None."""
     right = places.settings_file
     try:
         names = sorted(os.listdir(right.parent))
     except OSError:
-        return ""
+        return None
     probable = {f"{right.stem}{suffix}" for suffix in _SUFFIXES}
     near = [name for name in names if name.casefold() in probable]
     if not near or right.name in near:
-        return ""
+        return None
     return _warning(right.with_name(near[0]), right, places.root, is_there=False)
 
 

@@ -11,8 +11,8 @@ from framed.settings.places import Places, is_mount_point, mounts, unescaped
 _FSTAB: Final = Path("/etc/fstab")
 
 
-def why_not_mounted(frames_dir: Path, places: Places, fstab: Path = _FSTAB) -> str:
-    """Why the disk does not seem to be mounted, in one line; empty when it seems to be.
+def why_not_mounted(frames_dir: Path, places: Places, fstab: Path = _FSTAB) -> str | None:
+    """Why the disk does not seem to be mounted, in one line; None when it seems to be.
 
     Outside the root only the project's own folder and `paths.datasets` are created. If more is missing, or if a mount
     point of `fstab` has nothing mounted on it, the disk is not mounted.
@@ -25,7 +25,7 @@ def why_not_mounted(frames_dir: Path, places: Places, fstab: Path = _FSTAB) -> s
     for point in _mount_points(fstab):
         if real.startswith(f"{point}/") and not is_mount_point(point, mounts()):
             return f"{point} is listed in {fstab} and not mounted; mount it: mount {point}"
-    return ""
+    return None
 
 
 def _mount_points(fstab: Path) -> list[str]:

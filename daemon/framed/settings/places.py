@@ -183,19 +183,19 @@ class Mount:
     """One line of the table of mounts."""
 
     point: str
-    kind: str
-    """Type of its file system; empty where the table does not say."""
+    kind: str | None
+    """Type of its file system; None where the table does not say."""
 
 
-def filesystem_type(path: Path, mountinfo: str) -> str:
-    """The type of the file system that `path` lies or would lie on; empty when the table does not say."""
+def filesystem_type(path: Path, mountinfo: str) -> str | None:
+    """The type of the file system that `path` lies or would lie on; None when the table does not say."""
     return mount_of(path, mountinfo).kind
 
 
 def mount_of(path: Path, mountinfo: str) -> Mount:
     """Where the file system that `path` lies or would lie on is mounted. `mountinfo`: see `mounts`."""
     real = os.path.realpath(path)
-    found = Mount("", "")
+    found = Mount("", None)
     for mount in _table(mountinfo):
         if (real == mount.point or real.startswith(mount.point + "/")) and len(mount.point) >= len(found.point):
             found = mount

@@ -44,7 +44,7 @@ class NewJob:
     force: bool = False
     restore: bool = False
     with_ignored: bool = False
-    id: str = ""
+    id: str | None = None
     """Set when the id was announced before; else a new one is made."""
 
 
@@ -90,8 +90,8 @@ class Ledger:
         """Whether no job may start until `undrain`."""
         self._changed = anyio.Event()
         self._listeners: list[Callable[[], None]] = []
-        self.problem = ""
-        """Why the last change could not be written; empty when it was."""
+        self.problem: str | None = None
+        """Why the last change could not be written; None when it was."""
 
     def listen(self, listener: Callable[[], None]) -> None:
         """`listener` is called after every change. It must be quick and must not raise."""
@@ -234,7 +234,7 @@ class Ledger:
         except StoreUnavailable as unavailable:
             self.problem = f"the state database {unavailable.store} cannot be written: {unavailable.why}"
             raise
-        self.problem = ""
+        self.problem = None
 
     def _new_job(self, new: NewJob, order: int, now: Moment) -> Job:
         return Job(

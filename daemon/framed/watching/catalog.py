@@ -30,8 +30,8 @@ class CatalogProject:
 
     films: tuple[CatalogFilm, ...]
     """By name."""
-    output_dir: str
-    """Its `frames/`; empty when its settings file is wrong."""
+    output_dir: str | None
+    """Its `frames/`; None when its settings file is wrong."""
     results: ResultsSummary | None
     problem: ProjectProblem | None
     """What is wrong with the project's settings file or its folders, or fails of framed itself."""

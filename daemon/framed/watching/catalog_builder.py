@@ -177,7 +177,7 @@ class CatalogBuilder:
         films, listing = project.films, known.listing
         if seen is None:
             known.unresponsive_since_s = now_s if known.unresponsive_since_s is None else known.unresponsive_since_s
-            is_reported = now_s - known.unresponsive_since_s >= _UNRESPONSIVE_S or not output.frames_dir
+            is_reported = now_s - known.unresponsive_since_s >= _UNRESPONSIVE_S or output.frames_dir is None
             problem = DiskUnresponsive(path=known.disk.last_path) if is_reported else project.problem
             known.project = _same_if_equal(project, replace(project, problem=problem, is_unresponsive=True))
             return
@@ -207,7 +207,7 @@ class CatalogBuilder:
             warnings=(*output.warnings, *self._misnamed.warnings(name, self._known)),
         )
         if fault is not None:
-            now = replace(now, output_dir="", results=None, problem=self._faults.record(name, fault))
+            now = replace(now, output_dir=None, results=None, problem=self._faults.record(name, fault))
         else:
             self._faults.clear(name)
             known.output_asked_at_s = seen.asked_at_s
@@ -258,7 +258,9 @@ class CatalogBuilder:
         """All projects; with an error where outputs of two projects conflict."""
         before = self._catalog.projects
         projects = {name: known.project for name, known in self._known.items()}
-        outputs = {name: known.disk.output for name, known in self._known.items() if known.project.output_dir}
+        outputs = {
+            name: known.disk.output for name, known in self._known.items() if known.project.output_dir is not None
+        }
         for name, wrong in self._shared.errors(outputs).items():
             projects[name] = replace(projects[name], problem=wrong)
             if projects[name] == before.get(name):

@@ -50,13 +50,13 @@ class ChangeNotifier:
         self._on_change = on_change
         self._folders: frozenset[str] = frozenset()
         self._stop = threading.Event()
-        self._limit = ""
+        self._limit: str | None = None
 
     @property
-    def problem(self) -> str:
-        """Which kernel limit is reached, and how to raise it; empty when none is."""
-        if not self._limit:
-            return ""
+    def problem(self) -> str | None:
+        """Which kernel limit is reached, and how to raise it; None when none is."""
+        if self._limit is None:
+            return None
         limits = read_limits()
         return f"{self._limit} is used up" + (f"; {limits.remedy}" if limits is not None else "")
 
@@ -67,7 +67,7 @@ class ChangeNotifier:
         """
         if folders != self._folders:
             self.stop()
-            self._folders, self._stop, self._limit = folders, threading.Event(), ""
+            self._folders, self._stop, self._limit = folders, threading.Event(), None
             if not folders:
                 return
             # Not one of anyio's threads: the daemon would wait for it when it ends.
@@ -94,7 +94,7 @@ class ChangeNotifier:
                     ignore_permission_denied=False,
                     yield_on_timeout=True,
                 ):
-                    self._set_limit("", stop)
+                    self._set_limit(None, stop)
                     if changes or is_blind:
                         self._on_change()
                     reported, is_blind = "", False
@@ -111,16 +111,16 @@ class ChangeNotifier:
                     _log.warning("change notifications failed, scans continue", extra=fields(why=failed))
                 stop.wait(_LONG_PAUSE_S if limit else _PAUSE_S)
 
-    def _set_limit(self, limit: str, stop: threading.Event) -> None:
+    def _set_limit(self, limit: str | None, stop: threading.Event) -> None:
         if self._stop is stop:
             self._limit = limit
 
 
-def _limit(failed: Exception) -> str:
-    """The limit that was reached; empty for other failures. watchfiles has no error number, only a message."""
+def _limit(failed: Exception) -> str | None:
+    """The limit that was reached; None for other failures. watchfiles has no error number, only a message."""
     message = str(failed)
     if "file watch limit reached" in message:
         return "the user's number of inotify watches (fs.inotify.max_user_watches)"
     if "os error 24" in message:
         return "the user's number of inotify instances (fs.inotify.max_user_instances)"
-    return ""
+    return None

@@ -27,8 +27,8 @@ class ProjectOutput:
     """One project's output at the last scan."""
 
     def __init__(self, places: Places, settings: LiveSettings, project: str) -> None:
-        self.frames_dir = ""
-        """Empty when the settings file is wrong."""
+        self.frames_dir: str | None = None
+        """None when the settings file is wrong."""
         self.problem: SettingsInvalid | OutputUnavailable | None = None
         self.subfolders: bool | None = None
         """`watch.subfolders` of the project's own file; None when it is not set there."""
@@ -51,28 +51,29 @@ class ProjectOutput:
     def refresh(self) -> None:
         """Reads again what has changed on the disk."""
         states = self._states_now()
-        if states == self._states and self.frames_dir and not self.problem:
+        if states == self._states and self.frames_dir is not None and self.problem is None:
             return
-        if not self.frames_dir or states[0] != self._states[0]:
+        if self.frames_dir is None or states[0] != self._states[0]:
             self._resolve()
             states = self._states_now()
-        if self.frames_dir and states[2:] != self._states[2:]:
+        frames_dir = None if self.frames_dir is None else Path(self.frames_dir)
+        if frames_dir is not None and states[2:] != self._states[2:]:
             # With the folders known so far: results that name another folder are read again at the next scan.
-            self.results = read_results(Path(self.frames_dir)) if states[3] is not None else None
+            self.results = read_results(frames_dir) if states[3] is not None else None
             folders = map(str, self.results.image_folders if self.results is not None else ())
             self._watched = (*self._watched[:_N_FIXED], *folders)
         self._states = states
         self.identity = (self.frames_dir, *(state and state[:2] for state in states[1:3]))
-        if self.frames_dir:
-            self.real_paths = real_paths(Path(self.frames_dir))
-            self.problem = self._why_not_mounted()
+        if frames_dir is not None:
+            self.real_paths = real_paths(frames_dir)
+            self.problem = self._why_not_mounted(frames_dir)
 
-    def _why_not_mounted(self) -> OutputUnavailable | None:
+    def _why_not_mounted(self, frames_dir: Path) -> OutputUnavailable | None:
         """Of an output outside the root that does not exist: it must not be created in place of an unmounted disk."""
-        if self._states[1] is not None or Path(self.frames_dir).is_relative_to(self._places.root):
+        if self._states[1] is not None or frames_dir.is_relative_to(self._places.root):
             return None
-        why = why_not_mounted(Path(self.frames_dir), self._places)
-        return OutputUnavailable(folder=self.frames_dir, message=why) if why else None
+        why = why_not_mounted(frames_dir, self._places)
+        return OutputUnavailable(folder=str(frames_dir), message=why) if why is not None else None
 
     def _states_now(self) -> tuple[_State, ...]:
         return tuple(map(self._state, self._watched))
@@ -89,7 +90,7 @@ class ProjectOutput:
         try:
             found = resolve(self._settings.now, self._places, self._project, Overrides())
         except SettingsError as wrong:
-            self.frames_dir, self.problem, self.warnings = "", settings_invalid(wrong), ()
+            self.frames_dir, self.problem, self.warnings = None, settings_invalid(wrong), ()
             self._watched = self._watched[:1]
             return
         frames_dir, self.subfolders, self.warnings = found.frames_dir, found.own_subfolders, found.warnings
@@ -110,10 +111,10 @@ class SharedOutputs:
 
     def errors(self, outputs: Mapping[str, ProjectOutput]) -> Mapping[str, SettingsInvalid]:
         """Project -> the conflict of its output with another's."""
-        identities = {name: output.identity for name, output in outputs.items() if output.frames_dir}
+        frames_dirs = {name: Path(each.frames_dir) for name, each in outputs.items() if each.frames_dir is not None}
+        identities = {name: outputs[name].identity for name in frames_dirs}
         if identities != self._identities:
-            frames_dirs = {name: Path(outputs[name].frames_dir) for name in identities}
-            real = {path: path_now for name in identities for path, path_now in outputs[name].real_paths.items()}
+            real = {path: path_now for name in frames_dirs for path, path_now in outputs[name].real_paths.items()}
             self._errors = {
                 name: settings_invalid(output_shared(self._places, frames_dirs, name, other, real))
                 for name, other in outputs_in_the_way(frames_dirs, real).items()

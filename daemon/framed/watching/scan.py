@@ -121,7 +121,7 @@ def films_of(folder: Path, *, subfolders: bool) -> tuple[SeenFilm, ...]:
     """The films of the project in that folder; 1 or more. Raises Refused, and NoFilm."""
     listing = readable_films(folder, subfolders=subfolders)
     if not listing.films:
-        raise NoFilm(folder, FILM_SUFFIXES, "; ".join(skipped_lines(listing.skipped)))
+        raise NoFilm(folder, FILM_SUFFIXES, "; ".join(skipped_lines(listing.skipped)) or None)
     return tuple(listing.films.values())
 
 

@@ -74,8 +74,8 @@ class Watcher:
         self._notifier_faults = FaultLog("watch for changes")
 
     @property
-    def notifier_problem(self) -> str:
-        """Which limit keeps change notifications from working, and how to raise it; empty when none does."""
+    def notifier_problem(self) -> str | None:
+        """Which limit keeps change notifications from working, and how to raise it; None when none does."""
         return self._notifier.problem
 
     def scan_now(self) -> None:

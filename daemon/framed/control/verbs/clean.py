@@ -42,7 +42,7 @@ async def clean(context: VerbContext, params: Clean, commit: Commit) -> CleanRep
     """
     (name,) = await context.disk.known((params.project,))
     not_now = _not_now(context, name)
-    if not_now and not params.dry_run:
+    if not_now is not None and not params.dry_run:
         raise Refused(not_now)
     frames_dir = await context.disk.run(_frames_dir, context, name)
     films: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ async def clean(context: VerbContext, params: Clean, commit: Commit) -> CleanRep
         images=cleaned.images,
         size_bytes=cleaned.size_bytes,
         kept=cleaned.kept,
-        not_now=not_now,
+        not_now=not_now or "",
     )
     if not params.dry_run:
         if not params.replaced:
@@ -88,10 +88,11 @@ def _cleaned_verdicts(context: VerbContext, params: Clean) -> Change:
     return Change(verdicts={job.id: dict.fromkeys(extracted, Verdict.CLEANED)})
 
 
-def _not_now(context: VerbContext, name: str) -> str:
+def _not_now(context: VerbContext, name: str) -> str | None:
+    """Why the project cannot be cleaned now; None when it can."""
     job = context.ledger.latest(name)
     if job is None or job.is_over:
-        return ""
+        return None
     does = "running" if isinstance(job.state, Running) else "queued"
     return f"{name} is {does}; cancel it first: framectl cancel {shlex.quote(name)}"
 

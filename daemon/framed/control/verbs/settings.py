@@ -18,6 +18,6 @@ async def settings(
             KeyFacts(name=name, value=value, origin=origin)
             for name, value, origin in described(live.now, context.places)
         ),
-        error=live.problem,
+        error=live.problem or "",
         need_restart=live.need_restart,
     )

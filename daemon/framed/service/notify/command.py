@@ -12,8 +12,10 @@ from typing import Final
 _STDERR_TAIL_BYTES: Final = 200
 
 
-def run(argv: Sequence[str], input_bytes: bytes, timeout_s: float, environ: Mapping[str, str] | None = None) -> str:
-    """The error; empty when there was none. `input_bytes`: its standard input; `environ` is added to the daemon's."""
+def run(
+    argv: Sequence[str], input_bytes: bytes, timeout_s: float, environ: Mapping[str, str] | None = None
+) -> str | None:
+    """The error; None when there was none. `input_bytes`: its standard input; `environ` is added to the daemon's."""
     shown = argv[0]
     # Files in memory, not pipes: a child that the command leaves behind keeps pipes open. Not files on a disk: a full
     # disk is one of the notifications.
@@ -40,6 +42,6 @@ def run(argv: Sequence[str], input_bytes: bytes, timeout_s: float, environ: Mapp
             process.wait()
             return f"{shown}: killed after {timeout_s:g} s (notify.timeout_s)"
         if code == 0:
-            return ""
+            return None
         stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - _STDERR_TAIL_BYTES))
         return f"{shown}: exit {code} {' '.join(stderr.read().decode(errors='replace').split())}".rstrip()

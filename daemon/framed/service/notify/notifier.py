@@ -44,7 +44,7 @@ class Notifier:
         self._wakeup = Wakeup()
         self._open = {job.id for job in ledger.open_jobs()}
         self._pending: list[Event] = []
-        self._problems: dict[str, str] = {}
+        self._problems: dict[str, str | None] = {}
         self._faults = FaultLog("send notifications")
         self._short_of_room: Mapping[str, DiskLow] = {}
         self._is_disk_low = False
@@ -91,7 +91,7 @@ class Notifier:
         if settings.desktop is True or (settings.desktop == "auto" and not desktop.why_not(os.environ)):
             self._log("desktop", await in_own_thread(desktop.show, digest, settings.timeout_s, os.environ))
 
-    def _log(self, way: str, problem: str) -> None:
+    def _log(self, way: str, problem: str | None) -> None:
         """Logs each problem once, until it changes or ends: a desktop may be unavailable for weeks."""
         if problem and problem != self._problems.get(way):
             _log.warning("notification failed", extra=fields(way=way, why=problem))
