@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from scenedetect.common import FrameTimecode
 from scenedetect.detectors import ContentDetector
 
-from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.contract.settings import Detector, ExtractionSettings
 from frame_extractor.features.compare import compare
 from frame_extractor.features.sample import FEATURES
 from frame_extractor.features.samples import Samples
@@ -28,8 +30,8 @@ def find_shots(samples: Samples, settings: ExtractionSettings) -> tuple[Shot, ..
     """The shots of a film, sample by sample, as the stitch finds them."""
     finder = ShotFinder(settings)
     shots: list[Shot] = []
-    for position, (frame_index, score) in enumerate(zip(samples.frame_indices, samples.scores, strict=True)):
-        shots += finder.add(int(frame_index), float(score), is_break=position in samples.breaks)
+    for position, (frame_index, row) in enumerate(zip(samples.frame_indices, samples.features, strict=True)):
+        shots += finder.add(int(frame_index), row, is_break=position in samples.breaks)
     return (*shots, *finder.finish())
 
 
@@ -58,6 +60,37 @@ def test_missing_film_ends_the_running_shot() -> None:
     """What could not be decoded is not bridged by a shot, whatever the scores say."""
     shots = find_shots(samples_with({}, breaks=frozenset({33})), ExtractionSettings())
     assert shots == (Shot(0, 33), Shot(33, 100))
+
+
+PEAK = ExtractionSettings(detector=Detector.PEAK, min_scene_length=5)
+
+
+def test_settings_choose_the_detector() -> None:
+    """A cut that stands out, and is too quiet for the threshold."""
+    samples = samples_with({50: 25.0})
+    samples.features["grey_difference"][50] = 12.0
+    samples.features["colours"][50:] = np.random.default_rng(3).integers(0, 256, (9, 16, 3))
+    assert find_shots(samples, ExtractionSettings()) == (Shot(0, 100),)
+    for settings in (PEAK, ExtractionSettings(detector=Detector.ADAPTIVE)):
+        assert find_shots(samples, settings) == (Shot(0, 50), Shot(50, 100))
+
+
+@given(
+    scores=st.lists(st.sampled_from([0.0, 0.0, 0.0, 20.0, 60.0, 120.0]), min_size=1, max_size=80),
+    breaks=st.frozensets(st.integers(1, 79), max_size=4),
+)
+def test_no_detector_sees_across_a_break(scores: list[float], breaks: frozenset[int]) -> None:
+    """Each stretch between breaks gives the shots that it would give as a film of its own."""
+    breaks = frozenset(position for position in breaks if position < len(scores))
+    samples = samples_with(dict(enumerate(scores)), len(scores), breaks=breaks)
+    samples.features["grey_difference"] = samples.scores
+    for settings in (PEAK, ExtractionSettings(detector=Detector.ADAPTIVE)):
+        expected: list[Shot] = []
+        for start, end in itertools.pairwise([0, *sorted(breaks), len(scores)]):
+            alone = samples_with(dict(enumerate(scores[start:end])), end - start)
+            alone.features["grey_difference"] = alone.scores
+            expected += [Shot(start + shot.start, start + shot.end) for shot in find_shots(alone, settings)]
+        assert list(find_shots(samples, settings)) == expected
 
 
 def test_shots_are_what_pyscenedetect_finds_on_the_same_frames() -> None:

@@ -1,4 +1,4 @@
-"""Scores to shots, by the rules of PySceneDetect's ContentDetector. Pure.
+"""From features to shots, by the detector that settings name. Pure.
 
 A cut is the first frame of a new shot. A film without a cut is one shot.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from scenedetect.common import FrameTimecode
-from scenedetect.detector import FlashFilter
+import numpy as np
 
 from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.picking.detectors.registry import new_detector
 
 
 @dataclass(frozen=True)
@@ -26,32 +26,32 @@ class Shot:
 
 
 class ShotFinder:
-    """Finds shots while samples come in, one after the other. A shot is told of once it has ended for good."""
+    """Finds shots while samples come in, one after the other. A shot is given once its end is certain."""
 
     def __init__(self, settings: ExtractionSettings) -> None:
         self._settings = settings
         self._frame_indices: list[int] = []
         self._shot_start = 0
-        self._filter = self._new_filter()
+        self._detector = new_detector(settings, follows_break=False)
 
-    def _new_filter(self) -> FlashFilter:
-        return FlashFilter(FlashFilter.Mode.MERGE, self._settings.min_scene_length)
-
-    def add(self, frame_index: int, score: float, *, is_break: bool) -> list[Shot]:
-        """Takes the next sample; the shots that have ended, in order."""
+    def add(self, frame_index: int, features: np.void, *, is_break: bool) -> list[Shot]:
+        """Takes the next sample, whose features are a row of FEATURES; the shots that have ended, in order."""
         position = len(self._frame_indices)
-        self._frame_indices.append(frame_index)
+        ended: list[Shot] = []
         if is_break:
-            self._filter = self._new_filter()
-            return self._end_shot(position)
-        # The filter counts in frames; its rate is never asked for, but a FrameTimecode must have one.
-        cuts = self._filter.filter(FrameTimecode(frame_index, fps=1000.0), score >= self._settings.scene_threshold)
-        # A cut may lie back: whether a flash is a cut is only known after it.
-        return [shot for cut in cuts for shot in self._end_shot(bisect_left(self._frame_indices, cut.frame_num))]
+            ended += self._end_at(self._detector.finish())
+            ended += self._end_shot(position)
+            self._detector = new_detector(self._settings, follows_break=True)
+        self._frame_indices.append(frame_index)
+        return ended + self._end_at(self._detector.add(frame_index, features))
 
     def finish(self) -> list[Shot]:
-        """The shot that runs when the film ends."""
-        return self._end_shot(len(self._frame_indices))
+        """Those that end with the film, or by its end."""
+        return self._end_at(self._detector.finish()) + self._end_shot(len(self._frame_indices))
+
+    def _end_at(self, cuts: list[int]) -> list[Shot]:
+        """The shots that end with these cuts, which may lie back: a detector sees some samples ahead."""
+        return [shot for cut in cuts for shot in self._end_shot(bisect_left(self._frame_indices, cut))]
 
     def _end_shot(self, end: int) -> list[Shot]:
         if end <= self._shot_start:

@@ -150,13 +150,10 @@ class Stitcher:
             self._counted_from_s = part.counted_from_s
         self._readers |= part.readers
         self._stages_s.update(part.stages_s)
-        scores = features["score"].tolist()
         return [
             shot
-            for position in range(offset, len(self._numbers))
-            for shot in self._finder.add(
-                self._frame_indices[position], scores[position - offset], is_break=position in self._breaks
-            )
+            for position, row in enumerate(features, offset)
+            for shot in self._finder.add(self._frame_indices[position], row, is_break=position in self._breaks)
         ]
 
     def _add_failed(self, failed: FailedRange) -> None:

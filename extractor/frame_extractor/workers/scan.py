@@ -177,7 +177,6 @@ class _Scanner:
         with self._clock.stage("score"):
             small = small_picture(frame.pixels)
             row = measure(None if is_break else self._last, small)
-            score = float(row["score"][0])
         wants_interval = self._begins_interval(frame.time_s)
         self._numbers.append(number)
         self._frame_indices.append(frame.index)
@@ -185,7 +184,7 @@ class _Scanner:
         self._features.append(row)
         self._first = small if self._first is None else self._first
         self._last = small
-        for shot in self._finder.add(frame.index, score, is_break=is_break):
+        for shot in self._finder.add(frame.index, row[0], is_break=is_break):
             yield from self._end_shot(shot, knows_end=True)
             self._grid.begin_shot(self._numbers[shot.end], len(self._numbers) - 1 - shot.end)
         self._grid.add(number, frame)

@@ -1,0 +1,122 @@
+"""Whether two pictures that differ much are of one shot all the same, by the coarse pictures around them. Pure.
+
+In integers, so that another machine decides the same. A picture is int64, (tiles x 3,), RGB.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Colours = npt.NDArray[np.int64]
+
+MAX_RETURN_PERCENT: Final = 50
+"""Of the change at a cut: the pictures behind it come no nearer than this to the one before it."""
+MAX_FADE_STEP_PERCENT: Final = 80
+"""Of the whole way to black or from it: more in one step is a cut to black or from it."""
+MAX_DISSOLVE_STEP_PERCENT: Final = 50
+"""Of the whole way from one picture to another: more in one step is a cut."""
+MAX_DETOUR_PERCENT: Final = 115
+"""Of the same way: how long it is over the pictures on both sides of a step. In a dissolve they lie on it."""
+MAX_REVERSAL_PERCENT: Final = 15
+"""Of a step towards black: how much may get brighter in it."""
+NOISE_HALF_LEVELS: Final = 1
+"""Mean change of a picture that is noise, in halves of a level."""
+MIN_CORRELATION_PERCENT: Final = 92
+"""Between two pictures of one place in different light."""
+MIN_GAIN_PERCENT: Final = 160
+"""Of the light, where it changes; less is a jump cut."""
+MIN_DEVIATION: Final = 3
+"""Of a picture: below it there is nothing to compare."""
+DARK_TILE: Final = 24
+MIN_DARK_PERCENT: Final = 60
+
+
+def is_interruption(before: Sequence[Colours], behind: Sequence[Colours]) -> bool:
+    """Whether what was shown before a step is shown again soon after it, or what is shown after it was shown before.
+
+    Then something short lies between: a flash, a black frame, something that passes the camera. The step is from the
+    last picture of `before` to the first of `behind`.
+    """
+    change = distance(before[-1], behind[0])
+    returns = [distance(before[-1], later) for later in behind[1:]]
+    returns += [distance(earlier, behind[0]) for earlier in before[:-1]]
+    return any(100 * each < MAX_RETURN_PERCENT * change for each in returns)
+
+
+def is_light_change(before: Colours, behind: Colours) -> bool:
+    """Whether both show the same, much brighter or darker."""
+    darker, brighter = sorted((before, behind), key=lambda picture: int(picture.sum()))
+    n = len(darker)
+    covariance = n * int(darker @ brighter) - int(darker.sum()) * int(brighter.sum())
+    variances = [n * int(picture @ picture) - int(picture.sum()) ** 2 for picture in (darker, brighter)]
+    if min(variances) < (MIN_DEVIATION * n) ** 2 or covariance <= 0:
+        return False
+    is_alike = 100**2 * covariance**2 >= MIN_CORRELATION_PERCENT**2 * variances[0] * variances[1]
+    return is_alike and 100 * covariance >= MIN_GAIN_PERCENT * variances[0]
+
+
+def is_fade_step(before: Sequence[Colours], behind: Sequence[Colours]) -> bool:
+    """Whether the step from `before` to `behind` is one of several to black, or from black."""
+    return _is_step_to_black([*before, *behind], len(before) - 1) or _is_step_to_black(
+        [*reversed(behind), *reversed(before)], len(behind) - 1
+    )
+
+
+def is_dissolve_step(before: Sequence[Colours], behind: Sequence[Colours]) -> bool:
+    """Whether the step from `before` to `behind` is one of several from one picture to another, none of them large."""
+    last, first = before[-1], behind[0]
+    change = distance(last, first)
+    around = [(distance(earlier, last), earlier) for earlier in before[:-1]]
+    ahead = [(distance(first, later), later) for later in behind]
+    steps = [distance(a, b) for a, b in itertools.pairwise([*before, *behind])]
+    for n_before, (to_step, start) in enumerate(around):
+        for n_behind, (from_step, end) in enumerate(ahead):
+            way = distance(start, end)
+            largest = max(steps[n_before : len(before) + n_behind])
+            is_on_way = 100 * (to_step + change + from_step) <= MAX_DETOUR_PERCENT * way
+            if is_on_way and 100 * largest <= MAX_DISSOLVE_STEP_PERCENT * way:
+                return True
+    return False
+
+
+def _is_step_to_black(pictures: Sequence[Colours], step: int) -> bool:
+    """Whether the step from picture `step` to the next is less than all of the steady way to black around it."""
+    darkenings = [_darkening(a, b) for a, b in itertools.pairwise(pictures)]
+    if darkenings[step] is None:
+        return False
+    first = last = step
+    while first > 0 and darkenings[first - 1] is not None:
+        first -= 1
+    while last + 1 < len(darkenings) and darkenings[last + 1] is not None:
+        last += 1
+    if dark_percent(pictures[last + 1]) < MIN_DARK_PERCENT:
+        return False
+    way = sum(darkening or 0 for darkening in darkenings[first : last + 1])
+    return 100 * (darkenings[step] or 0) <= MAX_FADE_STEP_PERCENT * way
+
+
+def _darkening(before: Colours, behind: Colours) -> int | None:
+    """By how much the picture gets darker; None where some of it gets brighter. Noise is neither."""
+    change = behind - before
+    darkening = -int(change.sum())
+    reversal = int(np.maximum(change, 0).sum())
+    noise = NOISE_HALF_LEVELS * len(change) // 2
+    if 100 * (reversal - noise) > MAX_REVERSAL_PERCENT * max(darkening, 0):
+        return None
+    return max(darkening, 0)
+
+
+def dark_percent(picture: Colours) -> int:
+    """How many of a picture's tiles are nearly black."""
+    brightest = picture.reshape(-1, 3).max(axis=1)
+    return int(100 * (brightest < DARK_TILE).sum() // len(brightest))
+
+
+def distance(a: Colours, b: Colours) -> int:
+    """Sum of absolute differences."""
+    return int(np.abs(a - b).sum())
