@@ -193,14 +193,14 @@ def extract(
     **settings: Any,
 ) -> ExitCode:
     """Take good still frames from films: those of every shot, and one every two seconds."""
-    from frame_extractor import by_hand  # noqa: PLC0415
+    from frame_extractor import standalone  # noqa: PLC0415
 
     try:
         resolved = RequestedSettings(**settings).resolved
     except ValueError as wrong:
         raise click.UsageError(f"{wrong}.", ctx) from None
     given = {name: ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE for name in ctx.params}
-    request = by_hand.Request(
+    request = standalone.Request(
         films=films,
         output=Path(output),
         settings=resolved,
@@ -209,19 +209,20 @@ def extract(
         force=force,
         restore=restore,
     )
-    return by_hand.show_plan(request) if dry_run else by_hand.extract(request, retry=retry)
+    return standalone.show_plan(request) if dry_run else standalone.extract(request, retry=retry)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("spec_path", metavar="SPEC.json", shell_complete=completion.file)
 def run(spec_path: str) -> ExitCode:
     """Make one attempt, as the specification says. Its records are in the `.framed` folder beside the frames."""
-    from frame_extractor import show, words  # noqa: PLC0415
+    from frame_extractor import messages  # noqa: PLC0415
     from frame_extractor.attempt import records, runner  # noqa: PLC0415
+    from frame_extractor.screen import open_screen  # noqa: PLC0415
 
     spec = records.read_spec(spec_path)
-    with show.open_screen() as screen:
-        screen.note(words.introduction(spec))
+    with open_screen() as screen:
+        screen.note(messages.introduction(spec))
         return runner.run_attempt(spec, screen=screen).code
 
 
@@ -230,9 +231,9 @@ def run(spec_path: str) -> ExitCode:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def probe(film: str, as_json: bool) -> ExitCode:
     """Say what the film is, or why it is none."""
-    from frame_extractor import by_hand  # noqa: PLC0415
+    from frame_extractor import standalone  # noqa: PLC0415
 
-    return by_hand.show_probe(film, as_json=as_json)
+    return standalone.show_probe(film, as_json=as_json)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -240,10 +241,10 @@ def probe(film: str, as_json: bool) -> ExitCode:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with one object for each film.")
 def estimate(spec_path: str, as_json: bool) -> ExitCode:
     """Say what extracting would probably give and cost; write nothing. SPEC.json may be - for standard input."""
-    from frame_extractor import by_hand  # noqa: PLC0415
+    from frame_extractor import standalone  # noqa: PLC0415
     from frame_extractor.attempt import records  # noqa: PLC0415
 
-    return by_hand.show_estimate(records.read_spec(spec_path), as_json=as_json)
+    return standalone.show_estimate(records.read_spec(spec_path), as_json=as_json)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -259,7 +260,7 @@ def clean(frames_dir: Path, fingerprints: tuple[str, ...], dry_run: bool, as_jso
     from frame_extractor.attempt.clean import clean_films, plan  # noqa: PLC0415
     from frame_extractor.attempt.failures import Refused, failure_of  # noqa: PLC0415
     from frame_extractor.contract.quantities import count, size  # noqa: PLC0415
-    from frame_extractor.words import clean_plan  # noqa: PLC0415
+    from frame_extractor.messages import clean_plan  # noqa: PLC0415
 
     layout = OutputLayout(frames_dir.absolute())
     planned = None

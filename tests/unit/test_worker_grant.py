@@ -10,8 +10,8 @@ import pytest
 
 from frame_extractor.attempt.progress import ProgressMeter
 from frame_extractor.contract.attempt import AttemptSpec, Control, Stage
+from frame_extractor.messages import progress_line
 from frame_extractor.pipeline.film_progress import FilmProgress
-from frame_extractor.words import progress_line
 from frame_extractor.workers import grant as grant_module
 from frame_extractor.workers.grant import Grant, WorkerGrant
 

@@ -28,11 +28,11 @@ from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.quantities import count
 from frame_extractor.contract.results import FilmResult
 from frame_extractor.errors import TooMuchFailed, WorkerFault
+from frame_extractor.messages import film_decoded, film_done, film_skipped, introduction, progress_line, set_aside
 from frame_extractor.output import curation
 from frame_extractor.output.journal import is_unsettled
 from frame_extractor.output.manifest import Output, read_output, results_config
 from frame_extractor.signals import EndingSignals
-from frame_extractor.words import film_decoded, film_done, film_skipped, introduction, progress_line, set_aside
 from frame_extractor.workers.grant import WorkerGrant
 
 if TYPE_CHECKING:

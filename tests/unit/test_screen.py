@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from frame_extractor import show
 from frame_extractor.contract.attempt import Progress, Stage
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.quantities import count, duration, size, times
 from frame_extractor.contract.results import FailedRange, FilmResult
-from frame_extractor.show import PlainScreen
-from frame_extractor.words import film_done, progress_line
+from frame_extractor.messages import film_done, progress_line
+from frame_extractor.screen import LiveScreen, PlainScreen
 
 
 @pytest.mark.parametrize(
@@ -114,7 +113,7 @@ def test_screen_that_went_away_raises_nothing(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(sys, "stdout", Closed())
     monkeypatch.setattr(sys, "stderr", Closed())
-    for screen in (PlainScreen(), show.LiveScreen()):
+    for screen in (PlainScreen(), LiveScreen()):
         with screen:
             screen.note("a note")
             screen.failure("a failure")

@@ -11,7 +11,6 @@ from typing import Final
 
 import msgspec
 
-from frame_extractor import show
 from frame_extractor.attempt import records, runner
 from frame_extractor.attempt.failures import OutputUnusable, Refused, failure_of
 from frame_extractor.attempt.film_snapshot import require_regular_file
@@ -30,7 +29,7 @@ from frame_extractor.contract.settings import ExtractionSettings, RequestedSetti
 from frame_extractor.errors import NewerSchema, NotAFilm
 from frame_extractor.output.curation import is_curated
 from frame_extractor.output.manifest import read_output
-from frame_extractor.show import print_line
+from frame_extractor.screen import open_screen, print_line
 
 DEFAULT_WORKERS: Final = 12
 _RETRIED: Final = frozenset({ExitCode.INTERNAL, ExitCode.OUTPUT_NOT_WRITTEN, ExitCode.FILM_CHANGED})
@@ -73,7 +72,7 @@ def extract(request: Request, *, retry: int) -> ExitCode:
     grant = _grant(request)
     layout = request.layout
     endings: list[runner.Ending] = []
-    with show.open_screen() as screen:
+    with open_screen() as screen:
         for n_attempts in range(1, retry + 2):
             spec = _spec(request, layout, films, grant.workers)
             if n_attempts == 1:

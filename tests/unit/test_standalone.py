@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from frame_extractor import by_hand
+from frame_extractor import standalone
 from frame_extractor.attempt import runner
-from frame_extractor.by_hand import Request
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.standalone import Request
 from tests.fakes.pipeline import FakePipeline
 
 
@@ -22,8 +22,8 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> FakePipeline:
     """In the pipeline's place, on a machine of 16 cores, with little patience between attempts."""
     pipeline = FakePipeline()
     monkeypatch.setattr(runner, "_film_pipeline", lambda: pipeline)
-    monkeypatch.setattr(by_hand, "usable_cores", lambda: 16)
-    monkeypatch.setattr(by_hand, "_BACKOFF_BASE_S", 0.01)
+    monkeypatch.setattr(standalone, "usable_cores", lambda: 16)
+    monkeypatch.setattr(standalone, "_BACKOFF_BASE_S", 0.01)
     return pipeline
 
 
@@ -48,7 +48,7 @@ def test_workers_asked_for_are_granted_up_to_the_cores(
 ) -> None:
     """A number is taken at its word; auto and the default leave a quarter of the machine free."""
     asked = request(tmp_path, "a.mkv", given=frozenset({"workers"} if given else ()), workers=workers)
-    assert by_hand.extract(asked, retry=0) is ExitCode.DONE
+    assert standalone.extract(asked, retry=0) is ExitCode.DONE
     results = json.loads((tmp_path / "out" / "extraction_results.json").read_text())
     assert results["config"]["workers"] == granted
 
@@ -71,7 +71,7 @@ def test_fault_is_tried_again_and_done_films_are_not(
 ) -> None:
     """Not even with --force; the summary counts them all."""
     failing(pipeline, 2, ZeroDivisionError())
-    assert by_hand.extract(request(tmp_path, "a.mkv", "b.mkv", force=True), retry=3) is ExitCode.DONE
+    assert standalone.extract(request(tmp_path, "a.mkv", "b.mkv", force=True), retry=3) is ExitCode.DONE
     assert pipeline.extracted == ["a.mkv", "b.mkv", "b.mkv", "b.mkv"]
     shown = capsys.readouterr()
     assert "trying again" in shown.err
@@ -80,7 +80,7 @@ def test_fault_is_tried_again_and_done_films_are_not(
 
 def test_attempts_end_with_the_last_fault(pipeline: FakePipeline, tmp_path: Path) -> None:
     failing(pipeline, 9, ZeroDivisionError())
-    assert by_hand.extract(request(tmp_path, "a.mkv", "b.mkv"), retry=2) is ExitCode.INTERNAL
+    assert standalone.extract(request(tmp_path, "a.mkv", "b.mkv"), retry=2) is ExitCode.INTERNAL
     assert pipeline.extracted == ["a.mkv", "b.mkv", "b.mkv", "b.mkv"]
 
 
@@ -89,7 +89,7 @@ def test_full_disk_is_reported_at_once(
 ) -> None:
     """Seconds make no room; the person does."""
     failing(pipeline, 9, OSError(errno.ENOSPC, "No space left on device"))
-    assert by_hand.extract(request(tmp_path, "a.mkv", "b.mkv"), retry=3) is ExitCode.DISK_FULL
+    assert standalone.extract(request(tmp_path, "a.mkv", "b.mkv"), retry=3) is ExitCode.DISK_FULL
     assert pipeline.extracted == ["a.mkv", "b.mkv"]
     shown = capsys.readouterr()
     assert f"no room left for {tmp_path / 'out'}" in shown.err

@@ -16,7 +16,7 @@ from typing import IO, Final, Self, TextIO, cast
 from frame_extractor.background_writer import BackgroundWriter
 from frame_extractor.contract.attempt import Progress
 from frame_extractor.contract.quantities import count, duration, times
-from frame_extractor.words import progress_line
+from frame_extractor.messages import progress_line
 
 PLAIN_EVERY_S: Final = 10.0
 LAST_LINES_S: Final = 1.0
