@@ -91,9 +91,9 @@ class CatalogBuilder:
     def scan(self, now_s: float, *, in_full: bool = True) -> Catalog:
         """The catalog after another scan; a first portion of the settled films is read.
 
-        Unless it is `in_full`, the projects of which all films are extracted are passed over, each at five looks of
-        six, when the times of their folders have not changed. So it is noticed a little later when such a film is
-        overwritten in its place, or somebody takes images away.
+        Unless it is `in_full`, projects whose films are all extracted are skipped in five scans of six, each in its
+        turn, while the times of their folders have not changed. So it is noticed a little later when such a film is
+        overwritten in place or images are removed.
         """
         raw_videos = self._places.raw_videos
         scan = scan_raw_videos(raw_videos)
