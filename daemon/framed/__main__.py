@@ -131,13 +131,13 @@ def install_service(*, is_users: bool, is_removal: bool, dry_run: bool) -> int:
 def serve_tmux() -> int:
     """Start the tmux server that extractors run in; used by its unit."""
     from framed.engines import EngineRefused  # noqa: PLC0415
-    from framed.engines.tmux import TmuxEngine  # noqa: PLC0415
+    from framed.engines.tmux_server import TmuxServer  # noqa: PLC0415
     from framed.settings.places import make_folders  # noqa: PLC0415
 
     places = places_here()
     make_folders(places)
     try:
-        TmuxEngine(places.tmux_socket, places.tmux_config).start_server()
+        TmuxServer(places.tmux_socket, places.tmux_config).start()
     except EngineRefused as failed:
         raise Refused(str(failed)) from None
     return Exit.OK

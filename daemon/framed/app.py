@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import anyio
@@ -15,13 +15,12 @@ import anyio.abc
 import anyio.to_thread
 
 from framed.attempts.adopt import find_running
-from framed.attempts.recover import recover
 from framed.attempts.supervise import EXTRACTOR
 from framed.control.feed import Feed
 from framed.control.server import Server
 from framed.control.verbs.context import VerbContext
 from framed.control.verbs.registry import served_verbs
-from framed.engines import EngineRefused, EngineUnresponsive
+from framed.engines import Engine
 from framed.engines.tmux import TmuxEngine
 from framed.errors import FramedError
 from framed.instance_lock import instance_lock
@@ -36,7 +35,8 @@ from framed.service_manager import ServiceManager
 from framed.settings.config import Settings
 from framed.settings.places import Places, make_folders
 from framed.state.ledger import Ledger
-from framed.state.store import Store, make_store, move_away
+from framed.state.store import Store
+from framed.state_recovery import recover_state
 from framed.watching.auto_submit import AutoSubmitter
 from framed.watching.probe_process import PROBER
 from framed.watching.probe_queue import ProbeQueue
@@ -62,8 +62,8 @@ def run(
     """Runs the daemon until SIGTERM, SIGINT or `shutdown`; the films it started go on.
 
     `extractor`: the command that a specification's path is added to, `prober` that for a film's. `ready` is called
-    once the socket answers. With `report_recovery` the state database is made anew first, see `recover`, and that is
-    given lines about it. Raises FramedError.
+    once the socket answers. With `report_recovery` the state database is made anew first, see `recover_state`, and that
+    is given lines about it. Raises FramedError.
     """
     serving = functools.partial(
         serve, places, settings, extractor=extractor, prober=prober, ready=ready, report_recovery=report_recovery
@@ -97,7 +97,7 @@ async def serve(
         configure(places.state / "framed.log")
         engine = TmuxEngine(places.tmux_socket, places.tmux_config, unit=os.environ.get("FRAMED_TMUX_UNIT", ""))
         if report_recovery is not None:
-            await _recover(places, settings, engine, report_recovery)
+            await recover_state(places, settings, engine, report_recovery)
         store = await anyio.to_thread.run_sync(Store, places.store)
         try:
             watch = LockWatch(lock, places.root)
@@ -112,30 +112,11 @@ async def serve(
                 await anyio.to_thread.run_sync(store.close)
 
 
-async def _recover(places: Places, settings: Settings, engine: TmuxEngine, report: Callable[[str], None]) -> None:
-    """The state database is made anew from the records in the datasets. Raises Refused."""
-    try:
-        host = await engine.prepare()
-    except (EngineRefused, EngineUnresponsive):
-        host = None
-
-    def renew() -> Iterator[str]:
-        found = recover(places, settings, session_name=engine.session_name, host=host)
-        if (aside := move_away(places.store)) is not None:
-            yield f"the state database of before is kept as {aside}"
-        make_store(places.store, found.jobs, found.verdicts)
-        yield from found.lines
-
-    for line in await anyio.to_thread.run_sync(lambda: tuple(renew())):
-        report(line)
-    _log.warning("state recovered", extra=fields(store=places.store))
-
-
 async def _serve(
     places: Places,
     settings: Settings,
     store: Store,
-    engine: TmuxEngine,
+    engine: Engine,
     unit: ServiceManager,
     *,
     lock: LockWatch,

@@ -20,7 +20,7 @@ from framed.control.extracted import Extracted
 from framed.control.job_status import JobStatus
 from framed.control.project_films import ProjectFilms
 from framed.control.status_reporter import StatusReporter
-from framed.engines.tmux import TmuxEngine
+from framed.engines import Engine
 from framed.host.machine import Machine
 from framed.host.memory import Memory
 from framed.lock_watch import LockWatch
@@ -49,7 +49,7 @@ class Parts:
     settings: LiveSettings
     ledger: Ledger
     machine: Machine
-    engine: TmuxEngine
+    engine: Engine
     reports: AttemptReports
     supervisor: Supervisor
     stalls: StallDetector
@@ -69,7 +69,7 @@ def make_parts(
     places: Places,
     settings: Settings,
     store: Store,
-    engine: TmuxEngine,
+    engine: Engine,
     lock: LockWatch,
     extractor: Sequence[str],
 ) -> Parts:

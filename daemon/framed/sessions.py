@@ -1,6 +1,8 @@
 """What the tmux session of a project is called, and the command that shows it.
 
-The daemon and `framectl` each work both out for themselves: a command that somebody else names is executed by nobody.
+The daemon, through its engine, and `framectl` each work both out for themselves: a command that somebody else names is
+executed by nobody (docs/decisions/0041). So `framectl attach` is the one command that knows tmux; a second engine needs
+a part here that shows its terminals.
 """
 
 from __future__ import annotations

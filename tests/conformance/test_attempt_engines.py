@@ -170,6 +170,23 @@ async def test_next_daemon_finds_an_attempt_again_whatever_step_the_last_one_die
     assert not lives(running)
 
 
+async def test_next_daemon_completes_a_cancellation_that_the_last_one_died_in(
+    under_test: EngineUnderTest, engine: Engine, attempt: Callable[..., AttemptRun]
+) -> None:
+    """The attempt runs until it has ended, and may be cancelled more than once, also when it has ended."""
+    run = await started(engine, attempt(f"stubborn {FOR_EVER}"))
+    async with anyio.create_task_group() as dying:
+        dying.start_soon(engine.cancel, run)
+        await anyio.wait_all_tasks_blocked()
+        dying.cancel_scope.cancel()
+    after = under_test.connect()
+    assert isinstance(await after.adopt(run), AttemptRunning)
+    await after.cancel(run)
+    await seen(after.observe, run, AttemptEnded)
+    assert not lives(run)
+    await after.cancel(run)
+
+
 async def test_process_that_is_no_extractor_is_not_adopted(engine: Engine, attempt: Callable[..., AttemptRun]) -> None:
     """A record may have been copied, or its folder moved: nobody holds the folder's lock."""
     run = named(attempt(), own_process())
@@ -221,9 +238,16 @@ async def test_attempt_is_lost_with_its_engine_and_the_next_one_can_be_started(
     under_test.kill()
     for lost in (run, silent):
         assert (await view_of_end(engine, lost)).host is None
-    assert await under_test.connect().prepare() not in (None, host)
-    again = await started(engine, attempt(number=2))
-    assert isinstance(await engine.observe(again), AttemptRunning)
+    after = under_test.connect()
+    assert await after.prepare() not in (None, host)
+    for lost in (run, silent):
+        assert isinstance(found := await after.adopt(lost), AttemptEnded)
+        assert found.view is not None
+        assert not found.view.runs(1)
+        await after.cancel(lost)
+    assert await after.find_live([run]) == []
+    again = await started(after, attempt(number=2))
+    assert isinstance(await after.observe(again), AttemptRunning)
 
 
 async def test_engine_that_hangs_is_never_taken_for_an_end(
@@ -231,17 +255,44 @@ async def test_engine_that_hangs_is_never_taken_for_an_end(
 ) -> None:
     """What can be known without it still is; and when it answers again all is as it was."""
     run, silent = await started(engine, attempt()), attempt("silent", "silent")
-    dead = await started(engine, attempt(project="dead"))
+    dead, cancelled = (
+        await started(engine, attempt(project="dead")),
+        await started(engine, attempt(project="cancelled")),
+    )
     await engine.start(silent, EXTRACTOR)
     under_test.suspend()
     assert isinstance(found := await engine.observe(silent), AttemptUnknown)
     assert "did not answer" in found.why
     assert isinstance(await engine.adopt(silent), AttemptUnknown)
     assert isinstance(await engine.observe(run), AttemptRunning)
+    assert isinstance(await engine.adopt(run), AttemptRunning)
+    assert await engine.find_live([run]) == [run]
+    await engine.cancel(cancelled)
+    assert not lives(cancelled)
     assert dead.process is not None
     os.kill(dead.process.pid, signal.SIGKILL)
     assert (await seen(engine.observe, dead, AttemptEnded)).view is None
     with pytest.raises(EngineUnresponsive):
-        await engine.start(attempt(number=2), EXTRACTOR)
+        await engine.cancel(silent)
+    with pytest.raises(EngineUnresponsive):
+        await engine.sessions()
     under_test.resume()
-    assert isinstance(await seen(engine.observe, silent, AttemptPending), AttemptPending)
+    assert isinstance(await engine.observe(run), AttemptRunning)
+    # What was not answered may have happened or not, and can be asked for again.
+    await engine.cancel(silent)
+    assert not (await view_of_end(engine, silent)).exists
+
+
+async def test_start_that_is_not_answered_may_still_happen(
+    under_test: EngineUnderTest, engine: Engine, attempt: Callable[..., AttemptRun]
+) -> None:
+    """Until it has happened nothing is taken for it, and what ran in the session before is over then."""
+    first, second = attempt("silent"), attempt(number=2)
+    await engine.start(first, EXTRACTOR)
+    under_test.suspend()
+    with pytest.raises(EngineUnresponsive):
+        await engine.start(second, EXTRACTOR)
+    assert isinstance(await engine.observe(second), AttemptUnknown)
+    under_test.resume()
+    assert isinstance(await engine.observe(begun(second)), AttemptRunning)
+    assert not (await view_of_end(engine, first)).runs(1)

@@ -20,6 +20,7 @@ from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.process import ProcessIdentity, identify, is_alive
 from framed.engines import AttemptRun, Engine, local_process, tmux
 from framed.engines.tmux import TmuxEngine
+from framed.engines.tmux_server import TmuxServer
 from tests.fakes import extractor
 from tests.harness.until import until
 
@@ -51,9 +52,8 @@ class TmuxUnderTest:
         self._server: ProcessIdentity | None = None
 
     def connect(self) -> Engine:
-        engine = TmuxEngine(self._socket, self._config)
-        self._server = engine.start_server()
-        return engine
+        self._server = TmuxServer(self._socket, self._config).start()
+        return TmuxEngine(self._socket, self._config)
 
     def suspend(self) -> None:
         # A test can wait for so long; a busy machine needs the longer one for whatever is answered.
