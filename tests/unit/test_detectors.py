@@ -13,12 +13,12 @@ from scenedetect.common import FrameTimecode
 
 from frame_extractor.features.sample import FEATURES, Features, measure
 from frame_extractor.features.small_picture import small_picture
+from frame_extractor.picking.coarse_pictures import Colours
 from frame_extractor.picking.detectors.adaptive import AdaptiveDetector
 from frame_extractor.picking.detectors.content import ContentDetector
 from frame_extractor.picking.detectors.detector import Detector
 from frame_extractor.picking.detectors.peak import FADE_FRAMES, REACH, PeakDetector
 from frame_extractor.picking.detectors.same_shot import (
-    Colours,
     is_dissolve_step,
     is_fade_step,
     is_interruption,

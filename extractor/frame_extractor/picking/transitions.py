@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frame_extractor.features.sample import FEATURES, Features
+from frame_extractor.picking.coarse_pictures import is_black
 
 WINDOWS_S: Final = (8 / 24, 16 / 24, 32 / 24, 48 / 24)
 TIME_TOLERANCE_S: Final = 0.001
@@ -38,9 +39,6 @@ MAX_STEP_PERCENT: Final = 50
 MAX_STEP_TO_BLACK_PERCENT: Final = 80
 MAX_REVERSAL_PERCENT: Final = 10
 """Of the distance: how much may get brighter on the way to black."""
-DARK_TILE: Final = 24
-MIN_DARK_PERCENT: Final = 60
-"""Of the tiles of a picture that counts as black, each channel below DARK_TILE."""
 MIN_SHARE_PERCENT: Final = 15
 """Pictures this near to either end show one shot well enough."""
 
@@ -174,16 +172,10 @@ def _fit(pictures: _Pictures, distance: int) -> npt.NDArray[np.int64] | None:
 
 def _goes_black(pictures: _Pictures, distance: int) -> bool:
     """Whether they get darker, steadily, until black."""
-    if dark_percent(pictures[-1]) < MIN_DARK_PERCENT or dark_percent(pictures[0]) >= MIN_DARK_PERCENT:
+    if is_black(pictures[0]) or not is_black(pictures[-1]):
         return False
     brighter = np.maximum(np.diff(pictures, axis=0), 0).sum()
     return bool(brighter * 100 <= distance * MAX_REVERSAL_PERCENT)
-
-
-def dark_percent(picture: npt.NDArray[np.int64]) -> int:
-    """How many of a coarse picture's tiles are nearly black."""
-    brightest = picture.reshape(-1, 3).max(axis=1)
-    return int(100 * (brightest < DARK_TILE).sum() // len(brightest))
 
 
 def _black_share(pictures: _Pictures) -> npt.NDArray[np.int64]:

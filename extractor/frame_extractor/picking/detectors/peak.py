@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from frame_extractor.picking.coarse_pictures import Colours
 from frame_extractor.picking.detectors.same_shot import (
-    Colours,
     is_dissolve_step,
     is_fade_step,
     is_interruption,

@@ -1,6 +1,6 @@
 """Whether two pictures that differ much are of one shot all the same, by the coarse pictures around them. Pure.
 
-In integers, so that another machine decides the same. A picture is int64, (tiles x 3,), RGB.
+In integers, so that another machine decides the same.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Colours = npt.NDArray[np.int64]
+from frame_extractor.picking.coarse_pictures import Colours, is_black
 
 MAX_RETURN_PERCENT: Final = 50
 """Of the change at a cut: the pictures behind it come no nearer than this to the one before it."""
@@ -32,8 +31,6 @@ MIN_GAIN_PERCENT: Final = 160
 """Of the light, where it changes; less is a jump cut."""
 MIN_DEVIATION: Final = 3
 """Of a picture: below it there is nothing to compare."""
-DARK_TILE: Final = 24
-MIN_DARK_PERCENT: Final = 60
 
 
 def is_interruption(before: Sequence[Colours], behind: Sequence[Colours]) -> bool:
@@ -94,7 +91,7 @@ def _is_step_to_black(pictures: Sequence[Colours], step: int) -> bool:
         first -= 1
     while last + 1 < len(darkenings) and darkenings[last + 1] is not None:
         last += 1
-    if dark_percent(pictures[last + 1]) < MIN_DARK_PERCENT:
+    if not is_black(pictures[last + 1]):
         return False
     way = sum(darkening or 0 for darkening in darkenings[first : last + 1])
     return 100 * (darkenings[step] or 0) <= MAX_FADE_STEP_PERCENT * way
@@ -109,12 +106,6 @@ def _darkening(before: Colours, behind: Colours) -> int | None:
     if 100 * (reversal - noise) > MAX_REVERSAL_PERCENT * max(darkening, 0):
         return None
     return max(darkening, 0)
-
-
-def dark_percent(picture: Colours) -> int:
-    """How many of a picture's tiles are nearly black."""
-    brightest = picture.reshape(-1, 3).max(axis=1)
-    return int(100 * (brightest < DARK_TILE).sum() // len(brightest))
 
 
 def distance(a: Colours, b: Colours) -> int:
