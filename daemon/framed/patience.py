@@ -44,10 +44,6 @@ class Patience(Generic[K]):
         self._hanging: set[K] = set()
         self._lock = threading.Lock()
 
-    def hangs(self, key: K) -> bool:
-        """Whether a call for this key was given up, and has not returned since."""
-        return key in self._hanging
-
     def call(self, key: K, call: Callable[[], R]) -> R:
         """What the call returns or raises; NoAnswer when that takes too long."""
         answers = self.each((key,), lambda _key: _caught(call))

@@ -23,8 +23,6 @@ from framed.model.values import check_value
 from framed.protocol.verbs import VERBS
 from framed.settings.config import _SECTIONS
 
-NUMBERS = (inspect.IntType, inspect.FloatType)
-
 
 def numbers(kind: inspect.Type, name: str) -> Iterator[tuple[str, inspect.IntType | inspect.FloatType]]:
     match kind:

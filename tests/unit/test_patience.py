@@ -13,10 +13,6 @@ LIMIT_S = 0.5
 """Long enough that a call which returns at once does so even where others want the processor."""
 
 
-def wait_until_it_hangs_no_more(patience: Patience[str], key: str) -> None:
-    until(lambda: not patience.hangs(key), "it has returned")
-
-
 def test_call_that_hangs_costs_the_others_nothing_and_is_not_made_twice() -> None:
     patience = Patience[str](LIMIT_S)
     gate = threading.Event()
@@ -34,8 +30,7 @@ def test_call_that_hangs_costs_the_others_nothing_and_is_not_made_twice() -> Non
     with pytest.raises(NoAnswer, match="does not answer"):
         patience.call("b", lambda: "B")
     gate.set()
-    wait_until_it_hangs_no_more(patience, "b")
-    assert patience.call("b", lambda: "new") == "new"
+    assert until(lambda: patience.each("b", str), "it is asked again") == {"b": "b"}
 
 
 def test_late_answer_is_returned_the_next_time_where_that_is_wanted() -> None:
@@ -49,8 +44,7 @@ def test_late_answer_is_returned_the_next_time_where_that_is_wanted() -> None:
 
     assert patience.each("a", slow) == {}
     gate.set()
-    wait_until_it_hangs_no_more(patience, "a")
-    assert patience.each("a", lambda _key: "next") == {"a": "late"}
+    assert until(lambda: patience.each("a", lambda _key: "next"), "there is an answer") == {"a": "late"}
     assert patience.each("a", lambda _key: "next") == {"a": "next"}
 
 

@@ -36,7 +36,6 @@ HOST = process(pid=100)
 OTHER_HOST = process(pid=200)
 OURS = 'python -m frame_extractor run "/d/.framed/attempt-1.spec.json"'
 
-ALIVE_SESSION = SessionView(host=HOST, exists=True, pid=7, command=OURS)
 KILLED_PANE = SessionView(host=HOST, exists=True, code=137, command=OURS)
 FAILED_PANE = SessionView(host=HOST, exists=True, code=1, command=OURS)
 PANE_OF_THE_ONE_BEFORE = SessionView(host=HOST, exists=True, code=137, command=OURS.replace("attempt-1", "attempt-0"))

@@ -62,7 +62,7 @@ def starts(decision: Decision) -> list[tuple[str, int]]:
     return [(start.job_id, start.workers) for start in decision.starts]
 
 
-A, B, C, D = (a_job(name, order) for order, name in enumerate("ABCD"))
+A, B, C = (a_job(name, order) for order, name in enumerate("ABC"))
 
 
 def test_third_project_shrinks_the_two_running_ones_and_starts_when_they_have_parked() -> None:

@@ -13,7 +13,6 @@ from typing import Final
 from frame_extractor.reading.bitstream import nal_prefix_bytes
 
 ZEROS: Final = b"\0\0\0"
-START_CODE: Final = b"\0\0\1"
 START_CODE_CODECS: Final = frozenset({"mpeg1video", "mpeg2video", "mpeg4"})
 MIN_CHECKED_BYTES: Final = 16
 """Smaller packets say that nothing is coded."""
