@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from typing import Final, Self, TextIO
 
-MOST_WAITING_BYTES: Final = 1 << 20
+MAX_WAITING_BYTES: Final = 1 << 20
 """Of one stream; what comes while so much waits is dropped."""
 
 
@@ -57,7 +57,7 @@ class BackgroundWriter(io.TextIOBase):
             return len(text)
         content = text.encode(self.encoding, errors="backslashreplace")
         with self._changed:
-            if content and not self._is_broken and self._n_bytes + len(content) <= MOST_WAITING_BYTES:
+            if content and not self._is_broken and self._n_bytes + len(content) <= MAX_WAITING_BYTES:
                 self._waiting.append(content)
                 self._n_bytes += len(content)
                 self._changed.notify_all()

@@ -20,7 +20,7 @@ from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import ExtractionSettings, Mode, Sampling
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm
 from frame_extractor.pipeline.stitch import Stitcher
-from frame_extractor.reading.demux import read_chunks, why_whole
+from frame_extractor.reading.demux import read_chunks, reason_to_read_whole
 from frame_extractor.reading.film import Film, Rgb, open_film
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.fallback import FIRST_READER
@@ -120,7 +120,7 @@ def read_film(path: Path, folder: Path, sampling: Sampling = Sampling.REFERENCE)
     try:
         film = open_film(path)
         try:
-            if why_whole(film) is None:
+            if reason_to_read_whole(film) is None:
                 _read(reading, film, list(spans_of(read_chunks(film, sampling), film.duration_s)), folder)
                 return reading
         except NeedsWholeFilm:

@@ -17,7 +17,7 @@ import av
 
 from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import NeedsWholeFilm, ReadFailed
-from frame_extractor.reading.demux import read_chunks, why_whole
+from frame_extractor.reading.demux import read_chunks, reason_to_read_whole
 from frame_extractor.reading.film import Film
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.fallback import READERS
@@ -128,7 +128,7 @@ def frames_of(film: Film, sampling: Sampling = Sampling.EXACT) -> Iterator[Frame
 def frames_and_readers(film: Film, sampling: Sampling = Sampling.EXACT) -> list[tuple[str, Frame]]:
     """The same, each with who read it: `decord`, `pyav`, or `pyav, whole`."""
     try:
-        if why_whole(film) is None:
+        if reason_to_read_whole(film) is None:
             return list(_in_chunks(film, sampling))
     except NeedsWholeFilm:
         pass

@@ -65,7 +65,7 @@ def test_decord_owns_up_to_pictures_that_its_decoder_patched_up(tmp_path: Path) 
         except ReadFailed as failure:
             failed.append(str(failure))
     assert len(failed) == 1
-    assert "made up" in failed[0]
+    assert "concealed" in failed[0]
 
 
 def test_a_reader_that_listens_leaves_standard_error_as_it_was(

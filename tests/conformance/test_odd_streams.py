@@ -12,7 +12,7 @@ import pytest
 
 from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import ReadFailed
-from frame_extractor.reading.demux import MAX_CHUNK_S, read_chunks, why_whole
+from frame_extractor.reading.demux import MAX_CHUNK_S, read_chunks, reason_to_read_whole
 from frame_extractor.reading.film import open_film
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.decord import DecordReader
@@ -186,13 +186,13 @@ def test_field_coded_h264_comes_out_frame_by_frame(tmp_path: Path, container: st
     assert shown(frames) == list(range(plan.n_frames))
     assert frames[-1].time_s == pytest.approx(plan.times_s[-1], abs=0.002)
     if container == "ts":
-        assert "packets hold" in (why_whole(film) or "")
+        assert "packets hold" in (reason_to_read_whole(film) or "")
 
 
 def test_a_film_without_independent_chunks_is_read_whole(tmp_path: Path) -> None:
     """It says so before anything is decoded for good."""
     plan = FilmPlan(options={"x264-params": "keyint=24:intra-refresh=1:bframes=0"})
-    reason = why_whole(open_film(write_film(tmp_path / "film.mkv", plan)))
+    reason = reason_to_read_whole(open_film(write_film(tmp_path / "film.mkv", plan)))
     assert reason is not None
     assert "packets hold" in reason
 
@@ -219,7 +219,7 @@ def zeroed(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("container", ["mkv", "ts"])
 def test_film_lost_in_the_middle_of_a_file_is_reported(tmp_path: Path, container: str) -> None:
-    """A download with a hole: two stretches of true frames, and between them the time that is missing. Every time."""
+    """A download with a gap: two stretches of true frames, and between them the time that is missing. Every time."""
     path = tmp_path / f"film.{container}"
     content = write_film(path, OPEN_GOPS).read_bytes()
     third = len(content) // 3 // TS_PACKET * TS_PACKET

@@ -8,7 +8,7 @@ import pytest
 
 from frame_extractor.errors import NotAFilm
 from frame_extractor.reading.film import open_film
-from frame_extractor.reading.packets import Trouble, open_checked
+from frame_extractor.reading.packets import DemuxerErrors, open_checked
 from tests.conformance.corruption import Bench
 
 ZEROED = [
@@ -70,7 +70,7 @@ def test_nothing_is_said_of_films_that_are_not_damaged(films_dir: Path) -> None:
             except NotAFilm:
                 continue
             n_films += 1
-            with open_checked(film, Trouble()) as (_, packets):
+            with open_checked(film, DemuxerErrors()) as (_, packets):
                 if any(checked.is_damaged or checked.follows_loss for checked in packets):
                     accused.add(path.name)
     assert n_films > 35

@@ -9,10 +9,10 @@ import pytest
 from frame_extractor.reading.avi_index import Entry, placed
 from frame_extractor.reading.beginning import by_order
 from frame_extractor.reading.bitstream import UNKNOWN, kind_reader
-from frame_extractor.reading.complaints import NOTHING, complaints_in
+from frame_extractor.reading.demuxer_log import NOTHING, logged_damage
 from frame_extractor.reading.frame_numbers import FrameNumbers
-from frame_extractor.reading.gops import Gop, Packet, Tear
-from frame_extractor.reading.order import in_place
+from frame_extractor.reading.gops import Discontinuity, Gop, Packet
+from frame_extractor.reading.misplaced import without_misplaced
 from frame_extractor.reading.syntax import damage_check
 
 AVCC = b"\x01\x64\x00\x1f\xff"
@@ -69,13 +69,13 @@ def test_a_muxer_that_keeps_to_other_rules_is_not_damage() -> None:
 def test_only_listed_messages_of_the_demuxer_are_damage() -> None:
     """Each names the format; those of decoders, and of other streams, do not count."""
     said = [(24, "mpegts", "Packet corrupt (stream = 0, dts = 1419750)."), (16, "h264", "mmco: unref short failure")]
-    assert complaints_in(said, "mpegts", 0).corrupt_dts == (1419750,)
-    assert complaints_in(said, "mpegts", 1).corrupt_dts == ()
-    assert complaints_in([(16, "h264", "mmco: unref short failure")], "mpegts", 0) == NOTHING
-    flv = complaints_in([(16, "flv", "Packet mismatch -345504379 89242 964937")], "flv", 0)
+    assert logged_damage(said, "mpegts", 0).corrupt_dts == (1419750,)
+    assert logged_damage(said, "mpegts", 1).corrupt_dts == ()
+    assert logged_damage([(16, "h264", "mmco: unref short failure")], "mpegts", 0) == NOTHING
+    flv = logged_damage([(16, "flv", "Packet mismatch -345504379 89242 964937")], "flv", 0)
     assert flv.is_damage
     assert flv.positions == (964937,)
-    other = complaints_in([(16, "flv", "something else")], "flv", 0)
+    other = logged_damage([(16, "flv", "something else")], "flv", 0)
     assert (other.is_anything, other.is_damage) == (True, False)
 
 
@@ -90,7 +90,7 @@ def test_numbers_past_a_hole_follow_from_time_where_the_rate_is_even() -> None:
 
 @pytest.mark.parametrize("times", [[0, 40, 120], [0, 40, 80]])
 def test_numbers_past_a_hole_are_a_count_where_it_is_not_even(times: list[int]) -> None:
-    """Frames of varying length, or a hole that is no whole number of them."""
+    """Frames of varying length, or a gap that is no whole number of them."""
     numbers = FrameNumbers(25.0, Fraction(1, 1000))
     numbers.add(times)
     assert numbers.skip(n_seen=1, is_all=False, ticks=140) == 1
@@ -132,43 +132,57 @@ def gop(start: int) -> Gop:
 def test_a_stretch_between_two_tears_after_which_the_film_goes_on_is_left_out() -> None:
     """Whether it comes from ahead or from before."""
     for astray in (500, 10):
-        parts: list[Gop | Tear] = [
+        parts: list[Gop | Discontinuity] = [
             gop(0),
             gop(100),
-            Tear(is_all=False),
+            Discontinuity(is_all=False),
             gop(astray),
-            Tear(is_all=False),
+            Discontinuity(is_all=False),
             gop(120),
             gop(125),
         ]
-        left = list(in_place(iter(parts), Fraction(1, 10)))
+        left = list(without_misplaced(iter(parts), Fraction(1, 10)))
         assert [part.key.pts for part in left if isinstance(part, Gop)] == [0, 100, 120, 125]
-        assert sum(isinstance(part, Tear) for part in left) == 1
+        assert sum(isinstance(part, Discontinuity) for part in left) == 1
 
 
 def test_another_recording_behind_a_tear_is_kept() -> None:
     """It is longer than what is held back, or nothing goes on behind it."""
     long = [gop(at) for at in range(10, 200, 10)]
-    parts: list[Gop | Tear] = [gop(0), gop(100), Tear(is_all=False), *long, Tear(is_all=False), gop(300)]
-    assert list(in_place(iter(parts), Fraction(1, 10))) == parts
-    assert list(in_place(iter(parts[:5]), Fraction(1, 10))) == parts[:5]
+    parts: list[Gop | Discontinuity] = [
+        gop(0),
+        gop(100),
+        Discontinuity(is_all=False),
+        *long,
+        Discontinuity(is_all=False),
+        gop(300),
+    ]
+    assert list(without_misplaced(iter(parts), Fraction(1, 10))) == parts
+    assert list(without_misplaced(iter(parts[:5]), Fraction(1, 10))) == parts[:5]
 
 
 def test_two_tears_with_nothing_between_them_are_one() -> None:
     """What each of them lost is lost."""
     one, other = gop(110).packets, gop(115).packets
-    parts: list[Gop | Tear] = [gop(0), Tear(lost=one, is_all=False), Tear(lost=other), gop(120)]
-    tears = [part for part in in_place(iter(parts), Fraction(1, 10)) if isinstance(part, Tear)]
-    assert tears == [Tear(lost=one + other, is_all=False)]
+    parts: list[Gop | Discontinuity] = [
+        gop(0),
+        Discontinuity(lost=one, is_all=False),
+        Discontinuity(lost=other),
+        gop(120),
+    ]
+    discontinuities = [
+        part for part in without_misplaced(iter(parts), Fraction(1, 10)) if isinstance(part, Discontinuity)
+    ]
+    assert discontinuities == [Discontinuity(lost=one + other, is_all=False)]
 
 
 def test_a_stretch_out_of_place_does_not_begin_the_film() -> None:
     """The film lacks its beginning, and what comes first belongs behind what follows it."""
     lost = gop(12).packets
-    lacking = Tear(is_all=False, lacks_beginning=True)
-    parts: list[Gop | Tear] = [lacking, gop(90), Tear(lost=lost, is_all=False), gop(20), gop(25)]
-    left = list(in_place(iter(parts), Fraction(1, 10)))
-    assert left == [Tear(lost=lost, is_all=False, lacks_beginning=True), gop(20), gop(25)]
+    lacking = Discontinuity(is_all=False, lacks_beginning=True)
+    parts: list[Gop | Discontinuity] = [lacking, gop(90), Discontinuity(lost=lost, is_all=False), gop(20), gop(25)]
+    left = list(without_misplaced(iter(parts), Fraction(1, 10)))
+    assert left == [Discontinuity(lost=lost, is_all=False, lacks_beginning=True), gop(20), gop(25)]
 
 
 @pytest.mark.parametrize(("n_damaged", "is_damaged"), [(0, True), (40, True), (64, False)])

@@ -20,7 +20,7 @@ from frame_extractor.pipeline.repair_stage import RepairStage
 from frame_extractor.pipeline.scan_stage import ScanStage
 from frame_extractor.pipeline.score_cache import ScoreCache
 from frame_extractor.pipeline.stitch import Scan
-from frame_extractor.reading.demux import why_whole
+from frame_extractor.reading.demux import reason_to_read_whole
 from frame_extractor.reading.film import Film, open_film
 from frame_extractor.reading.film import probe_film as probe_film  # noqa: PLC0414 -- a Pipeline has it
 from frame_extractor.workers.grant import WorkerGrant
@@ -59,7 +59,7 @@ def extract_film(
     if cache.film is not None:
         return extract(in_chunks=cache.film.in_chunks)
     try:
-        if why_whole(film) is None:
+        if reason_to_read_whole(film) is None:
             return extract(in_chunks=True)
     except NeedsWholeFilm:
         reporter.void()

@@ -1,4 +1,4 @@
-"""The index of an AVI against its pictures: which picture of the film each is, behind a hole.
+"""The index of an AVI against its pictures: which picture of the film each is, after a gap.
 
 An AVI holds no times: its nth picture is shown at the nth tick. Where some are missing, only the index at its end
 still knows how many there were.

@@ -1,6 +1,7 @@
-"""Hears what FFmpeg's decoders say of damage in their log alone: that they have made up a part of a picture.
+"""Detects what FFmpeg's decoders report in their log alone: that they have concealed damage in a picture.
 
-H.264 and the MPEG family are mended so, from the pictures around, and what comes out looks like any other picture.
+Decoders of H.264 and the MPEG family fill damaged parts from the pictures around, and what comes out looks like any
+other picture.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from contextlib import contextmanager
 import av
 import av.logging
 
-MADE_UP = ("concealing ", "error while decoding MB ")
-"""How such a message begins (libavcodec's error_resilience.c, h264_slice.c). Complaints of other kinds come of sound
-films too: of a cut in the stream, of an encoder's peculiarities."""
-MAX_HEARD_BYTES = 1 << 20
+CONCEALED = ("concealing ", "error while decoding MB ")
+"""How such a message begins (libavcodec's error_resilience.c, h264_slice.c). Messages of other kinds come of
+undamaged films too: of a cut in the stream, of an encoder's peculiarities."""
+MAX_LOG_BYTES = 1 << 20
 
 
 @contextmanager
-def overheard() -> Iterator[Callable[[], bool]]:
-    """Takes what this process writes to its standard error; asked, says whether it told of pictures that were made up.
+def captured_stderr() -> Iterator[Callable[[], bool]]:
+    """Captures this process's standard error; gives a function that says whether it reports concealment so far.
 
     For libraries that log nowhere else.
     """
@@ -30,25 +31,25 @@ def overheard() -> Iterator[Callable[[], bool]]:
         return
     sys.__stderr__.flush()
     before = os.dup(2)
-    heard = os.memfd_create("overheard")
+    captured = os.memfd_create("captured-stderr")
     try:
-        os.dup2(heard, 2)
-        yield lambda: _tell_of_made_up(os.pread(heard, MAX_HEARD_BYTES, 0).decode(errors="replace").splitlines())
+        os.dup2(captured, 2)
+        yield lambda: _report_concealment(os.pread(captured, MAX_LOG_BYTES, 0).decode(errors="replace").splitlines())
     finally:
         os.dup2(before, 2)
         os.close(before)
-        os.close(heard)
+        os.close(captured)
 
 
-def _tell_of_made_up(lines: list[str]) -> bool:
+def _report_concealment(lines: list[str]) -> bool:
     # [h264 @ 0x55c7223f2e80] concealing 137 DC, 137 AC, 137 MV errors in B frame
-    return any(line.partition("] ")[2].startswith(MADE_UP) for line in lines)
+    return any(line.partition("] ")[2].startswith(CONCEALED) for line in lines)
 
 
-def decode_listening(packet: av.Packet[av.VideoStream]) -> tuple[list[av.VideoFrame], bool]:
-    """What comes out for the packet, and whether it is whole: decoded without an error, and nothing made up.
+def decode_checked(packet: av.Packet[av.VideoStream]) -> tuple[list[av.VideoFrame], bool]:
+    """What comes out for the packet, and whether it is sound: decoded without an error, and nothing concealed.
 
-    For decoders without threads, which alone log from where they are called.
+    For decoders without threads: only they log from the thread that calls them.
     """
     av.logging.set_level(av.logging.INFO)
     av.logging.set_skip_repeated(False)
@@ -59,4 +60,4 @@ def decode_listening(packet: av.Packet[av.VideoStream]) -> tuple[list[av.VideoFr
         return [], False
     finally:
         av.logging.set_level(av.logging.PANIC)
-    return frames, not any(message.startswith(MADE_UP) for _, _, message in logs)
+    return frames, not any(message.startswith(CONCEALED) for _, _, message in logs)

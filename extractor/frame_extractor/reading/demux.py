@@ -20,13 +20,13 @@ from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import NeedsWholeFilm
 from frame_extractor.reading.beginning import begin_ticks
 from frame_extractor.reading.bitstream import is_referred_to_in_chunk
-from frame_extractor.reading.concealment import decode_listening
+from frame_extractor.reading.concealment import decode_checked
 from frame_extractor.reading.film import UNTAGGED, Film
 from frame_extractor.reading.film_file import film_file_of
 from frame_extractor.reading.frame_numbers import FrameNumbers
-from frame_extractor.reading.gops import Gop, Packet, Tear, open_gops
-from frame_extractor.reading.order import in_place
-from frame_extractor.reading.packets import Trouble
+from frame_extractor.reading.gops import Discontinuity, Gop, Packet, open_gops
+from frame_extractor.reading.misplaced import without_misplaced
+from frame_extractor.reading.packets import DemuxerErrors
 
 MIN_CHUNK_S = 4.0
 """From here on a chunk ends where a key frame looks like a scene cut."""
@@ -110,7 +110,7 @@ class Chunk:
         return [(index, time_s) for index, time_s in pictures if index != NOT_SHOWN]
 
 
-def why_whole(film: Film) -> str | None:
+def reason_to_read_whole(film: Film) -> str | None:
     """Why this film cannot be cut into chunks and has to be decoded in one go; None when it can be cut."""
     if film.codec not in MATROSKA_CODECS:
         return f"{film.codec} cannot be carried in Matroska"
@@ -128,7 +128,7 @@ def _trial(film: Film) -> str | None:
     Where an encoder refreshes pictures bit by bit instead of sending key frames, none does.
     """
     n_tried = n_sound = 0
-    with open_gops(film, Trouble()) as (stream, parts):
+    with open_gops(film, DemuxerErrors()) as (stream, parts):
         gops = (part for part in parts if isinstance(part, Gop))
         for gop in itertools.islice(gops, MAX_TRIAL_GOPS):
             packets = gop.own()[:TRIAL_PACKETS]
@@ -150,7 +150,7 @@ def _n_decoded(remuxed: bytes) -> int | None:
     with av.open(io.BytesIO(remuxed), "r") as chunk:
         chunk.streams.video[0].codec_context.thread_count = 1
         for packet in chunk.demux(video=0):
-            frames, is_whole = decode_listening(packet)
+            frames, is_whole = decode_checked(packet)
             if not is_whole:
                 return None
             n_pictures += len(frames)
@@ -159,26 +159,26 @@ def _n_decoded(remuxed: bytes) -> int | None:
 
 def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
     """Every chunk of the film, in order. Raises NeedsWholeFilm where its packets turn out not to be pictures."""
-    trouble = Trouble()
-    with open_gops(film, trouble) as (stream, parts):
+    errors = DemuxerErrors()
+    with open_gops(film, errors) as (stream, parts):
         cutter = _Cutter(film, stream, sampling)
         gops: list[Gop] = []
-        tear: Tear | None = None
+        discontinuity: Discontinuity | None = None
         """Behind `gops`."""
-        for part in in_place(parts, stream.time_base or Fraction(1, 1000)):
-            if isinstance(part, Tear):
-                tear = part if tear is None else tear.joined(part)
+        for part in without_misplaced(parts, stream.time_base or Fraction(1, 1000)):
+            if isinstance(part, Discontinuity):
+                discontinuity = part if discontinuity is None else discontinuity.merged(part)
                 continue
-            if gops and (tear is not None or cutter.ends_chunk(gops, part)):
-                yield cutter.cut(gops, None if tear else part)
+            if gops and (discontinuity is not None or cutter.ends_chunk(gops, part)):
+                yield cutter.cut(gops, None if discontinuity else part)
                 gops = []
-            if tear is not None:
-                cutter.tear(tear, part)
-                tear = None
+            if discontinuity is not None:
+                cutter.add_discontinuity(discontinuity, part)
+                discontinuity = None
             cutter.count(part)
             gops.append(part)
         if gops:
-            yield cutter.cut_last(gops, tear, is_in_trouble=trouble.is_recent)
+            yield cutter.cut_last(gops, discontinuity, has_recent_errors=errors.is_recent)
 
 
 def _missing_end(film: Film, end_s: float, reason: str | None) -> FailedRange | None:
@@ -282,54 +282,54 @@ class _Cutter:
             self._last, self._end = times[-1] - offset, end - offset
         return chunk
 
-    def tear(self, tear: Tear, following: Gop) -> None:
+    def add_discontinuity(self, discontinuity: Discontinuity, following: Gop) -> None:
         """Takes note of what is missing between the last chunk and the one that will begin with `following`."""
-        lost = sorted(packet.pts for packet in [*tear.lost, *following.leading()] if packet.is_shown)
+        lost = sorted(packet.pts for packet in [*discontinuity.lost, *following.leading()] if packet.is_shown)
         first = min(packet.pts for packet in following.own())
         if self._offset is not None and first - self._offset <= self._last:
-            self._lose_before_jump([pts - self._offset for pts in lost if pts - self._offset > self._last])
+            self._add_lost_before_jump([pts - self._offset for pts in lost if pts - self._offset > self._last])
             return
         if self._offset is None:
-            if not lost and not tear.lacks_beginning:
+            if not lost and not discontinuity.lacks_beginning:
                 return
             # The film begins with pictures that are lost, not with the first that can be shown.
-            self._offset = self._beginning(tear, following, min([*lost[:1], first]))
+            self._offset = self._beginning(discontinuity, following, min([*lost[:1], first]))
             self._last = -self._nominal()
-            self._frames.is_counted |= tear.lacks_beginning
+            self._frames.is_counted |= discontinuity.lacks_beginning
         ticks = first - self._offset - self._last
-        n_lost = self._frames.skip(n_seen=len(lost), is_all=tear.is_all, ticks=ticks)
-        if n_lost or not tear.is_all:
-            self._lose_until(first - self._offset, DAMAGED if tear.is_all else MISSING)
+        n_lost = self._frames.skip(n_seen=len(lost), is_all=discontinuity.is_all, ticks=ticks)
+        if n_lost or not discontinuity.is_all:
+            self._add_lost_until(first - self._offset, DAMAGED if discontinuity.is_all else MISSING)
 
-    def _beginning(self, tear: Tear, following: Gop, first_found: int) -> int:
+    def _beginning(self, discontinuity: Discontinuity, following: Gop, first_found: int) -> int:
         """When the film's first picture was shown, as well as one can know."""
-        if not tear.lacks_beginning:
+        if not discontinuity.lacks_beginning:
             return first_found
         key = following.key
-        found = [(packet.payload, packet.pts) for packet in tear.lost if packet.payload]
+        found = [(packet.payload, packet.pts) for packet in discontinuity.lost if packet.payload]
         begin = begin_ticks(self._stream, (key.payload, key.pts), key.dts, found, self._nominal())
         return min(begin, first_found)
 
-    def _lose_before_jump(self, lost: list[int]) -> None:
+    def _add_lost_before_jump(self, lost: list[int]) -> None:
         """These pictures, by film time, were the last before times jumped back."""
         if lost:
             self._frames.skip(n_seen=len(lost), is_all=True, ticks=None)
-            self._lose_until(lost[-1] + self._nominal(), DAMAGED)
+            self._add_lost_until(lost[-1] + self._nominal(), DAMAGED)
             self._last = self._end
 
-    def _lose_until(self, end: int, reason: str) -> None:
+    def _add_lost_until(self, end: int, reason: str) -> None:
         if end > self._end:
             start_s, end_s = float(self._end * self._time_base), float(end * self._time_base)
             self._lost = FailedRange(start_s=start_s, end_s=end_s, reason=reason)
             self._end = end
 
-    def cut_last(self, gops: list[Gop], tear: Tear | None, *, is_in_trouble: bool) -> Chunk:
+    def cut_last(self, gops: list[Gop], discontinuity: Discontinuity | None, *, has_recent_errors: bool) -> Chunk:
         """The film's last chunk, with what is missing after it."""
         chunk = self.cut(gops, None)
         file = film_file_of(self._stream.container)
         reason = None if file is None else file.why_given_up
-        missing = _missing_end(self._film, chunk.end_s, reason) if is_in_trouble else None
-        lost = sorted(p.pts for p in tear.lost if p.is_shown) if tear is not None else []
+        missing = _missing_end(self._film, chunk.end_s, reason) if has_recent_errors else None
+        lost = sorted(p.pts for p in discontinuity.lost if p.is_shown) if discontinuity is not None else []
         if not lost or self._offset is None:
             return replace(chunk, lost_after=missing)
         self._frames.skip(n_seen=len(lost), is_all=True, ticks=None)

@@ -1,8 +1,8 @@
 """Numbers the frames of a film, past stretches that are missing too.
 
-Where nothing is missing, frames are counted. How many a hole has swallowed follows from its length, as long as all
-frames so far came at an even rate. Where they did not, only those are counted that are there, damaged as they may be:
-all numbers from there on are then no more than a count.
+Where nothing is missing, frames are counted. How many are missing in a gap follows from its length, as long as all
+frames so far came at an even rate. Where they did not, only those are counted that are there, even if they are
+damaged: all numbers from there on are then no more than a count.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 
 MAX_JITTER_S: Final = 0.0011
 """Times are rounded, in Matroska and FLV to milliseconds."""
-MAX_REST: Final = 0.2
-"""Of a frame: a hole whose length is no whole number of frames was not made of frames."""
+MAX_FRACTION: Final = 0.2
+"""Of a frame: a gap whose length is further from a whole number of frames was not made of frames."""
 
 
 class FrameNumbers:
@@ -57,4 +57,4 @@ class FrameNumbers:
         if not self._is_even:
             return None
         frames = ticks / self._frame
-        return max(0, round(frames) - 1) if abs(frames - round(frames)) <= MAX_REST else None
+        return max(0, round(frames) - 1) if abs(frames - round(frames)) <= MAX_FRACTION else None

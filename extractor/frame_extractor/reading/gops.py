@@ -12,14 +12,14 @@ import av
 from frame_extractor.errors import NeedsWholeFilm
 from frame_extractor.reading.bitstream import UNKNOWN, KindOf, PictureKind, kind_reader
 from frame_extractor.reading.film import Film
-from frame_extractor.reading.packets import Checked, Trouble, open_checked
+from frame_extractor.reading.packets import Checked, DemuxerErrors, open_checked
 
-LOSS_S = 1.0
-"""A hole longer than this where the container complained is film that was lost, and not a pause."""
+MIN_GAP_S = 1.0
+"""A gap longer than this, near an error of the container, is film that was lost, and not a pause."""
 BEGINNING_PACKETS = 16
-"""As many of a film's first packets say where it began, when others were lost before them."""
+"""How many of a film's first packets are kept to find out when it began, where others were lost before them."""
 BEGINNING_GOPS = 4
-"""So many may be out of place before it."""
+"""How many may be out of place before it."""
 MAX_GOP_BYTES = 256 << 20
 """Packets held at most while waiting for the next key frame; two minutes at 16 Mbit/s."""
 
@@ -59,8 +59,8 @@ class Gop:
 
 
 @dataclass
-class Tear:
-    """Film is missing or damaged here, or another recording begins: nothing behind it refers to what was before."""
+class Discontinuity:
+    """Film is missing or damaged here, or another recording begins: nothing after it refers to what was before."""
 
     lost: list[Packet] = field(default_factory=list)
     """Pictures that are there and cannot be shown as they were: damaged, or referring to what is."""
@@ -71,9 +71,9 @@ class Tear:
     lacks_beginning: bool = False
     """The film's first pictures are missing; `lost` has the payload of the first that are there."""
 
-    def joined(self, following: Tear) -> Tear:
-        """One tear for both, when nothing is left between them."""
-        return Tear(
+    def merged(self, following: Discontinuity) -> Discontinuity:
+        """One for both, when nothing is left between them."""
+        return Discontinuity(
             lost=self.lost + following.lost,
             is_all=self.is_all and following.is_all,
             is_new_clock=self.is_new_clock or following.is_new_clock,
@@ -82,80 +82,87 @@ class Tear:
 
 
 @contextmanager
-def open_gops(film: Film, trouble: Trouble) -> Iterator[tuple[av.VideoStream, Iterator[Gop | Tear]]]:
-    """A film's picture stream; its GOPs from the first key frame on, and where they are torn apart.
+def open_gops(film: Film, errors: DemuxerErrors) -> Iterator[tuple[av.VideoStream, Iterator[Gop | Discontinuity]]]:
+    """A film's picture stream; its GOPs from the first key frame on, and the discontinuities between them.
 
     What lies before the first key frame cannot be decoded and is not of the film, unless there is damage. What lies
-    between a hole, damage or a clock that jumps back and the next key frame cannot be decoded either. Raises
+    between a gap, damage or a clock that jumps back and the next key frame cannot be decoded either. Raises
     NeedsWholeFilm where packets are not pictures with a time.
     """
-    with open_checked(film, trouble) as (stream, packets):
-        yield stream, _parts(stream, packets, film, trouble)
+    with open_checked(film, errors) as (stream, packets):
+        yield stream, _parts(stream, packets, film, errors)
 
 
-def _parts(stream: av.VideoStream, packets: Iterator[Checked], film: Film, trouble: Trouble) -> Iterator[Gop | Tear]:
+def _parts(
+    stream: av.VideoStream, packets: Iterator[Checked], film: Film, errors: DemuxerErrors
+) -> Iterator[Gop | Discontinuity]:
     kind_of = kind_reader(film.codec, stream.codec_context.extradata)
     clock = _Clock(stream)
     parts = _Assembler()
-    is_torn = False
+    is_discontinuous = False
     for ordinal, checked in enumerate(packets):
         is_first = ordinal == 0
         if checked.packet.pts is None:
-            if not trouble.is_recent:
+            if not errors.is_recent:
                 raise NeedsWholeFilm("a packet without a presentation time")
-            parts.tear(is_all=False)  # Half a picture, where the file is damaged: what follows may refer to it.
+            parts.break_off(is_all=False)  # Half a picture, where the file is damaged: what follows may refer to it.
             continue
         coded = _coded(checked, checked.packet.pts, kind_of)
-        if is_torn:
+        if is_discontinuous:
             coded = replace(coded, is_key=coded.kind.is_key_after_damage(coded.is_key))
-        jump = None if checked.is_damaged else clock.jump_before(coded, trouble)
+        jump = None if checked.is_damaged else clock.jump_before(coded, errors)
         if jump or checked.follows_loss or checked.is_damaged:
-            parts.tear(
+            parts.break_off(
                 is_all=not (jump or checked.follows_loss),
                 is_new_clock=jump is Jump.BACK,
                 lacks_beginning=checked.follows_loss and is_first,
             )
-            is_torn |= jump is not Jump.BACK
+            is_discontinuous |= jump is not Jump.BACK
         if coded.is_key and not checked.is_damaged:
-            yield from parts.take()
+            yield from parts.complete()
             parts.begin(coded)
         else:
             parts.add(coded)
-    yield from parts.take()
+    yield from parts.complete()
 
 
 class _Assembler:
-    """Puts packets together to the next GOP, and to what is torn behind it."""
+    """Puts packets together to the next GOP, and to the discontinuity after it."""
 
     def __init__(self) -> None:
         self._gop: Gop | None = None
         self._gop_bytes = 0
-        self._tear: Tear | None = None
+        self._discontinuity: Discontinuity | None = None
         """After `_gop`, or after the one that was given last."""
         self._before_first: list[Packet] = []
         self._n_begun = 0
         """GOPs so far."""
 
-    def tear(self, *, is_all: bool, is_new_clock: bool = False, lacks_beginning: bool = False) -> None:
+    def break_off(self, *, is_all: bool, is_new_clock: bool = False, lacks_beginning: bool = False) -> None:
         """Nothing that comes before the next key frame can be shown. `is_all`: no picture is missing here."""
-        if is_new_clock and self._gop is None and self._tear is not None and self._tear.lacks_beginning:
+        if (
+            is_new_clock
+            and self._gop is None
+            and self._discontinuity is not None
+            and self._discontinuity.lacks_beginning
+        ):
             # What was found before is out of place: the film has not begun.
-            self._tear.lost.clear()
+            self._discontinuity.lost.clear()
             is_new_clock = False
-        self._tear = self._tear or Tear(lost=self._before_first)
-        self._tear.is_all &= is_all
-        self._tear.is_new_clock |= is_new_clock
-        self._tear.lacks_beginning |= lacks_beginning
+        self._discontinuity = self._discontinuity or Discontinuity(lost=self._before_first)
+        self._discontinuity.is_all &= is_all
+        self._discontinuity.is_new_clock |= is_new_clock
+        self._discontinuity.lacks_beginning |= lacks_beginning
 
     def begin(self, key: Packet) -> None:
-        self._gop, self._gop_bytes, self._tear, self._before_first = Gop([key]), len(key.payload), None, []
+        self._gop, self._gop_bytes, self._discontinuity, self._before_first = Gop([key]), len(key.payload), None, []
         self._n_begun += 1
 
     def add(self, packet: Packet) -> None:
         """Raises NeedsWholeFilm where no key frame comes for long."""
-        if self._tear is not None:
-            if not self._tear.is_new_clock:
-                self._tear.lost.append(self._without_payload(packet, len(self._tear.lost)))
+        if self._discontinuity is not None:
+            if not self._discontinuity.is_new_clock:
+                self._discontinuity.lost.append(self._without_payload(packet, len(self._discontinuity.lost)))
         elif self._gop is None:
             self._before_first.append(self._without_payload(packet, len(self._before_first)))
         else:
@@ -165,15 +172,15 @@ class _Assembler:
                 raise NeedsWholeFilm("no key frame in a very long time")
 
     def _without_payload(self, packet: Packet, n_before: int) -> Packet:
-        """Of packets that are lost only the film's first are asked where it began."""
+        """Of packets that are lost, only the payload of the film's first says when it began."""
         is_kept = self._n_begun <= BEGINNING_GOPS and n_before < BEGINNING_PACKETS
         return packet if is_kept else replace(packet, payload=b"")
 
-    def take(self) -> list[Gop | Tear]:
-        """What is complete: the GOP, as far as it can be shown, and the tear behind it."""
-        if self._tear is None:
+    def complete(self) -> list[Gop | Discontinuity]:
+        """What is complete: the GOP, as far as it can be shown, and the discontinuity after it."""
+        if self._discontinuity is None:
             return [] if self._gop is None else [self._gop]
-        return [*([] if self._gop is None else _torn(self._gop, self._tear)), self._tear]
+        return [*([] if self._gop is None else _before(self._gop, self._discontinuity)), self._discontinuity]
 
 
 def _coded(checked: Checked, pts: int, kind_of: KindOf | None) -> Packet:
@@ -189,43 +196,43 @@ def _coded(checked: Checked, pts: int, kind_of: KindOf | None) -> Packet:
     )
 
 
-def _torn(gop: Gop, tear: Tear) -> list[Gop]:
-    """What is left of a GOP before a tear. Shown is the part before all that is lost; the rest counts as lost too."""
-    if not tear.lost:
+def _before(gop: Gop, discontinuity: Discontinuity) -> list[Gop]:
+    """What is left of a GOP before a discontinuity. What is shown before all that is lost; the rest is lost too."""
+    if not discontinuity.lost:
         return [gop]
-    first_lost = min(packet.pts for packet in tear.lost)
+    first_lost = min(packet.pts for packet in discontinuity.lost)
     if gop.key.pts > first_lost:
-        tear.lost += gop.packets
+        discontinuity.lost += gop.packets
         return []
     late = [packet for packet in gop.packets if packet.pts > first_lost]
-    tear.lost += late
+    discontinuity.lost += late
     # Others may refer to them.
     unseen = {id(packet) for packet in late}
     return [Gop([replace(each, is_shown=False) if id(each) in unseen else each for each in gop.packets])]
 
 
 class Jump(enum.Enum):
-    """How the times of packets do not go on."""
+    """How the times of packets do not continue."""
 
     BACK = "back"
-    HOLE = "hole"
+    GAP = "gap"
 
 
 class _Clock:
-    """Watches the times of packets for where a stream was torn."""
+    """Watches the times of packets for jumps."""
 
     def __init__(self, stream: av.VideoStream) -> None:
         self._time_base = float(stream.time_base or 0)
         self._last_dts: int | None = None
         self._latest_pts: int | None = None
 
-    def jump_before(self, packet: Packet, trouble: Trouble) -> Jump | None:
+    def jump_before(self, packet: Packet, errors: DemuxerErrors) -> Jump | None:
         """Whether this packet does not go on from the one before it, and how."""
         last_dts, latest_pts = self._last_dts, self._latest_pts
         self._last_dts, self._latest_pts = packet.dts, max(packet.pts, latest_pts or packet.pts)
         if last_dts is not None and packet.dts is not None and packet.dts < last_dts:
             self._latest_pts = packet.pts
             return Jump.BACK
-        # Not by decoding times: where the container has none, they are made up, and grow smoothly over a hole.
-        is_hole = latest_pts is not None and (packet.pts - latest_pts) * self._time_base > LOSS_S
-        return Jump.HOLE if is_hole and trouble.is_recent else None
+        # Not by decoding times: where the container has none, they are invented, and grow smoothly over a gap.
+        is_gap = latest_pts is not None and (packet.pts - latest_pts) * self._time_base > MIN_GAP_S
+        return Jump.GAP if is_gap and errors.is_recent else None

@@ -1,6 +1,6 @@
 """A stream's packets one after the other, each with whether it is damaged or film is missing beside it.
 
-What tells: the demuxer's log (`complaints.py`), how the file is built (`structure.py`), and the coded bytes
+Signs of damage are the demuxer's log (`demuxer_log.py`), how the file is built (`structure.py`), and the coded bytes
 (`syntax.py`). Decodes nothing.
 """
 
@@ -17,49 +17,49 @@ from typing import Final
 import av
 import av.logging
 
-from frame_extractor.reading.complaints import BROKEN_OFF, GIVEN_UP, NOTHING, Complaints, Log, complaints_in
+from frame_extractor.reading.demuxer_log import BROKEN_OFF, GIVEN_UP, NOTHING, Log, LoggedDamage, logged_damage
 from frame_extractor.reading.film import Film, open_container
 from frame_extractor.reading.film_file import demuxed, film_file_of
 from frame_extractor.reading.structure import Structure
 from frame_extractor.reading.syntax import damage_check
 
-TROUBLE_PACKETS: Final = 16
-"""For so long a complaint of the container is remembered: it looks ahead."""
+ERROR_MEMORY_PACKETS: Final = 16
+"""For so many packets an error of the container counts as recent: it reads ahead."""
 MAX_READ_ERRORS: Final = 64
 """Of a container, until the film counts as broken off there."""
 TS_CLOCK: Final = 1 << 33
 """Where times of a transport stream begin again at 0."""
 WITHOUT_POSITIONS: Final = frozenset({"asf"})
-"""Their demuxers do not say where the damage lies, and nothing else tells."""
-LITTLE_PROBING: Final = {"fpsprobesize": "0", "probesize": "32"}
+"""Their demuxers do not say where the damage is, and nothing else shows it."""
+SHORT_PROBING: Final = {"fpsprobesize": "0", "probesize": "32"}
 """So that as little as can be is read at opening."""
-USUAL_PACKETS: Final = range(16, 64)
-"""So many of a film's first packets show whether its muxer keeps to the rules of syntax, also where a part of them is
+HABIT_PACKETS: Final = range(16, 64)
+"""How many of a film's first packets show whether its muxer keeps to the rules of syntax, also where a part of them is
 damaged: the more of them, the fewer bytes they have."""
-USUAL_BYTES: Final = 32 << 20
+HABIT_BYTES: Final = 32 << 20
 
 
-class Trouble:
-    """Complaints of a container that is being read: damaged, broken off."""
+class DemuxerErrors:
+    """How long ago the container that is being read was last found damaged or broken off."""
 
     def __init__(self) -> None:
-        self._n_quiet: int | None = None
-        """Packets read since the last complaint; None when there was none."""
+        self._n_packets_since: int | None = None
+        """Packets read since the last error; None when there was none."""
 
     @property
     def is_recent(self) -> bool:
-        return self._n_quiet is not None and self._n_quiet <= TROUBLE_PACKETS
+        return self._n_packets_since is not None and self._n_packets_since <= ERROR_MEMORY_PACKETS
 
-    def complained(self) -> None:
-        self._n_quiet = 0
+    def record(self) -> None:
+        self._n_packets_since = 0
 
-    def quiet(self) -> None:
-        """A packet came without complaint."""
-        if self._n_quiet is not None:
-            self._n_quiet += 1
+    def count_packet(self) -> None:
+        """A packet came without an error."""
+        if self._n_packets_since is not None:
+            self._n_packets_since += 1
 
 
-Heard = tuple["av.Packet[av.VideoStream] | None", Complaints]
+LoggedPacket = tuple["av.Packet[av.VideoStream] | None", LoggedDamage]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Checked:
     follows_loss: bool
     """Packets may be missing just before it: unless it is a key frame, it may refer to them."""
     is_only_uncounted: bool = False
-    """All that speaks for damage is that the packets of the transport stream are not counted through."""
+    """The only sign of damage is a gap in the counters of the transport stream's packets."""
 
 
 def packets_of(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[av.VideoStream]]:
@@ -96,15 +96,15 @@ def packets_of(container: av.container.InputContainer, stream: av.VideoStream) -
 
 
 def _is_passing(failure: av.error.FFmpegError) -> bool:
-    # A transport stream's demuxer says "try again" when it has looked for the next packet for long.
+    # A transport stream's demuxer returns EAGAIN when it has searched for the next packet for long.
     return not isinstance(failure, OSError) or failure.errno == errno.EAGAIN
 
 
 @contextmanager
-def listening() -> Iterator[list[Log]]:
-    """What FFmpeg logs from this thread meanwhile. Not to be used where decoder threads run, which share a lock."""
+def captured_log() -> Iterator[list[Log]]:
+    """What FFmpeg logs from this thread inside. Not to be used where decoder threads run, which share a lock."""
     av.logging.set_level(av.logging.INFO)
-    av.logging.set_skip_repeated(False)  # A complaint must be heard at every reading of the film, not at the first.
+    av.logging.set_skip_repeated(False)  # A message must be seen at every reading of the film, not only at the first.
     try:
         with av.logging.Capture(local=True) as logs:
             yield logs
@@ -113,40 +113,42 @@ def listening() -> Iterator[list[Log]]:
 
 
 @contextmanager
-def open_checked(film: Film, trouble: Trouble) -> Iterator[tuple[av.VideoStream, Iterator[Checked]]]:
-    """The film's picture stream, and its packets but for empty ones; complaints of any kind are told to `trouble`.
+def open_checked(film: Film, errors: DemuxerErrors) -> Iterator[tuple[av.VideoStream, Iterator[Checked]]]:
+    """The film's picture stream, and its packets but for empty ones; errors of any kind are recorded in `errors`.
 
     Raises OSError when the file cannot be read.
     """
     logs: list[Log] = []
     with ExitStack() as opened:
-        with listening() as said:
-            options = LITTLE_PROBING if film.container in WITHOUT_POSITIONS else None
+        with captured_log() as captured:
+            options = SHORT_PROBING if film.container in WITHOUT_POSITIONS else None
             container = opened.enter_context(open_container(film.path, options))
-            logs += said
+            logs += captured
         structure = opened.enter_context(closing(Structure(film.path, film.container)))
         stream = container.streams[film.stream_index]
         assert isinstance(stream, av.VideoStream)
-        opening = complaints_in(logs, film.container, stream.index)
-        heard = _heard(container, stream, opening if film.container in WITHOUT_POSITIONS else NOTHING)
-        first = list(_first(heard))
-        yield stream, _checked(heard, _Inspector(film, stream, structure, opening, first), first, trouble)
+        opening = logged_damage(logs, film.container, stream.index)
+        logged = _logged_packets(container, stream, opening if film.container in WITHOUT_POSITIONS else NOTHING)
+        first = list(_first(logged))
+        yield stream, _checked(logged, _Inspector(film, stream, structure, opening, first), first, errors)
 
 
-def _first(heard: Iterator[Heard]) -> Iterator[Heard]:
-    """As many of them as show what is usual in this film."""
+def _first(logged: Iterator[LoggedPacket]) -> Iterator[LoggedPacket]:
+    """As many of them as show what is usual in this film: see HABIT_PACKETS."""
     n_bytes = 0
-    for n_packets, (packet, complaints) in enumerate(heard, 1):
-        yield packet, complaints
+    for n_packets, (packet, damage) in enumerate(logged, 1):
+        yield packet, damage
         n_bytes += packet.size if packet is not None else 0
-        if n_packets >= USUAL_PACKETS.stop or (n_packets >= USUAL_PACKETS.start and n_bytes >= USUAL_BYTES):
+        if n_packets >= HABIT_PACKETS.stop or (n_packets >= HABIT_PACKETS.start and n_bytes >= HABIT_BYTES):
             return
 
 
-def _heard(container: av.container.InputContainer, stream: av.VideoStream, opening: Complaints) -> Iterator[Heard]:
-    """The stream's packets, but for empty ones, then None: each with what the demuxer said while it was read.
+def _logged_packets(
+    container: av.container.InputContainer, stream: av.VideoStream, opening: LoggedDamage
+) -> Iterator[LoggedPacket]:
+    """The stream's packets, but for empty ones, then None: each with what the demuxer logged while it was read.
 
-    What was said at opening counts for the first.
+    What was logged at opening counts for the first.
     """
     name = container.format.name
     before = opening
@@ -154,14 +156,14 @@ def _heard(container: av.container.InputContainer, stream: av.VideoStream, openi
         packets = demuxed(container, stream)
         while True:
             try:
-                with listening() as logs:
+                with captured_log() as logs:
                     packet = next(packets, None)
             except av.error.FFmpegError as failure:
                 if not _is_passing(failure):
                     raise
                 before |= BROKEN_OFF
                 break
-            before |= complaints_in(logs, name, stream.index)
+            before |= logged_damage(logs, name, stream.index)
             if packet is None:
                 file = film_file_of(container)
                 yield None, before | (GIVEN_UP if file is not None and file.has_given_up else NOTHING)
@@ -172,35 +174,40 @@ def _heard(container: av.container.InputContainer, stream: av.VideoStream, openi
 
 
 def _checked(
-    heard: Iterator[Heard], inspector: _Inspector, first: Sequence[Heard], trouble: Trouble
+    logged: Iterator[LoggedPacket], inspector: _Inspector, first: Sequence[LoggedPacket], errors: DemuxerErrors
 ) -> Iterator[Checked]:
-    held: Checked | None = None
-    """The last packet: what is read after it may tell that it is damaged."""
-    for packet, complaints in itertools.chain(first, heard):
+    last: Checked | None = None
+    """What is read after it may show that it is damaged."""
+    for packet, damage in itertools.chain(first, logged):
         if packet is None:
-            if complaints.is_anything:
-                trouble.complained()
-            if held is not None and complaints.is_damage:
-                held = replace(held, is_damaged=True)
+            if damage.is_anything:
+                errors.record()
+            if last is not None and damage.is_damage:
+                last = replace(last, is_damaged=True)
             break
-        checked = inspector.inspect(packet, complaints)
-        if held is not None:
-            held, checked = inspector.compare(held, checked, complaints)
-            yield held
-        held = checked
-        if complaints.is_anything or checked.is_damaged or checked.follows_loss:
-            trouble.complained()
+        checked = inspector.inspect(packet, damage)
+        if last is not None:
+            last, checked = inspector.compare(last, checked, damage)
+            yield last
+        last = checked
+        if damage.is_anything or checked.is_damaged or checked.follows_loss:
+            errors.record()
         else:
-            trouble.quiet()
-    if held is not None:
-        yield held
+            errors.count_packet()
+    if last is not None:
+        yield last
 
 
 class _Inspector:
-    """Judges packets, one by one and each against the one before."""
+    """Checks packets, one by one and each against the one before."""
 
     def __init__(
-        self, film: Film, stream: av.VideoStream, structure: Structure, opening: Complaints, first: Sequence[Heard]
+        self,
+        film: Film,
+        stream: av.VideoStream,
+        structure: Structure,
+        opening: LoggedDamage,
+        first: Sequence[LoggedPacket],
     ) -> None:
         packets = [packet for packet, _ in first if packet is not None]
         structure.learn([(packet.pos, packet.size) for packet in packets])
@@ -214,20 +221,20 @@ class _Inspector:
         self._checks_afterwards = film.container == "flv"
         """FFmpeg's demuxer of FLV checks what it has read before it gives it out, others before they read on."""
         self._is_start_broken = bool(packets) and structure.is_start_broken(packets[0].pos)
-        """Until the first packet has been asked for."""
+        """Until the first packet has been inspected."""
         self._positions = opening.positions
         self._corrupt_dts: dict[int, float] = dict.fromkeys(opening.corrupt_dts, -math.inf)
-        """Decoding times of damaged packets still to come, and how many have come since they were told."""
+        """Decoding times of damaged packets still to come, and how many packets have come since they were logged."""
         self._corrupt_pos: int | None = None
         """Where the last of them begins: several pictures may lie in it."""
 
-    def inspect(self, packet: av.Packet[av.VideoStream], complaints: Complaints) -> Checked:
+    def inspect(self, packet: av.Packet[av.VideoStream], damage: LoggedDamage) -> Checked:
         """What is known of it by itself."""
         payload = bytes(packet)
-        self._corrupt_dts |= dict.fromkeys(complaints.corrupt_dts, 0)
+        self._corrupt_dts |= dict.fromkeys(damage.corrupt_dts, 0)
         is_corrupt = self._is_corrupt(packet)
-        is_damaged = is_corrupt or (complaints.is_damage and self._checks_afterwards)
-        follows_loss = is_corrupt or complaints.is_damage or self._is_start_broken
+        is_damaged = is_corrupt or (damage.is_damage and self._checks_afterwards)
+        follows_loss = is_corrupt or damage.is_damage or self._is_start_broken
         self._is_start_broken = False
         return Checked(
             packet,
@@ -240,7 +247,7 @@ class _Inspector:
     def _is_corrupt(self, packet: av.Packet[av.VideoStream]) -> bool:
         """Whether the demuxer has named it, or nothing else that it can have meant is to be expected."""
         named = None if packet.dts is None else packet.dts % TS_CLOCK
-        found = [dts for dts, age in self._corrupt_dts.items() if dts % TS_CLOCK == named or age > TROUBLE_PACKETS]
+        found = [dts for dts, age in self._corrupt_dts.items() if dts % TS_CLOCK == named or age > ERROR_MEMORY_PACKETS]
         for dts in found:
             del self._corrupt_dts[dts]
         self._corrupt_dts = {dts: age + 1 for dts, age in self._corrupt_dts.items()}
@@ -248,12 +255,12 @@ class _Inspector:
         self._corrupt_pos = packet.pos if found or is_same else None
         return bool(found) or is_same
 
-    def compare(self, before: Checked, checked: Checked, complaints: Complaints) -> tuple[Checked, Checked]:
+    def compare(self, before: Checked, checked: Checked, damage: LoggedDamage) -> tuple[Checked, Checked]:
         """Both, with what is known of them by what lies between."""
         one, other = before.packet, checked.packet
         is_broken = self._structure.is_broken(one.pos, one.size, other.pos)
         is_broken |= any(_lies_in(position, one, other) for position in self._positions)
-        if is_broken or (complaints.is_damage and not self._checks_afterwards):
+        if is_broken or (damage.is_damage and not self._checks_afterwards):
             return replace(before, is_damaged=True), replace(checked, follows_loss=True)
         if before.is_only_uncounted and one.dts is not None and other.dts is not None and other.dts < one.dts:
             # Another recording begins, which is not counted on from this one.

@@ -1,6 +1,6 @@
 """Reads a film's packets once before it is decoded whole: which are damaged, and which pictures of the film they are.
 
-Apart from decoding, because a decoder's threads would be heard together with the demuxer.
+Apart from decoding, because the log of a decoder's threads would be mixed with the demuxer's.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from frame_extractor.reading.beginning import begin_ticks
 from frame_extractor.reading.bitstream import kind_reader
 from frame_extractor.reading.film import Film
 from frame_extractor.reading.gops import BEGINNING_PACKETS
-from frame_extractor.reading.packets import Checked, Trouble, open_checked
+from frame_extractor.reading.packets import Checked, DemuxerErrors, open_checked
 
-SIGN_OF_LIFE_PACKETS: Final = 1000
+YIELD_EVERY_PACKETS: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Survey:
     """Of a damaged AVI: what the index says each packet is, None where it does not say."""
     restarts: set[int] | None = None
     """Of an AVI: ordinals of the key frames that nothing leads; None where the stream does not say."""
-    first_hole: int | None = None
+    first_gap: int | None = None
     """Of a damaged AVI: ordinal of the packet before which others are missing first. Those before it are in their
     places, whatever the index says."""
 
@@ -48,17 +48,17 @@ class Survey:
     """Stream time of the film's first picture, where it is missing from the file as well as one can know."""
 
     def is_placed(self, ordinal: int) -> bool:
-        """Whether it is known when the packet's picture is shown, as far as that does not stand in the packet."""
-        return self._is_before_holes(ordinal) or self.entry(ordinal) is not None
+        """Whether it is known when the packet's picture is shown, where the packet itself does not say."""
+        return self._is_before_gaps(ordinal) or self.entry(ordinal) is not None
 
     def entry(self, ordinal: int) -> Entry | None:
-        """What the packet is, if it comes behind a hole of an AVI and the index says so."""
-        if self._is_before_holes(ordinal) or ordinal >= len(self.entries):
+        """What the packet is, if it comes after a gap of an AVI and the index says so."""
+        if self._is_before_gaps(ordinal) or ordinal >= len(self.entries):
             return None
         return self.entries[ordinal]
 
-    def _is_before_holes(self, ordinal: int) -> bool:
-        return self.first_hole is None or ordinal < self.first_hole
+    def _is_before_gaps(self, ordinal: int) -> bool:
+        return self.first_gap is None or ordinal < self.first_gap
 
     def run(self, film: Film) -> Iterator[int]:
         """Fills it in; yields now and then how many packets have been read.
@@ -66,7 +66,7 @@ class Survey:
         Raises OSError when the file cannot be read.
         """
         packets: list[tuple[int, int]] = []
-        with open_checked(film, Trouble()) as (stream, read):
+        with open_checked(film, DemuxerErrors()) as (stream, read):
             entries = index_entries(film.path, stream) if not film.has_times else []
             kind_of = kind_reader(film.codec, stream.codec_context.extradata) if not film.has_times else None
             self.restarts = set() if kind_of is not None else None
@@ -80,12 +80,12 @@ class Survey:
                     self.restarts.add(ordinal)
                 if not film.has_times:
                     packets.append((checked.packet.pos or 0, checked.packet.size))
-                if ordinal % SIGN_OF_LIFE_PACKETS == 0:
+                if ordinal % YIELD_EVERY_PACKETS == 0:
                     yield ordinal
             self.begins_s = beginning.begins_s(film)
         breaks = [flaw.ordinal for flaw in self.flaws if flaw.follows_loss]
         if breaks and not film.has_times:
-            self.first_hole = breaks[0]
+            self.first_gap = breaks[0]
             self.entries = placed(entries, packets, breaks)
 
 

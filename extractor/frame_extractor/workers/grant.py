@@ -16,7 +16,7 @@ import msgspec
 from frame_extractor.contract.attempt import Control
 from frame_extractor.contract.regular import read_regular
 
-_MOST_BYTES: Final = 1 << 16
+_MAX_BYTES: Final = 1 << 16
 READ_EVERY_S: Final = 0.25
 """How old what is known of `control.json` may be; chunks end more often than anybody changes it."""
 
@@ -66,7 +66,7 @@ class WorkerGrant:
         if self._control is None:
             return self._of_spec
         try:
-            control = msgspec.json.decode(read_regular(self._control, _MOST_BYTES), type=Control)
+            control = msgspec.json.decode(read_regular(self._control, _MAX_BYTES), type=Control)
         except (OSError, ValueError, RecursionError):
             return self._of_spec
         if control.attempt != self._attempt:

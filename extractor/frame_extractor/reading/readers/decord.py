@@ -13,7 +13,7 @@ import decord
 import numpy as np
 
 from frame_extractor.errors import ReadFailed
-from frame_extractor.reading.concealment import overheard
+from frame_extractor.reading.concealment import captured_stderr
 from frame_extractor.reading.demux import NOT_SHOWN, Chunk
 from frame_extractor.reading.film import Film
 from frame_extractor.reading.readers import TIME_TOLERANCE_S, Frame
@@ -32,14 +32,14 @@ class DecordReader:
     def read(self, film: Film, chunk: Chunk) -> Iterator[Frame]:
         if chunk.too_long_for_decord:
             raise ReadFailed(self.name, "the chunk is too long to be decoded ahead")
-        with overheard() as has_made_up:
+        with captured_stderr() as has_concealed:
             decord.logging.set_level(decord.logging.INFO)
             try:
                 yield from self._frames(film, chunk)
             finally:
                 decord.logging.set_level(decord.logging.QUIET)
-            if has_made_up():
-                raise ReadFailed(self.name, "damaged pictures, parts of which its decoder made up")
+            if has_concealed():
+                raise ReadFailed(self.name, "damaged pictures, parts of which the decoder concealed")
 
     def _frames(self, film: Film, chunk: Chunk) -> Iterator[Frame]:
         expected = len(chunk.frame_indices)

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from frame_extractor.errors import ReadFailed
-from frame_extractor.reading.concealment import decode_listening
+from frame_extractor.reading.concealment import decode_checked
 from frame_extractor.reading.demux import NOT_SHOWN, Chunk
 from frame_extractor.reading.film import UNTAGGED, Film, Rgb
 from frame_extractor.reading.packets import packets_of
@@ -66,7 +66,7 @@ def _whole_pictures(container: av.container.InputContainer, stream: av.VideoStre
                 # What damage has left among the decoder's reference pictures must not be referred to.
                 yield from filter(is_right, stream.decode(None))
                 stream.codec_context.flush_buffers()
-        frames, is_whole = decode_listening(packet)
+        frames, is_whole = decode_checked(packet)
         is_spoiled |= not is_whole
         if is_spoiled or (was_spoiled and packet.pts is not None and packet.pts < key_pts):
             spoiled.add(packet.pts)

@@ -20,14 +20,14 @@ from frame_extractor.reading.film_file import film_file_of
 from frame_extractor.reading.frame_numbers import FrameNumbers
 from frame_extractor.reading.packets import packets_of
 from frame_extractor.reading.readers import Frame
+from frame_extractor.reading.readers.damage_tracker import DamageTracker, Decoded, Lost, is_known
 from frame_extractor.reading.readers.film_clock import FilmClock, Slots
 from frame_extractor.reading.readers.pyav import upright_rgb
-from frame_extractor.reading.readers.touched import Damage, Decoded, Lost, is_known
 from frame_extractor.reading.survey import Survey, surveyed
 
 CLOCK: Final = 1_000_000
 """Ticks of a second in which frames are numbered."""
-HELD_BACK_FRAMES: Final = 4
+HELD_FRAMES: Final = 4
 """More are seldom shown later than they were decoded."""
 REORDERED_FRAMES: Final = 32
 """More are never shown between two that were decoded one after the other."""
@@ -65,7 +65,7 @@ def read_whole(
 
 def _read(film: Film, survey: Survey, threads: int, on_damaged_end: Callable[[float], None]) -> Iterator[Frame]:
     clock = FilmClock(film)
-    damage = Damage(survey, has_times=film.has_times)
+    damage = DamageTracker(survey, has_times=film.has_times)
     numbers = FrameNumbers(film.fps, Fraction(1, CLOCK))
     last_s = -clock.frame_s
     for decoded, lost in _sound_pictures(film, survey, damage, threads):
@@ -97,12 +97,14 @@ def _read(film: Film, survey: Survey, threads: int, on_damaged_end: Callable[[fl
         on_damaged_end(clock.film_s(max(known_s, default=None)))
 
 
-def _sound_pictures(film: Film, survey: Survey, damage: Damage, threads: int) -> Iterator[tuple[Decoded, Lost | None]]:
+def _sound_pictures(
+    film: Film, survey: Survey, damage: DamageTracker, threads: int
+) -> Iterator[tuple[Decoded, Lost | None]]:
     """Pictures in presentation order, but for those that damage may have touched; each with what is lost before it."""
     sieve = _Sieve(film, damage)
     for decoded in _pictures(film, survey, damage, threads):
         yield from sieve.add(decoded)
-    yield from sieve.rest()
+    yield from sieve.finish()
 
 
 class _Sieve:
@@ -113,7 +115,7 @@ class _Sieve:
     frame after damage is in doubt until it is known whether pictures lead it that did not come out.
     """
 
-    def __init__(self, film: Film, damage: Damage) -> None:
+    def __init__(self, film: Film, damage: DamageTracker) -> None:
         self._damage = damage
         self._has_times = film.has_times
         self._held: list[tuple[Decoded, Lost | None]] = []
@@ -123,23 +125,23 @@ class _Sieve:
     def add(self, decoded: Decoded) -> list[tuple[Decoded, Lost | None]]:
         """Takes the next picture; what is certain now."""
         if self._doubtful is not None and (decoded.frame.key_frame or len(self._held) > REORDERED_FRAMES):
-            self._lose_held()
+            self._leave_out_held()
             self._damage.begin(self._doubtful, is_damaged=True, is_all=True)
             self._doubtful = None
         if decoded.frame.is_corrupt:
             while self._held and self._held[-1][0].ordinal > decoded.ordinal:
-                self._damage.lose(*self._held.pop())
-        was_running = self._damage.is_running
+                self._damage.leave_out(*self._held.pop())
+        was_running = self._damage.is_active
         if not self._damage.is_sound(decoded):
             if not self._has_times and not was_running:
-                self._lose_held()
+                self._leave_out_held()
             return []
         lost = self._damage.take_lost()
         self._held.append((decoded, lost))
         self._consider_place(decoded, is_first=lost is not None)
         if self._doubtful is not None or decoded.frame.pict_type == PictureType.B:
             return []
-        n_certain = max(0, len(self._held) - HELD_BACK_FRAMES)
+        n_certain = max(0, len(self._held) - HELD_FRAMES)
         certain, self._held = self._held[:n_certain], self._held[n_certain:]
         return certain
 
@@ -150,20 +152,20 @@ class _Sieve:
         elif self._doubtful is not None and decoded.ordinal == self._doubtful + 1:
             self._doubtful = None
 
-    def rest(self) -> list[tuple[Decoded, Lost | None]]:
+    def finish(self) -> list[tuple[Decoded, Lost | None]]:
         """What is certain when the film is over."""
-        was_running = self._damage.is_running
+        was_running = self._damage.is_active
         self._damage.end()
-        if self._doubtful is not None or (self._damage.is_running and not was_running and not self._has_times):
-            self._lose_held()
+        if self._doubtful is not None or (self._damage.is_active and not was_running and not self._has_times):
+            self._leave_out_held()
         return self._held
 
-    def _lose_held(self) -> None:
+    def _leave_out_held(self) -> None:
         while self._held:
-            self._damage.lose(*self._held.pop())
+            self._damage.leave_out(*self._held.pop())
 
 
-def _pictures(film: Film, survey: Survey, damage: Damage, threads: int) -> Iterator[Decoded]:
+def _pictures(film: Film, survey: Survey, damage: DamageTracker, threads: int) -> Iterator[Decoded]:
     """All pictures that come out of the decoder. Raises _DecodingFailed where threads hide what fails."""
     slots = None if film.has_times else Slots(survey)
     with open_container(film.path) as container:

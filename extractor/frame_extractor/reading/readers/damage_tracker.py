@@ -37,7 +37,7 @@ class Lost:
     """Of the last one."""
 
 
-class Damage:
+class DamageTracker:
     """Says of each picture, as they come out of the decoder, whether damage can have touched it.
 
     A damaged picture touches all that are decoded after it, up to the next key frame; a key frame is not touched by
@@ -67,7 +67,7 @@ class Damage:
 
     def begin(self, ordinal: int, *, is_damaged: bool, is_all: bool) -> None:
         """The packet is damaged, or others are missing before it."""
-        # What was decoded before a hole may be shown between pictures that are out of order behind it, and without
+        # What was decoded before a gap may be shown between pictures that are out of order after it, and without
         # times of their own pictures come too early where others do not come at all.
         first = ordinal if is_all and self._has_times else 0
         self._first = first if self._since is None else min(self._first, first)
@@ -92,7 +92,7 @@ class Damage:
             self._since = None
         is_touched = self._since is not None and ordinal >= self._first
         if is_touched or not self._survey.is_placed(ordinal):
-            self.lose(decoded, None)
+            self.leave_out(decoded, None)
             return False
         return True
 
@@ -103,7 +103,7 @@ class Damage:
         self.begin(flaw.ordinal, is_damaged=flaw.is_damaged, is_all=is_all)
 
     @property
-    def is_running(self) -> bool:
+    def is_active(self) -> bool:
         """Whether what comes out is touched."""
         return self._since is not None
 
@@ -112,7 +112,7 @@ class Damage:
         while self._flaws:
             self._begin_flaw(self._flaws.popleft())
 
-    def lose(self, decoded: Decoded, before: Lost | None) -> None:
+    def leave_out(self, decoded: Decoded, before: Lost | None) -> None:
         """The picture is left out, and so is what was before it."""
         self._lost = self._lost or Lost()
         self._lost.n_seen += 1 + (before.n_seen if before else 0)

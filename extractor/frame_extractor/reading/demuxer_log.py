@@ -1,4 +1,4 @@
-"""What FFmpeg's demuxers log about data that is lost or damaged, and where they say that it lies.
+"""What FFmpeg's demuxers log about data that is lost or damaged, and where it is.
 
 Only messages listed here count as damage. Each was tried on undamaged films of all formats: none of them logs it.
 """
@@ -36,27 +36,27 @@ DAMAGE: Final[dict[str, re.Pattern[str]]] = {
 }
 """By the format's name: how messages about lost or damaged data begin, whatever their level."""
 CORRUPT: Final = re.compile(r"Packet corrupt \(stream = (\d+), dts = (-?\d+|NOPTS)\)")
-"""libavformat/demux.c, of formats that mark packets: of transport streams whose packets are not counted through."""
+"""libavformat/demux.c, of formats that mark packets: of transport streams, a gap in the counters of their packets."""
 POSITION: Final = re.compile(r"at pos (\d+)|at:(\d+)|Packet mismatch -?\d+ \d+ (\d+)")
 """Of some of these messages."""
 
 
 @dataclass(frozen=True)
-class Complaints:
-    """What was said of damage while one packet was read."""
+class LoggedDamage:
+    """What the demuxer logged of damage while one packet was read."""
 
     is_anything: bool = False
-    """Something was said by the demuxer, of whatever."""
+    """The demuxer logged something, of any kind."""
     is_damage: bool = False
     """Data is lost or damaged hereabouts."""
     corrupt_dts: tuple[int, ...] = ()
     """Decoding times of damaged packets of the picture stream, which may still be to come."""
     positions: tuple[int, ...] = ()
-    """Where in the file it was said to be, as far as that was said."""
+    """Where in the file, as far as the messages say."""
 
-    def __or__(self, other: Complaints) -> Complaints:
-        """What both say."""
-        return Complaints(
+    def __or__(self, other: LoggedDamage) -> LoggedDamage:
+        """What both hold."""
+        return LoggedDamage(
             is_anything=self.is_anything or other.is_anything,
             is_damage=self.is_damage or other.is_damage,
             corrupt_dts=self.corrupt_dts + other.corrupt_dts,
@@ -64,25 +64,27 @@ class Complaints:
         )
 
 
-NOTHING: Final = Complaints()
-GIVEN_UP: Final = Complaints(is_anything=True)
+NOTHING: Final = LoggedDamage()
+GIVEN_UP: Final = LoggedDamage(is_anything=True)
 """No packet was found in as much of the file as is searched."""
-BROKEN_OFF: Final = Complaints(is_anything=True, is_damage=True)
+BROKEN_OFF: Final = LoggedDamage(is_anything=True, is_damage=True)
 """The demuxer gave up, and can be asked to go on."""
 
 
-def complaints_in(logs: Iterable[Log], format_name: str, stream_index: int) -> Complaints:
-    """What these messages say of the picture stream."""
+def logged_damage(logs: Iterable[Log], format_name: str, stream_index: int) -> LoggedDamage:
+    """What these messages say about the picture stream."""
     own = [(level, message) for level, name, message in logs if name == format_name]
     if not own:
         return NOTHING
     damage = DAMAGE.get(format_name)
-    said = [message for _, message in own if damage is not None and damage.match(message)]
+    matching = [message for _, message in own if damage is not None and damage.match(message)]
     corrupt = [found.groups() for _, message in own if (found := CORRUPT.match(message))]
     of_stream = [dts for index, dts in corrupt if int(index) == stream_index]
-    return Complaints(
-        is_anything=bool(said) or bool(of_stream) or any(level <= av.logging.ERROR for level, _ in own),
-        is_damage=bool(said) or "NOPTS" in of_stream,
+    return LoggedDamage(
+        is_anything=bool(matching) or bool(of_stream) or any(level <= av.logging.ERROR for level, _ in own),
+        is_damage=bool(matching) or "NOPTS" in of_stream,
         corrupt_dts=tuple(int(dts) for dts in of_stream if dts != "NOPTS"),
-        positions=tuple(int(found[found.lastindex or 0]) for message in said if (found := POSITION.search(message))),
+        positions=tuple(
+            int(found[found.lastindex or 0]) for message in matching if (found := POSITION.search(message))
+        ),
     )
