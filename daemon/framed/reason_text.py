@@ -96,6 +96,8 @@ def reason_text(reason: r.Reason, project: str = "PROJECT") -> str:  # noqa: C90
             still = f"frames/ still has {count(images, 'image')} of an earlier {listed(films)}"
             them = "them" if images != 1 else "it"
             return f"{still}; framectl clean {shlex.quote(project)} --replaced deletes {them}"
+        case r.ImagesRemoved(images=images):
+            return f"{count(images, 'image')} removed by you"
         case r.FilesSkipped():
             return "; ".join(skipped_lines(reason))
         case r.SettingsInvalid(file=file, line=line, key=key, message=message):

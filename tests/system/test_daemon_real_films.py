@@ -19,6 +19,7 @@ import pytest
 
 from frame_extractor.contract.results import Results
 from framed.ctl.client import connect
+from framed.model.reasons import ImagesRemoved
 from framed.protocol.messages import Pause, PauseReply, ProjectState, ProjectStatus, Resume, ResumeReply
 from tests.harness.root import QUICK, Root
 from tests.harness.until import until
@@ -108,7 +109,7 @@ def images_of(frames_dir: Path) -> dict[str, bytes]:
 
 
 def test_images_that_a_user_deletes_stay_deleted(root: Root, films_dir: Path) -> None:
-    """Whatever is submitted; `show` counts them, nothing nags, and `--restore` brings them back to the byte."""
+    """Whatever is submitted; status and `show` count them, nothing asks for more, `--restore` brings them back."""
     root.start(real=True)
     drop(root, "reel", films_dir / "formats" / "reel30.mkv")
     n_images = root.wait_for("reel", COMPLETE, FAILED).frames
@@ -124,7 +125,8 @@ def test_images_that_a_user_deletes_stay_deleted(root: Root, films_dir: Path) ->
         return status if status.removed == 20 else None
 
     status = until(counted, "the images are seen to be removed")
-    assert (status.frames, status.reason) == (n_images - 20, "")
+    assert (status.frames, status.reason) == (n_images - 20, "20 images removed by you")
+    assert status.reasons == (ImagesRemoved(images=20),)
     said = framectl(root, "submit", "reel")
     assert "already extracted with these settings, without 20 images that you have removed; --restore" in said
     said = framectl(root, "show", "reel")
@@ -138,7 +140,7 @@ def test_images_that_a_user_deletes_stay_deleted(root: Root, films_dir: Path) ->
     framectl(root, "submit", "--all", "--restore", "--wait")
     assert {path.name: path.read_bytes() for path in frames_dir.iterdir()} == whole
     status = root.wait_for("reel", COMPLETE)
-    assert (status.frames, status.removed) == (n_images, 0)
+    assert (status.frames, status.removed, status.reasons) == (n_images, 0, ())
 
 
 def framectl(root: Root, *typed: str) -> str:

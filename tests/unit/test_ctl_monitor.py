@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.cells import cell_len
 from textual.widgets import Label, Static
@@ -18,6 +19,7 @@ from framed.ctl.monitor.view import View, columns_at
 from framed.ctl.monitor.widgets import MessageLine, ProjectTable
 from framed.ctl.render import URGENCY
 from framed.model.job import Ending
+from framed.model.reasons import AttemptEnded, Backoff, Reason
 from framed.protocol.messages import MachineStatus, ProjectState, ProjectStatus, SlotsStatus
 from framed.protocol.queries import AttemptFacts, FilmInWork, JobFacts, ShowReply
 from framed.protocol.subscription import Event
@@ -249,6 +251,24 @@ def test_details_show_the_shots_so_far_and_earlier_failures_before_the_log() -> 
     assert lines[2].endswith("attempt 1: exit 137, out of memory")
     assert lines[3] == "/logs/onward.log"
     assert lines[-1] == "line 49"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "is_listed"),
+    [
+        ((), True),
+        ((AttemptEnded(ending=Ending.CRASHED, exit_code=137, message="out of memory"),), False),
+        ((Backoff(retry_in_s=8, after=AttemptEnded(ending=Ending.CRASHED, message="out of memory")),), False),
+        ((AttemptEnded(ending=Ending.CRASHED, exit_code=137, message="out of memory, again"),), True),
+    ],
+)
+def test_error_that_a_reason_has_is_not_listed_again(reasons: tuple[Reason, ...], *, is_listed: bool) -> None:
+    """Decided by the reasons, not by their text."""
+    given = details()
+    status = msgspec.structs.replace(RUNNING, reason="exit 137 (out of memory)", reasons=reasons)
+    shown = Details(shown=msgspec.structs.replace(given.shown, status=status), log=())
+    lines = [line.plain for line in detail_lines(status, shown, 80, 9)]
+    assert any(line.endswith("attempt 1: exit 137, out of memory") for line in lines) is is_listed
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

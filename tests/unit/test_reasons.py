@@ -16,6 +16,7 @@ from framed.model.reasons import (
     DiskLow,
     FilmsIgnored,
     IgnoredBecause,
+    ImagesRemoved,
     JobCancelled,
     Paused,
     PausePhase,
@@ -98,6 +99,7 @@ def test_status_of_a_daemon_without_reasons_has_none() -> None:
             (JobCancelled(on_request=False, is_extracted=True),),
             "its last job was cancelled; all of its films are extracted",
         ),
+        ((ImagesRemoved(images=1), ImagesRemoved(images=20)), "1 image removed by you; 20 images removed by you"),
         ((ResultsMissing(is_cleaned=True),), "cleaned; framectl submit 'my film' extracts it again"),
     ],
 )

@@ -21,6 +21,7 @@ from framed.model.job import Moment
 from framed.model.reasons import (
     NOTHING_SKIPPED,
     FilmsReplaced,
+    ImagesRemoved,
     NoFilms,
     Reason,
     SettingIneffective,
@@ -109,9 +110,12 @@ class StatusReporter:
         except Exception as fault:  # noqa: BLE001 -- logged; the others' states are reported all the same
             return _with_reasons(ProjectStatus(name=name, state=ProjectState.NEW), self._faults.record(name, fault))
         self._faults.clear(name)
+        return msgspec.structs.replace(status, removed=self._n_removed(name))
+
+    def _n_removed(self, name: str) -> int:
+        """Images of the project that its user has removed."""
         results = self._extracted.results(name, self._watcher.catalog.projects.get(name))
-        n_removed = sum(results.removed.values()) if results is not None else 0
-        return msgspec.structs.replace(status, removed=n_removed) if n_removed else status
+        return sum(results.removed.values()) if results is not None else 0
 
     def _project(self, name: str, now: Moment, decision: Decision) -> ProjectStatus:
         project = self._watcher.catalog.projects.get(name)
@@ -138,6 +142,8 @@ class StatusReporter:
         if replaced := self._films.replaced(name).values():
             films = tuple(sorted({each.film for each in replaced}))
             yield FilmsReplaced(films=films, images=sum(each.number for each in replaced))
+        if n_removed := self._n_removed(name):
+            yield ImagesRemoved(images=n_removed)
         if project is not None and project.skipped != NOTHING_SKIPPED:
             yield project.skipped
         for warning in project.warnings if project is not None else ():

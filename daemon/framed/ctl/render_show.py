@@ -12,6 +12,7 @@ from framed.ctl.layout import aligned, fitted
 from framed.ctl.render import COLOURS, clock, duration
 from framed.ctl.terminal import Terminal
 from framed.model.job import exit_code_text
+from framed.model.reasons import FilesSkipped, ImagesRemoved, Reason, SettingIneffective
 from framed.model.values import as_written
 from framed.printable import printable
 from framed.protocol.messages import ProjectStatus
@@ -47,7 +48,8 @@ def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
     status = reply.status
     parts = [f"{int(status.progress * 100)}%"] if status.job_id else []
     parts += [count(status.frames, "image")] if status.frames else []
-    parts += [f"{status.removed:,} removed by you"] if status.removed else []
+    if status.removed and not _has_reason(status, ImagesRemoved):
+        parts.append(f"{status.removed:,} removed by you")
     parts += [_workers(status.workers)] if status.workers else []
     parts += [f"elapsed {duration(status.elapsed_s)}"] if status.elapsed_s is not None else []
     parts += [f"ETA {duration(status.eta_s)}"] if status.eta_s is not None else []
@@ -57,8 +59,13 @@ def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
     at = len(name) + 1
     if terminal.colour and first[at : at + len(word)] == word:
         first = f"{first[:at]}{click.style(word, fg=COLOURS[status.state])}{first[at + len(word) :]}"
-    notes = [note for note in reply.notes if note not in status.reason]
+    # The reasons have either all notes or none.
+    notes = () if _has_reason(status, FilesSkipped, SettingIneffective) else reply.notes
     return [first, *others, *aligned([[line] for line in (status.reason, *notes) if line], terminal, indent="  ")]
+
+
+def _has_reason(status: ProjectStatus, *kinds: type[Reason]) -> bool:
+    return any(isinstance(each, kinds) for each in status.reasons)
 
 
 def _setting(setting: SettingFacts) -> list[str]:

@@ -263,6 +263,12 @@ class FilmsReplaced(_Coded, frozen=True, kw_only=True):
     images: int
 
 
+class ImagesRemoved(_Coded, frozen=True, kw_only=True):
+    """Its user has removed images of the project; they are not made again by themselves."""
+
+    images: int
+
+
 class FilesSkipped(_Coded, frozen=True, kw_only=True):
     """Some of the project's folder is not read, though a person may take it for a film of the project."""
 
@@ -374,6 +380,7 @@ Reason = (
     | ImagesMissing
     | ResultsMissing
     | FilmsReplaced
+    | ImagesRemoved
     | FilesSkipped
     | ProjectProblem
     | SettingIneffective

@@ -14,6 +14,7 @@ from frame_extractor.contract.quantities import count, size
 from framed.ctl.layout import bar, wrapped
 from framed.ctl.render import COLOURS, URGENCY, clock, duration
 from framed.model.job import exit_code_text
+from framed.model.reasons import AttemptEnded, Backoff, JobCancelled, Reason, Requeued
 from framed.printable import printable
 from framed.protocol.messages import MachineStatus, ProjectState, ProjectStatus
 from framed.protocol.queries import AttemptFacts, FilmInWork, ResultsFacts, ShowReply
@@ -128,13 +129,24 @@ def _results(results: ResultsFacts, status: ProjectStatus) -> str:
 
 
 def _errors(shown: ShowReply) -> list[str]:
-    """The last errors of attempts and films, the newest last, without those that the project's reason has."""
+    """The last errors of attempts and films, the newest last, without those that the project's reasons have."""
+    known = {*_messages(shown.status.reasons)}
     attempts = shown.job.attempts if shown.job else ()
     films = shown.results.films if shown.results else ()
     found = [(film.error, f"film {film.name}: {film.error}") for film in films if film.error]
     found += [(each.reason, _attempt_error(each)) for each in attempts if each.ended_at and each.code != _ENDED_WELL]
-    lines = {words or line: line for words, line in found if not words or words not in shown.status.reason}
+    lines = {message or line: line for message, line in found if message not in known}
     return [*lines.values()][-_MOST_ERRORS:]
+
+
+def _messages(reasons: Iterable[Reason]) -> Iterator[str]:
+    """What the extractor said in the ends of attempts that these reasons are about."""
+    for reason in reasons:
+        match reason:
+            case AttemptEnded(message=str(message)) | JobCancelled(message=str(message)):
+                yield message
+            case Requeued(after=AttemptEnded(message=str(message))) | Backoff(after=AttemptEnded(message=str(message))):
+                yield message
 
 
 def _attempt_error(attempt: AttemptFacts) -> str:
