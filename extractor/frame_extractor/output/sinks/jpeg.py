@@ -1,27 +1,31 @@
-"""Pictures to JPEG files, with Pillow."""
+"""Pictures to JPEG files, with OpenCV; what there is in a JPEG file, with Pillow."""
 
 from __future__ import annotations
 
+import errno
 import io
 from pathlib import Path
 
+import cv2
 from PIL import Image, UnidentifiedImageError
 
 from frame_extractor.contract.settings import Quality
 from frame_extractor.reading.film import Rgb
 
-CHROMA_SUBSAMPLING = "4:2:0"
-"""As films store it; Pillow's default changes with the quality."""
+CHROMA_SUBSAMPLING = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
+"""4:2:0, as films store it."""
 _END_OF_IMAGE = b"\xff\xd9"
 
 
 def write_jpeg(picture: Rgb, path: Path, quality: Quality) -> int:
-    """The picture stands complete at `path`; returns its size in bytes. Raises OSError, leaving nothing there."""
-    # Not straight into the file: Pillow takes a write that a full disk cut short for a whole one.
-    encoded = io.BytesIO()
-    Image.fromarray(picture).save(encoded, "JPEG", quality=quality.jpeg_quality, subsampling=CHROMA_SUBSAMPLING)
+    """The complete image is at `path`; returns its size in bytes. Raises OSError, leaving nothing there."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality.jpeg_quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, CHROMA_SUBSAMPLING]
+    is_encoded, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    if not is_encoded:
+        height, width = picture.shape[:2]
+        raise OSError(errno.EINVAL, f"a JPEG cannot hold a picture of {width}x{height}", str(path))
     try:
-        return path.write_bytes(encoded.getbuffer())
+        return path.write_bytes(encoded.data)
     except OSError:
         path.unlink(missing_ok=True)
         raise
