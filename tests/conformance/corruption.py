@@ -20,10 +20,11 @@ from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import ExtractionSettings, Mode, Sampling
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm
 from frame_extractor.pipeline.stitch import Stitcher
-from frame_extractor.reading.demux import read_chunks, reason_to_read_whole
+from frame_extractor.reading.demux import read_chunks
 from frame_extractor.reading.film import Film, Rgb, open_film
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.fallback import FIRST_READER
+from frame_extractor.reading.trial_decode import reason_to_read_whole
 from frame_extractor.workers.scan import scan
 from frame_extractor.workers.spans import Span, spans_of
 from frame_extractor.workers.tasks import ScanPart, ScanTask, Voided, Written

@@ -17,11 +17,12 @@ import av
 
 from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import NeedsWholeFilm, ReadFailed
-from frame_extractor.reading.demux import read_chunks, reason_to_read_whole
+from frame_extractor.reading.demux import read_chunks
 from frame_extractor.reading.film import Film
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.fallback import READERS
 from frame_extractor.reading.readers.whole import read_whole
+from frame_extractor.reading.trial_decode import reason_to_read_whole
 from tests.harness.films import TICKS, FilmPlan, container_options, write_film
 
 X264 = "keyint=24:min-keyint=24:scenecut=0:bframes=3:threads=1"

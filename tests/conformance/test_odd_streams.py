@@ -12,10 +12,11 @@ import pytest
 
 from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import ReadFailed
-from frame_extractor.reading.demux import MAX_CHUNK_S, read_chunks, reason_to_read_whole
+from frame_extractor.reading.demux import MAX_CHUNK_S, read_chunks
 from frame_extractor.reading.film import open_film
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.decord import DecordReader
+from frame_extractor.reading.trial_decode import reason_to_read_whole
 from tests.conformance.pairs import CODECS, frames_of, with_times
 from tests.harness.films import FilmPlan, read_barcode, write_film
 from tests.harness.paff import write_field_coded

@@ -12,7 +12,8 @@ import pytest
 
 from frame_extractor.contract.settings import ExtractionSettings, Sampling
 from frame_extractor.errors import ReadFailed
-from frame_extractor.reading.demux import Chunk, read_chunks
+from frame_extractor.reading.chunk import Chunk
+from frame_extractor.reading.demux import read_chunks
 from frame_extractor.reading.film import Film, open_film
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.decord import DecordReader

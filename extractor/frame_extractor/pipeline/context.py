@@ -8,7 +8,8 @@ from pathlib import Path
 
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.pipeline.film_progress import FilmProgressReporter
-from frame_extractor.reading.demux import Chunk, read_chunks
+from frame_extractor.reading.chunk import Chunk
+from frame_extractor.reading.demux import read_chunks
 from frame_extractor.reading.film import Film
 from frame_extractor.stopwatch import Stopwatch
 from frame_extractor.workers.pool import WorkerPool

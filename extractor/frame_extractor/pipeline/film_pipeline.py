@@ -20,9 +20,9 @@ from frame_extractor.pipeline.repair_stage import RepairStage
 from frame_extractor.pipeline.scan_stage import ScanStage
 from frame_extractor.pipeline.score_cache import ScoreCache
 from frame_extractor.pipeline.stitch import Scan
-from frame_extractor.reading.demux import reason_to_read_whole
 from frame_extractor.reading.film import Film, open_film
 from frame_extractor.reading.film import probe_film as probe_film  # noqa: PLC0414 -- a Pipeline has it
+from frame_extractor.reading.trial_decode import reason_to_read_whole
 from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import WorkerPool
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.pipeline.context import FilmContext
 from frame_extractor.pipeline.delivery import PickDelivery
-from frame_extractor.reading.demux import Chunk
+from frame_extractor.reading.chunk import Chunk
 from frame_extractor.reading.readers.fallback import LAST_READER
 from frame_extractor.workers.tasks import RepairDone, RepairTask, Written
 

@@ -1,17 +1,15 @@
 """A film's packets, cut into chunks that a decoder can take alone, exactly.
 
-Reads the file once, in order; decodes nothing but the first few pictures. Frame numbers and times are made here, from
-the packets in presentation order, and nowhere else.
+Reads the file once, in order; decodes nothing. Frame numbers and times are made here, from the packets in presentation
+order, and nowhere else.
 """
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import av
 
@@ -20,13 +18,14 @@ from frame_extractor.contract.settings import Sampling
 from frame_extractor.errors import NeedsWholeFilm
 from frame_extractor.reading.beginning import begin_ticks
 from frame_extractor.reading.bitstream import is_referred_to_in_chunk
-from frame_extractor.reading.concealment import decode_checked
-from frame_extractor.reading.film import UNTAGGED, Film
+from frame_extractor.reading.chunk import NOT_SHOWN, Chunk
+from frame_extractor.reading.film import Film
 from frame_extractor.reading.film_file import film_file_of
 from frame_extractor.reading.frame_numbers import FrameNumbers
 from frame_extractor.reading.gops import Discontinuity, Gop, Packet, open_gops
 from frame_extractor.reading.misplaced import without_misplaced
 from frame_extractor.reading.packets import DemuxerErrors
+from frame_extractor.reading.remux import remux
 
 MIN_CHUNK_S = 4.0
 """From here on a chunk ends where a key frame looks like a scene cut."""
@@ -36,125 +35,14 @@ MAX_CHUNK_S = 15.0
 """x264's default key frame distance is 10.4 s. A longer GOP is not given to decord, which would decode it all ahead."""
 MAX_DECODED_BYTES = 768 << 20
 """decord's queue has no bound: a chunk ends early when its pictures, decoded, come to this much."""
-TRIAL_GOPS = 2
-MAX_TRIAL_GOPS = 8
-"""Tried at most, where the film's first are damaged."""
-TRIAL_PACKETS = 32
-"""Pictures of each that are decoded beforehand, to see that one packet is one picture and that a GOP stands alone."""
-
-MATROSKA_CODECS = frozenset(
-    {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vp8", "vp9", "av1", "prores", "mjpeg"}
-)
-"""What can be remuxed to Matroska and comes back with the same pictures and times."""
 ONE_GOP_CHUNKS = frozenset({"hevc"})
 """decord fails on a second IDR after a B-pyramid."""
 
 MIN_MISSING_END_S = 1.0
 """Containers are often out by a few frames in what they say of themselves."""
 
-NOT_SHOWN = -1
-
 DAMAGED = "damaged in the file"
 MISSING = "missing in the file"
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A stretch of film that can be decoded on its own, as a Matroska file in memory.
-
-    The pictures in it, in presentation order, are `frame_indices` and `times_s`: those that are only there for others
-    to refer to have the index NOT_SHOWN. The frames [first_frame, first_frame + n_frames) of the film belong to this
-    chunk and to no other, also those that sampling left out of it.
-
-    A shown picture that sampling left in is a sample; the film's samples are numbered through, whether they decode or
-    not.
-    """
-
-    number: int
-    matroska: bytes = field(repr=False)
-    n_bytes: int
-    frame_indices: tuple[int, ...] = field(repr=False)
-    times_s: tuple[float, ...] = field(repr=False)
-    """Since the film's first frame."""
-    first_frame: int
-    n_frames: int
-    first_sample: int
-    start_s: float
-    end_s: float
-    too_long_for_decord: bool
-    starts_like_a_cut: bool
-    """Its first key frame came earlier than the encoder's regular distance, as encoders do at scene cuts."""
-    lost_before: FailedRange | None = None
-    """Film that is missing or damaged in the file before this chunk; its frames are this chunk's."""
-    lost_after: FailedRange | None = None
-    """Film that is missing or damaged in the file after this chunk, the last; its frames are this chunk's."""
-    are_numbers_counted: bool = False
-    """Whether frame numbers are only a count of what is there: nobody knows how many frames are missing before."""
-    stored_at: Path | None = None
-    """Where its bytes are, when they are not in `matroska`."""
-
-    def stored(self, folder: Path) -> Chunk:
-        """The same chunk with its bytes in a file in `folder`. Raises OSError."""
-        path = folder / f"chunk{self.number:06d}.mkv"
-        path.write_bytes(self.matroska)
-        return replace(self, matroska=b"", stored_at=path)
-
-    def loaded(self) -> Chunk:
-        """The same chunk with its bytes in memory. Raises OSError."""
-        return self if self.stored_at is None else replace(self, matroska=self.stored_at.read_bytes(), stored_at=None)
-
-    @property
-    def samples(self) -> list[tuple[int, float]]:
-        """(frame index, time in seconds) of each sample in it, in order."""
-        pictures = zip(self.frame_indices, self.times_s, strict=True)
-        return [(index, time_s) for index, time_s in pictures if index != NOT_SHOWN]
-
-
-def reason_to_read_whole(film: Film) -> str | None:
-    """Why this film cannot be cut into chunks and has to be decoded in one go; None when it can be cut."""
-    if film.codec not in MATROSKA_CODECS:
-        return f"{film.codec} cannot be carried in Matroska"
-    if not film.has_times:
-        return f"{film.container} stores no presentation times"
-    try:
-        return _trial(film)
-    except NeedsWholeFilm as need:
-        return need.reason
-
-
-def _trial(film: Film) -> str | None:
-    """Decodes a few pictures: are packets pictures, and does each GOP stand alone?
-
-    Where an encoder refreshes pictures bit by bit instead of sending key frames, none does.
-    """
-    n_tried = n_sound = 0
-    with open_gops(film, DemuxerErrors()) as (stream, parts):
-        gops = (part for part in parts if isinstance(part, Gop))
-        for gop in itertools.islice(gops, MAX_TRIAL_GOPS):
-            packets = gop.own()[:TRIAL_PACKETS]
-            n_pictures = _n_decoded(_remux(stream, film, packets))
-            if n_pictures is not None and n_pictures != len(packets):
-                return f"{len(packets)} packets hold {n_pictures} pictures"
-            n_tried += 1
-            n_sound += n_pictures is not None
-            if n_sound == TRIAL_GOPS:
-                break
-    if not n_tried:
-        return "no key frame"
-    return None if n_sound else "its first pictures do not decode"
-
-
-def _n_decoded(remuxed: bytes) -> int | None:
-    """How many pictures come out of it; None when it is damaged, which says nothing of how the stream is made."""
-    n_pictures = 0
-    with av.open(io.BytesIO(remuxed), "r") as chunk:
-        chunk.streams.video[0].codec_context.thread_count = 1
-        for packet in chunk.demux(video=0):
-            frames, is_whole = decode_checked(packet)
-            if not is_whole:
-                return None
-            n_pictures += len(frames)
-    return n_pictures
 
 
 def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
@@ -164,7 +52,7 @@ def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
         cutter = _Cutter(film, stream, sampling)
         gops: list[Gop] = []
         discontinuity: Discontinuity | None = None
-        """Behind `gops`."""
+        """After `gops`."""
         for part in without_misplaced(parts, stream.time_base or Fraction(1, 1000)):
             if isinstance(part, Discontinuity):
                 discontinuity = part if discontinuity is None else discontinuity.merged(part)
@@ -255,7 +143,7 @@ class _Cutter:
             packets = [p for p in packets if p.is_key or is_referred_to_in_chunk(p.kind, highest_layer)]
         presented = sorted(packets, key=lambda p: p.pts)
         end = self._end_of(shown)
-        matroska = _remux(self._stream, self._film, packets)
+        matroska = remux(self._stream, self._film, packets)
         chunk = Chunk(
             number=next(self._numbers),
             matroska=matroska,
@@ -363,43 +251,3 @@ class _Cutter:
         ticks = max(p.pts for p in packets) - min(p.pts for p in packets)
         decoded_bytes = len(packets) * self._film.coded_width * self._film.coded_height * 3
         return float(ticks * self._time_base) > MAX_CHUNK_S or decoded_bytes > 2 * MAX_DECODED_BYTES
-
-
-def _with_decoding_times(packets: list[Packet]) -> list[Packet]:
-    """The same with times at which they can be decoded in this order; some containers lose them where damage is."""
-    shown = sorted(p.pts for p in packets)
-    delay = max(time - p.pts for time, p in zip(shown, packets, strict=True))
-    return [replace(p, dts=time - delay) for time, p in zip(shown, packets, strict=True)]
-
-
-def _remux(stream: av.VideoStream, film: Film, packets: list[Packet]) -> bytes:
-    """These packets as a Matroska file, its colour tagged and rotation left out: no reader has to guess either.
-
-    Raises NeedsWholeFilm.
-    """
-    base = min(p.pts for p in packets)
-    if any(p.dts is None for p in packets):
-        packets = _with_decoding_times(packets)
-    time_base = stream.time_base or Fraction(1, 1000)
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="matroska") as container:
-        out = container.add_stream_from_template(stream, opaque=True)
-        out.set_display_rotation(0.0)
-        if not out.codec_context.framerate and film.fps:
-            # VP9 and AV1 of varying frame rate have none; decord refuses what does not say.
-            out.codec_context.framerate = Fraction(film.fps).limit_denominator(100_000)
-        if out.codec_context.colorspace == UNTAGGED:
-            out.codec_context.colorspace = film.untagged_colorspace
-        for p in packets:
-            packet = av.Packet(p.payload)
-            packet.stream = out
-            packet.time_base = time_base
-            packet.pts = p.pts - base
-            packet.dts = None if p.dts is None else p.dts - base
-            packet.duration = p.duration
-            packet.is_keyframe = p.is_key
-            try:
-                container.mux(packet)
-            except av.error.FFmpegError as failure:
-                raise NeedsWholeFilm(f"a packet that Matroska cannot carry ({failure.strerror})") from None
-    return buffer.getvalue()

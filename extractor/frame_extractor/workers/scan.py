@@ -19,7 +19,7 @@ from frame_extractor.features.small_picture import SmallPicture, small_picture
 from frame_extractor.picking.grid import Grid
 from frame_extractor.picking.plan import interval_begun, shot_picks
 from frame_extractor.picking.shots import Shot, ShotFinder
-from frame_extractor.reading.demux import Chunk
+from frame_extractor.reading.chunk import Chunk
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.fallback import LAST_READER, NO_READER, READERS, reader_after
 from frame_extractor.reading.readers.whole import read_whole

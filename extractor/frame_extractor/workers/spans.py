@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from frame_extractor.reading.demux import Chunk
+from frame_extractor.reading.chunk import Chunk
 
 SPANS_OF_A_FILM = 64
 MIN_SPAN_S = 8.0

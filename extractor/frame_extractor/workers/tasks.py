@@ -12,7 +12,7 @@ from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.features.sample import Features
 from frame_extractor.features.small_picture import SmallPicture
-from frame_extractor.reading.demux import Chunk
+from frame_extractor.reading.chunk import Chunk
 from frame_extractor.reading.film import Film
 from frame_extractor.workers.spans import Span
 

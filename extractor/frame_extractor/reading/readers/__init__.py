@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from frame_extractor.reading.demux import Chunk
+from frame_extractor.reading.chunk import Chunk
 from frame_extractor.reading.film import Film, Rgb
 
 TIME_TOLERANCE_S = 0.0015

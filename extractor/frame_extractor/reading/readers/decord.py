@@ -13,8 +13,8 @@ import decord
 import numpy as np
 
 from frame_extractor.errors import ReadFailed
+from frame_extractor.reading.chunk import NOT_SHOWN, Chunk
 from frame_extractor.reading.concealment import captured_stderr
-from frame_extractor.reading.demux import NOT_SHOWN, Chunk
 from frame_extractor.reading.film import Film
 from frame_extractor.reading.readers import TIME_TOLERANCE_S, Frame
 

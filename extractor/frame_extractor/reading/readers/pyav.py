@@ -10,8 +10,8 @@ import av
 import numpy as np
 
 from frame_extractor.errors import ReadFailed
+from frame_extractor.reading.chunk import NOT_SHOWN, Chunk
 from frame_extractor.reading.concealment import decode_checked
-from frame_extractor.reading.demux import NOT_SHOWN, Chunk
 from frame_extractor.reading.film import UNTAGGED, Film, Rgb
 from frame_extractor.reading.packets import packets_of
 from frame_extractor.reading.readers import TIME_TOLERANCE_S, Frame
