@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 import msgspec
@@ -15,10 +15,10 @@ from click.shell_completion import CompletionItem
 
 from frame_extractor import completion
 from frame_extractor.contract import film_time
-from frame_extractor.contract.declaration import Declared, declared
+from frame_extractor.contract.declaration import declared
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.settings import RequestedSettings
+from frame_extractor.contract.settings import RequestedSettings, Retries, Workers
 
 PROGRAM: Final = "frame-extractor"
 
@@ -60,7 +60,7 @@ def setting_options(command: F, kind: type[RequestedSettings] = RequestedSetting
         if each.type is bool:
             command = click.option(*each.flag, each.name, default=each.default, help=each.setting.help)(command)
             continue
-        option_type = _option_type(each)
+        option_type = _option_type(each.type, each.setting.metavar)
         command = click.option(
             *each.options,
             each.name,
@@ -72,15 +72,15 @@ def setting_options(command: F, kind: type[RequestedSettings] = RequestedSetting
     return command
 
 
-def _option_type(setting: Declared) -> click.ParamType[Any]:
-    """Its values, or its bounds."""
-    match msgspec.inspect.type_info(setting.type):
+def _option_type(kind: object, metavar: str = "N") -> click.ParamType[Any]:
+    """Takes the values of the kind, within its bounds."""
+    match msgspec.inspect.type_info(kind):
         case msgspec.inspect.EnumType(cls=cls):
             return click.Choice(cls, case_sensitive=False)
-        case msgspec.inspect.Metadata() as kind if film_time.is_film_time(kind):
+        case msgspec.inspect.Metadata() as info if film_time.is_film_time(info):
             return _FilmTime()
         case msgspec.inspect.UnionType(types=[number, msgspec.inspect.LiteralType(values=("auto",))]):
-            return _OrAuto(_number_type(number), setting.setting.metavar)
+            return _OrAuto(_number_type(number), metavar)
         case number:
             return _number_type(number)
 
@@ -105,7 +105,13 @@ class _OrAuto(click.ParamType[Any]):
         return self.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return "auto" if str(value).lower() == "auto" else self.number.convert(value, param, ctx)
+        if str(value).lower() == "auto":
+            return "auto"
+        try:
+            float(value)
+        except ValueError:
+            self.fail(f"'{value}' is neither a number nor auto.", param, ctx)
+        return self.number.convert(value, param, ctx)
 
 
 class _FilmTime(click.ParamType[float]):
@@ -128,23 +134,6 @@ def _film_or_command(context: click.Context, _parameter: click.Parameter, incomp
     return [CompletionItem(incomplete, type="file")]
 
 
-class _Workers(click.ParamType[int | None]):
-    """A number, or `auto`, which is None here."""
-
-    name = "N|auto"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if value == "auto":
-            return None
-        try:
-            number = int(value)
-        except ValueError:
-            self.fail(f"'{value}' is neither a number nor auto.", param, ctx)
-        if not 1 <= number <= 1024:
-            self.fail(f"{number} is not in the range 1<=x<=1024.", param, ctx)
-        return number
-
-
 @click.command(
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110},
@@ -161,8 +150,7 @@ class _Workers(click.ParamType[int | None]):
 @setting_options
 @click.option(
     "--workers",
-    metavar="N|auto",
-    type=_Workers(),
+    type=_option_type(Workers),
     default=None,
     show_default="12, within 75 % of the cores",
     help="Worker processes; auto is 75 % of the cores. Never more than there are cores.",
@@ -170,7 +158,7 @@ class _Workers(click.ParamType[int | None]):
 @click.option(
     "--retry",
     metavar="N",
-    type=click.IntRange(0, 100),
+    type=_option_type(Retries),
     default=3,
     help="Further attempts after an internal fault or a read or write error.",
 )
@@ -185,7 +173,7 @@ def extract(
     *,
     films: tuple[str, ...],
     output: str,
-    workers: int | None,
+    workers: int | Literal["auto"] | None,
     retry: int,
     force: bool,
     restore: bool,
@@ -205,7 +193,7 @@ def extract(
         output=Path(output),
         settings=resolved,
         given=frozenset(name for name, is_given in given.items() if is_given),
-        workers=workers,
+        workers=None if workers == "auto" else workers,
         force=force,
         restore=restore,
     )
