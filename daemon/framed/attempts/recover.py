@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -169,9 +170,9 @@ def _job(name: str, attempts: Sequence[PastAttempt], options: Options, here: _He
     last = attempts[-1]
     earlier: tuple[Attempt, ...] = ()
     failures = 0
-    for past in attempts[:-1]:
+    for past, following in pairwise(attempts):
         if past.spec.job_id == last.spec.job_id:
-            outcome = _earlier_outcome(past, here.now)
+            outcome = _earlier_outcome(past, following, here.now)
             earlier = (*earlier, _attempt(past, failures + 1, here, outcome))
             failures += not is_not_counted(outcome)
     job = Job(
@@ -216,13 +217,20 @@ def _films(past: PastAttempt) -> Iterator[JobFilm]:
             continue
 
 
-def _earlier_outcome(past: PastAttempt, now: Moment) -> Outcome:
+def _earlier_outcome(past: PastAttempt, following: PastAttempt, now: Moment) -> Outcome:
+    """How an attempt ended after which the job went on. One that was lost is not counted, as it was not at the time."""
+    if past.started is None:
+        return Outcome(ending=Ending.LOST, reason="it never began", ended_at=now.utc)
     if past.exit is None:
-        return Outcome(ending=Ending.CRASHED, reason="it left no word", ended_at=now.utc)
+        after = following.started
+        if after is not None and after.process.boot_id != past.started.process.boot_id:
+            return Outcome(ending=Ending.LOST, reason="the machine was restarted", ended_at=now.utc)
+        return Outcome(ending=Ending.CRASHED, reason="it was killed", ended_at=now.utc)
     record = past.exit
     ended_at = _time(record.ended_at, now)
     return Outcome(
-        ending=Ending.EXITED,
+        # Had it been cancelled, its job would not have gone on.
+        ending=Ending.LOST if record.code == ExitCode.TERMINATED else Ending.EXITED,
         code=record.code,
         reason=record.reason or None,
         images=record.images,
