@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +27,7 @@ from framed.errors import SettingsError
 from framed.model.film_names import FILM_SUFFIXES, is_film_name
 from framed.model.project import FrameExtraction, Overrides
 from framed.model.values import as_written
-from framed.settings.config import DEFAULT, JobSettings, Settings, described, load_settings, resolve
+from framed.settings.config import _SECTIONS, DEFAULT, JobSettings, Settings, described, load_settings, resolve
 from framed.settings.outputs import outputs_in_the_way
 from framed.settings.places import Places, load_places
 
@@ -524,3 +528,34 @@ def test_outputs_in_each_others_way_are_found(first: str, second: str, *, is_wro
     real = {path: str(path) for each in outputs.values() for path in (each, each.parent)}
     assert outputs_in_the_way(outputs, real) == ({"a": "b", "b": "a"} if is_wrong else {})
     assert outputs_in_the_way(dict(reversed(outputs.items())), real) == ({"a": "b", "b": "a"} if is_wrong else {})
+
+
+PAGE = (SHIPPED.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("section", ["paths", "budget", "retry", "watch", "notify", "metrics"])
+def test_documented_keys_defaults_and_bounds_are_those_of_the_settings(section: str) -> None:
+    """The tables are written by hand: one for each section of the daemon, a row for each key, in order."""
+    kind = _SECTIONS[section]
+    text = PAGE.partition(f"\n### {section}\n")[2]
+    table = text[text.index("| key |") :].partition("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|", table, re.MULTILINE)
+    declared = {field.encode_name: field for field in msgspec.inspect.type_info(kind).fields}  # type: ignore[attr-defined]
+    assert [key for key, _, _ in rows] == [*declared]
+    for key, type_text, default in rows:
+        assert default.strip("`") == documented(declared[key].default), key
+        numbers = [each for each in kinds_in(declared[key].type) if hasattr(each, "ge")]
+        for number in numbers:
+            assert f"{number.ge:g} to {number.le:.15g}" in type_text, key
+
+
+def documented(default: object) -> str:
+    """As the page writes it."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "empty" if default in ("", ()) else str(default).removesuffix(".0")
+
+
+def kinds_in(kind: Any) -> Iterator[Any]:
+    for each in getattr(kind, "types", (kind,)):
+        yield getattr(each, "type", each)
