@@ -101,8 +101,10 @@ def show_plan(request: Request) -> ExitCode:
     try:
         output = read_output(layout)
         fingerprints = {film: film_fingerprint(film) for film in films}
-        complete = {film for film, mark in fingerprints.items() if output.is_complete(mark, request.settings)}
-        curated = {film for film, mark in fingerprints.items() if is_curated(output, mark)}
+        complete = {
+            film for film, fingerprint in fingerprints.items() if output.is_complete(fingerprint, request.settings)
+        }
+        curated = {film for film, fingerprint in fingerprints.items() if is_curated(output, fingerprint)}
     except (OSError, NewerSchema) as error:
         raise _refused(error) from error
     print_line("Settings")

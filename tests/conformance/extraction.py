@@ -95,7 +95,7 @@ def extract(
     temp.mkdir()
     settings = settings or ExtractionSettings()
     recorder = ImageRecorder()
-    kept = ScoreCache(OutputLayout(temp.with_suffix(".kept") / "frames"), "f", settings, job_id="job", force=False)
+    cache = ScoreCache(OutputLayout(temp.with_suffix(".cache") / "frames"), "f", settings, job_id="job", force=False)
     reports: list[FilmProgress] = []
 
     def report(progress: FilmProgress) -> None:
@@ -109,7 +109,7 @@ def extract(
             pool=pool,
             temp=temp,
             images=recorder,
-            cache=kept,
+            cache=cache,
             report=report,
         )
     return Outcome(result, recorder.images, recorder.frames, recorder.sizes, recorder.subsampling, reports)

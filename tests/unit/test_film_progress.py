@@ -68,6 +68,6 @@ def test_kept_spans_whose_images_are_all_missing_are_half_of_the_work(recorded: 
 
 def test_film_that_begins_again_does_not_go_back(recorded: RecordedProgress) -> None:
     recorded.reporter.scanned(0, 300)
-    recorded.reporter.void()
+    recorded.reporter.restart()
     recorded.reporter.scanned(0, 30)
     assert recorded.fraction == pytest.approx(SCAN_SHARE / 2)

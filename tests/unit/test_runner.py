@@ -570,7 +570,7 @@ def test_film_whose_mode_and_links_change_while_it_is_read_is_complete(
     project.pipeline.duration_s = 9.0
     assert project.attempt().code is ExitCode.DONE
     assert len(project.images()) == 9
-    assert n_read == 1 + film_snapshot.READ_AGAIN_AT_MOST
+    assert n_read == 1 + film_snapshot.MAX_REREADS
 
 
 def test_film_that_is_replaced_while_it_waits_for_its_turn_is_not_read(project: Project) -> None:

@@ -45,7 +45,7 @@ def plan(layout: OutputLayout, fingerprints: Collection[str] = ()) -> Plan:
     _require_output(layout, output)
     if fingerprints:
         images = _present(layout, output, fingerprints)
-        rest = [folder for mark in fingerprints if (folder := layout.scores / mark).is_dir()]
+        rest = [folder for fingerprint in fingerprints if (folder := layout.scores / fingerprint).is_dir()]
     else:
         images = _present(layout, output, None)
         rest = [*_lists(layout, output), *_own_folders(layout)]
@@ -82,9 +82,9 @@ def _clean_films(layout: OutputLayout, fingerprints: Collection[str]) -> Cleaned
     for folder in planned.others:
         shutil.rmtree(folder)
     output = read_output(layout)
-    for mark in fingerprints:
-        output.remove_film(mark)
-        Journal(layout, mark).delete()
+    for fingerprint in fingerprints:
+        output.remove_film(fingerprint)
+        Journal(layout, fingerprint).delete()
     if _lists(layout, output):
         output.save(output.config or results_config(ExtractionSettings(), workers=0))
     for folder in sorted({path.parent for path in planned.images} - {layout.frames_dir}):
@@ -115,14 +115,14 @@ def _require_output(layout: OutputLayout, output: Output) -> None:
         return
     inner = OutputLayout(layout.frames_dir / "frames")
     if named:
-        said = f"the records in {layout.folder} are those of {' and '.join(sorted(named))}"
+        reason = f"the records in {layout.folder} are those of {' and '.join(sorted(named))}"
     elif inner.results.is_file() or inner.control.is_dir():
-        said = f"its images are in {inner.frames_dir}"
+        reason = f"its images are in {inner.frames_dir}"
     elif not (output.images or output.removed or journals(layout) or _lists(layout, output) or _own_folders(layout)):
         return
     else:
-        said = f"no record in {layout.folder} says whose they are"
-    raise Refused(f"{layout.frames_dir} is not a folder of images made by this program: {said}", ExitCode.USAGE)
+        reason = f"no record in {layout.folder} says whose they are"
+    raise Refused(f"{layout.frames_dir} is not a folder of images made by this program: {reason}", ExitCode.USAGE)
 
 
 class _Specified(msgspec.Struct, frozen=True):
@@ -150,10 +150,10 @@ def _present(layout: OutputLayout, output: Output, fingerprints: Collection[str]
 
 
 def _own(layout: OutputLayout, output: Output, fingerprints: Collection[str] | None) -> OwnFiles:
-    marks = output.order if fingerprints is None else fingerprints
-    listed = (entry for mark in marks for entry in output.entries(mark))
-    noted = journals(layout) if fingerprints is None else [Journal(layout, mark) for mark in fingerprints]
-    return OwnFiles.named_by(layout, listed, noted)
+    of_films = output.order if fingerprints is None else fingerprints
+    listed = (entry for fingerprint in of_films for entry in output.entries(fingerprint))
+    named = journals(layout) if fingerprints is None else [Journal(layout, fingerprint) for fingerprint in fingerprints]
+    return OwnFiles.named_by(layout, listed, named)
 
 
 def _lists(layout: OutputLayout, output: Output) -> list[Path]:
@@ -195,9 +195,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _remove_folder(folder: Path) -> None:
     """A work folder's marker goes last, and so do the specifications in the records: interrupted, it can go on."""
-    last = {path for path in entries(folder) if path.name == WORK_MARKER or path.name.endswith(".spec.json")}
+    deleted_last = {path for path in entries(folder) if path.name == WORK_MARKER or path.name.endswith(".spec.json")}
     for path in entries(folder):
-        if path not in last:
+        if path not in deleted_last:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:

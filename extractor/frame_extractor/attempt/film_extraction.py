@@ -119,7 +119,7 @@ class FilmExtraction:
             log.info("%s: %s", self._pending.name, line)
         self._before_change()
         place = Path(self._pending.fingerprint, self._spec.settings.image_key)
-        pictures = records.take_over(
+        pictures = records.adopt_pictures(
             self._spec.layout, self._temp, place, {picture_name(frame) for frame in self._cache.written}
         )
         self._publisher = self._opened_publisher(pictures)

@@ -17,7 +17,7 @@ from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.contract.regular import open_regular
 from frame_extractor.errors import NotAFilm
 
-READ_AGAIN_AT_MOST: Final = 3
+MAX_REREADS: Final = 3
 """How often the fingerprint of one film is read again because its inode or its change time alone are others."""
 
 
@@ -31,7 +31,7 @@ class FilmSnapshot:
         self._found = require_regular_file(path)
         self.fingerprint = film_fingerprint(path)
         self._descriptor = -1
-        self._n_read_again = 0
+        self._n_rereads = 0
 
     @property
     def modified_ns(self) -> int:
@@ -69,8 +69,8 @@ class FilmSnapshot:
             raise FilmChanged(self.path)
         if (now.st_ino, now.st_ctime_ns) == (self._found.st_ino, self._found.st_ctime_ns):
             return
-        if self._n_read_again < (READ_AGAIN_AT_MOST if at_end else READ_AGAIN_AT_MOST - 1):
-            self._n_read_again += 1
+        if self._n_rereads < (MAX_REREADS if at_end else MAX_REREADS - 1):
+            self._n_rereads += 1
             if film_fingerprint(path) != self.fingerprint:
                 raise FilmChanged(self.path)
             self._found = now

@@ -119,9 +119,9 @@ def _holder(descriptor: int) -> str:
 def work_folder(spec: AttemptSpec, is_superseded: Callable[[], bool]) -> Iterator[Path]:
     """A folder in `temp/` for this attempt, with one in it for each film; `temp/` is gone at the end when it is empty.
 
-    What attempts leave there stays while it is of use to the next one, see `take_over`. Nothing else is touched: by
-    hand, `-o` may be a folder that has its own `temp`. An attempt that is superseded leaves all as it is but its own.
-    Raises OutputUnusable when somebody else has a folder of that name.
+    What attempts leave there stays while it is of use to the next one, see `adopt_pictures`. Nothing else is touched:
+    by hand, `-o` may be a folder that has its own `temp`. An attempt that is superseded leaves all as it is but its
+    own. Raises OutputUnusable when somebody else has a folder of that name.
     """
     _delete_useless(spec.layout)
     folder = spec.layout.work_folder(spec.attempt)
@@ -139,7 +139,7 @@ def work_folder(spec: AttemptSpec, is_superseded: Callable[[], bool]) -> Iterato
             _delete_useless(spec.layout)
 
 
-def take_over(layout: OutputLayout, work_folder: Path, place: Path, names: Collection[str]) -> Path:
+def adopt_pictures(layout: OutputLayout, work_folder: Path, place: Path, names: Collection[str]) -> Path:
     """The folder at `place` in the work folder; pictures of these names that killed attempts left at it are in it now.
 
     What else they left there is gone.

@@ -222,7 +222,7 @@ class _Runner:
 
         Where an attempt was cut off while it replaced images, nobody knows who has taken one away.
         """
-        return not is_unsettled(output.layout, fingerprint) and curation.notice(output, fingerprint)
+        return not is_unsettled(output.layout, fingerprint) and curation.record_changes(output, fingerprint)
 
     def _extract(
         self, pending: PendingFilm, output: Output, pipeline: Pipeline, *, temp: Path, pool: WorkerPool

@@ -14,17 +14,17 @@ from frame_extractor.output.manifest import Output
 from frame_extractor.output.own_files import has_size
 
 
-def notice(output: Output, fingerprint: str) -> bool:
+def record_changes(output: Output, fingerprint: str) -> bool:
     """The output says what is removed of the film; whether that is news. Only for a film whose images are settled."""
     listed, removed = output.images.get(fingerprint, ()), output.removed.get(fingerprint, ())
     missing = missing_images(output, fingerprint)
     if len(missing) == len(listed):
         missing = ()
     frames_dir = output.layout.frames_dir
-    back = [entry for entry in removed if entry.size_bytes and has_size(frames_dir / entry.file, entry.size_bytes)]
-    if not missing and not back:
+    restored = [entry for entry in removed if entry.size_bytes and has_size(frames_dir / entry.file, entry.size_bytes)]
+    if not missing and not restored:
         return False
-    output.removals.restore(fingerprint, [entry.frame_index for entry in back])
+    output.removals.restore(fingerprint, [entry.frame_index for entry in restored])
     output.removals.add(fingerprint, [entry.frame_index for entry in missing])
     output.put_images(fingerprint, [*listed, *removed])
     return True

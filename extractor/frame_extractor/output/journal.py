@@ -39,7 +39,7 @@ class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     boot_id: str = ""
     """Of the boot that the images were written in; empty where an earlier version has written this."""
-    begins_again: bool = False
+    restarts: bool = msgspec.field(default=False, name="begins_again")
     """What the sections before it name is of no use."""
     is_settling: bool = False
     """The film's set is being replaced or taken away: files that are named, or listed, may be missing by our doing."""
@@ -116,7 +116,7 @@ def removed_since(layout: OutputLayout, fingerprint: str, counts: Callable[[Jour
     for header, images in Journal(layout, fingerprint).sections():
         if header.is_settling:
             return frozenset()
-        if header.begins_again:
+        if header.restarts:
             names.clear()
         for number, (name, _) in enumerate(images if counts(header) else (), 1):
             if (frame := frame_index_of(name)) is not None:
@@ -141,14 +141,14 @@ def inherit(layout: OutputLayout, film: Path, fingerprint: str, *, but_not_from:
 
     `but_not_from`: fingerprints of films that have images in the manifest; theirs stay theirs.
     """
-    heir = Journal(layout, fingerprint)
+    own_journal = Journal(layout, fingerprint)
     for other, header in _headers(layout).items():
-        if header.film == str(film) and other not in but_not_from and not heir.path.exists():
-            left = Journal(layout, other)
+        if header.film == str(film) and other not in but_not_from and not own_journal.path.exists():
+            other_journal = Journal(layout, other)
             # They are pictures of another film, which is not to be found in them.
-            left.begin_section(msgspec.structs.replace(header, begins_again=True))
-            left.close()
-            left.path.rename(heir.path)
+            other_journal.begin_section(msgspec.structs.replace(header, restarts=True))
+            other_journal.close()
+            other_journal.path.rename(own_journal.path)
 
 
 def _headers(layout: OutputLayout) -> dict[str, JournalHeader]:

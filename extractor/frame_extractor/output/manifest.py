@@ -143,7 +143,7 @@ class Output:
         `before_change` is called before each of them; what it raises keeps that from happening.
         """
         before_change()
-        said = [_set_aside(path) for path in self.unusable]
+        notes = [_set_aside(path) for path in self.unusable]
         self.unusable.clear()
         self.earlier_tool_images = 0
         # Before what mirrors them: of frames that are restored the manifest still says that they are removed, until
@@ -166,7 +166,7 @@ class Output:
         content = msgspec.json.format(msgspec.json.encode(results), indent=_JSON_SPACES) + b"\n"
         before_change()
         write_atomically(self.layout.results, content)
-        return said
+        return notes
 
 
 def read_output(layout: OutputLayout) -> Output:

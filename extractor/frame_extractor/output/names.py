@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from frame_extractor.picking.plan import Pick
 
-LONGEST_SLUG_BYTES = 120
+MAX_SLUG_BYTES = 120
 """Leaves room for a hash below the 255 bytes a file system gives to a name."""
 _FRAME = re.compile(r"(?:\A|_)frame(\d{6,12})(?:_t[\d.]+s)?\.jpg\Z")
 
@@ -55,7 +55,7 @@ def film_folder(film_name: str, fingerprint: str, taken: Collection[str]) -> str
 
 def _slug(name: str) -> str:
     """Letters and digits of any script, `_`, and `-` and `.` inside; everything else becomes one `-`."""
-    kept = "".join(c if c.isalnum() or c in "_.-" else "-" for c in unicodedata.normalize("NFC", name))
-    words = "-".join(word for word in kept.split("-") if word)
-    short = words.encode()[:LONGEST_SLUG_BYTES].decode(errors="ignore")
+    replaced = "".join(c if c.isalnum() or c in "_.-" else "-" for c in unicodedata.normalize("NFC", name))
+    words = "-".join(word for word in replaced.split("-") if word)
+    short = words.encode()[:MAX_SLUG_BYTES].decode(errors="ignore")
     return short.strip(".-") or "film"

@@ -18,7 +18,7 @@ from frame_extractor.contract.results import ManifestEntry
 from frame_extractor.output.journal import Journal
 from frame_extractor.output.names import frame_index_of
 
-_ASIDE: Final = "aside"
+_SET_ASIDE: Final = "aside"
 
 
 class OwnFiles:
@@ -76,7 +76,7 @@ class OwnFiles:
             return None
         number = 1
         # As deep as it was, so that a relative link still leads where it did.
-        while os.path.lexists(aside := self._aside(number) / file):
+        while os.path.lexists(aside := self._aside_folder(number) / file):
             number += 1
         aside.parent.mkdir(parents=True, exist_ok=True)
         there.rename(aside)
@@ -91,8 +91,8 @@ class OwnFiles:
         moved = (self.set_aside(name) for name in images if not self.is_present(name))
         return [path for path in moved if path is not None]
 
-    def _aside(self, number: int) -> Path:
-        return self._frames_dir.with_name(f"{self._frames_dir.name}.{_ASIDE}-{number}")
+    def _aside_folder(self, number: int) -> Path:
+        return self._frames_dir.with_name(f"{self._frames_dir.name}.{_SET_ASIDE}-{number}")
 
 
 def has_size(path: Path, size_bytes: int) -> bool:

@@ -147,7 +147,7 @@ class Publisher:
         self._reusable.clear()
         if not self._listed or self._journal.path.exists():
             self._before_change()
-            self._journal.begin_section(msgspec.structs.replace(self._header, begins_again=True))
+            self._journal.begin_section(msgspec.structs.replace(self._header, restarts=True))
 
     def complete(self) -> list[ManifestEntry]:
         """`frames/` holds the new set and nothing else of this film. Raises OSError.

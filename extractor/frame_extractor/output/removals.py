@@ -63,9 +63,9 @@ class Removals:
 
     def restore(self, fingerprint: str, frames: Iterable[int] | None = None) -> None:
         """None of these frames, or of the film's at all, is removed any more."""
-        left = set() if frames is None else self._frames.get(fingerprint, set()) - set(frames)
+        remaining = set() if frames is None else self._frames.get(fingerprint, set()) - set(frames)
         self._frames.pop(fingerprint, None)
-        self.add(fingerprint, left)
+        self.add(fingerprint, remaining)
 
     def save(self) -> None:
         """The file says the same, also after a power cut. Raises OSError."""

@@ -39,7 +39,7 @@ class ReusableImages:
             if not is_usable(section):
                 return
             self.add(frames_dir / name for name, _ in images if own.is_present(name))
-            if section.begins_again:
+            if section.restarts:
                 return
 
     def add_listed(self, frames_dir: Path, listed: Iterable[ManifestEntry]) -> None:

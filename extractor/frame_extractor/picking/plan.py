@@ -105,8 +105,8 @@ def interval_begun(before_s: float | None, time_s: float, interval_s: float) -> 
 
 
 def _interval_of(time_s: float, interval_s: float) -> int:
-    return math.floor((time_s + TIME_ROUNDING_S) / interval_s)
+    return math.floor((time_s + TIME_TOLERANCE_S) / interval_s)
 
 
-TIME_ROUNDING_S = 0.0005
+TIME_TOLERANCE_S = 0.0005
 """A frame this little before its interval is taken for on time: containers round times to a millisecond."""

@@ -62,7 +62,7 @@ def extract_film(
         if reason_to_read_whole(film) is None:
             return extract(in_chunks=True)
     except NeedsWholeFilm:
-        reporter.void()
+        reporter.restart()
         images.restart()
         cache.delete_spans()
     return extract(in_chunks=False)

@@ -103,7 +103,7 @@ class FilmProgressReporter:
         self._cached_s += seconds
         self._advance()
 
-    def void(self, task: int | None = None) -> None:
+    def restart(self, task: int | None = None) -> None:
         """This task, or every one, begins again; what is shown stays where it is until it is overtaken."""
         if task is None:
             self._scanned_s.clear()

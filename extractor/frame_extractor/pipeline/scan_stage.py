@@ -64,7 +64,7 @@ class ScanStage:
                         reporter.scanned(number, event.seconds)
                     case Voided() | Restarted():
                         written.pop(number, None)
-                        reporter.void(number)
+                        reporter.restart(number)
                     case ScanPart():
                         self._add_scanned(self._tasks[number].span, event, written.pop(number, []))
                     case GivenUp() if self._tasks[number].span is None:
