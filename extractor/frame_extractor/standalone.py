@@ -29,6 +29,7 @@ from frame_extractor.contract.settings import ExtractionSettings, RequestedSetti
 from frame_extractor.errors import NewerSchema, NotAFilm
 from frame_extractor.output.curation import is_curated
 from frame_extractor.output.manifest import read_output
+from frame_extractor.reading.film_range import probe_in_range
 from frame_extractor.screen import open_screen, print_line
 
 DEFAULT_WORKERS: Final = 12
@@ -237,7 +238,7 @@ def _estimate(film: Path, settings: ExtractionSettings, workers: int) -> FilmEst
     from frame_extractor.reading.film import probe_film  # noqa: PLC0415
 
     try:
-        return estimate_film(probe_film(film), settings, workers)
+        return estimate_film(probe_in_range(probe_film(film), settings), settings, workers)
     except (NotAFilm, OSError) as error:
         reason = failure_of(error, film).line
         return FilmEstimate(film=film.name, images=0, size_bytes=0, wall_s=0.0, error=reason)

@@ -19,6 +19,7 @@ import numpy as np
 from frame_extractor.contract.results import FailedRange
 from frame_extractor.contract.settings import ExtractionSettings, Mode, Sampling
 from frame_extractor.errors import NeedsWholeFilm, NotAFilm
+from frame_extractor.picking.shot_planner import ShotPlanner
 from frame_extractor.pipeline.stitch import Stitcher
 from frame_extractor.reading.demux import read_chunks
 from frame_extractor.reading.film import Film, Rgb, open_film
@@ -146,7 +147,7 @@ def _read(reading: Reading, film: Film, spans: list[Span] | list[None], folder: 
         given[frame.index] = frame.time_s, _compared(frame.pixels)
         return Written(frame.index, None, 0, film.width, film.height)
 
-    stitcher = Stitcher(EVERY_FRAME)
+    stitcher = Stitcher(EVERY_FRAME, ShotPlanner(EVERY_FRAME, picture_bytes=film.picture_bytes))
     for number, span in enumerate(spans):
         given = {}
         for message in scan(ScanTask(film, span, EVERY_FRAME, folder, FIRST_READER), write):

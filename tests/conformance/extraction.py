@@ -55,6 +55,8 @@ class ImageRecorder:
         self.frames: dict[str, int] = {}
         self.sizes: set[tuple[int, int]] = set()
         self.subsampling: set[str] = set()
+        self.rejected: list[Pick] = []
+        self.removed: frozenset[int] = frozenset()
 
     def publish(self, picture: Picture) -> None:
         name = image_name(picture.pick)
@@ -79,8 +81,14 @@ class ImageRecorder:
     def leave_out(self, pick: Pick, width: int, height: int) -> None:  # noqa: ARG002 -- as the protocol has it
         raise AssertionError("nothing is removed")
 
+    def reject(self, pick: Pick, picture: Picture | None = None) -> None:
+        self.rejected.append(pick)
+        if picture is not None:
+            picture.path.unlink()
+
     def restart(self) -> None:
         self.images.clear()
+        self.rejected.clear()
 
 
 def extract(

@@ -17,7 +17,7 @@ class RecordedProgress:
 
     def __init__(self) -> None:
         self.progress: list[FilmProgress] = []
-        self.reporter = FilmProgressReporter(FILM, self.progress.append)
+        self.reporter = FilmProgressReporter(FILM.duration_s, self.progress.append)
 
     @property
     def fraction(self) -> float:

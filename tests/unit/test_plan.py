@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from frame_extractor.contract.settings import ExtractionSettings, Mode
 from frame_extractor.features.sample import FEATURES
 from frame_extractor.features.samples import Samples
-from frame_extractor.picking.plan import GRID_PICKS, grid_step, interval_begun, plan, shot_picks
+from frame_extractor.picking.plan import GRID_PICKS, Pick, grid_step, interval_begun, shot_picks
+from frame_extractor.picking.shot_planner import ShotPlanner
 from frame_extractor.picking.shots import Shot
 
 LENGTHS = st.integers(1, 5000)
@@ -21,6 +22,12 @@ def samples_of(n: int, *, step: int = 1, fps: float = 24.0) -> Samples:
     """`n` samples, every `step`th frame of a film of `fps` frames a second, all alike."""
     indices = np.arange(n) * step
     return Samples(np.arange(n), indices, indices / fps, np.zeros(n, dtype=FEATURES), frozenset())
+
+
+def plan(samples: Samples, shots: list[Shot], settings: ExtractionSettings) -> list[Pick]:
+    """Of a whole film."""
+    planner = ShotPlanner(settings, picture_bytes=64)
+    return [pick for scene, shot in enumerate(shots) for pick in planner.plan(samples, scene, shot).picks]
 
 
 def intervals_of(times_s: list[float], interval_s: float) -> list[int | None]:
@@ -41,7 +48,7 @@ def test_a_shot_gives_as_many_distinct_picks_as_wanted_or_as_it_has(start: int, 
 @given(STARTS, LENGTHS, WANTED)
 def test_every_pick_is_on_the_grid(start: int, length: int, wanted: int) -> None:
     """Grid numbers count from the start of the film: a worker knows them before it knows the shot's end."""
-    step = grid_step(length, wanted)
+    step = grid_step(length, GRID_PICKS * wanted)
     assert length / step <= GRID_PICKS * wanted
     assert step == 1 or length / (step // 2) > GRID_PICKS * wanted
     assert all(pick % step == 0 for pick in shot_picks(range(start, start + length), wanted))
@@ -52,7 +59,7 @@ def test_picks_are_spread_evenly(start: int, length: int, wanted: int) -> None:
     """The widest and the narrowest distance differ by no more than a grid step."""
     gaps = np.diff(shot_picks(range(start, start + length), wanted))
     if len(gaps) > 1 and length > wanted:
-        assert gaps.max() - gaps.min() <= grid_step(length, wanted)
+        assert gaps.max() - gaps.min() <= grid_step(length, GRID_PICKS * wanted)
 
 
 @given(STARTS, st.integers(100, 5000), st.integers(1, 10))
@@ -72,7 +79,7 @@ def test_picks_of_reference_pictures_are_a_grid_step_from_those_of_all_at_most(
     assume(len(numbers) >= 2 * wanted)
     exact = shot_picks(range(start, start + length), wanted)
     reference = [number * distance for number in shot_picks(numbers, wanted)]
-    step = max(grid_step(length, wanted), distance * grid_step(len(numbers), wanted))
+    step = max(grid_step(length, GRID_PICKS * wanted), distance * grid_step(len(numbers), GRID_PICKS * wanted))
     assert len(reference) == len(exact) == wanted
     assert all(start <= frame < start + length for frame in reference)
     assert max(abs(one - other) for one, other in zip(exact, reference, strict=True)) <= step

@@ -26,7 +26,7 @@ from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.contract.work_folders import WORK_MARKER, work_folders
 from frame_extractor.output.journal import Journal, journals
 from frame_extractor.output.manifest import Output, read_output, results_config
-from frame_extractor.output.own_files import OwnFiles
+from frame_extractor.output.own_files import OwnFiles, has_size
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _clean_films(layout: OutputLayout, fingerprints: Collection[str]) -> Cleaned
         Journal(layout, fingerprint).delete()
     if _lists(layout, output):
         output.save(output.config or results_config(ExtractionSettings(), workers=0))
-    for folder in sorted({path.parent for path in planned.images} - {layout.frames_dir}):
+    for folder in sorted({path.parent for path in planned.images} - {layout.frames_dir}, reverse=True):
         _remove_if_empty(folder)
     return planned.cleaned
 
@@ -103,7 +103,7 @@ def _clean(layout: OutputLayout) -> Cleaned:
             path.unlink(missing_ok=True)
     for path in sorted({path.parent for path in planned.images}, reverse=True):
         _remove_if_empty(path)
-    for path in (layout.frames_dir, layout.temp, layout.folder):
+    for path in (layout.rejected_dir, layout.frames_dir, layout.temp, layout.folder):
         _remove_if_empty(path)
     return planned.cleaned
 
@@ -146,7 +146,11 @@ def _is_the_same(named: Path, frames_dir: Path) -> bool:
 def _present(layout: OutputLayout, output: Output, fingerprints: Collection[str] | None) -> list[Path]:
     """Images of these films, or of all, that are there and ours."""
     own = _own(layout, output, fingerprints)
-    return [layout.frames_dir / file for file in sorted(own) if own.is_present(file)]
+    images = [layout.frames_dir / file for file in sorted(own) if own.is_present(file)]
+    marks = [*output.rejected] if fingerprints is None else fingerprints
+    rejected = [each for mark in marks for each in output.rejected.get(mark, ()) if each.file and each.size_bytes]
+    paths = {layout.rejected_dir / str(each.file): each.size_bytes or 0 for each in rejected}
+    return images + sorted(path for path, size_bytes in paths.items() if has_size(path, size_bytes))
 
 
 def _own(layout: OutputLayout, output: Output, fingerprints: Collection[str] | None) -> OwnFiles:
@@ -157,8 +161,8 @@ def _own(layout: OutputLayout, output: Output, fingerprints: Collection[str] | N
 
 
 def _lists(layout: OutputLayout, output: Output) -> list[Path]:
-    """The manifest, then the results, unless these are the earlier tool's."""
-    ours = [layout.manifest] if output.earlier_tool_images else [layout.manifest, layout.results]
+    """The manifest, what was left out, then the results, unless these are the earlier tool's."""
+    ours = [layout.manifest, layout.rejected, *([] if output.earlier_tool_images else [layout.results])]
     return [path for path in ours if path.is_file()]
 
 

@@ -146,13 +146,14 @@ class FilmExtraction:
             job_id=self._spec.job_id,
             images=sum(not entry.removed for entry in entries),
             removed=sum(entry.removed for entry in entries),
+            rejected=self._publisher.rejected.counts,
             wall_s=round(time.monotonic() - self._began_s, 3),
             extracted_at=records.now(),
         )
         if self._is_redone:
             self._output.removals.restore(self._pending.fingerprint)
         self._output.removals.add(self._pending.fingerprint, self._publisher.removed_meanwhile)
-        self._output.record(result, entries)
+        self._output.record(result, entries, self._publisher.rejected.entries())
         self.set_aside = self._publisher.set_aside
         if self._output.earlier_tool_images:
             self.set_aside += self._set_earlier_images_aside()
@@ -221,5 +222,7 @@ class FilmExtraction:
                     section.boot_id == header.boot_id and (not self._is_redone or section.job_id == header.job_id)
                 ),
             ),
+            rejected=output.rejected.get(pending.fingerprint, ()),
+            names=spec.settings.names,
             before_change=self._before_change,
         )

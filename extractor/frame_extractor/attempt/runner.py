@@ -32,6 +32,7 @@ from frame_extractor.messages import film_decoded, film_done, film_skipped, intr
 from frame_extractor.output import curation
 from frame_extractor.output.journal import is_unsettled
 from frame_extractor.output.manifest import Output, read_output, results_config
+from frame_extractor.reading.film_range import probe_in_range
 from frame_extractor.signals import EndingSignals
 from frame_extractor.workers.grant import WorkerGrant
 
@@ -192,7 +193,8 @@ class _Runner:
                     self._note(f"{name}: the same film as one before it; extracted once")
                 else:
                     pool.warm_up()
-                    pending.append(PendingFilm(film, name, number, snapshot, pipeline.probe_film(film)))
+                    probe = probe_in_range(pipeline.probe_film(film), self._spec.settings)
+                    pending.append(PendingFilm(film, name, number, snapshot, probe))
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
         for fingerprint in output.images.keys() - seen:

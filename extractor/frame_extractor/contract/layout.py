@@ -27,6 +27,16 @@ class OutputLayout:
         return self.folder / "frames.jsonl"
 
     @property
+    def rejected(self) -> Path:
+        """One line for each frame that was wanted and left out."""
+        return self.folder / "rejected.jsonl"
+
+    @property
+    def rejected_dir(self) -> Path:
+        """Images of frames that were left out; only with `keep_all`."""
+        return self.folder / "rejected"
+
+    @property
     def temp(self) -> Path:
         """Work in progress; gone when nothing runs. On the file system of `frames_dir`, so that renames are atomic."""
         return self.folder / "temp"

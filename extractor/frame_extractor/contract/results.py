@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -14,12 +15,39 @@ MOST_RESULTS_BYTES: Final = 1 << 30
 """Of an `extraction_results.json`; some 10,000 long films have a quarter of it."""
 
 
+class RejectReason(enum.Enum):
+    """Why a frame that was wanted is left out."""
+
+    BLACK = "black"
+    UNIFORM = "uniform"
+    TRANSITION = "transition"
+    """It shows two shots, or half of one: a fade or a dissolve."""
+    NEAR_DUPLICATE = "near_duplicate"
+    """Of an image of its shot."""
+    NEAR_REMOVED = "near_removed"
+    """A near-duplicate of a frame that a user has removed."""
+    BLURRED = "blurred"
+    """Below `blur_threshold`."""
+
+
 class FailedRange(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of film that no reader could decode; half open, seconds since the film's first frame."""
 
     start_s: float
     end_s: float
     reason: str
+
+
+class FilmTransition(msgspec.Struct, frozen=True, kw_only=True):
+    """A fade, dissolve or iris inside a shot, from which no frame is chosen."""
+
+    kind: str
+    """`fade_in`, `fade_out` or `dissolve`."""
+    first_frame: int
+    last_frame: int
+    """0-based source indices of its first and last sampled frame."""
+    start_s: float
+    end_s: float
 
 
 class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +75,13 @@ class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
     codec: str = ""
     container: str = ""
     rejected_blurry: int = 0
+    wanted: int | None = None
+    """Images wanted of all shots, those of intervals aside; None where an earlier version has not counted them."""
+    given: int | None = None
+    """Of them, those that were chosen, removed ones among them."""
+    rejected: dict[str, int] = {}
+    """Reason -> number of frames that were wanted and are left out, also those of intervals: `rejected.jsonl`."""
+    transitions: tuple[FilmTransition, ...] = ()
     failed_ranges: tuple[FailedRange, ...] = ()
     frame_numbers_counted_from_s: float | None = None
     """From here on frame numbers only count what is there: nobody knows how many frames are missing before. None: all
@@ -134,5 +169,37 @@ class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     size_bytes: int
     width: int
     height: int
+    sharpness: float | None = None
+    """Gradient energy, as a multiple of the median of its shot."""
+    motion: float | None = None
+    """The smaller distance to the sample before and after it, for 1/24 s between them."""
+    luma: int | None = None
+    """Mean, 0 to 255."""
+    distance: float | None = None
+    """To the nearest other image of its shot; missing where it has no other."""
     removed: bool = False
     """Its user has removed the image: the frame is picked, and there is no file."""
+
+
+class RejectedEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of `rejected.jsonl`: one frame that was wanted and left out."""
+
+    film: str
+    fingerprint: str
+    frame_index: int
+    time_s: float
+    scene: int | None = None
+    interval: int | None = None
+    reason: str
+    """A value of `RejectReason`."""
+    near_frame_index: int | None = None
+    """The frame nearest to it of those that were chosen in its shot, or that a user has removed."""
+    sharpness: float | None = None
+    motion: float | None = None
+    luma: int | None = None
+    distance: float | None = None
+    """To the nearest image of its shot."""
+    file: str | None = None
+    """Its image, relative to `rejected/`; only with `keep_all`."""
+    size_bytes: int | None = None
+    """Of the image."""

@@ -5,6 +5,7 @@ Does not touch an image; that is publish.py's.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,7 +18,14 @@ import msgspec
 from frame_extractor.contract.durable import entries, write_atomically
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.regular import read_regular
-from frame_extractor.contract.results import MOST_RESULTS_BYTES, FilmResult, ManifestEntry, Results, ResultsConfig
+from frame_extractor.contract.results import (
+    MOST_RESULTS_BYTES,
+    FilmResult,
+    ManifestEntry,
+    RejectedEntry,
+    Results,
+    ResultsConfig,
+)
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.contract.versions import SCHEMA
 from frame_extractor.errors import NewerSchema
@@ -37,6 +45,8 @@ class Output:
     """By fingerprint, sorted by frame index, without removed ones; only films that have any."""
     removed: dict[str, tuple[ManifestEntry, ...]] = field(default_factory=dict)
     """The same, of frames that are picked and that a user has removed."""
+    rejected: dict[str, tuple[RejectedEntry, ...]] = field(default_factory=dict)
+    """By fingerprint, frames that were wanted and left out; only films that have any."""
     removals: Removals = field(init=False)
     """All frames that a user has removed, picked now or not."""
     earlier_tool_images: int = 0
@@ -62,8 +72,11 @@ class Output:
         listed, removed = self.images.get(fingerprint, ()), self.removed.get(fingerprint, ())
         if film is None or film.status != "complete" or film.settings != settings:
             return False
-        if not (listed or removed) or len(listed) + len(removed) != film.images + film.removed:
+        if len(listed) + len(removed) != film.images + film.removed:
             return False
+        if not (listed or removed):
+            # A film of which all frames are left out, being black, has no images to lose.
+            return bool(film.rejected)
         try:
             present = set(os.listdir(self.layout.frames_dir / film.folder))
         except OSError:
@@ -95,9 +108,13 @@ class Output:
         """The film comes after those already known, whatever becomes of it and when."""
         self.order.setdefault(fingerprint)
 
-    def record(self, film: FilmResult, entries: list[ManifestEntry]) -> None:
-        """The film is as `film` says, and `entries` are its images, those of removed frames among them."""
+    def record(self, film: FilmResult, entries: list[ManifestEntry], rejected: Iterable[RejectedEntry] = ()) -> None:
+        """The film is as `film` says, and `entries` are its images, those of removed frames among them.
+
+        `rejected`: its frames that are left out.
+        """
         self._put(film)
+        self.put_rejected(film.fingerprint, rejected)
         self.removals.add(film.fingerprint, (entry.frame_index for entry in entries if entry.removed))
         self.put_images(film.fingerprint, entries)
 
@@ -115,6 +132,12 @@ class Output:
         if film is not None and film.images + film.removed == len(entries):
             self.films[fingerprint] = msgspec.structs.replace(film, images=len(listed), removed=len(removed))
 
+    def put_rejected(self, fingerprint: str, rejected: Iterable[RejectedEntry]) -> None:
+        """These frames of the film, and no others, were wanted and are left out."""
+        self.rejected.pop(fingerprint, None)
+        if entries := tuple(rejected):
+            self.rejected[fingerprint] = entries
+
     def record_failure(self, failed: FilmResult) -> None:
         """The film failed this time; images of an earlier time, and what is known of them, stay."""
         earlier = self.films.get(failed.fingerprint)
@@ -127,6 +150,7 @@ class Output:
         self.films.pop(fingerprint, None)
         self.images.pop(fingerprint, None)
         self.removed.pop(fingerprint, None)
+        self.rejected.pop(fingerprint, None)
         self.removals.restore(fingerprint)
 
     def _put(self, film: FilmResult) -> None:
@@ -154,6 +178,7 @@ class Output:
             msgspec.json.encode(entry) + b"\n" for fingerprint in self.order for entry in self.entries(fingerprint)
         ]
         write_atomically(self.layout.manifest, b"".join(lines))
+        self._save_rejected()
         results = Results(
             total_episodes=len(self.films),
             successful_episodes=sum(film.status == "complete" for film in self.films.values()),
@@ -167,6 +192,12 @@ class Output:
         before_change()
         write_atomically(self.layout.results, content)
         return notes
+
+    def _save_rejected(self) -> None:
+        """There is no such file where nothing was ever left out."""
+        entries = [entry for fingerprint in self.order for entry in self.rejected.get(fingerprint, ())]
+        if entries or self.layout.rejected.is_file():
+            write_atomically(self.layout.rejected, b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries))
 
 
 def read_output(layout: OutputLayout) -> Output:
@@ -183,6 +214,9 @@ def read_output(layout: OutputLayout) -> Output:
     content = _content(layout.manifest)
     if content is not None:
         _read_manifest(output, content)
+    content = _content(layout.rejected)
+    if content is not None:
+        _read_rejected(output, content)
     return output
 
 
@@ -228,6 +262,19 @@ def _read_manifest(output: Output, content: bytes) -> None:
         output.keep_place(fingerprint)
     if damaged:
         output.unusable.append(output.layout.manifest)
+
+
+def _read_rejected(output: Output, content: bytes) -> None:
+    """Lines that cannot be read are dropped: they can be made again, and nobody has anything of value in them."""
+    decoder = msgspec.json.Decoder(RejectedEntry)
+    rejected: dict[str, list[RejectedEntry]] = {}
+    for line in content.splitlines():
+        with contextlib.suppress(msgspec.MsgspecError):
+            entry = decoder.decode(line)
+            if entry.file is None or is_inside(entry.file):
+                rejected.setdefault(entry.fingerprint, []).append(entry)
+    for fingerprint, of_film in rejected.items():
+        output.put_rejected(fingerprint, of_film)
 
 
 def is_inside(file: str) -> bool:

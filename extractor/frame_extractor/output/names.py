@@ -1,7 +1,7 @@
 """How images and film folders are called. Pure.
 
-`scene0000_pos0_frame000042_t1.75s.jpg`, `interval00003_frame000144_t6.00s.jpg`: `frame` is the 0-based index in the
-source, `t` the time since its first frame.
+In the guide's way `scene0000_pos0_frame000042_t1.75s.jpg`, `interval00003_frame000144_t6.00s.jpg`: `frame` is the
+0-based index in the source, `t` the time since its first frame. By time: `t00001.75s_frame000042.jpg`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from frame_extractor.contract.settings import Names
+
 if TYPE_CHECKING:
     from frame_extractor.picking.plan import Pick
 
@@ -19,11 +21,14 @@ MAX_SLUG_BYTES = 120
 _FRAME = re.compile(r"(?:\A|_)frame(\d{6,12})(?:_t[\d.]+s)?\.jpg\Z")
 
 
-def image_name(pick: Pick) -> str:
+def image_name(pick: Pick, names: Names = Names.GUIDE) -> str:
     """A frame that a scene and an interval both want has its scene's name."""
+    if names is Names.TIME:
+        return f"t{pick.time_s:08.2f}s_frame{pick.frame_index:06d}.jpg"
     where = f"frame{pick.frame_index:06d}_t{pick.time_s:.2f}s.jpg"
-    if pick.scene is not None and pick.position is not None:
-        return f"scene{pick.scene:04d}_pos{pick.position}_{where}"
+    if pick.scene is not None:
+        place = "" if pick.position is None else f"pos{pick.position}_"
+        return f"scene{pick.scene:04d}_{place}{where}"
     if pick.interval is not None:
         return f"interval{pick.interval:05d}_{where}"
     raise ValueError(f"frame {pick.frame_index} was picked for neither a scene nor an interval")

@@ -37,5 +37,12 @@ class Images(Protocol):
     def leave_out(self, pick: Pick, width: int, height: int) -> None:
         """Takes a pick of a removed frame: it counts as chosen and removed."""
 
+    def reject(self, pick: Pick, picture: Picture | None = None) -> None:
+        """Takes a pick that is left out, for a reason that it says, with its image where that is to be kept."""
+
+    @property
+    def removed(self) -> frozenset[int]:
+        """Indices of the frames that a user has removed."""
+
     def restart(self) -> None:
         """What was published, and what was on hand, does not count."""

@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.results import ManifestEntry
+from frame_extractor.contract.results import ManifestEntry, RejectedEntry
+from frame_extractor.contract.settings import Names
 from frame_extractor.output.journal import Journal, JournalHeader
 from frame_extractor.output.names import image_name
 from frame_extractor.output.own_files import OwnFiles
+from frame_extractor.output.rejected import RejectedFrames, measures_of
 from frame_extractor.output.reusable_images import ReusableImages
 
 if TYPE_CHECKING:
@@ -46,9 +48,12 @@ class Publisher:
         taken_over: Path,
         removed: Collection[int] = (),
         removed_since: Collection[int] = (),
+        rejected: Iterable[RejectedEntry] = (),
+        names: Names = Names.GUIDE,
         before_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """`listed`: the film's images in the manifest, not removed ones. `taken_over`: pictures of killed attempts.
+        """`listed`: the film's images in the manifest, not removed ones. `rejected`: the film's frames that were left
+        out before. `taken_over`: pictures of killed attempts.
         `removed`: indices of frames of which no image is to be made; `removed_since`: more of them, which an earlier
         attempt had published.
 
@@ -63,7 +68,17 @@ class Publisher:
         self.folder = header.folder
         listed = list(listed)
         self._listed = {entry.file for entry in listed}
-        self._removed = frozenset((*removed, *removed_since))
+        self._names = names
+        self.removed = frozenset((*removed, *removed_since))
+        """Indices of frames of which no image is to be made."""
+        self.rejected = RejectedFrames(
+            layout,
+            film=header.name or Path(header.film).name,
+            fingerprint=fingerprint,
+            folder=header.folder,
+            names=names,
+            listed=rejected,
+        )
         self._present = {e.file: e.frame_index for e in listed if os.path.lexists(layout.frames_dir / e.file)}
         """Of what is listed, and published, by file: what is missing in the end, a user has removed meanwhile."""
         self._entries: dict[str, ManifestEntry] = {}
@@ -84,6 +99,7 @@ class Publisher:
         self._reusable.add_journaled(layout.frames_dir, self._own, sections, is_usable)
         if listed_is_usable:
             self._reusable.add_listed(layout.frames_dir, listed)
+            self._reusable.add(self.rejected.listed_images())
         self._reusable.add(taken_over.iterdir())
         before_change()
         (layout.frames_dir / self.folder).mkdir(parents=True, exist_ok=True)
@@ -96,11 +112,15 @@ class Publisher:
 
     def is_removed(self, frame_index: int) -> bool:
         """Whether a user has removed this frame: `leave_out` its pick then."""
-        return frame_index in self._removed
+        return frame_index in self.removed
 
     def leave_out(self, pick: Pick, width: int, height: int) -> None:
         """The pick counts as made and removed."""
         self._add_entry(pick, size_bytes=0, width=width, height=height)
+
+    def reject(self, pick: Pick, picture: Picture | None = None) -> None:
+        """The pick is left out; its image is put into `rejected/` when the film is complete."""
+        self.rejected.add(pick, picture)
 
     def publish(self, picture: Picture) -> None:
         """The picture has its final name, or waits for the others. Raises OSError."""
@@ -114,7 +134,7 @@ class Publisher:
         self._present[file] = picture.pick.frame_index
 
     def _add_entry(self, pick: Pick, *, size_bytes: int, width: int, height: int) -> str:
-        file = (PurePosixPath(self.folder) / image_name(pick)).as_posix()
+        file = (PurePosixPath(self.folder) / image_name(pick, self._names)).as_posix()
         self._entries[file] = ManifestEntry(
             file=file,
             film=self._header.name or Path(self._header.film).name,
@@ -124,6 +144,7 @@ class Publisher:
             scene=pick.scene,
             position=pick.position,
             interval=pick.interval,
+            **measures_of(pick),
             size_bytes=size_bytes,
             width=width,
             height=height,
@@ -144,6 +165,7 @@ class Publisher:
             self._present.clear()
         self._entries.clear()
         self._deferred.clear()
+        self.rejected.clear()
         self._reusable.clear()
         if not self._listed or self._journal.path.exists():
             self._before_change()
@@ -171,6 +193,7 @@ class Publisher:
         for file in sorted((self._listed | self._leftover) - wanted):
             self._before_change()
             self._note_set_aside(self._own.remove(file))
+        self.rejected.publish(self._before_change)
         return list(self._entries.values())
 
     def _leave_out_removed_meanwhile(self) -> None:

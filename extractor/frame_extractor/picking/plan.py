@@ -1,4 +1,4 @@
-"""Which frames are wanted: shots and settings to picks. Pure.
+"""Picks and what decides them besides the pictures: the grid of a shot, frames spread evenly over it, intervals. Pure.
 
 Shots are measured in samples (frames that were decoded), picks name frames of the film.
 """
@@ -6,22 +6,24 @@ Shots are measured in samples (frames that were decoded), picks name frames of t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from frame_extractor.contract.settings import ExtractionSettings, Mode
-from frame_extractor.features.samples import Samples
-from frame_extractor.picking.shots import Shot
+from frame_extractor.contract.results import RejectReason
+from frame_extractor.contract.settings import ExtractionSettings, Selection
+from frame_extractor.picking.measures import Measures
 
 GRID_PICKS = 4
 """A shot's grid holds at most this many times the frames wanted of it, so that a worker can keep them all."""
+MAX_GRID_BYTES = 384 << 20
+"""Pictures that a worker holds at most; at 4K that is 15. What would have been wanted beyond is read a second time."""
 MARGIN = 10
 """The first and last 1/MARGIN of a shot are left alone: fades, and motion blur into the cut."""
 
 
 class Pick(msgspec.Struct, frozen=True, kw_only=True):
-    """One frame that is wanted, and why: a place in a shot, an interval, or both."""
+    """One frame that is wanted, and why: a place in a shot, an interval, or both; or that was, and is left out."""
 
     frame_index: int
     time_s: float
@@ -31,50 +33,43 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
     """Place among the shot's picks, from 0."""
     interval: int | None = None
     """Number of the interval, from 0."""
+    rejected: RejectReason | None = None
+    """Why it is left out; None for a frame that is wanted."""
+    near_frame_index: int | None = None
+    """Of a frame that is left out: the frame nearest to it of those that were chosen, or that a user has removed."""
+    measures: Measures | None = None
 
 
-def plan(samples: Samples, shots: Sequence[Shot], settings: ExtractionSettings) -> tuple[Pick, ...]:
-    """The frames wanted of a film, by frame index, each once."""
-    return tuple(pick for scene, shot in enumerate(shots) for pick in plan_shot(samples, scene, shot, settings))
+def grid_size(settings: ExtractionSettings, picture_bytes: int) -> int:
+    """How many samples of a shot its picks are chosen from, at most."""
+    size = GRID_PICKS * settings.most_per_shot
+    if settings.selection is Selection.EVEN:
+        return size
+    # Those that a worker cannot hold would have to be read a second time.
+    least = 1 if settings.frames_per_scene == "auto" else settings.most_per_shot
+    return max(min(size, MAX_GRID_BYTES // picture_bytes), least)
 
 
-def plan_shot(samples: Samples, scene: int, shot: Shot, settings: ExtractionSettings) -> Iterator[Pick]:
-    """The frames wanted between the ends of one shot, by frame index: those of the shot, and those of intervals."""
-    positions: dict[int, int] = {}
-    if settings.mode is not Mode.INTERVAL:
-        picks = shot_picks(samples.numbers[shot.start : shot.end].tolist(), settings.most_per_shot)
-        positions = {number: position for position, number in enumerate(picks)}
-    for at in range(shot.start, shot.end):
-        position = positions.get(int(samples.numbers[at]))
-        interval = None
-        if settings.mode is not Mode.SCENE:
-            before_s = None if at == 0 else float(samples.times_s[at - 1])
-            interval = interval_begun(before_s, float(samples.times_s[at]), settings.interval_seconds)
-        if position is not None or interval is not None:
-            yield Pick(
-                frame_index=int(samples.frame_indices[at]),
-                time_s=float(samples.times_s[at]),
-                scene=None if position is None else scene,
-                position=position,
-                interval=interval,
-            )
-
-
-def grid_step(length: int, wanted: int) -> int:
-    """The smallest power of two that leaves at most GRID_PICKS x `wanted` of `length` samples."""
+def grid_step(length: int, size: int) -> int:
+    """The smallest power of two that leaves at most `size` of `length` samples."""
     step = 1
-    while length / step > GRID_PICKS * wanted:
+    while length / step > size:
         step *= 2
     return step
 
 
-def shot_picks(numbers: Sequence[int], wanted: int) -> list[int]:
-    """Of a shot's sample numbers: `wanted` of them, or all there are; evenly spread, off its edges.
+def on_grid(numbers: Sequence[int], size: int) -> list[int]:
+    """Positions of those samples of a shot that are on its grid: the multiples of its step.
 
-    Only multiples of the grid step are picked, counted from the start of the film: which samples these are is known
-    before the shot's end is.
+    They are counted from the start of the film, so which samples these are is known before the shot's end is.
     """
-    step = grid_step(len(numbers), wanted)
+    step = grid_step(len(numbers), size)
+    return [position for position, number in enumerate(numbers) if number % step == 0]
+
+
+def shot_picks(numbers: Sequence[int], wanted: int) -> list[int]:
+    """Of a shot's sample numbers: `wanted` of them on its grid, or all there are; evenly spread, off its edges."""
+    step = grid_step(len(numbers), GRID_PICKS * wanted)
     margin = _margin(len(numbers), wanted)
     eligible = [number for number in numbers[margin : len(numbers) - margin] if number % step == 0]
     if len(eligible) <= wanted:

@@ -79,8 +79,8 @@ def select(
     """
     calmness = -motion(features, times_s)
     all_of_them = np.unique(np.asarray(candidates, dtype=np.int64))
-    barred = _barred(features, all_of_them, in_transition)
-    unbarred = all_of_them[[position not in barred for position in all_of_them.tolist()]]
+    reasons = barred(features, all_of_them, in_transition)
+    unbarred = all_of_them[[position not in reasons for position in all_of_them.tolist()]]
     n_most = at_most if wanted is None else wanted
     order = _farthest_first(features, calmness, unbarred, n_most, distinct_from=DISTINCT_FROM)
     near_removed = [
@@ -92,7 +92,7 @@ def select(
     ]
     n_lost = (0 if order else 1) if wanted is None else wanted - len(order)
     lost = [
-        LeftOut(position, barred.get(position, Reason.NEAR_DUPLICATE), nearest(features, position, order))
+        LeftOut(position, reasons.get(position, Reason.NEAR_DUPLICATE), nearest(features, position, order))
         for position in _farthest_first(features, calmness, all_of_them, n_lost, after=order)
     ]
     return Selected(
@@ -111,13 +111,13 @@ def nearest(features: Features, position: int, others: Collection[int]) -> Neare
     return Nearest(int(at[nth]), float(distances[nth]))
 
 
-def _barred(features: Features, candidates: npt.NDArray[np.int64], in_transition: Collection[int]) -> dict[int, Reason]:
+def barred(features: Features, candidates: npt.NDArray[np.int64], in_transition: Collection[int]) -> dict[int, Reason]:
     """Candidates that are not to be chosen, and why."""
-    barred = dict.fromkeys(set(in_transition) & set(candidates.tolist()), Reason.TRANSITION)
+    reasons = dict.fromkeys(set(in_transition) & set(candidates.tolist()), Reason.TRANSITION)
     is_uniform = features["luma_deviation_halves"][candidates] < UNIFORM_BELOW_LUMA_DEVIATION_HALVES
-    barred |= dict.fromkeys(candidates[is_uniform].tolist(), Reason.UNIFORM)
+    reasons |= dict.fromkeys(candidates[is_uniform].tolist(), Reason.UNIFORM)
     is_black = features["luma_p98"][candidates] < BLACK_BELOW_LUMA_P98
-    return barred | dict.fromkeys(candidates[is_black].tolist(), Reason.BLACK)
+    return reasons | dict.fromkeys(candidates[is_black].tolist(), Reason.BLACK)
 
 
 def _farthest_first(

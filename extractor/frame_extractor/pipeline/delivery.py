@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
+from frame_extractor.contract.results import RejectReason
 from frame_extractor.output.picture import Images, Picture
 from frame_extractor.output.sinks.jpeg import measures_of
 from frame_extractor.picking.plan import Pick
@@ -15,8 +18,10 @@ from frame_extractor.workers.tasks import Written
 class PickDelivery:
     """The picks of one film: published, left out, or missing."""
 
-    def __init__(self, film: Film, images: Images, reporter: FilmProgressReporter) -> None:
+    def __init__(self, film: Film, images: Images, reporter: FilmProgressReporter, *, keep_all: bool) -> None:
+        """`keep_all`: picks that are left out are written as well."""
         self._film = film
+        self._keep_all = keep_all
         self._images = images
         self._reporter = reporter
         self._candidates: dict[int, Written] = {}
@@ -38,13 +43,15 @@ class PickDelivery:
         """Publishes those of the picks that are written, and notes the others as missing. In order of frames."""
         for pick in picks:
             if self._images.is_removed(pick.frame_index):
-                self._images.leave_out(pick, self._film.width, self._film.height)
+                if pick.rejected is None:
+                    self._images.leave_out(pick, self._film.width, self._film.height)
+                continue
+            if not self._keep_all and (pick.rejected is not None or pick.frame_index in self.blurred):
+                self._publish(pick, None)
                 continue
             image = self._candidates.pop(pick.frame_index, None) or self._reusable(pick.frame_index)
             if image is not None:
                 self._publish(pick, image)
-            elif pick.frame_index in self.blurred:
-                self.n_blurred += 1
             else:
                 self.missing[pick.frame_index] = pick
         if picks:
@@ -77,12 +84,21 @@ class PickDelivery:
                 return Written(frame_index, path, *measures)
         return None
 
-    def _publish(self, pick: Pick, image: Written) -> None:
-        if image.path is None:
-            self.blurred.add(image.frame_index)
+    def _publish(self, pick: Pick, image: Written | None) -> None:
+        """`image`: None for one that is left out and not kept."""
+        if image is not None and image.is_blurred:
+            self.blurred.add(pick.frame_index)
+        if pick.rejected is None and pick.frame_index in self.blurred:
             self.n_blurred += 1
+            pick = msgspec.structs.replace(pick, rejected=RejectReason.BLURRED)
+        if image is None or image.path is None:
+            self._images.reject(pick)
             return
-        self._images.publish(Picture(pick, image.path, image.size_bytes, image.width, image.height))
+        picture = Picture(pick, image.path, image.size_bytes, image.width, image.height)
+        if pick.rejected is not None:
+            self._images.reject(pick, picture)
+            return
+        self._images.publish(picture)
         self.n_images += 1
         self._image_bytes += image.size_bytes
         self._reporter.published(self.n_images, self._image_bytes)

@@ -5,6 +5,7 @@ inspect -> scan (decode once: score, and write likely picks) -> stitch, shots, p
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +21,9 @@ from frame_extractor.pipeline.repair_stage import RepairStage
 from frame_extractor.pipeline.scan_stage import ScanStage
 from frame_extractor.pipeline.score_cache import ScoreCache
 from frame_extractor.pipeline.stitch import Scan
-from frame_extractor.reading.film import Film, open_film
+from frame_extractor.reading.film import open_film
 from frame_extractor.reading.film import probe_film as probe_film  # noqa: PLC0414 -- a Pipeline has it
+from frame_extractor.reading.film_range import range_of
 from frame_extractor.reading.trial_decode import reason_to_read_whole
 from frame_extractor.workers.grant import WorkerGrant
 from frame_extractor.workers.pool import WorkerPool
@@ -50,10 +52,11 @@ def extract_film(
     allow, OSError as it comes from reading or writing. No worker is busy with the film when it returns or raises.
     """
     film = open_film(path)
-    reporter = FilmProgressReporter(film, report)
+    film_range = range_of(path, film.duration_s, settings)
+    reporter = FilmProgressReporter(film_range.seconds_of(film.duration_s), report)
 
     def extract(*, in_chunks: bool) -> FilmResult:
-        context = FilmContext(film, settings, pool, temp, reporter, in_chunks)
+        context = FilmContext(film, settings, pool, temp, reporter, film_range, in_chunks)
         return _run_stages(context, images, cache)
 
     if cache.film is not None:
@@ -71,10 +74,10 @@ def extract_film(
 def _run_stages(context: FilmContext, images: Images, cache: ScoreCache) -> FilmResult:
     """Everything, in order. Raises NeedsWholeFilm where packets turn out not to be pictures."""
     waited_before_s = context.pool.waited_s
-    delivery = PickDelivery(context.film, images, context.reporter)
-    scan_stage = ScanStage(context, cache, delivery)
+    delivery = PickDelivery(context.film, images, context.reporter, keep_all=context.settings.keep_all)
+    scan_stage = ScanStage(context, cache, delivery, removed=images.removed)
     scan = scan_stage.run()
-    _require_usable(scan, context.film, context.settings)
+    _require_usable(scan, context)
     repair_stage = RepairStage(context, delivery)
     repair_stage.run(scan.readers)
     context.clock.add("wait", context.pool.waited_s - waited_before_s)
@@ -89,7 +92,7 @@ def _run_stages(context: FilmContext, images: Images, cache: ScoreCache) -> Film
         images=delivery.n_images,
         shots=len(scan.shots),
         cuts=tuple(int(scan.samples.frame_indices[shot.start]) for shot in scan.shots[1:]),
-        duration_s=scan.end_s,
+        duration_s=scan.end_s if context.film_range.end_s == math.inf else film.duration_s,
         source_frames=scan.n_frames,
         fps=film.fps,
         width=film.width,
@@ -97,6 +100,9 @@ def _run_stages(context: FilmContext, images: Images, cache: ScoreCache) -> Film
         codec=film.codec,
         container=film.container,
         rejected_blurry=delivery.n_blurred,
+        wanted=scan.n_wanted,
+        given=scan.n_given,
+        transitions=scan.transitions,
         failed_ranges=(*scan.failed, *repair_stage.failed),
         frame_numbers_counted_from_s=scan.counted_from_s,
         decoded_frames=scan_stage.n_scanned + repair_stage.n_decoded,
@@ -109,9 +115,11 @@ def _run_stages(context: FilmContext, images: Images, cache: ScoreCache) -> Film
     )
 
 
-def _require_usable(scan: Scan, film: Film, settings: ExtractionSettings) -> None:
+def _require_usable(scan: Scan, context: FilmContext) -> None:
     """Raises NotAFilm or TooMuchFailed for a scan that is not good enough to go on with."""
+    film, allowed = context.film, context.settings.max_failed_fraction
     if len(scan.samples) == 0:
         raise NotAFilm(film.path, f"no picture of its {film.codec} stream can be decoded; the file is damaged")
-    if scan.failed_fraction > settings.max_failed_fraction:
-        raise TooMuchFailed(film.path, scan.failed_fraction, settings.max_failed_fraction, scan.failed)
+    failed_fraction = scan.failed_fraction(context.film_range.start_s)
+    if failed_fraction > allowed:
+        raise TooMuchFailed(film.path, failed_fraction, allowed, scan.failed)

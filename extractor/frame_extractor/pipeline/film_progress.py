@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from frame_extractor.contract.attempt import ShotStart, Stage
-from frame_extractor.reading.film import Film
 
 SCAN_SHARE: Final = 0.95
 """Of the work at a film of which nothing is kept; the rest is for images that no scan foresees."""
@@ -43,8 +42,9 @@ class FilmProgress:
 class FilmProgressReporter:
     """Turns work done into progress that never goes back."""
 
-    def __init__(self, film: Film, report: Callable[[FilmProgress], None]) -> None:
-        self._total_s = film.duration_s
+    def __init__(self, total_s: float, report: Callable[[FilmProgress], None]) -> None:
+        """`total_s`: how much of the film is to be extracted."""
+        self._total_s = total_s
         self._report = report
         self._scanned_s: Counter[int] = Counter()
         self._cached_s = 0.0

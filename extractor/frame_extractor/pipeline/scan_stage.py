@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import Final
 
 from frame_extractor.errors import NotAFilm
+from frame_extractor.picking.shot_planner import ShotPlanner
 from frame_extractor.pipeline.context import FilmContext
 from frame_extractor.pipeline.delivery import PickDelivery
 from frame_extractor.pipeline.score_cache import CachedPart, ScoreCache
@@ -29,11 +30,21 @@ N_LAST_SHOTS: Final = 12
 class ScanStage:
     """Scores of every sample; what the scan has written of the picks is published."""
 
-    def __init__(self, context: FilmContext, cache: ScoreCache, delivery: PickDelivery) -> None:
+    def __init__(
+        self, context: FilmContext, cache: ScoreCache, delivery: PickDelivery, *, removed: frozenset[int]
+    ) -> None:
+        """`removed`: indices of the frames that a user has removed."""
         self._context = context
         self._cache = cache
         self._delivery = delivery
-        self._stitcher = Stitcher(context.settings)
+        self._removed = removed
+        planner = ShotPlanner(
+            context.settings,
+            picture_bytes=context.film.picture_bytes,
+            start_s=context.film_range.start_s,
+            removed=removed,
+        )
+        self._stitcher = Stitcher(context.settings, planner)
         self._tasks: dict[int, ScanTask] = {}
         """In work or queued, by number."""
         self.n_scanned = 0
@@ -86,14 +97,17 @@ class ScanStage:
                 self._add_cached(span.number, cached)
                 context.reporter.cached(span.end_s - span.start_s)
                 continue
-            task = ScanTask(context.film, span, context.settings, context.temp, FIRST_READER, context.threads)
+            task = ScanTask(
+                context.film, span, context.settings, context.temp, FIRST_READER, self._removed, context.threads
+            )
             self._tasks[next(numbers)] = task
             yield task
 
     def _spans(self) -> Iterator[Span]:
         # Spans wait for their workers on the disk: in memory, those of a long film would come to hundreds of megabytes.
         chunks = (chunk.stored(self._context.temp) for chunk in self._context.chunks())
-        return self._context.clock.timed("demux", spans_of(chunks, self._context.film.duration_s))
+        seconds = self._context.film_range.seconds_of(self._context.film.duration_s)
+        return self._context.clock.timed("demux", spans_of(chunks, seconds))
 
     def _end_task(self, number: int) -> None:
         span = self._tasks.pop(number).span
@@ -109,7 +123,7 @@ class ScanStage:
         """A film that is read whole has no span."""
         self.n_scanned += len(part.numbers)
         images = [image for image in written if image.path is not None]
-        blurred = {image.frame_index for image in written if image.path is None}
+        blurred = {image.frame_index for image in written if image.is_blurred}
         if span is not None:
             self._cache.store_span(span, part, written=[image.frame_index for image in images], rejected=blurred)
         self._delivery.add_candidates(images)

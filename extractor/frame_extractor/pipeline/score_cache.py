@@ -94,7 +94,7 @@ class ScoreCache:
         """
         self._before_change = before_change
         self.fingerprint = fingerprint
-        self._folder = layout.scores / fingerprint / f"{settings.sampling.value}-v{SCORE_VERSION}"
+        self._folder = layout.scores / fingerprint / _folder_name(settings)
         self._image_key = settings.image_key
         self._job_id = job_id
         self._film_modified_ns = film_modified_ns
@@ -217,6 +217,12 @@ class ScoreCache:
         self._folder.mkdir(parents=True, exist_ok=True)
         # Not forced to the disk: what a power cut takes is scanned again, and its checksums tell a torn file.
         write_atomically(self._folder / name, _encoded(header, part), durable=False)
+
+
+def _folder_name(settings: ExtractionSettings) -> str:
+    """Of a part of a film other spans are cut than of all of it."""
+    range_name = "" if settings.start_s == settings.end_s == 0 else f"-{settings.start_s:g}to{settings.end_s:g}"
+    return f"{settings.sampling.value}{range_name}-v{SCORE_VERSION}"
 
 
 def _encoded(header: _Header, part: ScanPart) -> bytes:

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from frame_extractor.contract.attempt import ShotStart
-from frame_extractor.contract.results import FailedRange
+from frame_extractor.contract.results import FailedRange, FilmTransition
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.features.compare import compare
 from frame_extractor.features.sample import set_change
 from frame_extractor.features.samples import FeatureList, Samples
 from frame_extractor.features.small_picture import SmallPicture
-from frame_extractor.picking.plan import Pick, plan_shot
+from frame_extractor.picking.plan import Pick
+from frame_extractor.picking.shot_planner import ShotPlanner
 from frame_extractor.picking.shots import Shot, ShotFinder
+from frame_extractor.picking.transitions import Transition
 from frame_extractor.workers.tasks import ScanPart
 
 
@@ -38,22 +40,25 @@ class Scan:
     """From where on frame numbers are only a count of what is there."""
     readers: dict[int, str]
     """Number of chunk -> name of its reader."""
+    n_wanted: int
+    """Images wanted of all shots; those of intervals aside."""
+    n_given: int
+    transitions: tuple[FilmTransition, ...]
     stages_s: dict[str, float]
 
-    @property
-    def failed_fraction(self) -> float:
-        """Share of the film's time that could not be decoded."""
+    def failed_fraction(self, start_s: float) -> float:
+        """Share of the film's time from `start_s` on that could not be decoded."""
         missing_s = sum(failed.end_s - failed.start_s for failed in self.failed)
         # A file may break off long before its film does.
-        total_s = max([self.end_s, *(failed.end_s for failed in self.failed)])
+        total_s = max([self.end_s, *(failed.end_s for failed in self.failed)]) - start_s
         return missing_s / total_s if total_s > 0 else 0.0
 
 
 class Stitcher:
     """Takes the parts of spans 0, 1, 2, ... as they are finished."""
 
-    def __init__(self, settings: ExtractionSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: ExtractionSettings, planner: ShotPlanner) -> None:
+        self._planner = planner
         self._waiting: dict[int, ScanPart] = {}
         self._next_part = 0
         self._numbers: list[int] = []
@@ -63,6 +68,9 @@ class Stitcher:
         self._breaks: set[int] = set()
         self._finder = ShotFinder(settings)
         self._shots: list[Shot] = []
+        self._n_wanted = 0
+        self._n_given = 0
+        self._transitions: list[FilmTransition] = []
         self._failed: list[FailedRange] = []
         self._last: SmallPicture | None = None
         self._n_frames = 0
@@ -105,6 +113,9 @@ class Stitcher:
             end_s=self._end_s,
             counted_from_s=self._counted_from_s,
             readers=dict(self._readers),
+            n_wanted=self._n_wanted,
+            n_given=self._n_given,
+            transitions=tuple(self._transitions),
             stages_s=dict(self._stages_s),
         )
 
@@ -121,13 +132,15 @@ class Stitcher:
         if not shots:
             return []
         samples = self._samples()
-        first_scene = len(self._shots)
-        self._shots += shots
-        return [
-            pick
-            for scene, shot in enumerate(shots, first_scene)
-            for pick in plan_shot(samples, scene, shot, self._settings)
-        ]
+        picks: list[Pick] = []
+        for shot in shots:
+            plan = self._planner.plan(samples, len(self._shots), shot)
+            self._shots.append(shot)
+            self._n_wanted += plan.n_wanted
+            self._n_given += plan.n_given
+            self._transitions += [_film_transition(each, samples, shot) for each in plan.transitions]
+            picks += plan.picks
+        return picks
 
     def _join(self, part: ScanPart) -> list[Shot]:
         """Appends the part; the shots that have ended with it."""
@@ -162,3 +175,14 @@ class Stitcher:
             longer = max(before, failed, key=lambda each: each.end_s - each.start_s)
             failed = FailedRange(start_s=before.start_s, end_s=failed.end_s, reason=longer.reason)
         self._failed.append(failed)
+
+
+def _film_transition(found: Transition, samples: Samples, shot: Shot) -> FilmTransition:
+    first, last = shot.start + found.start, shot.start + found.end - 1
+    return FilmTransition(
+        kind=found.kind.value,
+        first_frame=int(samples.frame_indices[first]),
+        last_frame=int(samples.frame_indices[last]),
+        start_s=round(float(samples.times_s[first]), 5),
+        end_s=round(float(samples.times_s[last]), 5),
+    )

@@ -94,6 +94,11 @@ class Film:
         return self.coded_width if self.orientation.transpose else self.coded_height
 
     @property
+    def picture_bytes(self) -> int:
+        """Of a decoded picture."""
+        return 3 * self.coded_width * self.coded_height
+
+    @property
     def has_times(self) -> bool:
         """Whether its packets tell when they are shown, and not only when they are decoded."""
         return not WITHOUT_TIMES & set(self.container.split(","))

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
+import msgspec
 import numpy as np
 
 from frame_extractor.contract.results import FailedRange
-from frame_extractor.contract.settings import Mode
+from frame_extractor.contract.settings import Mode, Selection
 from frame_extractor.errors import ReadFailed
 from frame_extractor.features.sample import measure
-from frame_extractor.features.samples import FeatureList
+from frame_extractor.features.samples import FeatureList, Samples
 from frame_extractor.features.small_picture import SmallPicture, small_picture
 from frame_extractor.picking.grid import Grid
-from frame_extractor.picking.plan import interval_begun, shot_picks
+from frame_extractor.picking.plan import interval_begun
+from frame_extractor.picking.selection import barred
+from frame_extractor.picking.shot_planner import ShotPlanner
 from frame_extractor.picking.shots import Shot, ShotFinder
 from frame_extractor.reading.chunk import Chunk
+from frame_extractor.reading.film_range import range_of
 from frame_extractor.reading.readers import Frame
 from frame_extractor.reading.readers.fallback import LAST_READER, NO_READER, READERS, reader_after
 from frame_extractor.reading.readers.whole import read_whole
@@ -32,6 +36,9 @@ ADVANCED_EVERY_FRAMES = 120
 """Frames decoded between two messages at most: a worker that says nothing for long is taken for hung."""
 FIRST_FRAME_REACH_S = 0.5
 """How far before a span's first sample the one before it may lie: an interval that began in between is its."""
+
+POSSIBLE_CUT_SCORE = 15.0
+"""Below this content score no detector sees a cut, at its usual threshold."""
 
 WriteFrame = Callable[[Frame], Written]
 
@@ -93,14 +100,23 @@ def _scan_whole(
     survey = Survey()
     for _ in clock.timed("decode", survey.run(task.film)):
         yield Advanced(0.0)
+    film_range = range_of(task.film.path, task.film.duration_s, task.settings)
+    last_s = 0.0
     frames = read_whole(task.film, task.threads, damaged_ends_s.append, survey)
     for nth, frame in enumerate(clock.timed("decode", frames), 1):
-        start_s = scanner.last_s + frame_s if nth > 1 else 0.0
+        if frame.time_s >= film_range.end_s:
+            damaged_ends_s.clear()
+            break
+        start_s = last_s + frame_s if nth > 1 else 0.0
+        last_s = frame.time_s
         if frame.follows_damage and start_s < frame.time_s:
-            scanner.add_failed(FailedRange(start_s=start_s, end_s=frame.time_s, reason="damaged packets"))
+            damage = FailedRange(start_s=start_s, end_s=frame.time_s, reason="damaged packets")
+            if (failed := film_range.clip(damage)) is not None:
+                scanner.add_failed(failed)
         if frame.is_number_counted:
             scanner.count_from(frame.time_s)
-        yield from scanner.add(frame.index, frame)
+        if frame.time_s in film_range:
+            yield from scanner.add(frame.index, frame)
         n_frames = frame.index + 1
         if nth % ADVANCED_EVERY_FRAMES == 0:
             yield Advanced(frame.time_s - reported_s)
@@ -108,8 +124,10 @@ def _scan_whole(
     yield from scanner.finish(ends_like_a_cut=True)
     end_s = scanner.last_s + frame_s
     for last_s in damaged_ends_s:
-        scanner.add_failed(FailedRange(start_s=end_s, end_s=last_s + frame_s, reason="damaged packets"))
-        end_s = last_s + frame_s
+        damage = FailedRange(start_s=end_s, end_s=last_s + frame_s, reason="damaged packets")
+        if (failed := film_range.clip(damage)) is not None:
+            scanner.add_failed(failed)
+            end_s = failed.end_s
     yield scanner.part(end_s, n_frames, {0: LAST_READER})
 
 
@@ -122,7 +140,8 @@ class _Scanner:
         self._write_frame = write_frame
         self._clock = clock
         self._finder = ShotFinder(task.settings)
-        self._grid = Grid(task.settings.most_per_shot)
+        self._planner = planner_of(task)
+        self._grid = Grid(self._planner.grid_size)
         self._knows_shot_start = starts_like_a_cut
         self._numbers: list[int] = []
         self._frame_indices: list[int] = []
@@ -187,7 +206,7 @@ class _Scanner:
         for shot in self._finder.add(frame.index, row[0], is_break=is_break):
             yield from self._end_shot(shot, knows_end=True)
             self._grid.begin_shot(self._numbers[shot.end], len(self._numbers) - 1 - shot.end)
-        self._grid.add(number, frame)
+        self._grid.add(number, frame, may_begin_shot=row["score"][0] >= POSSIBLE_CUT_SCORE)
         if wants_interval:
             yield from self._write([frame])
 
@@ -205,12 +224,37 @@ class _Scanner:
     def _end_shot(self, shot: Shot, *, knows_end: bool) -> Iterator[Written]:
         if self._settings.mode is Mode.INTERVAL:
             return
-        if self._knows_shot_start and knows_end:
-            wanted = shot_picks(self._numbers[shot.start : shot.end], self._settings.most_per_shot)
-        else:
-            wanted = self._grid.held(self._numbers[shot.start], self._numbers[shot.end - 1])
+        is_all_seen = self._knows_shot_start and knows_end
+        wanted = self._wanted_of(shot) if is_all_seen else self._possibly_wanted_of(shot)
         yield from self._write(self._grid.frames(wanted))
         self._knows_shot_start = True
+
+    def _wanted_of(self, shot: Shot) -> list[int]:
+        """Sample numbers. Frames of intervals are written already."""
+        picks = self._planner.plan(self._samples(shot), 0, Shot(0, len(shot))).picks
+        wanted = {pick.frame_index for pick in picks if pick.rejected is None or self._settings.keep_all}
+        return [self._numbers[at] for at in range(shot.start, shot.end) if self._frame_indices[at] in wanted]
+
+    def _possibly_wanted_of(self, shot: Shot) -> list[int]:
+        """All that is held of a shot whose other frames are in another span, but for what is wanted of no shot."""
+        numbers = self._numbers[shot.start : shot.end]
+        held = self._grid.held(numbers[0], numbers[-1])
+        if self._settings.selection is Selection.EVEN or self._settings.keep_all:
+            return held
+        at = np.searchsorted(numbers, held)
+        unwanted = barred(self._features.array()[shot.start : shot.end], at, ())
+        return [number for number, position in zip(held, at.tolist(), strict=True) if position not in unwanted]
+
+    def _samples(self, shot: Shot) -> Samples:
+        """Those of the shot alone."""
+        at = slice(shot.start, shot.end)
+        return Samples(
+            numbers=np.array(self._numbers[at], dtype=np.int64),
+            frame_indices=np.array(self._frame_indices[at], dtype=np.int64),
+            times_s=np.array(self._times_s[at], dtype=np.float64),
+            features=self._features.array()[at],
+            breaks=frozenset(),
+        )
 
     def _write(self, frames: Iterable[Frame]) -> Iterator[Written]:
         for frame in frames:
@@ -237,6 +281,12 @@ class _Scanner:
             counted_from_s=self._counted_from_s,
             stages_s=dict(self._clock.seconds),
         )
+
+
+def planner_of(task: ScanTask) -> ShotPlanner:
+    """As the stitch has it, but for intervals: the scanner knows when one begins."""
+    settings = msgspec.structs.replace(task.settings, mode=Mode.SCENE)
+    return ShotPlanner(settings, picture_bytes=task.film.picture_bytes, removed=task.removed)
 
 
 def _failed(start_s: float, end_s: float) -> FailedRange:

@@ -28,6 +28,8 @@ class ScanTask:
     """Where images go, each under the number of its frame."""
     first_reader: str
     """The reader to begin with."""
+    removed: frozenset[int] = frozenset()
+    """Indices of frames that a user has removed."""
     threads: int = 1
     """Decoder threads, for a film that is read whole and by one worker alone."""
 
@@ -62,13 +64,14 @@ Task = ScanTask | RepairTask
 
 @dataclass(frozen=True)
 class Written:
-    """One frame has become a file, `path`; or was judged too blurred, and has not."""
+    """One frame has become a file, `path`; or was judged too blurred, and has not, unless all are kept."""
 
     frame_index: int
     path: Path | None
     size_bytes: int
     width: int
     height: int
+    is_blurred: bool = False
 
 
 @dataclass(frozen=True)

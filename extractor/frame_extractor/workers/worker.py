@@ -30,11 +30,12 @@ def run_task(task: Task) -> Iterator[Message]:
 def _write_frame(task: Task, frame: Frame) -> Written:
     height, width = frame.pixels.shape[:2]
     settings = task.settings
-    if settings.blur_threshold > 0 and sharpness(frame.pixels) < settings.blur_threshold:
-        return Written(frame.index, None, 0, width, height)
+    is_blurred = settings.blur_threshold > 0 and sharpness(frame.pixels) < settings.blur_threshold
+    if is_blurred and not settings.keep_all:
+        return Written(frame.index, None, 0, width, height, is_blurred)
     path = task.folder / picture_name(frame.index)
     size_bytes = write_jpeg(frame.pixels, path, settings.quality)
-    return Written(frame.index, path, size_bytes, width, height)
+    return Written(frame.index, path, size_bytes, width, height, is_blurred)
 
 
 def sharpness(picture: Rgb) -> float:
