@@ -45,8 +45,8 @@ def test_state_is_recovered_from_the_datasets(root: Root) -> None:
     said = root.log_of(1)
     assert str(root.places.store.with_name("framed.db.damaged-1")) in said
     assert "recovered from the datasets: 5 projects (" in said
-    assert "taken for cancelled; `framectl submit` goes on with them: stopped" in said
-    assert "is lost: which projects were queued and had not begun" in said
+    assert "counted as cancelled; `framectl submit` continues them: stopped" in said
+    assert "is lost: which projects were queued and not started" in said
     adopted = root.wait_for("runs", RUNNING)
     assert (adopted.job_id, adopted.attempt) == (job_id, 2)
     assert is_alive(process)

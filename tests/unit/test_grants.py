@@ -115,7 +115,7 @@ async def test_share_that_cannot_be_written_is_not_believed(
     holder: SlotHolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The slots stay the attempt's; it is notified when the disk lets it."""
-    monkeypatch.setattr("framed.attempts.grants._WRITE_AGAIN_S", 0.01)
+    monkeypatch.setattr("framed.attempts.grants._RETRY_WRITE_S", 0.01)
     holder.layout.control.rename(holder.layout.folder / "away")
     holder.changed = anyio.Event()
     holder.grants.send({"j1": 4})

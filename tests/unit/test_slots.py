@@ -13,7 +13,7 @@ def test_slots_are_had_together_or_not_at_all() -> None:
     """Three are not given while two are free, and none of the two is taken."""
     pool = SlotPool(4)
     pool.take(2)
-    with pytest.raises(SlotsTaken, match="3 slots asked for, 2 free"):
+    with pytest.raises(SlotsTaken, match="3 slots requested, 2 free"):
         pool.take(3)
     assert pool.statistics() == SlotStatistics(total=4, used=2)
 

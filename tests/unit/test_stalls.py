@@ -81,7 +81,7 @@ def test_attempt_that_stalls_again_is_notified_again(running: RunningAttempt, ca
         running.check_for(AFTER_S)
     assert len(running.reported) == 2
     assert [record.message for record in caplog.records] == [
-        "attempt stands still", "attempt goes on", "attempt stands still",
+        "attempt stalled", "attempt makes progress again", "attempt stalled",
     ]  # fmt: skip
 
 

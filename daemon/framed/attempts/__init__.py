@@ -1,1 +1,1 @@
-"""From waiting jobs to attempts that run, and to what came of them."""
+"""From waiting jobs to attempts that run, and to what follows from their outcomes."""

@@ -1,4 +1,4 @@
-"""What an earlier daemon left running, as this one finds it. Decides nothing about what has ended: see `supervise`."""
+"""Finds the jobs that an earlier daemon left running. What has ended meanwhile is found out by `supervise`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from framed.threads import in_own_thread
 _log: Final = logging.getLogger(__name__)
 
 _DISK_PATIENCE_S: Final = 2.0
-"""For the files of one attempt; when its disk hangs it is taken to hold what it began with."""
+"""For reading the files of one attempt. If its disk hangs, the attempt is assumed to hold the slots it began with."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Adoption:
 
 
 async def find_running(ledger: Ledger) -> tuple[Adoption, ...]:
-    """Every running job with the slots that it holds: to be taken before anything new is admitted.
+    """Every running job with the slots that it holds; they must be taken before any job is started.
 
-    Whether its extractor still lives, ended meanwhile or was lost, its supervision finds out, in the same way and with
-    the same consequences as if the daemon had never been away.
+    Whether an extractor is alive, has ended or was lost is found out by its supervision, with the same consequences as
+    if the daemon had run all the time.
     """
     adoptions = []
     for job in ledger.open_jobs():

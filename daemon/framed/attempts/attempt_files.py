@@ -1,4 +1,4 @@
-"""The files by which an attempt is told what to do and seen at work: `.framed/` in its output folder. Blocking.
+"""The files by which an attempt is controlled and observed: `.framed/` in its output folder. Blocking.
 
 The extractor writes them and may die at any moment, so whatever cannot be read counts as not there.
 """
@@ -77,7 +77,7 @@ def write_control(layout: OutputLayout, control: Control) -> None:
 
 
 def read_control(layout: OutputLayout, number: int) -> Control | None:
-    """What attempt `number` was told last; None when it was told nothing."""
+    """The control file last written for attempt `number`; None when there is none."""
     control = _read(layout.control_file, Control)
     return control if control is not None and control.attempt == number else None
 
@@ -120,7 +120,7 @@ def clear_temp(layout: OutputLayout) -> None:
 
 
 def last_lines(log: Path) -> tuple[str, ...]:
-    """The end of a log, for a person: the last lines that are not empty; nothing when it cannot be read."""
+    """The last lines of a log that are not empty, for a person; none when it cannot be read."""
     try:
         with reading(log) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_TAIL_BYTES))

@@ -1,4 +1,4 @@
-"""Why a job may not start, or none of its workers may run, whatever its place: its films, the hours, its disk."""
+"""What prevents a job from starting, or its workers from running: its films, the hours, its disk."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ from framed.watching.watch import Watcher
 
 _DISK_PENDING_POLL_S: Final = 0.1
 _CLOCK_S: Final = 60.0
-"""The wall clock is read at least so often: it may have been set."""
+"""The wall clock may be set; it is read at least this often."""
 _OLD_S: Final = 10.0
-"""The figures of a disk that has not answered for so long are given with their age."""
+"""From this age on, the figures of a disk that does not respond are shown with their age."""
 
 
 @dataclass(frozen=True)
 class BlockedJobs:
-    """What is in the way of jobs, by job id."""
+    """What blocks jobs, by job id."""
 
     start_blocked: Mapping[str, Waiting]
-    """Of those that were not started."""
+    """Of jobs without an extractor."""
     run_blocked: Mapping[str, Suspension]
-    """Of those that were."""
+    """Of jobs with an extractor."""
     short_of_disk: Mapping[str, DiskLow]
-    """Those of both that are about room on a disk, by project."""
+    """The blockers among both that are about disk space, by project."""
     needs_scan: bool
     """Whether a job waits for the next scan."""
     recheck_in_s: float | None
-    """When to ask again, as nothing will notify of a change; None when something will."""
+    """When to check again; None when a notification announces the next change."""
 
 
 class Blockers:
-    """Reads what others hold; of its own it knows only which disks are low."""
+    """Reads the state of other parts; its own state is which disks are low."""
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class Blockers:
         self._settings = settings
         self._reports = reports
         self._low: set[int] = set()
-        """Disks on which nothing may be at work."""
+        """Disks on which no worker may run."""
         self._estimates: dict[str, tuple[Job, CatalogProject, int]] = {}
-        """Job id -> what an estimate was made of, and the estimate; only where every film has been opened."""
+        """Job id -> what an estimate is based on, and the estimate; only of jobs whose films are all probed."""
 
     def find(self, jobs: Collection[Job], started: Collection[str]) -> BlockedJobs:
-        """At this moment. `jobs`: all that are not over. `started`: ids of those that were started."""
+        """The blockers at this moment. `jobs`: all that are not over. `started`: ids of those with an extractor."""
         self._disks.watch(_output(job) for job in jobs)
         for job_id in self._estimates.keys() - {job.id for job in jobs}:
             del self._estimates[job_id]
@@ -116,9 +116,9 @@ class Blockers:
         return self._film_statuses.start_blocker(job, project) if project is not None else None
 
     def _room_blocker(self, job: Job, promised: Mapping[int, int]) -> DiskPending | DiskLow | None:
-        """What a job that was not started waits for: room for its images, beside what others will still write.
+        """What a job without an extractor waits for: space for its images, beyond what running jobs will still write.
 
-        `promised`: disk -> the bytes of that.
+        `promised`: disk -> bytes that running jobs will still write.
         """
         if self._disks.is_pending(_output(job)):
             return DiskPending()
@@ -129,7 +129,7 @@ class Blockers:
         return self._disk_low(job) or self._dated(shortage(room.free_bytes - promised[room.disk], needed), job)
 
     def _disk_low(self, job: Job) -> DiskLow | None:
-        """What every job waits for that writes on the disk of this one's images."""
+        """What every job waits for whose images are on the same disk as this one's."""
         room = self._room(job)
         if room is None:
             return None
@@ -141,12 +141,12 @@ class Blockers:
         return self._dated(shortage(room.free_bytes, enough_bytes(floor)), job)
 
     def _dated(self, low: DiskLow | None, job: Job) -> DiskLow | None:
-        """With the age of the figures, when the disk has not answered since."""
+        """With the age of its figures, if the disk does not respond."""
         silent_s = self._disks.unresponsive_s(_output(job))
         return msgspec.structs.replace(low, measured_s_ago=round(silent_s)) if low and silent_s >= _OLD_S else low
 
     def _still_needed_bytes(self, job: Job) -> int:
-        """What a job that was started will write yet."""
+        """What a job with an extractor will still write."""
         progress = self._reports.progress_of(job.id)
         if progress is None:
             return self._estimate_bytes(job)
@@ -154,7 +154,7 @@ class Blockers:
         return still_needed_bytes(given, progress.image_bytes, progress.fraction)
 
     def _estimate_bytes(self, job: Job) -> int:
-        """Of the images that it has yet to make; a film that nobody has opened counts for nothing."""
+        """Of the images that are not made yet. Films that are not probed are left out."""
         project = self._watcher.catalog.projects.get(job.project)
         if project is None:
             return 0
@@ -172,7 +172,7 @@ class Blockers:
         return estimate
 
     def _left_share(self, job: Job, wanted: Iterable[str]) -> float:
-        """Of these films, the part that earlier attempts have not done: what they have done is on the disk."""
+        """The fraction of these films that earlier attempts have not done; images of the rest are on the disk."""
         outcome = job.last_attempt.outcome if job.last_attempt is not None else None
         total_s = sum(probe.duration_s for probe in map(self._film_statuses.probe_of, wanted) if probe is not None)
         if outcome is None or outcome.film_left_s is None or not total_s:
@@ -180,7 +180,7 @@ class Blockers:
         return min(1.0, outcome.film_left_s / total_s)
 
     def _summed(self, job: Job, fingerprints: Sequence[str]) -> tuple[int, bool]:
-        """What these films give, and whether all of them are in it."""
+        """The estimate for these films, and whether all of them are probed."""
         settings = job.options.extraction
         probes = [probe for probe in map(self._film_statuses.probe_of, fingerprints) if probe is not None]
         total = sum(estimate_film(probe, settings, workers=1).size_bytes for probe in probes)

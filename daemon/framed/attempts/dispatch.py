@@ -1,4 +1,4 @@
-"""Starts what may start. Who that is, `policy.schedule` says; this is the loop that asks it and has it done."""
+"""The dispatch loop: starts the jobs that `policy.schedule` has chosen, and sends running ones their shares."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _log: Final = logging.getLogger(__name__)
 
 _FAULT_PAUSE_S: Final = 10.0
 _MEMORY_POLL_S: Final = 2.0
-"""Memory is measured so often."""
+"""How often a pass is made while jobs wait for memory."""
 
 
 class Dispatcher:
-    """One pass after every change: of a job, of the catalog, of a slot, and when a backoff is over."""
+    """Makes one pass after every change of a job, the catalog or a slot, and when a backoff is over."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Dispatcher:
     ) -> None:
         """`memory_shortage`: why nothing may be started; None when there is enough memory.
 
-        `report_short_of_disk` is given, at every pass, the projects that wait for room on a disk.
+        `report_short_of_disk` is called at every pass with the projects that wait for disk space.
         """
         self.budget = budget
         self.pool = SlotPool(budget.slots)
@@ -73,7 +73,7 @@ class Dispatcher:
         self._report_short_of_disk = report_short_of_disk
         self._wakeup = Wakeup()
         self._grants = Grants(tasks, ledger=ledger, pool=self.pool, reports=reports, changed=self._wakeup.set)
-        self._faults = FaultLog("decide what may start")
+        self._faults = FaultLog("decide which jobs may start")
         self._slot_queue: tuple[str, ...] = ()
         self._n_passes, self._n_passes_seen = 0, -1
         ledger.listen(self._wakeup.set)
@@ -86,11 +86,11 @@ class Dispatcher:
         return sum(holding.slots > 0 for holding in self._grants.holdings().values())
 
     def decision_now(self) -> Decision:
-        """What would be decided at this moment: what each job waits for, or why it is suspended."""
+        """The decision for this moment: what each job waits for, or why it is suspended."""
         return self._decide(self._ledger.open_jobs())[0]
 
     def run_blocked(self) -> Mapping[str, Suspension]:
-        """Job id -> why none of its workers may run for now, whether it is paused or not; of jobs with an extractor."""
+        """Job id -> why its workers may not run, paused or not; of jobs with an extractor."""
         return self._blockers.find(self._ledger.open_jobs(), self._grants.holdings()).run_blocked
 
     def slots_of(self, job_id: str) -> int:
@@ -98,20 +98,20 @@ class Dispatcher:
         return self._grants.slots_of(job_id)
 
     def has_made_pass(self) -> bool:
-        """Whether a pass was made since this was asked last; asks for the next."""
+        """Whether a pass was made since the last call; requests another."""
         has_passed = self._n_passes > self._n_passes_seen
         self._n_passes_seen = self._n_passes
         self._wakeup.set()
         return has_passed
 
     def change_budget(self, budget: Budget) -> None:
-        """Running jobs are told their new shares; none is ended for there being fewer places."""
+        """Running jobs are sent their new shares. None is ended when there are fewer places."""
         self.budget = budget
         self.pool.total = budget.slots
         self._wakeup.set()
 
     async def run(self, adoptions: Iterable[Adoption], *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Takes over what runs, then starts what may start for as long as the daemon lives."""
+        """Takes over adopted jobs, then dispatches until cancelled."""
         for adoption in adoptions:
             self._grants.adopt(adoption.job_id, adoption.held)
             resume = functools.partial(self._supervisor.resume, adoption.job_id)
@@ -128,7 +128,7 @@ class Dispatcher:
             await self._wakeup.wait(wait_s)
 
     def _pass(self) -> float | None:
-        """Returns how long until there is something to decide again, whatever happens."""
+        """Makes one pass. Returns the seconds until the next is needed; None: not before a change."""
         self._n_passes += 1
         self._grants.reclaim_parked()
         jobs = self._ledger.open_jobs()
@@ -141,17 +141,17 @@ class Dispatcher:
         for job in jobs:
             if job.id in held:
                 self._supervisor.wake(job.id)
-        went_on = {start.job_id: start.workers for start in decision.starts if start.job_id in held}
-        # Of those that are new one at a time: what it will write is promised when the next is looked at.
-        newcomers = [start for start in decision.starts if start.job_id not in held]
-        for job_id, workers in went_on.items():
+        resumed = {start.job_id: start.workers for start in decision.starts if start.job_id in held}
+        # New jobs one at a time: the next pass then counts what the job before will write.
+        new_starts = [start for start in decision.starts if start.job_id not in held]
+        for job_id, workers in resumed.items():
             self._grants.take(job_id, workers)
-        for start in newcomers[:1]:
+        for start in new_starts[:1]:
             self._grants.take(start.job_id, start.workers)
             self._tasks.start_soon(self._supervise, start.job_id, functools.partial(self._attempt, start))
-        if newcomers[1:]:
+        if new_starts[1:]:
             self._wakeup.set()
-        self._grants.send({**decision.shares, **went_on})
+        self._grants.send({**decision.shares, **resumed})
         waits_s = [due_s for due_s in (decision.next_due_s, found.recheck_in_s) if due_s is not None]
         if not self._grants.is_settled:
             waits_s.append(POLL_S)
@@ -182,7 +182,7 @@ class Dispatcher:
             self._wakeup.set()
 
     async def _contained(self, job_id: str, supervise: Callable[[], Awaitable[None]]) -> None:
-        """A fault of framed itself in one job's supervision costs neither the other jobs nor this one."""
+        """After a fault of framed in the supervision of one job, it is supervised again; others are unaffected."""
         while True:
             try:
                 await supervise()
@@ -211,4 +211,4 @@ class Dispatcher:
         try:
             await self._ledger.record(job.id, NoFilmsLeft(outcome=outcome))
         except IllegalEvent:
-            _log.info("job was over already", extra=fields(job_id=job.id))
+            _log.info("job is already over", extra=fields(job_id=job.id))

@@ -1,7 +1,7 @@
-"""What running attempts hold of the slots: each is told what it may use, and gives back what it has parked.
+"""The slots that running attempts hold. Each attempt is sent its grant, and the slots of parked workers are reclaimed.
 
-Who is to have how much, `policy.schedule` says. The slots of a worker are free when its attempt has said that it rests,
-and taken before the attempt is told that it may begin: so there are never more at work than there are slots.
+Who gets how many is decided by `policy.schedule`. A worker's slot becomes free when its attempt has reported that the
+worker is parked, and is taken before the grant for it is sent: so there are never more active workers than slots.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from framed.threads import in_own_thread
 
 _log: Final = logging.getLogger(__name__)
 
-_WRITE_AGAIN_S: Final = 2.0
+_RETRY_WRITE_S: Final = 2.0
 
 
 @dataclass(frozen=True)
 class HeldSlots:
-    """What an attempt has, from its files."""
+    """What an attempt holds, from its files."""
 
     slots: int
     control: Control | None
-    """The last that it was told."""
+    """The grant sent last; None before the first."""
     serial: int
-    """The highest that was ever used for it."""
+    """The highest serial used for it so far."""
 
 
 def held_slots(attempt: Attempt, control: Control | None, progress: Progress | None) -> HeldSlots:
-    """What it holds at most. `control` and `progress` are this attempt's, or None."""
-    heeds = progress.control_serial_seen if progress is not None else 0
-    at_work = progress.workers if progress is not None else 0
-    if control is not None and heeds == control.serial:
-        return HeldSlots(max(_granted(control), at_work), control, heeds)
-    told = control.workers if control is not None else 0
-    serial = max(heeds, control.serial if control is not None else 0)
-    return HeldSlots(max(attempt.workers, told, at_work), control, serial)
+    """The most that it may hold. `control` and `progress` are this attempt's, or None."""
+    serial_seen = progress.control_serial_seen if progress is not None else 0
+    active = progress.workers if progress is not None else 0
+    if control is not None and serial_seen == control.serial:
+        return HeldSlots(max(_granted(control), active), control, serial_seen)
+    granted = control.workers if control is not None else 0
+    serial = max(serial_seen, control.serial if control is not None else 0)
+    return HeldSlots(max(attempt.workers, granted, active), control, serial)
 
 
 @dataclass
@@ -62,7 +62,7 @@ class _Holding:
 
 
 class Grants:
-    """The holdings of all jobs that were started and have not ended."""
+    """The slot holdings of all jobs that were started and have not ended."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Grants:
         reports: AttemptReports,
         changed: Callable[[], None],
     ) -> None:
-        """`changed` is called when there is more to decide."""
+        """`changed` is called when another scheduling pass is needed."""
         self._tasks = tasks
         self._ledger = ledger
         self._pool = pool
@@ -83,7 +83,7 @@ class Grants:
 
     @property
     def is_settled(self) -> bool:
-        """Whether every attempt has parked what it was told to."""
+        """Whether every attempt has parked the workers that its grant takes away."""
         return all(
             holding.control is None or holding.lease.n_slots == _granted(holding.control)
             for holding in self._holdings.values()
@@ -102,14 +102,14 @@ class Grants:
         return holding.lease.n_slots if holding is not None else 0
 
     def take(self, job_id: str, n_slots: int) -> None:
-        """The job is seated, or goes on where it is. Raises SlotsTaken."""
+        """The job holds this many slots, if it is new or continues after a pause. Raises SlotsTaken."""
         if (holding := self._holdings.get(job_id)) is not None:
             holding.lease.grow(n_slots)
         else:
             self._holdings[job_id] = _Holding(self._pool.take(n_slots))
 
     def adopt(self, job_id: str, held: HeldSlots) -> None:
-        """The job was running when the last daemon ended."""
+        """Takes over what a job held when the last daemon ended."""
         self._holdings[job_id] = _Holding(self._pool.adopt(held.slots), held.control, held.serial)
 
     def release(self, job_id: str) -> None:
@@ -117,7 +117,7 @@ class Grants:
         self._holdings.pop(job_id).lease.release()
 
     def reclaim_parked(self) -> None:
-        """What attempts have parked as they were told is free."""
+        """The slots of workers that have parked are free."""
         for job_id, holding in self._holdings.items():
             progress = self._reports.progress_of(job_id)
             if progress is None or holding.control is None or holding.is_sending:
@@ -126,7 +126,7 @@ class Grants:
                 holding.lease.shrink(min(holding.lease.n_slots, max(_granted(holding.control), progress.workers)))
 
     def send(self, shares: Mapping[str, int]) -> None:
-        """Every running attempt is told its share, or to pause (a share of 0), unless it knows."""
+        """Sends every running attempt its grant if it has changed; a share of 0 pauses it."""
         for job_id, holding in self._holdings.items():
             if not self._ledger.is_open(job_id):
                 continue
@@ -150,16 +150,16 @@ class Grants:
                 self._tasks.start_soon(self._write, job, holding, control)
 
     async def _write(self, job: Job, holding: _Holding, control: Control) -> None:
-        told = fields(project=job.project, attempt=control.attempt, workers=control.workers, paused=control.paused)
+        grant = fields(project=job.project, attempt=control.attempt, workers=control.workers, paused=control.paused)
         try:
             layout = OutputLayout(Path(job.options.frames_dir))
             await in_own_thread(attempt_files.write_control, layout, control)
         except OSError as failed:
-            _log.warning("attempt cannot be told", extra=told | fields(why=failed.strerror))
-            await anyio.sleep(_WRITE_AGAIN_S)
+            _log.warning("grant not sent", extra=grant | fields(why=failed.strerror))
+            await anyio.sleep(_RETRY_WRITE_S)
         else:
             holding.control = control
-            _log.info("attempt is told", extra=told)
+            _log.info("grant sent", extra=grant)
         finally:
             holding.is_sending = False
             self._changed()

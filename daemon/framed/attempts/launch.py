@@ -1,4 +1,4 @@
-"""From a waiting job to an attempt whose extractor was started, or an outcome that says why there is none.
+"""From a waiting job to an attempt with a running extractor, or to the outcome of an attempt that was not started.
 
 Two steps, because the attempt must be in the database before anything is started: see `supervise`.
 """
@@ -53,7 +53,7 @@ class Launcher:
         self._extractor = tuple(extractor)
 
     async def prepare(self, job: Job, workers: int) -> tuple[Attempt, Outcome | None]:
-        """The job's next attempt, its number claimed, and why it cannot be started, if it cannot."""
+        """The job's next attempt with its claimed number, and its outcome if it cannot be started."""
         layout = layout_of(job)
         failure: Outcome | None = None
         host: ProcessIdentity | None = None

@@ -1,7 +1,8 @@
-"""The extractors that live in an output folder before an attempt begins there: this daemon's own, which are ended, and
-those of another daemon, which are left alone.
+"""Extractors that are alive in an output folder before an attempt begins there. Those of this daemon are ended; those
+of another daemon are left alone.
 
-The other one was here before somebody took its state folder away, and ends as soon as it notices; its films go on.
+There is another daemon when the state folder of a running one was removed: it ends as soon as it notices, and its
+extractors continue.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _DISK_PATIENCE_S: Final = 2.0
 
 @dataclass(frozen=True)
 class LiveExtractor:
-    """An extractor that lives, and works on the attempt that its record names."""
+    """An extractor that is alive and works on the attempt that its record names."""
 
     run: AttemptRun
     process: ProcessIdentity
@@ -41,7 +42,7 @@ class LiveExtractor:
 
 
 class OtherExtractors:
-    """Tells the extractors of this daemon's jobs from those of another daemon's."""
+    """Distinguishes the extractors of this daemon's jobs from those of another daemon."""
 
     def __init__(self, ledger: Ledger, engine: Engine, lock: LockWatch) -> None:
         self._ledger = ledger
@@ -49,10 +50,10 @@ class OtherExtractors:
         self._lock = lock
 
     async def make_way(self, job: Job, layout: OutputLayout) -> LiveExtractor | None:
-        """No extractor that this daemon has started is at work in the folder: one that was given up, and began late,
-        has been ended. Returns one that another daemon has started, if there is.
+        """Ends extractors of this daemon in the folder: they were given up, and began late. Returns an extractor of
+        another daemon, if there is one.
 
-        Then not even an attempt's number may be claimed: that would end it. Raises OSError, StoreUnavailable.
+        In that case not even an attempt number may be claimed: that would end it. Raises OSError, StoreUnavailable.
         """
         for found in await self._live_in(layout):
             who = fields(project=job.project, job_id=found.job_id, attempt=found.run.number, pid=found.process.pid)
@@ -65,7 +66,7 @@ class OtherExtractors:
         return None
 
     async def are_there(self, layout: OutputLayout) -> bool:
-        """Whether an extractor of another daemon may be at work in the folder: there is one, or nobody can tell."""
+        """Whether an extractor of another daemon may be at work in the folder: there is one, or this is not known."""
         with anyio.move_on_after(_DISK_PATIENCE_S), contextlib.suppress(StoreUnavailable):
             for found in await self._live_in(layout):
                 if not await self._ledger.knows(found.job_id):
@@ -74,8 +75,8 @@ class OtherExtractors:
         return True
 
     async def _live_in(self, layout: OutputLayout) -> list[LiveExtractor]:
-        """The extractors in this folder that live, whoever has started them. What a record names and is no extractor at
-        work on that attempt is not among them.
+        """The extractors that are alive in this folder, of any daemon. A process that a record names is left out if it
+        is not an extractor of that attempt.
         """
         left = {}
         for past in await in_own_thread(attempt_files.past_attempts, layout):
@@ -86,9 +87,9 @@ class OtherExtractors:
 
 
 def left_alone(other: LiveExtractor, layout: OutputLayout) -> Outcome:
-    """How an attempt ended that was not begun because of `other`: tried again, and not counted."""
+    """The outcome of an attempt that was not started because of `other`: it is retried, and not counted."""
     reason = (
-        f"an extractor that another daemon has started is at work in {layout.folder} (pid {other.process.pid}, "
-        f"attempt {other.run.number}); it is left alone, and waited for"
+        f"an extractor of another daemon is at work in {layout.folder} (pid {other.process.pid}, "
+        f"attempt {other.run.number}); waiting until it ends"
     )
     return Outcome(ending=Ending.NOT_STARTED, code=ExitCode.SUPERSEDED, reason=reason, ended_at=read_clocks().utc)

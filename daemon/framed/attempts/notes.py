@@ -1,6 +1,6 @@
-"""What framed itself writes of an attempt for people to read: in the project's log, and in the log of completions.
+"""Lines that framed itself writes about attempts, for people: in the project's log and in the log of completions.
 
-Neither is ever read back. One that cannot be written is a warning, and changes nothing.
+They are never read back. If one cannot be written, that is a warning and nothing else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 def log_not_started(job: Job, outcome: Outcome) -> None:
-    """The log that status names exists, though there was no extractor to write it. Blocking."""
+    """Writes the line to the job's log, which no extractor has made. Blocking."""
     at = outcome.ended_at.astimezone().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
     number = job.last_attempt.number if job.last_attempt is not None else 0
     why = printable(" ".join(outcome.summary.split()))
@@ -30,7 +30,7 @@ def log_not_started(job: Job, outcome: Outcome) -> None:
 
 
 def note_completion(log: Path, job: Job, outcome: Outcome) -> None:
-    """The log of completions has a line for the job. Blocking."""
+    """Adds a line for the job to the log of completions. Blocking."""
     at = outcome.ended_at.astimezone().isoformat(sep=" ", timespec="seconds")
     images = "1 image" if outcome.images == 1 else f"{outcome.images} images"
     where = printable(job.options.frames_dir)

@@ -1,7 +1,7 @@
-"""A running attempt, observed until it has ended: its progress is reported, and it is ended when its job is cancelled.
+"""Observes a running attempt until it has ended, reports its progress, and ends it when its job is cancelled.
 
-Whether its extractor lives, the engine finds out; the extractor's own records come before what the engine shows. What
-the evidence means, `policy.ending` decides.
+The engine finds out whether the extractor is alive. The extractor's own records take precedence over what the engine
+reports. `policy.ending` decides what the evidence means.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ POLL_S: Final = 0.5
 
 
 class Observer:
-    """Observes every running attempt; the evidence of its end becomes its outcome."""
+    """Observes running attempts; the evidence of an end becomes an outcome."""
 
     def __init__(self, ledger: Ledger, engine: Engine, lock: LockWatch, reports: AttemptReports) -> None:
         self._ledger = ledger
@@ -39,7 +39,7 @@ class Observer:
         self._wakeups: dict[str, Wakeup] = {}
 
     def wake(self, job_id: str) -> None:
-        """The job was changed from outside; its attempt is observed at once."""
+        """The job has changed; its attempt is checked at once."""
         if wakeup := self._wakeups.get(job_id):
             wakeup.set()
 
@@ -56,9 +56,9 @@ class Observer:
                 if isinstance(seen, AttemptEnded) and run.process is None:
                     run = await _run(layout, attempt)
                     if run.process is not None:
-                        # It has begun, and perhaps even ended, since its started record was missed.
+                        # It began, and perhaps ended, after its started record was looked for.
                         continue
-                # In this order: a record written after its extractor was seen dead cannot be, one of before is found.
+                # Read after the engine was asked: a dead extractor writes no more, so its last record is found here.
                 reports = await in_own_thread(attempt_files.read_reports, layout, attempt.number)
                 if reports.progress is not None:
                     self._reports.record_progress(job.id, reports.progress)

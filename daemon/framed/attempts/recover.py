@@ -1,8 +1,8 @@
-"""What the output folders tell of the state, for when the database that knew it is damaged. Blocking; changes nothing.
+"""Reads the state back from the output folders, when the database is damaged. Blocking; changes nothing.
 
-An output folder has the results, and a record of each attempt. They are taken through the same rules as while the
-daemon runs, so that what follows from an attempt is the same; one that has not said how it ended counts as running, and
-whoever supervises it finds out.
+An output folder has the results, and a record of each attempt. The same rules are applied to them as while the daemon
+runs, so that an attempt has the same consequence. An attempt without an exit record counts as running; its supervision
+finds out how it ended.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ from framed.settings.places import Places
 from framed.watching.scan import ResultsSummary, read_results
 
 _LOST: Final = (
-    "what the datasets do not tell is lost: which projects were queued and had not begun, with which options (their "
-    "films are queued again as new ones are); which of those had been cancelled; what was paused, and how long a retry "
-    "had still to wait"
+    "what the datasets do not record is lost: which projects were queued and not started, and their options (their "
+    "films are queued again, as new films are); which of them had been cancelled; what was paused; and how long each "
+    "retry still had to wait"
 )
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What the store held, as far as it can be told."""
+    """What the database held, as far as it can be recovered."""
 
     jobs: tuple[Job, ...]
-    """Of each project the latest, in queue order."""
+    """The latest of each project, in queue order."""
     verdicts: tuple[FilmVerdict, ...]
     lines: tuple[str, ...]
     """For a person: what was found, and what is lost."""
@@ -68,7 +68,7 @@ class Recovered:
 
 @dataclass(frozen=True)
 class _Here:
-    """What no record of a project says."""
+    """What no record of a project contains."""
 
     session: str
     host: ProcessIdentity | None
@@ -87,9 +87,9 @@ class _Project:
 def recover(
     places: Places, settings: Settings, *, session_name: Callable[[str], str], host: ProcessIdentity | None
 ) -> Recovered:
-    """What the output folders of all projects tell. `host`: the tmux server that their sessions are on.
+    """The state, from the output folders of all projects. `host`: the tmux server that their sessions are on.
 
-    Raises Refused when they tell nothing at all: then their disk is away, or they were never there.
+    Raises Refused when there are no results or records at all: then the disk is missing, or nothing was ever extracted.
     """
     now = read_clocks()
     found: dict[str, _Project] = {}
@@ -122,11 +122,11 @@ def recover(
     ]
     verdicts_of_all = tuple(
         FilmVerdict(
-            project=name, fingerprint=mark, verdict=verdict, job_id=project.job.id if project.job else "",
+            project=name, fingerprint=fingerprint, verdict=verdict, job_id=project.job.id if project.job else "",
             decided_at=now.utc,
         )
         for name, project in found.items()
-        for mark, verdict in project.verdicts.items()
+        for fingerprint, verdict in project.verdicts.items()
     )  # fmt: skip
     return Recovered(tuple(jobs), verdicts_of_all, tuple(_lines(found)))
 
@@ -146,7 +146,7 @@ def _entries(folder: Path) -> list[str]:
 
 
 def _options(settings: Settings, places: Places, name: str) -> Options:
-    """As a job submitted now would have them; where the output lies, and how often to try, is told nowhere else."""
+    """As of a job submitted now: the output folder and the number of retries are recorded nowhere else."""
     try:
         resolved = resolve(settings, places, name, Overrides())
     except SettingsError:
@@ -166,7 +166,7 @@ def _options(settings: Settings, places: Places, name: str) -> Options:
 
 
 def _job(name: str, attempts: Sequence[PastAttempt], options: Options, here: _Here) -> Job:
-    """The job of the last attempt, as it was while that ran."""
+    """The job of the last attempt, as it was while the attempt ran."""
     last = attempts[-1]
     earlier: tuple[Attempt, ...] = ()
     failures = 0
@@ -179,7 +179,7 @@ def _job(name: str, attempts: Sequence[PastAttempt], options: Options, here: _He
         id=last.spec.job_id,
         project=name,
         order=0,
-        # A retry is then given all films of the project, and does those that are not yet extracted.
+        # So that a retry is given all films of the project; it extracts those that are not extracted yet.
         by="user",
         options=msgspec.structs.replace(options, extraction=last.spec.settings),
         force=last.spec.force,
@@ -209,7 +209,7 @@ def _attempt(past: PastAttempt, ordinal: int, here: _Here, outcome: Outcome | No
 
 
 def _films(past: PastAttempt) -> Iterator[JobFilm]:
-    """Those that still lie where they lay."""
+    """The films that are still at their paths."""
     for path in past.spec.films:
         try:
             yield JobFilm(path=path, fingerprint=film_fingerprint(path))
@@ -240,18 +240,18 @@ def _earlier_outcome(past: PastAttempt, following: PastAttempt, now: Moment) -> 
 
 
 def _outcome(job: Job, past: PastAttempt, now: Moment) -> Outcome:
-    """What the last attempt has said itself."""
+    """The outcome of the last attempt, from its exit record."""
     assert isinstance(job.state, Running)
     outcome = conclude(job.state.attempt, Evidence(was_started=True, record=past.exit, view=None), now)
     if outcome.ending is Ending.LOST:
-        # Cancelled, or ended with its tmux server: of the two, what was cancelled must not begin again by itself.
-        return msgspec.structs.replace(outcome, ending=Ending.STOPPED, reason="it was ended from outside")
+        # Either cancelled, or ended with its tmux server. A cancelled job must not start again automatically.
+        return msgspec.structs.replace(outcome, ending=Ending.STOPPED, reason="terminated by a signal")
     return outcome
 
 
 def _verdicts_of(job: Job, outcome: Outcome, consequence: Consequence) -> Mapping[str, Verdict]:
     if outcome.code in (ExitCode.NOT_A_FILM, ExitCode.TOO_MUCH_FAILED):
-        # Which of them, and with which content, the results say. What lies there now may be the one that replaced it.
+        # The results say which film failed, by its fingerprint. The file may have been replaced since.
         return {}
     verdict = verdict_of(consequence)
     return {} if verdict is None else {film.fingerprint: verdict for film in job.films}
@@ -287,8 +287,8 @@ def _lines(found: Mapping[str, _Project]) -> Iterator[str]:
     yield f"recovered from the datasets: {count(len(found), 'project')} ({counted})"
     running = [name for name, project in found.items() if project.job and isinstance(project.job.state, Running)]
     if running:
-        yield f"taken back, or found out how they ended: {listed(running)}"
+        yield f"adopted if they still run: {listed(running)}"
     stopped = [name for name, project in found.items() if project.job and isinstance(project.job.state, Cancelled)]
     if stopped:
-        yield f"ended from outside and taken for cancelled; `framectl submit` goes on with them: {listed(stopped)}"
+        yield f"terminated by a signal, and counted as cancelled; `framectl submit` continues them: {listed(stopped)}"
     yield _LOST

@@ -1,6 +1,6 @@
-"""What the attempts of this daemon report: the progress of those that run, and what was left of those that ended.
+"""What attempts have reported: the progress of running ones, and the results that ended ones left.
 
-Supervision records here, everybody else reads. Kept in memory: the files of the attempts are the truth.
+Supervision records here; other parts read. Kept in memory only, because it can be read again from the attempts' files.
 """
 
 from __future__ import annotations

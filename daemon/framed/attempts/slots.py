@@ -1,4 +1,4 @@
-"""The slots: how many worker processes there may be, shared out by weight. Who is next, `policy.schedule` says.
+"""The pool of slots. A slot is the right to one worker process; who gets how many is decided by `policy.schedule`.
 
 anyio's CapacityLimiter cannot give one borrower several tokens, nor take some of them back.
 """
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 class SlotStatistics:
     total: int
     used: int
-    """More than `total` only after adopting what ran under a larger budget, or after it was made smaller."""
+    """More than `total` only after the budget was reduced, also while no daemon ran."""
 
 
 class SlotsTaken(Exception):
-    """More slots were asked for than are free: a fault in framed."""
+    """More slots were requested than are free: a fault in framed."""
 
     def __init__(self, n_slots: int, free: int) -> None:
-        super().__init__(f"{n_slots} slots asked for, {free} free")
+        super().__init__(f"{n_slots} slots requested, {free} free")
 
 
 class Lease:
@@ -31,13 +31,13 @@ class Lease:
         self._take = take
 
     def grow(self, n_slots: int) -> None:
-        """So many are held, which is more than before. Raises SlotsTaken when there are not that many."""
+        """Holds `n_slots`, at least as many as before. Raises SlotsTaken when too few are free."""
         assert n_slots >= self.n_slots
         self._take(n_slots - self.n_slots)
         self.n_slots = n_slots
 
     def shrink(self, n_slots: int) -> None:
-        """So many are held, which is fewer than before; the others are free."""
+        """Holds `n_slots`, at most as many as before; the others are free."""
         assert 0 <= n_slots <= self.n_slots
         self._take(n_slots - self.n_slots)
         self.n_slots = n_slots
@@ -59,12 +59,12 @@ class SlotPool:
         return SlotStatistics(total=self.total, used=self._used)
 
     def take(self, n_slots: int) -> Lease:
-        """Holds `n_slots`. Raises SlotsTaken when there are not that many."""
+        """Holds `n_slots`. Raises SlotsTaken when too few are free."""
         self._take(n_slots)
         return Lease(n_slots, self._take)
 
     def adopt(self, n_slots: int) -> Lease:
-        """Holds `n_slots`, past the total if need be: their workers are running already."""
+        """Holds `n_slots`, beyond the total if necessary: their workers are already running."""
         self._used += n_slots
         return Lease(n_slots, self._take)
 

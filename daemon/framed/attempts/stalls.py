@@ -1,8 +1,8 @@
-"""Which running attempts are stalled: they have made no progress for so long that a person should know.
+"""Finds running attempts that are stalled: without progress for `notify.stalled_after_s`.
 
-It is reported, and nothing is ended for it. A worker that hangs the extractor itself replaces, after 180 s and three
-times for the same piece of film, and tmux continues an extractor that a signal has stopped; what is left is a disk
-that does not answer, and another attempt would meet the same.
+They are reported and not ended. The extractor itself replaces a worker that hangs, after 180 s and three times for the
+same span, and tmux continues an extractor that a signal has stopped. The remaining cause is a disk that does not
+respond, and another attempt would find the same disk.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _log: Final = logging.getLogger(__name__)
 
 _CHECK_S: Final = 5.0
 _N_CHECKS: Final = 5
-"""At least this many find no progress before an attempt counts as stalled."""
+"""An attempt is stalled after at least this many checks without progress."""
 
 
 @dataclass
 class _Position:
-    """Where an attempt was when it was last seen to move."""
+    """How far an attempt was at its last progress."""
 
     last_progress: tuple[object, ...]
     still_s: float = 0.0
@@ -39,7 +39,7 @@ class _Position:
 
 
 class StallDetector:
-    """Time is counted in checks, so that a machine that slept, or was too busy to check, has stalled nothing."""
+    """Counts time in checks: an attempt is not stalled because the machine slept or was too busy to check."""
 
     def __init__(self, ledger: Ledger, reports: AttemptReports, settings: LiveSettings) -> None:
         self._ledger = ledger
@@ -49,7 +49,7 @@ class StallDetector:
         self._listeners: list[Callable[[Job, Stalled], None]] = []
 
     def listen(self, listener: Callable[[Job, Stalled], None]) -> None:
-        """`listener` is called with a job that makes no progress: once, and again when it had gone on in between."""
+        """`listener` is called once when a job's attempt stalls, and again only after progress in between."""
         self._listeners.append(listener)
 
     @property
@@ -63,14 +63,14 @@ class StallDetector:
         return _stalled(position) if position is not None and position.is_reported else None
 
     async def run(self) -> None:
-        """Looks for ever."""
+        """Checks until cancelled."""
         while True:
             check_s = min(_CHECK_S, self._settings.now.notify.stalled_after_s / _N_CHECKS)
             await anyio.sleep(check_s)
             self.check(check_s)
 
     def check(self, since_s: float) -> None:
-        """Looks at every running attempt; `since_s` is how long ago that was done last."""
+        """Checks every running attempt. `since_s`: seconds since the last check."""
         before, self._positions = self._positions, {}
         for job in self._ledger.open_jobs():
             if not isinstance(job.state, Running) or self._is_exempt(job, job.state):
@@ -80,13 +80,13 @@ class StallDetector:
             if position is None or position.last_progress != progress_key:
                 self._positions[job.id] = _Position(progress_key)
                 if position is not None and position.is_reported:
-                    _log.info("attempt goes on", extra=_log_fields(job, position))
+                    _log.info("attempt makes progress again", extra=_log_fields(job, position))
                 continue
             self._positions[job.id] = position
             position.still_s += since_s
             if position.still_s >= self._settings.now.notify.stalled_after_s and not position.is_reported:
                 position.is_reported = True
-                _log.warning("attempt stands still", extra=_log_fields(job, position))
+                _log.warning("attempt stalled", extra=_log_fields(job, position))
                 for listener in self._listeners:
                     listener(job, _stalled(position))
 
@@ -108,7 +108,7 @@ def _log_fields(job: Job, position: _Position) -> dict[str, object]:
 
 
 def _progress_key(progress: Progress | None) -> tuple[object, ...]:
-    """Whatever is otherwise when something was done; time that passes is not."""
+    """What changes with progress, and not merely with time."""
     if progress is None:
         return ()
     return progress.steps, progress.stage, progress.film_number, progress.fraction, progress.images

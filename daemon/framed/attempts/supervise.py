@@ -1,6 +1,6 @@
-"""One attempt from launch to outcome: the order of its steps, and who may touch a project's session meanwhile.
+"""One attempt from launch to outcome: the order of its steps, and the lock for its project's session.
 
-`launch` starts it and `observe` waits for its end; here its records are made. What an outcome means, policy decides.
+`launch` starts it, `observe` waits for its end, and this module records both. Policy decides what an outcome means.
 """
 
 from __future__ import annotations
@@ -67,25 +67,25 @@ class Supervisor:
         self._locks: dict[str, anyio.Lock] = {}
 
     def wake(self, job_id: str) -> None:
-        """The job was changed from outside; its attempt is observed at once."""
+        """The job has changed; its attempt is checked at once."""
         self._observer.wake(job_id)
 
     async def run(self, job_id: str, films: tuple[JobFilm, ...], workers: int) -> None:
-        """A new attempt of a waiting job, from launch to the job's next state."""
+        """Runs a new attempt of a waiting job, from launch to the job's next state."""
         async with self._session_of(self._ledger.job(job_id).project):
             await self._run(job_id, films, workers)
 
     async def resume(self, job_id: str) -> None:
-        """A running attempt of an earlier daemon, from now to the job's next state."""
+        """Supervises a running attempt that an earlier daemon started, until the job's next state."""
         async with self._session_of(self._ledger.job(job_id).project):
             job = self._ledger.job(job_id)
             assert isinstance(job.state, Running)
             await self._record(job_id, await self._observer.until_end(job, job.state.attempt, is_adopted=True))
 
     async def close_session(self, project: str, *, failed_too: bool = False) -> None:
-        """The project's session is gone if its last job is complete or cancelled and nobody is busy with it.
+        """Closes the project's session if its last job is complete or cancelled, and no attempt is starting or running.
 
-        That of a job that failed stays to be read, unless `failed_too`.
+        The session of a failed job is kept, so that it can be read, unless `failed_too`.
         """
         lock = self._session_of(project)
         if lock.locked():
@@ -98,11 +98,11 @@ class Supervisor:
                 await self._close_session_of(job)
 
     async def clear_temp(self, job: Job) -> None:
-        """Nothing is left of the killed attempts of a job that is over."""
+        """Deletes what killed attempts of a job that is over have left."""
         await in_own_thread(attempt_files.clear_temp, layout_of(job))
 
     async def close_leftover_sessions(self) -> None:
-        """Sessions that a daemon left behind because it died just after a job ended are gone."""
+        """Closes sessions that a daemon left open because it died just after a job had ended."""
         with contextlib.suppress(EngineUnresponsive):
             found = await self._engine.sessions()
             for project in list(self._ledger.projects()):
@@ -112,11 +112,11 @@ class Supervisor:
     async def _run(self, job_id: str, films: tuple[JobFilm, ...], workers: int) -> None:
         job = self._ledger.job(job_id)
         attempt, outcome = await self._launcher.prepare(job, workers)
-        # On the disk before anything is started: a daemon that dies here finds out at its next start what came of it.
+        # Recorded before anything is started: if the daemon dies here, the next one finds out how the attempt ended.
         try:
             job = await self._ledger.record(job_id, Started(attempt=attempt, films=films))
         except IllegalEvent:
-            # Cancelled while this was prepared. Whoever cancelled could not close the session of the attempt before.
+            # Cancelled during preparation. The cancel could not close the session of the previous attempt.
             await self.clear_temp(job)
             await self._close_session_of(job)
             return
@@ -161,20 +161,20 @@ class Supervisor:
             _log.warning("session not closed", extra=fields(session=session, why=failed))
 
     def _session_of(self, project: str) -> anyio.Lock:
-        """Held by whoever starts, observes or closes the project's session: a job that has just ended must not close
+        """The lock for starting, observing or closing the project's session: a job that has just ended must not close
         the session in which the next one already runs.
         """
         return self._locks.setdefault(project, anyio.Lock())
 
 
 def _verdicts(job: Job, consequence: Consequence, results: ResultsSummary | None) -> Mapping[str, Verdict]:
-    """What became of each film of a job that is over; nothing of one that goes on."""
-    rest = verdict_of(consequence)
-    if rest is None:
+    """The verdict on each film of a job that is over; none while the job continues."""
+    verdict = verdict_of(consequence)
+    if verdict is None:
         return {}
     if results is None:
-        return {film.fingerprint: rest for film in job.films}
+        return {film.fingerprint: verdict for film in job.films}
     # A film may have been replaced between the scan and its extraction: it is decided as what was extracted.
     own = {fingerprint for fingerprint, job_id in results.made_by.items() if job_id == job.id}
     fingerprints = own | {film.fingerprint for film in job.films}
-    return {each: Verdict.COMPLETE if each in results.complete else rest for each in fingerprints}
+    return {each: Verdict.COMPLETE if each in results.complete else verdict for each in fingerprints}
