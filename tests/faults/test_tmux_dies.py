@@ -104,6 +104,7 @@ def test_stopped_tmux_holds_up_no_status_and_starts_nothing_twice(root: Root, fi
         assert not trap.is_armed
         held.go_on()
         until(lambda: not is_alive(held.process), "the film that ran has ended")
+        until(lambda: "attempt not observed" in root.log_of(0), "the attempt is reported as not observed")
     finally:
         os.kill(server, signal.SIGCONT)
     assert n_answers > 5, "status waited for tmux"

@@ -13,7 +13,7 @@ from frame_extractor.contract.layout import OutputLayout
 from framed.attempts import attempt_files
 from framed.attempts.attempt_files import Reports, layout_of
 from framed.attempts.reports import AttemptReports
-from framed.engines import AttemptEnded, AttemptRun, Engine, EngineUnresponsive
+from framed.engines import AttemptEnded, AttemptRun, AttemptUnknown, Engine, EngineUnresponsive
 from framed.host.clock import read_clocks
 from framed.lock_watch import LockWatch
 from framed.log import fields
@@ -48,11 +48,16 @@ class Observer:
         layout = layout_of(job)
         observe = self._engine.adopt if is_adopted else self._engine.observe
         wakeup = self._wakeups[job.id] = Wakeup()
+        was_known = True
         try:
             while True:
                 run = await _run(layout, attempt)
                 seen = await observe(run)
                 observe = self._engine.observe
+                if isinstance(seen, AttemptUnknown) and was_known:
+                    why = fields(project=job.project, job_id=job.id, attempt=attempt.number, why=seen.why)
+                    _log.warning("attempt not observed", extra=why)
+                was_known = not isinstance(seen, AttemptUnknown)
                 if isinstance(seen, AttemptEnded) and run.process is None:
                     run = await _run(layout, attempt)
                     if run.process is not None:
