@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from frame_extractor.attempt.records import log_file
+from frame_extractor.attempt.attempt_log import log_file
 from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.settings import ExtractionSettings
 

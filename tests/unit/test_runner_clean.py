@@ -12,7 +12,7 @@ import pytest
 
 from frame_extractor.attempt.clean import clean, clean_films, plan
 from frame_extractor.attempt.failures import OutputBusy, Refused
-from frame_extractor.attempt.records import exclusive_use
+from frame_extractor.attempt.output_lock import exclusive_use
 from frame_extractor.cli import main
 from frame_extractor.contract.answers import Cleaned
 from frame_extractor.contract.exit_codes import ExitCode

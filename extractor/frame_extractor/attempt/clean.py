@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from frame_extractor.attempt.failures import Refused
-from frame_extractor.attempt.records import exclusive_use
+from frame_extractor.attempt.output_lock import exclusive_use
 from frame_extractor.contract.answers import Cleaned
 from frame_extractor.contract.durable import entries
 from frame_extractor.contract.exit_codes import ExitCode

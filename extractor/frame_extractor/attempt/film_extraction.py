@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from frame_extractor.attempt import records
+from frame_extractor.attempt.earlier_work import is_redone
 from frame_extractor.attempt.film_snapshot import FilmSnapshot
+from frame_extractor.attempt.work_folder import adopt_pictures
 from frame_extractor.contract.answers import Probe
 from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.durable import sync_file_system
@@ -72,16 +74,6 @@ class PendingFilm:
         return self.snapshot.fingerprint
 
 
-def is_redone(spec: AttemptSpec, output: Output, fingerprint: str) -> bool:
-    """Whether what was done of the film before, or removed of it, does not count.
-
-    Force and restore are for what was there before the job: a retry of it must come to an end.
-    """
-    film = output.films.get(fingerprint)
-    is_own = film is not None and film.status == "complete" and film.job_id == spec.job_id
-    return (spec.force or spec.restore) and not is_own
-
-
 class FilmExtraction:
     """`run`, `conclude`, `delete_work`; `give_up` when one of the first two raised; `close` in the end."""
 
@@ -119,7 +111,7 @@ class FilmExtraction:
             log.info("%s: %s", self._pending.name, line)
         self._before_change()
         place = Path(self._pending.fingerprint, self._spec.settings.image_key)
-        pictures = records.adopt_pictures(
+        pictures = adopt_pictures(
             self._spec.layout, self._temp, place, {picture_name(frame) for frame in self._cache.written}
         )
         self._publisher = self._opened_publisher(pictures)

@@ -1,7 +1,7 @@
 """One attempt at the films of an output folder: everything around the pipeline.
 
 Takes the lock, keeps the records of `.framed/`, goes through the films one by one, and turns whatever goes wrong into
-an exit code and one line for a person. How a film becomes pictures is pipeline.py's; where they go, publish.py's.
+an exit code and one line for a person. How a film becomes pictures: film_pipeline.py; where they go: publish.py.
 """
 
 from __future__ import annotations
@@ -12,25 +12,28 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from frame_extractor.attempt import records
+from frame_extractor.attempt.attempt_log import log_file
+from frame_extractor.attempt.earlier_work import CompleteFilms, is_complete, is_redone, record_removed
 from frame_extractor.attempt.epoch import Epoch
 from frame_extractor.attempt.failures import RETRYABLE, Failure, FilmChanged, decisive, failure_of, with_film_name
-from frame_extractor.attempt.film_extraction import FilmExtraction, PendingFilm, Pipeline, is_redone
+from frame_extractor.attempt.film_extraction import FilmExtraction, PendingFilm, Pipeline
 from frame_extractor.attempt.film_snapshot import FilmSnapshot
+from frame_extractor.attempt.output_lock import folder_lock
 from frame_extractor.attempt.priority import lower_priority
 from frame_extractor.attempt.progress import Heartbeat, ProgressMeter
-from frame_extractor.contract.attempt import AttemptSpec, Progress
+from frame_extractor.attempt.reporter import AttemptReporter, Screen
+from frame_extractor.attempt.work_folder import work_folder
+from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.quantities import count
 from frame_extractor.contract.results import FilmResult
-from frame_extractor.errors import TooMuchFailed, WorkerFault
-from frame_extractor.messages import film_decoded, film_done, film_skipped, introduction, progress_line, set_aside
-from frame_extractor.output import curation
-from frame_extractor.output.journal import is_unsettled
+from frame_extractor.errors import TooMuchFailed
+from frame_extractor.messages import film_decoded, film_done, film_skipped, introduction, set_aside
 from frame_extractor.output.manifest import Output, read_output, results_config
 from frame_extractor.reading.film_range import probe_in_range
 from frame_extractor.signals import EndingSignals
@@ -42,25 +45,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("frame_extractor")
 
-LOG_PROGRESS_EVERY_S: Final = 30.0
 CHECK_FILM_EVERY_S: Final = 2.0
 """Whether it is still the same: one that is not is not read to its end for nothing."""
-
-
-class Screen(Protocol):
-    """What a person sees of an attempt. May be called from two threads; never raises."""
-
-    def note(self, line: str) -> None:
-        """Something to know."""
-
-    def failure(self, line: str) -> None:
-        """Something went wrong."""
-
-    def result(self, line: str) -> None:
-        """A film is done."""
-
-    def progress(self, progress: Progress) -> None:
-        """Once a second."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +71,7 @@ def run_attempt(spec: AttemptSpec, *, screen: Screen, pipeline: Pipeline | None 
     Never raises: an attempt ends with its exit code and, whatever happened, an exit record if one could be written.
     SIGINT, SIGTERM and SIGHUP end it in order. Call from the main thread.
     """
-    with records.log_file(spec, log):
+    with log_file(spec, log):
         with EndingSignals() as signals:
             lower_priority(spec)
             ending = _Runner(spec, pipeline, screen, signals).run()
@@ -101,14 +87,13 @@ class _Runner:
     def __init__(self, spec: AttemptSpec, pipeline: Pipeline | None, screen: Screen, signals: EndingSignals) -> None:
         self._spec = spec
         self._pipeline = pipeline
-        self._screen = screen
+        self._reporter = AttemptReporter(screen)
         self._grant = WorkerGrant(spec.workers, control=spec.layout.control_file, attempt=spec.attempt)
         self._meter = ProgressMeter(spec, self._grant)
         self._signals = signals
         self._extracted: list[FilmResult] = []
         self._failures: list[Failure] = []
         self._n_skipped = 0
-        self._logged_at_s = 0.0
         self._check_film_at_s = 0.0
         self._epoch: Epoch
         self._heartbeat: Heartbeat
@@ -120,7 +105,7 @@ class _Runner:
                 self._run()
             finally:
                 self._signals.disarm()
-        except BaseException as error:  # noqa: BLE001 - the attempt's last line of defence: it owes an exit code
+        except BaseException as error:  # noqa: BLE001 - the attempt must end with an exit code
             self._fail(failure_of(error, output=self._spec.layout.folder), error)
         failure = decisive(self._failures)
         return Ending(
@@ -138,11 +123,13 @@ class _Runner:
         records.make_output(layout)
         settings = " ".join(f"{name}={value}" for name, value in msgspec.to_builtins(spec.settings).items())
         log.info("attempt %d of job %s, %s: %s", spec.attempt, spec.job_id, introduction(spec), settings)
-        with records.folder_lock(spec):
+        with folder_lock(spec):
             self._epoch = epoch = Epoch.begin(spec)
             with (
-                records.work_folder(spec, lambda: epoch.is_over) as temp,
-                Heartbeat(self._meter, layout.progress, self._beat, lambda: epoch.is_over) as self._heartbeat,
+                work_folder(spec, lambda: epoch.is_over) as temp,
+                Heartbeat(
+                    self._meter, layout.progress, self._reporter.progress, lambda: epoch.is_over
+                ) as self._heartbeat,
             ):
                 try:
                     self._extract_all(temp)
@@ -166,65 +153,47 @@ class _Runner:
 
         Workers are being started when there is something to extract.
         """
+        spec = self._spec
         pending: list[PendingFilm] = []
-        images_found, image_bytes_found, seconds_found, frames_found = 0, 0, 0.0, 0
-        seen: set[str] = set()
+        complete = CompleteFilms()
+        fingerprints: set[str] = set()
         has_changes = False
-        for number, path in enumerate(self._spec.films, 1):
-            film, name = Path(path), self._spec.name_of(path)
+        for number, path in enumerate(spec.films, 1):
+            film, name = Path(path), spec.name_of(path)
             fingerprint = ""
             self._meter.step()
             try:
                 snapshot = FilmSnapshot(film)
                 fingerprint = snapshot.fingerprint
                 output.keep_place(fingerprint)
-                seen.add(fingerprint)
-                if not is_redone(self._spec, output, fingerprint):
-                    has_changes |= self._record_removed(output, fingerprint)
-                if self._is_complete(output, fingerprint):
-                    found = output.images.get(fingerprint, ())
-                    images_found += len(found)
-                    image_bytes_found += sum(image.size_bytes for image in found)
-                    seconds_found += output.films[fingerprint].duration_s
-                    frames_found += output.films[fingerprint].source_frames
+                fingerprints.add(fingerprint)
+                if not is_redone(spec, output, fingerprint):
+                    has_changes |= record_removed(output, fingerprint)
+                if is_complete(spec, output, fingerprint):
+                    complete.add(output, fingerprint)
                     self._n_skipped += 1
-                    self._note(film_skipped(output.films[fingerprint], forced=self._spec.force))
+                    self._reporter.note(film_skipped(output.films[fingerprint], forced=spec.force))
                 elif fingerprint in {each.fingerprint for each in pending}:
-                    self._note(f"{name}: the same film as one before it; extracted once")
+                    self._reporter.note(f"{name}: the same film as one before it; extracted once")
                 else:
                     pool.warm_up()
                     probe = probe_in_range(pipeline.probe_film(film), self._spec.settings)
                     pending.append(PendingFilm(film, name, number, snapshot, probe))
             except Exception as error:  # noqa: BLE001 - a bad film does not stop the others
                 self._film_failed(film, fingerprint, error, output)
-        for fingerprint in output.images.keys() - seen:
-            has_changes |= self._record_removed(output, fingerprint)
+        for fingerprint in output.images.keys() - fingerprints:
+            has_changes |= record_removed(output, fingerprint)
         if has_changes:
             with self._signals.deferred():
                 self._save(output)
         self._meter.expect(
-            seconds_found + sum(each.probe.duration_s for each in pending),
-            frames_found + sum(each.probe.source_frames for each in pending),
-            images_found,
-            image_bytes_found=image_bytes_found,
-            seconds_found=seconds_found,
+            complete.seconds + sum(each.probe.duration_s for each in pending),
+            complete.frames + sum(each.probe.source_frames for each in pending),
+            complete.images,
+            image_bytes_found=complete.image_bytes,
+            seconds_found=complete.seconds,
         )
         return pending
-
-    def _is_complete(self, output: Output, fingerprint: str) -> bool:
-        return (
-            output.is_complete(fingerprint, self._spec.settings)
-            and not is_unsettled(output.layout, fingerprint)
-            and not (self._spec.force and is_redone(self._spec, output, fingerprint))
-            and not (is_redone(self._spec, output, fingerprint) and curation.is_curated(output, fingerprint))
-        )
-
-    def _record_removed(self, output: Output, fingerprint: str) -> bool:
-        """Images that a user has deleted are known as removed; whether there are any that were not.
-
-        Where an attempt was cut off while it replaced images, nobody knows who has taken one away.
-        """
-        return not is_unsettled(output.layout, fingerprint) and curation.record_changes(output, fingerprint)
 
     def _extract(
         self, pending: PendingFilm, output: Output, pipeline: Pipeline, *, temp: Path, pool: WorkerPool
@@ -247,9 +216,9 @@ class _Runner:
             self._extracted.append(result)
             self._meter.end_film(result.images)
             log.info("%s", film_decoded(result))
-            self._result(film_done(result, self._spec.layout))
+            self._reporter.result(film_done(result, self._spec.layout))
             if extraction.set_aside:
-                self._note(set_aside(extraction.set_aside, self._spec.layout))
+                self._reporter.note(set_aside(extraction.set_aside, self._spec.layout))
         finally:
             extraction.close()
 
@@ -284,7 +253,7 @@ class _Runner:
     def _skip_all(self, images: int) -> None:
         self._n_skipped = len(self._spec.films)
         self._meter.expect(0.0, 0, images)
-        self._note(
+        self._reporter.note(
             f"{self._spec.layout.results} of an earlier tool says {count(images, 'image')}: already extracted; "
             "--force extracts again"
         )
@@ -292,7 +261,7 @@ class _Runner:
     def _save(self, output: Output) -> None:
         config = results_config(self._spec.settings, self._spec.workers)
         for line in output.save(config, before_change=self._before_change):
-            self._note(line)
+            self._reporter.note(line)
 
     def _before_change(self) -> None:
         self._epoch.require()
@@ -307,27 +276,9 @@ class _Runner:
             self._epoch.require()
         self._meter.report(progress)
 
-    def _beat(self, progress: Progress) -> None:
-        """From the heartbeat's thread."""
-        self._screen.progress(progress)
-        if progress.elapsed_s - self._logged_at_s >= LOG_PROGRESS_EVERY_S:
-            self._logged_at_s = progress.elapsed_s
-            log.info("%s", progress_line(progress))
-
-    def _note(self, line: str) -> None:
-        log.info("%s", line)
-        self._screen.note(line)
-
-    def _result(self, line: str) -> None:
-        log.info("%s", line)
-        self._screen.result(line)
-
     def _fail(self, failure: Failure, error: BaseException) -> None:
         self._failures.append(failure)
-        log.error("%s", failure.line, exc_info=error if failure.is_fault else None)
-        if isinstance(error, WorkerFault):
-            log.error("in the worker:\n%s", error.trace)
-        self._screen.failure(failure.line)
+        self._reporter.failure(failure, error)
 
 
 def _film_pipeline() -> Pipeline:
