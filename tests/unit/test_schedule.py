@@ -292,10 +292,15 @@ class ScheduleMachine(RuleBasedStateMachine):
     def let_all_park_and_see_nobody_starve(self) -> None:
         """When all obey and nothing else happens, everybody who has a place and can have slots has them."""
         decision = self.run_pass()
+        before = None
         for _ in range(30):
             for extractor in self.extractors.values():
                 extractor.park(99)
             decision = self.run_pass()
+            now = (decision.slot_queue, [(each.lease.n_slots, each.at_work) for each in self.extractors.values()])
+            if now == before:  # nothing changes any more
+                break
+            before = now
         if all(extractor.is_elastic for extractor in self.extractors.values()):
             assert decision.slot_queue == ()
             at_work = [name for name in self.extractors if not self.is_suspended_or_paused(name)]
