@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -172,3 +173,17 @@ def test_a_long_shot_is_decided_in_milliseconds() -> None:
     began_s = time.thread_time()
     select(features, times_s, range(0, 1920, 8), None)
     assert time.thread_time() - began_s < 1.0
+
+
+def test_a_camera_that_moves_on_slowly_makes_near_duplicates() -> None:
+    """The same picture from half a tile further on: many differences, and none that is new."""
+    wide = np.asarray(cv2.resize(_landscape(), (2 * 18, 9), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    features, _ = shot_of([0, 0])
+    features["colours"] = [wide[:, 0:32:2], wide[:, 1:33:2]]
+    still, _ = shot_of([1, 2])
+    assert np.abs(features["colours"][0].astype(int) - features["colours"][1]).max() > 2 * DISTINCT_FROM
+    assert distance(features[0], features[1]) < DISTINCT_FROM < distance(still[0], still[1])
+
+
+def _landscape() -> npt.NDArray[np.uint8]:
+    return np.random.default_rng(8).integers(0, 256, (9, 9, 3)).astype(np.uint8)
