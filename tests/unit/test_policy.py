@@ -34,11 +34,10 @@ from tests.harness.jobs import attempt, job, moment, options, outcome, process
 
 HOST = process(pid=100)
 OTHER_HOST = process(pid=200)
-OURS = 'python -m frame_extractor run "/d/.framed/attempt-1.spec.json"'
 
-KILLED_PANE = SessionView(host=HOST, exists=True, code=137, command=OURS)
-FAILED_PANE = SessionView(host=HOST, exists=True, code=1, command=OURS)
-PANE_OF_THE_ONE_BEFORE = SessionView(host=HOST, exists=True, code=137, command=OURS.replace("attempt-1", "attempt-0"))
+KILLED_PANE = SessionView(host=HOST, exists=True, code=137, attempt=1)
+FAILED_PANE = SessionView(host=HOST, exists=True, code=1, attempt=1)
+PANE_OF_THE_ONE_BEFORE = SessionView(host=HOST, exists=True, code=137, attempt=0)
 NO_SESSION = SessionView(host=HOST, exists=False)
 NO_SERVER = SessionView(host=None, exists=False)
 NEW_SERVER = SessionView(host=OTHER_HOST, exists=False)

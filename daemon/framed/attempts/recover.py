@@ -87,7 +87,7 @@ class _Project:
 def recover(
     places: Places, settings: Settings, *, session_name: Callable[[str], str], host: ProcessIdentity | None
 ) -> Recovered:
-    """The state, from the output folders of all projects. `host`: the tmux server that their sessions are on.
+    """The state, from the output folders of all projects. `host`: what hosts their sessions, as the engine says.
 
     Raises Refused when there are no results or records at all: then the disk is missing, or nothing was ever extracted.
     """
@@ -244,7 +244,7 @@ def _outcome(job: Job, past: PastAttempt, now: Moment) -> Outcome:
     assert isinstance(job.state, Running)
     outcome = conclude(job.state.attempt, Evidence(was_started=True, record=past.exit, view=None), now)
     if outcome.ending is Ending.LOST:
-        # Either cancelled, or ended with its tmux server. A cancelled job must not start again automatically.
+        # Either cancelled, or ended with its engine's host. A cancelled job must not start again automatically.
         return msgspec.structs.replace(outcome, ending=Ending.STOPPED, reason="terminated by a signal")
     return outcome
 

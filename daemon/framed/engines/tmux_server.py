@@ -55,6 +55,9 @@ _INHERITED: Final = re.compile(
 )
 """What extractors get of the daemon's environment; its secrets and its NOTIFY_SOCKET stay with it."""
 
+_SPEC: Final = re.compile(r"attempt-(\d+)\.spec\.json")
+"""In the command of a pane that framed has started, after the extractor's own words."""
+
 _PANE_FORMAT: Final = (
     "#{pid}\t#{pane_id}\t#{pane_pid}\t#{pane_dead}\t#{pane_dead_status}\t#{pane_dead_signal}\t#{pane_start_command}"
 )
@@ -127,13 +130,13 @@ class TmuxServer:
         return SessionView(
             host=identify(int(pane.host)),
             exists=True,
+            attempt=int(numbers[-1]) if (numbers := _SPEC.findall(pane.command)) else None,
             pid=int(pane.pid) if pane.dead != "1" and pane.pid.isdigit() else None,
             code=128 + int(pane.signal)
             if pane.signal.isdigit()
             else int(pane.status)
             if pane.status.isdigit()
             else None,
-            command=pane.command,
         )
 
     def sessions(self) -> frozenset[str]:
@@ -188,7 +191,7 @@ class TmuxServer:
                 # The command holds a newline, because a project's name does.
                 panes[-1] = panes[-1]._replace(command=f"{panes[-1].command}\n{line}")
         # People split the windows they look at.
-        return next((pane for pane in panes if ".spec.json" in pane.command), panes[0] if panes else None)
+        return next((pane for pane in panes if _SPEC.search(pane.command)), panes[0] if panes else None)
 
     def _ask(self, command: str, *arguments: str) -> tmux_cmd:
         return self._server.cmd(command, *arguments)

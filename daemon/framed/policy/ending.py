@@ -1,7 +1,7 @@
 """How an attempt ended, from what was seen of it. Pure.
 
-The extractor's own exit record is the truth where there is one; what tmux says decides only what the record cannot
-know: whether a signal came from the user, from the loss of the tmux server, or from somewhere else.
+The extractor's own exit record is the truth where there is one; what the engine shows decides only what the record
+cannot know: whether a signal came from the user, from the loss of the engine's host, or from somewhere else.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from framed.model.job import Attempt, Ending, Moment, Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class SessionView:
-    """What the engine says of one session at one moment."""
+    """What the engine shows of one session at one moment."""
 
     host: ProcessIdentity | None
-    """The server that answered; None when there is none."""
+    """What hosts the sessions, for tmux its server; None when there is none."""
     exists: bool
+    attempt: int | None = None
+    """The number of the attempt whose extractor was started in it last."""
     pid: int | None = None
-    """Of the pane's process, while it lives."""
+    """Of that extractor, while it lives."""
     code: int | None = None
-    """Of the pane's dead process: its exit code, or 128 + signal."""
-    command: str = ""
-    """What the pane was told to run, as tmux writes it."""
+    """Of that extractor, once it is dead: its exit code, or 128 + signal. None until that is known."""
 
     def runs(self, number: int) -> bool:
-        """Whether the pane is this attempt's, and not still that of the one before it."""
-        return self.exists and f"attempt-{number}.spec.json" in self.command
+        """Whether the session is this attempt's, and not still that of the one before it."""
+        return self.exists and self.attempt == number
 
 
 @dataclass(frozen=True, kw_only=True)
