@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.harness.until import DEADLINE_S, until
+
 COMMAND = (sys.executable, "-m", "framed", "demo")
 
 
@@ -50,7 +52,7 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
 def test_demo_finds_every_cut_and_leaves_the_frames_but_no_process(tmp_path: Path) -> None:
     """It says where the frames are, and there they are."""
     root = tmp_path / "demo root"
-    done = subprocess.run([*COMMAND, "--keep", str(root)], capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run([*COMMAND, "--keep", str(root)], capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     frames = root / "datasets" / "demo" / "frames"
     assert "All 9 shots found" in done.stdout
@@ -64,9 +66,9 @@ def test_demo_ended_in_mid_film_leaves_no_process(tmp_path: Path) -> None:
     root = tmp_path / "demo"
     with demo("--keep", str(root)) as process:
         read_until(process, "RUNNING")
-        assert len(processes_of(root)) >= 3
+        until(lambda: len(processes_of(root)) >= 3, "daemon, tmux and extractor run")
         process.terminate()
-        assert process.wait(30) == 130
+        assert process.wait(DEADLINE_S) == 130
     assert processes_of(root) == []
 
 
@@ -76,14 +78,14 @@ def test_demo_interrupted_while_it_renders_leaves_no_file(tmp_path: Path) -> Non
         read_until(process, "frames")
         assert [path.name[:12] for path in tmp_path.iterdir()] == ["framed-demo-"]
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(DEADLINE_S) == 130
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [("--root", "/tmp", "demo"), ("demo", "--root", "/tmp")])
 def test_demo_says_that_its_root_is_its_own(arguments: tuple[str, ...]) -> None:
     """Before or after the verb; nobody's root is taken for it."""
-    done = subprocess.run([*COMMAND[:-1], *arguments], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([*COMMAND[:-1], *arguments], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 2
     assert (
         done.stderr
@@ -94,7 +96,9 @@ def test_demo_says_that_its_root_is_its_own(arguments: tuple[str, ...]) -> None:
 def test_demo_refuses_a_folder_that_holds_something(tmp_path: Path) -> None:
     """Nothing in it is touched."""
     (tmp_path / "captions.txt").write_text("mine")
-    done = subprocess.run([*COMMAND, "--keep", str(tmp_path)], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [*COMMAND, "--keep", str(tmp_path)], capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
     assert done.returncode == 6
     assert done.stderr == f"framed: {tmp_path} is not an empty folder; give --keep a new or an empty one\n"
     assert [path.name for path in tmp_path.iterdir()] == ["captions.txt"]

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from frame_extractor.contract.attempt import AttemptSpec, StartedRecord
+from frame_extractor.contract.cores import usable_cores
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.results import Results
@@ -288,7 +289,7 @@ def test_ending_signal_ends_runner_and_workers(
     """While it scans: with an exit record, without `temp/`."""
     layout = output(tmp_path)
     process = start(long_film, "-o", layout.folder, "--workers", "2", *EVERY_FRAME)
-    wait_until(lambda: len(workers_of(process.pid)) >= 2, "two workers")
+    wait_until(lambda: len(workers_of(process.pid)) == min(2, usable_cores()), "its workers")
     workers = workers_of(process.pid)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=PATIENCE_S)
