@@ -1,4 +1,4 @@
-"""The text of `model.reasons`: made here and nowhere else, for people. Pure; nothing reads it back to decide."""
+"""Renders `model.reasons` as text for people; the only place that does. Pure. Nothing reads the text to decide."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GB: Final = 1_000_000_000
 
 
 def reasons_text(reasons: Iterable[r.Reason], project: str = "PROJECT") -> str:
-    """One line for a person: all of them, in this order. `project` goes into the suggested commands."""
+    """All of them in one line for a person, in this order. `project` is for the suggested commands."""
     parts: list[str] = []
     is_settling = False
     for reason in reasons:
@@ -39,13 +39,13 @@ def reason_text(reason: r.Reason, project: str = "PROJECT") -> str:  # noqa: C90
         case r.Starting():
             return "starting"
         case r.Draining():
-            return "draining: nothing is started until `framectl undrain`"
+            return "draining: no job is started until `framectl undrain`"
         case r.OutsideHours(opens_at=opens_at, opens_in_s=opens_in_s):
-            return f"outside its hours: goes on at {opens_at}, in {_minutes(opens_in_s)}"
+            return f"outside its hours: continues at {opens_at}, in {_minutes(opens_in_s)}"
         case r.DiskLow():
             return _disk_low_text(reason)
         case r.DiskPending():
-            return "asking how much room its disk has"
+            return "measuring the free space on its disk"
         case r.AwaitingMemory(needed_bytes=needed, available_bytes=available):
             # Rounded away from each other, so that nobody reads "3.5 free, needs 3.5".
             return f"memory low: {available // (GB // 10) / 10:g} GB free, needs {-(-needed // (GB // 10)) / 10:g}"
@@ -68,11 +68,11 @@ def reason_text(reason: r.Reason, project: str = "PROJECT") -> str:  # noqa: C90
         case r.Cancelling():
             return "being cancelled"
         case r.Replacing():
-            return "being cancelled, to begin again with other settings"
+            return "being cancelled; then it starts again with other settings"
         case r.JobCancelled():
             return _cancelled_text(reason)
         case r.ScanPending():
-            return "looking for films"
+            return "scanning for films"
         case r.RawVideosUnavailable(folder=folder, error=error):
             return f"{folder} cannot be read: {error}" if error else f"{folder} is empty, or its disk is not mounted"
         case r.NoFilms():
@@ -88,7 +88,7 @@ def reason_text(reason: r.Reason, project: str = "PROJECT") -> str:  # noqa: C90
         case r.FilmTimeLost(lost_s=lost_s):
             return f"{lost_s:.1f} s of film are damaged or missing, see failed_ranges in its results"
         case r.ImagesMissing(films=films):
-            return f"images are gone of {listed(films)}; `submit` extracts them again"
+            return f"the images of {listed(films)} are gone; framectl submit {shlex.quote(project)} extracts them again"
         case r.ResultsMissing(is_cleaned=is_cleaned):
             happened = "cleaned" if is_cleaned else "its results are gone"
             return f"{happened}; framectl submit {shlex.quote(project)} extracts it again"
@@ -111,7 +111,7 @@ def reason_text(reason: r.Reason, project: str = "PROJECT") -> str:  # noqa: C90
         case r.SettingIneffective(message=message):
             return message
         case r.InternalFault(task=task, error=error):
-            return f"framed itself failed to {task} ({error}); its log says why"
+            return f"framed itself failed to {task} ({error}); see framed.log"
         case _:
             assert_never(reason)
 
@@ -174,7 +174,7 @@ def _disk_low_text(low: r.DiskLow) -> str:
 def _paused_text(paused: r.Paused) -> str:
     match paused.phase:
         case r.PausePhase.BEFORE_START:
-            return "before it began"
+            return "before its first attempt"
         case r.PausePhase.BETWEEN_ATTEMPTS:
             return "between two attempts"
         case r.PausePhase.WORKERS_STOPPING:

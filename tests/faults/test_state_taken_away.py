@@ -78,4 +78,4 @@ def test_daemon_that_has_lost_its_lock_ends_nothing(root: Root, tmp_path: Path) 
 
 
 def _waits_for_another_daemons(root: Root, project: str) -> bool:
-    return "an extractor that another daemon has started is at work" in root.statuses()[project].reason
+    return "an extractor of another daemon is at work" in root.statuses()[project].reason

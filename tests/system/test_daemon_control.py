@@ -219,7 +219,8 @@ def test_project_whose_images_are_gone_is_not_taken_for_extracted(shared: Root) 
     until(lambda: (now := shared.status("emptied")) and now.frames == 0, "the images are missed")
     status = shared.status("emptied")
     assert status is not None
-    assert (status.state, status.reason) == (COMPLETE, "images are gone of film.mp4; `submit` extracts them again")
+    reason = "the images of film.mp4 are gone; framectl submit emptied extracts them again"
+    assert (status.state, status.reason) == (COMPLETE, reason)
     outcome = shared.submit("emptied").outcomes[0]
     assert outcome.outcome is Submitted.QUEUED
     until(lambda: (now := shared.status("emptied")) and now.job_id == outcome.job_id, "the second job")

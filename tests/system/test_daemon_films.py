@@ -94,7 +94,7 @@ def test_submit_tries_a_film_at_once_that_waits_for_its_retry(new_root: Callable
     for n_attempts in (2, 3):
         [outcome] = root.submit("onward").outcomes
         assert (outcome.outcome, outcome.job_id) == (Submitted.ALREADY_RUNNING, waiting.job_id)
-        assert outcome.message == "was waiting for its next attempt; tries now"
+        assert outcome.message == "was waiting for its next attempt; starts it now"
         root.extractor("onward", attempt=n_attempts)
         root.wait_for("onward", RETRYING, COMPLETE)
     assert root.wait_for("onward", COMPLETE).job_id == waiting.job_id
@@ -428,7 +428,7 @@ def test_folder_whose_name_is_not_utf8_is_reported_and_ends_no_notifications(new
     root.start()
     os.mkdir(os.fsencode(root.places.raw_videos) + b"/caf\xe9")
     [notice] = until(root.notices, "the folder is named")
-    assert notice == r"a folder in raw_videos is left out: its name caf\xe9 is not UTF-8; rename it"
+    assert notice == r"a folder in raw_videos is skipped: its name caf\xe9 is not UTF-8; rename it"
     assert root.log_of(0).count("is not UTF-8") == 1
     root.film("orion")
     until(lambda: root.status("orion"), "the next film is seen")

@@ -178,7 +178,7 @@ def test_retry_takes_the_settings_the_job_had(shared: Site) -> None:
     first = shown(shared, "again")
     retried = shared.ctl("retry", "again", "--wait")
     assert retried.returncode == 1
-    assert retried.stdout.startswith("again: queued, with the settings it had\nagain FAILED")
+    assert retried.stdout.startswith("again: queued with its previous settings\nagain FAILED")
     second = shown(shared, "again")
     assert first.job is not None
     assert second.job is not None
@@ -201,7 +201,7 @@ def test_retry_of_one_that_waits_out_a_backoff_tries_now() -> None:
         site.ctl("submit", "slow")
         until(lambda: site.state_of("slow") == "RETRYING")
         document = msgspec.json.decode(site.ctl("retry", "--all", "--json").stdout, type=RetryReply)
-        assert "tries now" in document.outcomes[0].message
+        assert "starts it now" in document.outcomes[0].message
         assert site.ctl("wait", "slow", "--timeout", "20").returncode == 0
 
 

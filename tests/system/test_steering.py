@@ -177,7 +177,7 @@ def test_draining_finishes_what_runs_and_starts_nothing(root: Root, tmp_path: Pa
     assert drain(root).running == ("a",)
     assert drain(root).message == "already draining"
     root.film("b")
-    root.wait_for("b", ProjectState.QUEUED, reason="draining: nothing is started until `framectl undrain`")
+    root.wait_for("b", ProjectState.QUEUED, reason="draining: no job is started until `framectl undrain`")
     root.film("c")
     refused = framectl(root, "submit", "c", "--workers", "1")
     assert (refused.returncode, "draining" in refused.stderr) == (Exit.REFUSED, True)

@@ -66,7 +66,7 @@ STATUS = StatusReply(
         output_free_bytes=812_000_000_000,
     ),
     slots=SlotsStatus(used=24, total=24, running_projects=2, max_active=6),
-    notices=("a folder in raw_videos is left out: its name \\xff is not UTF-8; rename it",),
+    notices=("a folder in raw_videos is skipped: its name \\xff is not UTF-8; rename it",),
     projects=PROJECTS,
 )  # fmt: skip
 

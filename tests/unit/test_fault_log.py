@@ -184,7 +184,7 @@ async def test_fault_in_the_status_of_one_project_is_shown_with_it(
     monkeypatch.setattr(FilmStatuses, "statuses_of", faulty)
     for _ in range(2):
         bad, good = reporter.status(["bad", "good"]).projects
-        assert bad.reason == "framed itself failed to report its state (ZeroDivisionError); its log says why"
+        assert bad.reason == "framed itself failed to report its state (ZeroDivisionError); see framed.log"
         assert good.reason.startswith("settling: film.mkv")
     assert len(errors.records) == 1
 
@@ -248,7 +248,7 @@ async def test_fault_in_opening_one_film_is_reported_with_it(
     store.close()
     bad, good = openings
     assert isinstance(bad, ProbeFailed)
-    assert bad.reason == "framed itself failed to open a film (ZeroDivisionError); its log says why"
+    assert bad.reason == "framed itself failed to open a film (ZeroDivisionError); see framed.log"
     assert isinstance(good, Probe)
     assert len(errors.records) == 1
 

@@ -24,16 +24,16 @@ def at(time: str) -> datetime:
     ("windows", "time", "words"),
     [
         ("", "03:00", ""),
-        ("22:00-07:00", "21:59:30", "outside its hours: goes on at 22:00, in 1 min"),
+        ("22:00-07:00", "21:59:30", "outside its hours: continues at 22:00, in 1 min"),
         ("22:00-07:00", "22:00", ""),
         ("22:00-07:00", "00:00", ""),
         ("22:00-07:00", "06:59:59", ""),
-        ("22:00-07:00", "07:00", "outside its hours: goes on at 22:00, in 15 h 0 min"),
-        ("22:00-7:00, 12:00 - 13:30", "11:15", "outside its hours: goes on at 12:00, in 45 min"),
+        ("22:00-07:00", "07:00", "outside its hours: continues at 22:00, in 15 h 0 min"),
+        ("22:00-7:00, 12:00 - 13:30", "11:15", "outside its hours: continues at 12:00, in 45 min"),
         ("22:00-7:00, 12:00 - 13:30", "13:29", ""),
         ("00:00-24:00", "12:00", ""),
         ("18:00-24:00", "23:59", ""),
-        ("18:00-24:00", "00:00", "outside its hours: goes on at 18:00, in 18 h 0 min"),
+        ("18:00-24:00", "00:00", "outside its hours: continues at 18:00, in 18 h 0 min"),
     ],
 )
 def test_window_holds_its_beginning_and_not_its_end(windows: str, time: str, words: str) -> None:

@@ -42,15 +42,15 @@ CANCELLED = Cancelled(since=NOW, asked=True)
 @pytest.mark.parametrize(
     ("last", "has_failed", "result", "words"),
     [
-        (job(state=FAILED), True, Submitted.QUEUED, "queued, with the settings it had"),
-        (job(state=CANCELLED), False, Submitted.QUEUED, "queued, with the settings it had"),
-        (job(state=COMPLETE), True, Submitted.QUEUED, "queued, with the settings it had"),
+        (job(state=FAILED), True, Submitted.QUEUED, "queued with its previous settings"),
+        (job(state=CANCELLED), False, Submitted.QUEUED, "queued with its previous settings"),
+        (job(state=COMPLETE), True, Submitted.QUEUED, "queued with its previous settings"),
         (job(state=COMPLETE), False, Submitted.ALREADY_COMPLETE, "nothing of it failed"),
         (job(state=QUEUED), True, Submitted.ALREADY_RUNNING, "already queued"),
         (job(state=RUNNING), True, Submitted.ALREADY_RUNNING, "already running"),
-        (job(state=RETRYING), True, Submitted.ALREADY_RUNNING, "was waiting for its next attempt; tries now"),
+        (job(state=RETRYING), True, Submitted.ALREADY_RUNNING, "was waiting for its next attempt; starts it now"),
         (job(state=RETRYING, paused=True), True, Submitted.ALREADY_RUNNING, "is paused; framectl resume onward"),
-        (job(state=ENDING), False, Submitted.QUEUED, "begins when the running one is gone"),
+        (job(state=ENDING), False, Submitted.QUEUED, "starts when the running job has ended"),
     ],
 )
 def test_retry_does_what_the_job_leaves_to_do(last: Job, has_failed: bool, result: Submitted, words: str) -> None:
@@ -144,7 +144,7 @@ def test_submit_begins_changes_or_leaves_alone(
 def test_running_project_is_not_given_other_settings(params: dict[str, Any]) -> None:
     """Both are named, and the way out; `force` is a setting, too."""
     found = SAME if params else OTHER
-    with pytest.raises(Refused, match=r"onward is running with .*, not with .* as asked; --replace"):
+    with pytest.raises(Refused, match=r"onward is running with .*, not with .* as asked; give --replace"):
         submission(found, job(state=RUNNING), Submit(projects=("onward",), key="k", **params))
 
 

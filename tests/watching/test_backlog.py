@@ -68,5 +68,6 @@ def test_backlog_is_scanned_and_queued_by_name_each_film_once(new_root: Callable
     assert re.fullmatch(r"reading the films in raw_videos: \d+ of 501; then they are queued", notice)
     until(lambda: len(queue(root)) == len(names), "all are queued", 60)
     assert queue(root) == names
-    assert root.notices() == ("draining: what runs is finished, nothing is started; framectl undrain ends that",)
+    draining = "draining: running jobs are finished and no others are started; to start them: framectl undrain"
+    assert root.notices() == (draining,)
     assert {each.state for each in root.statuses().values()} == {QUEUED}

@@ -139,7 +139,9 @@ def test_root_that_goes_away_freezes_everything_and_comes_back_as_it_was(
         raw_videos.mkdir()
     [notice] = until(root.notices, "there is a notice")
     words = "is empty, or its disk is not mounted" if how == "empty" else "cannot be read: No such file or directory"
-    assert notice == f"{raw_videos} {words}; until it is back nothing is started, and nothing is forgotten"
+    assert (
+        notice == f"{raw_videos} {words}; until it is back no job is started, and what is known of the projects is kept"
+    )
     with pytest.raises(CallFailed, match=str(raw_videos)):
         root.submit("unheard-of")
     assert {name: each.state for name, each in root.statuses().items()} == {

@@ -54,7 +54,7 @@ def test_film_is_suspended_when_its_hours_are_over_and_goes_on_when_they_begin(n
     root.wait_for("onward", RUNNING)
     process = root.extractor("onward")
     wall_clock.write_text("7200", encoding="ascii")
-    words = "outside its hours: goes on at "
+    words = "outside its hours: continues at "
     until(lambda: root.wait_for("onward", PAUSED).workers == 0, "it is suspended")
     assert root.wait_for("onward", PAUSED).reason.startswith(words)
     assert resume(root, "onward").startswith(f"suspended by framed and cannot be resumed: {words}")

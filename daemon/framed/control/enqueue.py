@@ -29,7 +29,7 @@ async def enqueue(
         events = {step.job_id: step.event for step in steps if step.event is not None and step.job_id is not None}
         new_jobs = [step.new_job for step in steps if step.new_job is not None]
         if ledger.is_draining and (new_jobs or events):
-            raise Refused("framed is draining and takes nothing new; framectl undrain ends that")
+            raise Refused("framed is draining and accepts no jobs; to accept them again: framectl undrain")
 
         def reply(jobs: Mapping[str, Job]) -> Reply:
             return kind(outcomes=tuple(step.outcome(jobs) for step in steps))

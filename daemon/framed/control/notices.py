@@ -21,7 +21,7 @@ _LARGE_BACKLOG: Final = 20
 def notices(watcher: Watcher, settings: LiveSettings, ledger: Ledger) -> Iterator[str]:
     """A line each."""
     if watcher.has_scanned.is_set() and (reason := watcher.catalog.problem):
-        yield f"{reason_text(reason)}; until it is back nothing is started, and nothing is forgotten"
+        yield f"{reason_text(reason)}; until it is back no job is started, and what is known of the projects is kept"
     backlog = watcher.catalog.backlog
     if backlog is not None and backlog.n_films >= _LARGE_BACKLOG:
         yield f"reading the films in raw_videos: {backlog.n_read} of {backlog.n_films}; then they are queued"
@@ -35,14 +35,14 @@ def notices(watcher: Watcher, settings: LiveSettings, ledger: Ledger) -> Iterato
     if watcher.catalog.is_cut_off:
         yield f"raw_videos holds more than {MOST_ENTRIES:,} folders and files; the others are not read"
     for name in watcher.catalog.left_out[:_NOTICES_OF_NAMES]:
-        yield f"a folder in raw_videos is left out: its name {name} is not UTF-8; rename it"
+        yield f"a folder in raw_videos is skipped: its name {name} is not UTF-8; rename it"
     if problem := settings.problem:
-        yield f"{problem}; until that is fixed the settings before it are in use"
+        yield f"{problem}; until it is fixed, the previous settings are in use"
     if warning := settings.now.warning:
         yield warning
     if keys := settings.need_restart:
-        yield f"changed in framed.yaml, and waiting for a restart of framed: {', '.join(keys)}"
+        yield f"changed in framed.yaml, effective after a restart of framed: {', '.join(keys)}"
     if ledger.is_draining:
-        yield "draining: what runs is finished, nothing is started; framectl undrain ends that"
+        yield "draining: running jobs are finished and no others are started; to start them: framectl undrain"
     if problem := ledger.problem:
-        yield f"{problem}; until then nothing new is queued, and what has ended is not shown as ended"
+        yield f"{problem}; until it can be written no job is queued, and jobs that have ended are shown as running"

@@ -183,7 +183,7 @@ class Server:
             return wire.error(request.id, code, str(failed)), greeted, None
         except Exception:  # noqa: BLE001 -- logged; one client's fault must not end the daemon
             _log.exception("verb failed", extra=fields(method=request.method))
-            message = f"{request.method}: framed itself failed; its log says why"
+            message = f"{request.method}: framed itself failed; see framed.log"
             return wire.error(request.id, ErrorCode.INTERNAL, message), greeted, None
 
 

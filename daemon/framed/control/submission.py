@@ -1,7 +1,8 @@
-"""What becomes of a project that is submitted, or tried again, by what its last job is doing. Pure: changes nothing."""
+"""What a submit or a retry means for a project, given the state of its last job. Pure."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,14 +24,14 @@ class SubmittedProject:
     project: str
     options: Options
     is_extracted: bool
-    """Every film of it, with these very settings, or by the tool before framed."""
+    """Whether every film of it is, with the same settings, or by the scripts before framed."""
     n_removed: int = 0
     """Images of it that its user has removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionStep:
-    """What is to be done for one project: an event for the job it has, or a new job, or nothing; and what is said."""
+    """The decision for one project: an event for its job, a new job, or nothing; and the message of the outcome."""
 
     project: str
     result: Submitted
@@ -74,7 +75,7 @@ def submission(found: SubmittedProject, latest: Job | None, params: Submit) -> S
 def resubmission(project: str, job: Job | None, *, has_failed: bool) -> SubmissionStep:
     """`job`: the project's last one. `has_failed`: something of the project did. Raises Refused without a job."""
     if job is None:
-        raise Refused(f"{project} has not been submitted yet; submit it: framectl submit {project}")
+        raise Refused(f"{project} has not been submitted yet; submit it: framectl submit {shlex.quote(project)}")
     match job.state:
         case Running(stop_request=Cancel()):
             new = Successor(
@@ -84,16 +85,16 @@ def resubmission(project: str, job: Job | None, *, has_failed: bool) -> Submissi
                 restore=job.restore,
                 with_ignored=job.with_ignored,
             )
-            message = "queued, with the settings it had; begins when the running one is gone"
+            message = "queued with its previous settings; starts when the running job has ended"
             return _change(job, ReplaceRequested(successor=new), Submitted.QUEUED, message, shown_id=new.id)
         case Running() | Queued() | Retrying() if job.paused:
-            return _nothing(job, f"is paused; framectl resume {project} lets it go on")
+            return _nothing(job, f"is paused; framectl resume {shlex.quote(project)} continues it")
         case Running():
             return _nothing(job, "already running")
         case Queued():
             return _nothing(job, "already queued")
         case Retrying():
-            message = "was waiting for its next attempt; tries now"
+            message = "was waiting for its next attempt; starts it now"
             change = Resubmitted(
                 options=job.options, force=job.force, restore=job.restore, with_ignored=job.with_ignored
             )
@@ -109,12 +110,12 @@ def resubmission(project: str, job: Job | None, *, has_failed: bool) -> Submissi
                 restore=job.restore,
                 with_ignored=job.with_ignored,
             )
-            message = "queued, with the settings it had"
+            message = "queued with its previous settings"
             return SubmissionStep(project=project, result=Submitted.QUEUED, message=message, new_job=new_job)
 
 
 def refused(project: str, why: FramedError) -> SubmissionStep:
-    """One that costs the others nothing."""
+    """The step of a project that cannot be submitted, while the others are."""
     return SubmissionStep(project=project, result=Submitted.REFUSED, message=str(why))
 
 
@@ -137,27 +138,27 @@ def _submitted_while_waiting(found: SubmittedProject, job: Job, params: Submit) 
     )
     if found.options != job.options or _asks_more(params, job):
         asked, before = _differences(found, params, job)
-        message = f"was queued already, now with {asked} instead of {before}"
+        message = f"was already queued, now with {asked} instead of {before}"
         return _change(job, change, Submitted.QUEUED, message)
     if not isinstance(job.state, Queued):
-        return _change(job, change, Submitted.ALREADY_RUNNING, "was waiting for its next attempt; tries now")
+        return _change(job, change, Submitted.ALREADY_RUNNING, "was waiting for its next attempt; starts it now")
     if job.by == "user" and job.with_ignored == with_ignored:
         return _nothing(job, "already queued")
     return _change(job, change, Submitted.ALREADY_RUNNING, "already queued")
 
 
 def _submitted_while_running(found: SubmittedProject, job: Job, running: Running, params: Submit) -> SubmissionStep:
-    """Of a job that is being cancelled it is the successor that counts, and there may be none yet. Raises Refused."""
+    """Of a job that is being cancelled the successor counts, if there is one. Raises Refused."""
     request = running.stop_request
     following = request.successor if isinstance(request, ReplaceBy) else None
     current = following or job
     if not isinstance(request, Cancel):
         if found.options == current.options and not _asks_more(params, current):
-            message = "already queued, to begin when the running one is gone" if following else "already running"
+            message = "already queued; starts when the running job has ended" if following else "already running"
             return _nothing(job, message, shown_id=current.id)
         if not params.replace:
             asked, runs = _differences(found, params, current)
-            next_step = "--replace ends it and begins again so; or submit it when it is done"
+            next_step = "give --replace to cancel it and start with these, or submit it when it has ended"
             runs = f"is about to run again with {runs}" if following else f"is running with {runs}"
             raise Refused(f"{job.project} {runs}, not with {asked} as asked; {next_step}")
     new = Successor(
@@ -167,12 +168,12 @@ def _submitted_while_running(found: SubmittedProject, job: Job, running: Running
         restore=params.restore,
         with_ignored=params.names_projects,
     )
-    message = "queued; begins when the running one is gone, which is being ended"
+    message = "queued; starts when the running job has ended, which is being cancelled"
     return _change(job, ReplaceRequested(successor=new), Submitted.QUEUED, message, shown_id=new.id)
 
 
 def _asks_more(params: Submit, current: Job | Successor) -> bool:
-    """Whether more is to be done again than the current one does."""
+    """Whether more is to be extracted again than the current job or successor does."""
     return (params.force and not current.force) or (params.restore and not (current.restore or current.force))
 
 
@@ -189,7 +190,7 @@ def _nothing(job: Job, message: str, *, shown_id: str | None = None) -> Submissi
 
 
 def _differences(found: SubmittedProject, params: Submit, current: Job | Successor) -> tuple[str, str]:
-    """What was asked for and what is, as far as they differ: `scene_threshold 25.0`."""
+    """The requested options and the current ones, as far as they differ: `scene_threshold 25.0`."""
     left = _flat(found.options, force=params.force, restore=params.restore)
     right = _flat(current.options, force=current.force, restore=current.restore)
     names = [name for name in left if left[name] != right[name]]

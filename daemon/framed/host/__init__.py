@@ -1,1 +1,1 @@
-"""What the machine has, and what of it is free."""
+"""The resources of the machine, and how much of them is free."""

@@ -1,4 +1,4 @@
-"""How much room there is where images are written, measured in the background: a disk that hangs holds up nobody."""
+"""Free space where images are written, measured in the background, so that a disk that hangs delays nothing else."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from framed.wakeup import Wakeup
 
 INTERVAL_S: Final = 2.0
 _PATIENCE_S: Final = 1.0
-"""A disk that has not answered for so long is waited for no longer; its answer is taken when it comes."""
+"""How long a disk is waited for; a later answer still counts."""
 _NEW_S: Final = 3.0
-"""For so long a folder's first answer is awaited."""
+"""How long a folder's first answer is waited for."""
 _MOST_UNKNOWN: Final = 8
 """Folders of which it is not known on which disk they lie that are asked for at once: it may be one that hangs,"""
 _MOST_SILENT: Final = 64
@@ -31,20 +31,20 @@ class FreeSpace:
     """What one disk has."""
 
     disk: int
-    """Which one it is: its device number."""
+    """Its device number."""
     free_bytes: int
-    """For this user."""
+    """Free for this user."""
     total_bytes: int
 
 
 class Disks:
-    """What the disks of some folders had when they last answered."""
+    """Free space on the disks of some folders, as of their last answers."""
 
     def __init__(self, home: str) -> None:
-        """`home`: a folder that is always among them."""
+        """`home`: a folder that is always measured."""
         self.home = home
         self._folders: dict[str, float] = {home: time.monotonic()}
-        """With the monotonic time since when each is wanted."""
+        """Folder -> monotonic time since which it is watched."""
         self._device_of: dict[str, int] = {}
         """By folder."""
         self._rooms: dict[int, FreeSpace] = {}
@@ -52,20 +52,20 @@ class Disks:
         self._asked: dict[str, float] = {}
         """Folders whose disk has not answered yet, with the monotonic time when it was asked."""
         self._failed: set[str] = set()
-        """Folders that cannot be asked for."""
+        """Folders whose disk cannot be measured."""
         self._all_have_answered = anyio.Event()
         self._n_rounds = 0
         self._wakeup = Wakeup()
 
     def watch(self, folders: Iterable[str]) -> None:
-        """It is these from now on, and no others; new ones are asked for at once. They need not exist yet."""
+        """Watches these folders from now on; new ones are measured at once. They need not exist yet."""
         now_s, before = time.monotonic(), self._folders
         self._folders = {folder: before.get(folder, now_s) for folder in (self.home, *folders)}
         if self._folders.keys() - before.keys():
             self._wakeup.set()
 
     def is_pending(self, folder: str) -> bool:
-        """Whether it will be known in a moment what the folder's disk has; it is not for long, should that hang."""
+        """Whether the first measurement of the folder's disk is still to come. False again when the disk hangs."""
         is_new = time.monotonic() - self._folders.get(folder, 0.0) < _NEW_S
         return is_new and folder not in self._device_of and folder not in self._failed
 
@@ -79,14 +79,14 @@ class Disks:
         return self._rooms.get(self._device_of.get(folder, unasked))
 
     def unresponsive_s(self, folder: str) -> float:
-        """For how long the folder's disk has not answered; 0 when it has."""
+        """How long the folder's disk has not answered; 0 when it has."""
         device = self._device_of.get(folder)
         same = (self._asked[each] for each in self._asked if each == folder or self._device_of.get(each, -1) == device)
         asked_s = min(same, default=None)
         return time.monotonic() - asked_s if asked_s is not None else 0.0
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Measures again and again; started when every disk was asked once, and those that do not hang answered."""
+        """Measures until cancelled; started when every disk has answered once, or hangs."""
         async with anyio.create_task_group() as tasks:
             await self._ask(tasks)
             task_status.started()
@@ -102,18 +102,18 @@ class Disks:
         with anyio.move_on_after(_PATIENCE_S):
             await self._all_have_answered.wait()
             if self._folders.keys() - self._device_of.keys() - self._failed:
-                # There were too many to ask for all at once.
+                # There were too many to measure all at once.
                 self._wakeup.set()
 
     def _to_ask(self) -> list[str]:
-        """One folder for each disk, another each time, and some of those of which it is not known where they lie."""
+        """One folder for each disk, a different one each time, and some whose disk is not known."""
         self._device_of = {folder: device for folder, device in self._device_of.items() if folder in self._folders}
         self._failed &= self._folders.keys()
         self._n_rounds += 1
         on_each: defaultdict[int, list[str]] = defaultdict(list)
         for folder, device in sorted(self._device_of.items()):
             on_each[device].append(folder)
-        # A folder may come to lie on another disk, when that is mounted or taken away: so all are asked for in turn.
+        # A mount or unmount may put a folder on another disk, so all of them are measured in turn.
         known = [
             folders[self._n_rounds % len(folders)]
             for folders in on_each.values()
@@ -147,7 +147,7 @@ class Disks:
 
 
 def _measured(folder: str) -> FreeSpace:
-    """Of the disk that the folder lies on, or will when it is made. Blocking. Raises OSError."""
+    """The free space on the disk of the folder, which need not exist yet. Blocking. Raises OSError."""
     while not os.path.isdir(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
     stat = os.statvfs(folder)

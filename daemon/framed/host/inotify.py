@@ -18,16 +18,16 @@ class InotifyLimits:
     watches: int
     """Folders that are watched."""
     instances: int
-    """Programs that watch, more or less."""
+    """Roughly: programs that watch folders."""
 
     @property
     def are_low(self) -> bool:
-        """Whether an editor or two may use them up."""
+        """Whether an editor or two can exhaust them."""
         return self.watches < _FEW_WATCHES or self.instances < _FEW_INSTANCES
 
     @property
     def remedy(self) -> str:
-        """The command that raises both, until the machine starts again."""
+        """The command that raises both, until the next boot."""
         watches, instances = max(8 * _FEW_WATCHES, 2 * self.watches), max(4 * _FEW_INSTANCES, 2 * self.instances)
         return f"sudo sysctl fs.inotify.max_user_watches={watches} fs.inotify.max_user_instances={instances}"
 

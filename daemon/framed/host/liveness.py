@@ -1,4 +1,4 @@
-"""What a process was started with, until when it lives, and how to end it without ever hitting another one.
+"""The arguments of a process, its end, and how to signal it without ever signalling another one.
 
 Linux only: reads /proc. Blocking, but short.
 """
@@ -18,14 +18,14 @@ from frame_extractor.contract.regular import reading
 
 
 def command_line(process: ProcessIdentity) -> tuple[str, ...]:
-    """The arguments that the process with this pid was started with; empty when it cannot be told."""
+    """The arguments of the process; empty when they cannot be read."""
     with contextlib.suppress(OSError):
         return tuple(os.fsdecode(each) for each in Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0"))
     return ()
 
 
 async def until_gone(process: ProcessIdentity) -> None:
-    """Returns when this very process has ended."""
+    """Returns when this process has ended; another one with its pid does not count."""
     try:
         pinned = os.pidfd_open(process.pid)
     except OSError:
@@ -38,8 +38,8 @@ async def until_gone(process: ProcessIdentity) -> None:
 
 
 def send(process: ProcessIdentity, signum: signal.Signals) -> bool:
-    """The signal to this very process. False when it was gone."""
-    # The descriptor pins the process before it is looked at, so the signal goes to what was looked at or to nobody.
+    """Signals this process, never another one with its pid. False when it was gone."""
+    # The descriptor pins the process before it is checked, so the signal goes to the process checked, or to none.
     try:
         pinned = os.pidfd_open(process.pid)
     except OSError:
@@ -56,12 +56,12 @@ def send(process: ProcessIdentity, signum: signal.Signals) -> bool:
 
 
 def terminate(process: ProcessIdentity) -> bool:
-    """SIGTERM to this very process; it ends its own workers. False when it was gone."""
+    """Sends SIGTERM to this process, which ends its own workers. False when it was gone."""
     return send(process, signal.SIGTERM)
 
 
 def kill_tree(process: ProcessIdentity) -> None:
-    """SIGKILL to this very process and to everything in the session it leads. Nothing when it is gone."""
+    """Sends SIGKILL to this process and to all processes of the session it leads. Does nothing when it is gone."""
     members = [process, *_session_of(process)] if is_alive(process) else []
     for member in members:
         send(member, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What the machine is busy with, measured in the background so that `status` never waits for it."""
+"""Load, memory and disk space, measured in the background so that `status` never waits for them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Machine:
     """`status` and `memory` are the last measurements."""
 
     def __init__(self, output: Path) -> None:
-        """`output`: whose disk's free space is told."""
+        """`output`: the folder on whose disk free space is measured."""
         self.disks = Disks(str(output))
         self.memory = read_memory()
         self.status = self._measure()
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Measures again and again; started when the disks have been measured, or do not answer."""
+        """Measures until cancelled; started when the disks have been measured, or do not answer."""
         async with anyio.create_task_group() as tasks:
             await tasks.start(self.disks.run)
             self.status = self._measure()

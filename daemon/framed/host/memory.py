@@ -1,4 +1,4 @@
-"""How much memory there is for this process, and how much is available: of the machine, within its cgroups' limits."""
+"""Total and available memory for this process: of the machine, within the limits of its cgroups."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import psutil
 class Memory:
     total_bytes: int
     available_bytes: int
-    """What may be taken without swapping: free, or in caches that can be given up."""
+    """Can be allocated without swapping: free, or in caches that can be dropped."""
 
 
 def read_memory(proc: Path = Path("/proc/self"), cgroups: Path = Path("/sys/fs/cgroup")) -> Memory:
-    """What there is now. Blocking, but short."""
+    """Memory now. Blocking, but short."""
     machine = psutil.virtual_memory()
     total, available = int(machine.total), int(machine.available)
     for limit, left in _limits(proc, cgroups):

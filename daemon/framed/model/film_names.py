@@ -19,7 +19,7 @@ OTHER_VIDEO_SUFFIXES: Final = frozenset(
 """Extensions of videos that are not extracted, as their containers are untested. They are skipped, and reported."""
 
 MOST_ENTRIES: Final = 200_000
-"""Of a project's folder and all below it that are read: somebody may point raw_videos at the wrong place."""
+"""Limit of entries that are read of a project's folder: raw_videos may be the wrong folder."""
 MOST_FOLDERS: Final = 2_000
 MOST_DEPTH: Final = 4
 """Folders within each other below the project's."""

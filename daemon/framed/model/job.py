@@ -1,4 +1,4 @@
-"""Jobs, their states and attempts, as data. No behaviour beyond words for people, no input or output.
+"""Jobs, their states and attempts, as data. No behaviour except short texts for people; no input or output.
 
 A job is one request to extract what is not yet extracted of a project; an attempt is one extractor process; an outcome
 is how an attempt ended. The store keeps jobs as JSON of these types.
@@ -58,13 +58,13 @@ class Ending(enum.Enum):
     """How an attempt ended, as far as framed can tell."""
 
     EXITED = "exited"
-    """It said so itself, in its exit record."""
+    """It has written an exit record."""
     CRASHED = "crashed"
-    """Gone without a word."""
+    """It ended without an exit record."""
     LOST = "lost"
-    """Its tmux server or the whole machine went away under it."""
+    """Its tmux server ended, or the machine was restarted."""
     STOPPED = "stopped"
-    """The user ended it: Ctrl-C in its session, or the session closed."""
+    """The user ended it, with Ctrl-C in its session or by closing the session."""
     NOT_STARTED = "not_started"
     """There was never a process."""
 
@@ -72,20 +72,18 @@ class Ending(enum.Enum):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     ending: Ending
     code: int | None = None
-    """Exit code, 128 + signal for one that was killed; None when nobody knows."""
+    """Exit code, 128 + signal for one that was killed; None when it is not known."""
     reason: str | None = None
     """One line for a person; None when there is no more to say than the exit code does."""
     images: int = 0
-    """On the disk, of the films the attempt was given; when the job is complete, of the whole project."""
+    """Images on disk of the attempt's films; of all films of the project when the job is complete."""
     wall_s: float = 0.0
     fraction: float = 0.0
-    """Of the films that the attempt was given, as far as they had got; what of it is in no results may have to be done
-    again.
-    """
+    """How much of its films the attempt had done. What is not in the results may have to be done again."""
     film_left_s: float | None = None
-    """Film that the attempt was given and had not gone through; None when it never said how much there is."""
+    """Seconds of its films that the attempt had not done; None when it never reported how much there is."""
     last_lines: tuple[str, ...] = ()
-    """The end of the job's log, unless all went well; of a job's attempts only the last one's is kept."""
+    """The end of the job's log, unless the attempt succeeded. Kept only for the last attempt of a job."""
     ended_at: datetime
 
     @property
@@ -95,12 +93,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One extractor process. Written down before it is started."""
+    """One extractor process. Recorded before it is started."""
 
     number: int
     """In the output folder; only ever grows."""
     ordinal: int
-    """1 for the first, and one more for every counted failure before it: the n of `attempt n/m`."""
+    """The n of `attempt n/m`: 1 plus the number of counted failures before it."""
     workers: int
     session: str
     host: ProcessIdentity | None
@@ -145,7 +143,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True, tag="running"):
     since: datetime
     attempt: Attempt
     stop_request: StopRequest | None = None
-    """The last that the user has made; its extractor is being ended then."""
+    """The user's last request; while there is one, the extractor is being ended."""
 
 
 class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag="retrying"):
@@ -187,16 +185,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     restore: bool = False
     """Whether images that the user has removed are made again."""
     with_ignored: bool = False
-    """Whether it is for the films as well that are not extracted by themselves: the user has named the project."""
+    """Whether ignored films are extracted too: the user has named the project."""
     submitted: Moment
     log_path: str
     state: JobState
     paused: bool = False
-    """The user wants none of its workers at work for now; while it waits, it does not start."""
+    """Paused by the user: its workers park, and while it waits it does not start."""
     films: tuple[JobFilm, ...] = ()
-    """What the running or last attempt was given; empty before the first."""
+    """The films of the running or last attempt; empty before the first."""
     attempts: tuple[Attempt, ...] = ()
-    """Those that ended, the latest last; the oldest of a long row are forgotten."""
+    """Attempts that have ended, the latest last. Of very many, the oldest are dropped."""
     failures: int = 0
     """Attempts that count against `options.retry`."""
 
@@ -207,20 +205,20 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def last_attempt(self) -> Attempt | None:
-        """The attempt that runs, else the one that ran last."""
+        """The running attempt, else the last one."""
         if isinstance(self.state, Running):
             return self.state.attempt
         return self.attempts[-1] if self.attempts else None
 
 
 class Verdict(enum.Enum):
-    """What became of one film in one project; a film with a verdict is not submitted again by itself."""
+    """What became of one film in one project. A film with a verdict is not submitted again automatically."""
 
     COMPLETE = "complete"
     FAILED = "failed"
     CANCELLED = "cancelled"
     CLEANED = "cleaned"
-    """It was extracted, and its user had that deleted with `clean`."""
+    """It was extracted, and the user deleted the results with `clean`."""
 
 
 class FilmVerdict(msgspec.Struct, frozen=True, kw_only=True):

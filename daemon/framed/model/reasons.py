@@ -1,7 +1,7 @@
 """Why something is as it is, as data: what a job waits for, why it was suspended, what is wrong with a project.
 
-Decisions return these types, and `reason_text` makes text of them. They are also sent: each is an object of the
-protocol with its `code`, which never changes its meaning. docs/protocol.md lists them all.
+Decisions return these types, and `reason_text` renders them. They are also sent: each is an object of the protocol
+with a `code` whose meaning never changes. docs/protocol.md lists them all.
 
 Times that pass are integers, as coarse as people are shown them: each change of a reason is sent to all subscribers.
 """
@@ -66,7 +66,7 @@ class AwaitingMemory(_Coded, frozen=True, kw_only=True):
 
 
 class AwaitingPlace(_Coded, frozen=True, kw_only=True):
-    """As many projects run as may at once."""
+    """`budget.max_active` projects are running."""
 
     running: int
     max_active: int
@@ -76,7 +76,7 @@ class AwaitingSlots(_Coded, frozen=True, kw_only=True):
     """Too few slots are free."""
 
     workers: int
-    """For which it needs slots."""
+    """The number of workers that it needs slots for."""
     used: int
     total: int
 
@@ -94,7 +94,7 @@ class AttemptEnded(_Coded, frozen=True, kw_only=True):
     exit_code: int | None = None
     """128 + signal for one that was killed; None when nobody knows."""
     message: str | None = None
-    """What the extractor, or framed in its place, said of it."""
+    """From the extractor, or from framed in its place."""
 
 
 class Requeued(_Coded, frozen=True, kw_only=True):
@@ -128,14 +128,14 @@ class Paused(_Coded, frozen=True, kw_only=True):
 
     phase: PausePhase
     workers: int = 0
-    """Still to stop; 0 but in `workers_stopping`."""
+    """Workers that have not stopped yet; 0 except in `workers_stopping`."""
 
 
 class Stalled(_Coded, frozen=True, kw_only=True):
     """The attempt makes no progress."""
 
     still_s: int
-    """For so long; from a minute on in minutes."""
+    """How long; from one minute on, in whole minutes."""
 
 
 class Cancelling(_Coded, frozen=True, kw_only=True):
@@ -157,15 +157,15 @@ class JobCancelled(_Coded, frozen=True, kw_only=True):
     """Whether all films of the project are extracted nevertheless."""
 
 
-# ------------------------------------------------------------------------------ what is the matter with its films
+# --------------------------------------------------------------------------------- what is wrong with its films
 
 
 class ScanPending(_Coded, frozen=True, kw_only=True):
-    """The films have not been looked for since the job was submitted."""
+    """No scan has begun since the job was submitted."""
 
 
 class RawVideosUnavailable(_Coded, frozen=True, kw_only=True):
-    """Nothing can be concluded about any film."""
+    """raw_videos cannot be read, so that nothing is known about any film."""
 
     folder: str
     error: str | None
@@ -184,7 +184,7 @@ class Settling(_Coded, frozen=True, kw_only=True):
 
 
 class ProbePending(_Coded, frozen=True, kw_only=True):
-    """These films will be opened in a moment."""
+    """These films are about to be probed."""
 
     films: tuple[str, ...]
 
@@ -195,7 +195,7 @@ class Unreadable(_Coded, frozen=True, kw_only=True):
     film: str
     error: str
     given_up_in_s: int | None
-    """None when the time is over: then it is extracted all the same, and the extractor has the last word."""
+    """None when that time is over: then it is extracted nevertheless, and the extractor decides."""
 
 
 class WordInName(_Coded, frozen=True, kw_only=True):
@@ -238,7 +238,7 @@ class FilmsFailed(_Coded, frozen=True, kw_only=True):
 
 
 class FilmTimeLost(_Coded, frozen=True, kw_only=True):
-    """So much of the extracted films is damaged, or missing in their files."""
+    """Part of the extracted films is damaged, or missing in their files."""
 
     lost_s: float
 
@@ -257,25 +257,25 @@ class ResultsMissing(_Coded, frozen=True, kw_only=True):
 
 
 class FilmsReplaced(_Coded, frozen=True, kw_only=True):
-    """There are images of films that others of the same name have replaced."""
+    """There are images of films that were replaced by others of the same name."""
 
     films: tuple[str, ...]
     images: int
 
 
 class ImagesRemoved(_Coded, frozen=True, kw_only=True):
-    """Its user has removed images of the project; they are not made again by themselves."""
+    """The user has removed images of the project; they are not made again automatically."""
 
     images: int
 
 
 class FilesSkipped(_Coded, frozen=True, kw_only=True):
-    """Some of the project's folder is not read, though a person may take it for a film of the project."""
+    """Files in the project's folder are skipped, although a user may expect them to be extracted."""
 
     in_subfolders: int = 0
-    """Films below the project's folder, where those are not taken."""
+    """Films in subfolders, which are not extracted."""
     other_videos: int = 0
-    """Video files of kinds that are not taken;"""
+    """Video files of formats that are not extracted;"""
     other_video: str | None = None
     """and the name of the first of them."""
     not_utf8: int = 0
@@ -288,7 +288,7 @@ class FilesSkipped(_Coded, frozen=True, kw_only=True):
     """There are more files or folders than are read."""
 
 
-# --------------------------------------------------------------------------- what is the matter with the project
+# ------------------------------------------------------------------------------ what is wrong with the project
 
 
 class SettingsInvalid(_Coded, frozen=True, kw_only=True):
@@ -316,29 +316,29 @@ class FolderUnreadable(_Coded, frozen=True, kw_only=True):
 
 
 class DiskUnresponsive(_Coded, frozen=True, kw_only=True):
-    """A disk of the project does not answer; all else is what it was when it did."""
+    """A disk of the project does not answer; everything else is as of its last answer."""
 
     path: str
-    """What it was asked about last."""
+    """The path accessed last."""
 
 
 class SettingIneffective(_Coded, frozen=True, kw_only=True):
-    """Something in the project's settings has no effect, though it looks as if it should."""
+    """An entry of the project's settings has no effect, although a user may expect one."""
 
     message: str
 
 
 class InternalFault(_Coded, frozen=True, kw_only=True):
-    """framed itself failed; its log says why."""
+    """framed itself failed; see framed.log."""
 
     task: str
-    """What it failed to do."""
+    """The task that failed."""
     error: str
-    """Its kind."""
+    """The type of the exception."""
 
 
 ProjectProblem = SettingsInvalid | OutputUnavailable | FolderUnreadable | DiskUnresponsive | InternalFault
-"""Why nothing of a project is extracted by itself."""
+"""Why no film of a project is extracted automatically."""
 
 RawVideosProblem = ScanPending | RawVideosUnavailable | InternalFault
 """Why nothing new is known of any project."""
@@ -363,7 +363,7 @@ Waiting = (
 """What a job can wait for, with or without an extractor."""
 
 Suspension = OutsideHours | DiskLow
-"""Why framed itself lets no worker of a started job run."""
+"""Why framed has suspended a job with an extractor."""
 
 Reason = (
     Waiting
@@ -401,5 +401,5 @@ def last_attempt_ended(job: Job) -> AttemptEnded | None:
 
 
 def pause_of_waiting(job: Job) -> Paused:
-    """Of a paused job that has no extractor."""
+    """The reason of a paused job without an extractor."""
     return Paused(phase=PausePhase.BETWEEN_ATTEMPTS if job.attempts else PausePhase.BEFORE_START)

@@ -1,4 +1,4 @@
-"""One value against the type it should have, and the words for what does not fit. Pure."""
+"""Checks one value against its type, with messages for people. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def check_value(kind: type[T], value: object) -> T:
-    """The value as `kind`. Raises ValueError with words for a person: what it must be, and what it is."""
+    """The value as `kind`. Raises ValueError with a message for people: what it must be, and what it is."""
     if value is None:
         raise ValueError("has no value; give it one, or leave it out")
     try:

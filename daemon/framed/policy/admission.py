@@ -1,4 +1,4 @@
-"""Which films are extracted without being asked for, and why the others are not. Pure."""
+"""Which films are extracted automatically, and why the others are not. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from framed.model.reasons import IgnoredBecause, PatternOfName, TooShort, WordIn
 from framed.settings.config import WatchSettings
 
 AUTO_WORDS: Final = ("sample", "samples", "trailer", "trailers")
-"""Of names that `ignore: auto` leaves out, beside films of other names."""
+"""Words of names that `ignore: auto` ignores, unless the project has no other films."""
 PROBE_AGAIN_S: Final = 10.0
-"""A film that could not be opened is tried again so often, until it is given up."""
+"""How often a film that could not be opened is probed again, until it is given up."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ProbeFailed:
 
 @dataclass(frozen=True)
 class Decided:
-    """It is extracted, or was given up or cancelled: nothing becomes of it by itself."""
+    """It is extracted, or was given up or cancelled: it is not submitted automatically."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,19 @@ class Changing:
 
 @dataclass(frozen=True)
 class Ignored:
-    """Only a person who names the project has it extracted."""
+    """It is extracted only when a user submits its project by name."""
 
     because: IgnoredBecause
 
 
 @dataclass(frozen=True)
 class Unprobed:
-    """It lies still, and has not been probed."""
+    """It is unchanged, and not probed yet."""
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """It lies still, and could not be opened: perhaps it is incomplete."""
+    """It is unchanged, and could not be opened: it may be incomplete."""
 
     error: str
     given_up_in_s: float
@@ -64,7 +64,7 @@ class Ready:
     """To be extracted."""
 
     open_error: str | None = None
-    """Why it could not be opened; the extractor has the last word."""
+    """Why it could not be opened; it is extracted nevertheless, and the extractor decides."""
 
 
 FilmStatus = Decided | Changing | Ignored | Unprobed | Unreadable | Ready

@@ -1,7 +1,7 @@
-"""How an attempt ended, from what was seen of it. Pure.
+"""How an attempt ended, from the evidence. Pure.
 
-The extractor's own exit record is the truth where there is one; what the engine shows decides only what the record
-cannot know: whether a signal came from the user, from the loss of the engine's host, or from somewhere else.
+The extractor's own exit record takes precedence. What the engine shows decides only what the record cannot contain:
+whether a signal came from the user, from the loss of the engine's host, or from somewhere else.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Evidence:
     view: SessionView | None
     """None when the engine did not answer."""
     progress: Progress | None = None
-    """The last that it said."""
+    """The last that it reported."""
 
 
 def conclude(attempt: Attempt, evidence: Evidence, now: Moment) -> Outcome:
@@ -74,18 +74,18 @@ def _ending(attempt: Attempt, evidence: Evidence, now: Moment) -> Outcome:
     if attempt.boot_id != now.boot_id:
         return _outcome(Ending.LOST, "the machine was restarted", now)
     if view is None:
-        return _outcome(Ending.LOST, "it is gone, and tmux does not answer", now)
+        return _outcome(Ending.LOST, "it has ended, and tmux does not answer", now)
     if view.runs(attempt.number):
         # It may have ended in order and only its record could not be written.
         ending = Ending.EXITED if view.code is not None and view.code < 128 else Ending.CRASHED
-        reason = None if view.code is not None else "it vanished"
+        reason = None if view.code is not None else "it disappeared"
         if not evidence.was_started:
-            reason = "it ended before it began; its session shows why"
+            reason = "it ended before its first record; its session shows why"
         return _outcome(ending, reason, now, code=view.code)
     if view.host is None or view.host != attempt.host:
         return _outcome(Ending.LOST, "its tmux server is gone", now)
     if not evidence.was_started or view.exists:
-        return _outcome(Ending.LOST, "its session never came to be", now)
+        return _outcome(Ending.LOST, "its session was never created", now)
     return _outcome(Ending.STOPPED, "its tmux session was closed", now)
 
 

@@ -1,4 +1,4 @@
-"""When framed may have films extracted: windows of the day, by the clock on the wall. Pure."""
+"""The hours within which films are extracted, in local time. Pure."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _DAY_S: Final = 86_400
 
 @dataclass(frozen=True)
 class Window:
-    """From one time of day up to another, in seconds after midnight; through midnight when it ends before it begins."""
+    """From one time of day up to another, in seconds after midnight. It may end after midnight."""
 
     begins_s: int
     ends_s: int
 
     def holds(self, second_of_day: float) -> bool:
-        """Whether that second lies in it. One that ends when it begins is the whole day."""
+        """Whether that second is within the window. A window that ends when it begins is the whole day."""
         return (second_of_day - self.begins_s) % _DAY_S < ((self.ends_s - self.begins_s) % _DAY_S or _DAY_S)
 
 
 def windows_of(text: str) -> tuple[Window, ...]:
-    """The windows of `22:00-07:00, 12:00-13:30`, which has that form; none of an empty text: then all is allowed."""
+    """The windows of a valid `22:00-07:00, 12:00-13:30`. An empty text has none: every hour is allowed."""
     spans = (span.strip().split("-") for span in text.split(",") if span.strip())
     return tuple(Window(_second(begins), _second(ends)) for begins, ends in spans)
 
 
 def outside(windows: Sequence[Window], local: datetime) -> OutsideHours | None:
-    """What a job waits for at that local time; None within a window, and without any."""
+    """The reason to wait at that local time; None within a window, and without windows."""
     now_s = _second_of(local)
     if not windows or _is_open(windows, now_s):
         return None
@@ -43,7 +43,7 @@ def outside(windows: Sequence[Window], local: datetime) -> OutsideHours | None:
 
 
 def changes_in_s(windows: Sequence[Window], local: datetime) -> float | None:
-    """Seconds until the next beginning or end of a window, by a clock that runs evenly; None without any."""
+    """Seconds until the next beginning or end of a window, ignoring changes of the clock; None without windows."""
     edges = {edge for window in windows for edge in (window.begins_s, window.ends_s)}
     return min(((edge - _second_of(local)) % _DAY_S or _DAY_S for edge in edges), default=None)
 

@@ -1,4 +1,4 @@
-"""The states of a job and the events that lead from one to the next. The only home of that rule. Pure."""
+"""The states of a job, and the events that change them. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from framed.model.job import (
 from framed.policy.retry import Consequence, Done, GiveUp, RetryAfter, StopCancelled
 
 KEPT_ATTEMPTS: Final = 50
-"""A job waiting for room tries for weeks; its oldest attempts are forgotten."""
+"""A job that waits for disk space may retry for weeks; its oldest attempts are dropped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class CancelRequested:
 
 @dataclass(frozen=True, kw_only=True)
 class Resubmitted:
-    """The user submits a job that waits: with these settings, at once instead of after a backoff, with all attempts."""
+    """The user submits a waiting job again: with these settings, without backoff, and with all attempts."""
 
     options: Options
     force: bool
@@ -84,7 +84,7 @@ class PauseRequested:
 
 @dataclass(frozen=True)
 class ResumeRequested:
-    """The user wants it to go on."""
+    """The user resumes the job."""
 
 
 Event = (
@@ -147,7 +147,7 @@ def _after(running: Running, outcome: Outcome, consequence: Consequence, now: Mo
 
 
 def successor_of(before: Job, after: Job) -> Successor | None:
-    """What is to be a job of its own now that `before` has become `after`; None when nothing is."""
+    """The successor to be queued now that `before` has become `after`; None without one."""
     if not isinstance(before.state, Running) or not after.is_over:
         return None
     request = before.state.stop_request

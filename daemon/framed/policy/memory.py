@@ -1,4 +1,4 @@
-"""When there is too little memory to begin anything. Pure."""
+"""When too little memory is available to start worker processes. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _FLOOR_SHARE: Final = 0.15
 
 
 def floor_bytes(total_bytes: int, setting_gb: float | Literal["auto"]) -> int:
-    """Memory that must be available before another project starts; 0 for no such rule."""
+    """Bytes that must be available before another project starts; 0 without such a rule."""
     if setting_gb == "auto":
         return min(_LARGEST_FLOOR_BYTES, round(total_bytes * _FLOOR_SHARE))
     return round(setting_gb * GB)
 
 
 def shortage(available_bytes: int, needed_bytes: int) -> AwaitingMemory | None:
-    """What a job waits for while less than that is available; None when there is enough."""
+    """The reason to wait while less than `needed` is available; None when enough is."""
     if available_bytes >= needed_bytes:
         return None
     return AwaitingMemory(needed_bytes=needed_bytes, available_bytes=available_bytes)

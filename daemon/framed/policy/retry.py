@@ -1,4 +1,4 @@
-"""What follows from an attempt's outcome: done, given up, stopped, or once more after a while. Pure."""
+"""The consequence of an attempt's outcome: done, given up, cancelled, or another attempt. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from framed.settings.config import RetrySettings
 _NEVER_AGAIN: Final = frozenset(
     {ExitCode.USAGE, ExitCode.NOT_A_FILM, ExitCode.TOO_MUCH_FAILED, ExitCode.BAD_SETTINGS},
 )
-"""The input is bad; another attempt would end the same."""
+"""The input is bad: another attempt would end in the same way."""
 
 FURTHER_S: Final = 10.0
 """Of film. A film that crashes its reader at one place seems to get a little further now and then: progress is told
@@ -21,7 +21,7 @@ once a second, and by several workers.
 """
 
 _NOT_COUNTED: Final = frozenset({ExitCode.DISK_FULL, ExitCode.SUPERSEDED, ExitCode.FILM_CHANGED})
-"""Nothing is wrong with the film: it waits for room, for the other extractor's end, or until its file is unchanged."""
+"""The film is not at fault: it waits for disk space, for another extractor's end, or until its file is unchanged."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class StopCancelled:
 
 @dataclass(frozen=True, kw_only=True)
 class RetryAfter:
-    """Another attempt, so much later."""
+    """Another attempt, after a delay."""
 
     after_s: float
     counted: bool
@@ -52,7 +52,7 @@ Consequence = Done | GiveUp | StopCancelled | RetryAfter
 
 
 def consequence_of(job: Job, outcome: Outcome, settings: RetrySettings, dice: float) -> Consequence:
-    """What follows for a running job from its attempt's outcome. `dice`, from -1 to 1, spreads the waits."""
+    """The consequence for a running job of its attempt's outcome. `dice`, from -1 to 1, varies the backoff."""
     if outcome.code == ExitCode.DONE:
         return Done()
     if outcome.ending is Ending.STOPPED or (isinstance(job.state, Running) and job.state.stop_request is not None):
@@ -61,7 +61,7 @@ def consequence_of(job: Job, outcome: Outcome, settings: RetrySettings, dice: fl
         return GiveUp()
     if is_not_counted(outcome):
         before = _not_counted_in_a_row(job.attempts)
-        # Lost once is bad luck and goes on at once; lost again and again has a cause that needs time.
+        # Lost once: retried at once. Lost repeatedly: the cause needs time to go away.
         at_once = outcome.ending is Ending.LOST and before == 0
         return RetryAfter(after_s=0.0 if at_once else backoff_s(before + 1, settings, dice), counted=False)
     if got_further(job.attempts, outcome):
@@ -73,7 +73,7 @@ def consequence_of(job: Job, outcome: Outcome, settings: RetrySettings, dice: fl
 
 
 def verdict_of(consequence: Consequence) -> Verdict | None:
-    """What the end of a job says of its films, but for those that are extracted; None where the job goes on."""
+    """The verdict on the job's films that are not extracted; None while the job continues."""
     match consequence:
         case RetryAfter():
             return None
@@ -86,14 +86,14 @@ def verdict_of(consequence: Consequence) -> Verdict | None:
 
 
 def backoff_s(failures: int, settings: RetrySettings, dice: float) -> float:
-    """How long to wait after so many failures (1 or more) in a row."""
-    # The exponent is capped because floats end at 1e308; the wait is at its longest far below.
+    """The backoff after that many consecutive failures, 1 or more."""
+    # The exponent is limited because floats end at 1e308; the longest backoff is reached far below.
     wait = min(settings.max_s, settings.base_s * settings.factor ** min(failures - 1, 64))
     return wait * (1 + settings.jitter * dice)
 
 
 def is_not_counted(outcome: Outcome) -> bool:
-    """Whether the outcome says nothing against the film."""
+    """Whether the outcome is not the film's fault."""
     if outcome.ending is Ending.LOST or outcome.code in _NOT_COUNTED:
         return True
     return outcome.ending is Ending.NOT_STARTED and outcome.code is None

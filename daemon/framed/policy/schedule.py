@@ -1,4 +1,4 @@
-"""Who may start now or go on, with how many workers, and what the others wait for. Pure."""
+"""Which jobs may start or resume now, with how many workers, and what the others wait for. Pure."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from framed.policy.shares import Budget, Claim, shares
 
 @dataclass(frozen=True)
 class SlotHolding:
-    """What a job that was started has at this moment, as far as framed knows."""
+    """The slots that a job with an extractor holds, as far as framed knows."""
 
     slots: int
     """Held by its workers; 0 when it is paused or suspended and all have parked."""
     is_elastic: bool = True
-    """False while its workers can stop only all together."""
+    """False while its workers can only park all together."""
 
 
 @dataclass(frozen=True)
 class StartsBlocked:
-    """Why nothing may start, for all jobs alike; None where it may."""
+    """Reasons that prevent every job from starting; None where there is none."""
 
     for_new: Draining | None = None
     """For jobs that have no extractor."""
     for_more_memory: AwaitingMemory | None = None
-    """For whatever begins worker processes."""
+    """For everything that starts worker processes."""
 
 
 NOTHING_BLOCKED = StartsBlocked()
@@ -55,19 +55,19 @@ class Start:
 @dataclass(frozen=True)
 class Decision:
     starts: tuple[Start, ...]
-    """Jobs that start, or go on after a pause, with slots that are free; in the order in which they take them."""
+    """Jobs that start, or resume after a pause, with free slots; in the order in which they take them."""
     slot_queue: tuple[str, ...]
-    """Ids of those that have a place and wait for slots, the first first."""
+    """Ids of the jobs that have a place and wait for slots, in order."""
     shares: Mapping[str, int]
     """Job id -> the slots that an active job is to have: it parks what is more, and takes what is free of the others. 0
     for suspended ones; paused ones are not in it.
     """
     suspended: Mapping[str, Suspension]
-    """Job id -> why no worker of a job with an extractor may run although its user has not paused it."""
+    """Job id -> why the workers of a job with an extractor may not run, although its user has not paused it."""
     waiting: Mapping[str, Waiting]
     """Job id -> what it waits for."""
     next_due_s: float | None
-    """Seconds until the first backoff is over; None when nothing waits for time."""
+    """Seconds until the first backoff is over; None without one."""
 
 
 def decide(
@@ -149,7 +149,7 @@ def _ready(
             folders[_output_folder(job)] = job.project
             ready.append(job)
     if closed.for_more_memory is not None:
-        # Of those with an extractor too: their workers may have been ended while they were paused.
+        # For jobs with an extractor too: their workers may have ended during the pause.
         waiting |= dict.fromkeys((job.id for job in ready), closed.for_more_memory)
         ready = []
     return ready, waiting
@@ -158,7 +158,7 @@ def _ready(
 def _start_blocker(
     job: Job, start_blocked: Mapping[str, Waiting], closed: StartsBlocked, now: Moment
 ) -> Waiting | None:
-    """Why a job that has no extractor may not begin one whatever its place."""
+    """The reason why a job without an extractor may not start one, wherever it is in the queue."""
     if job.paused:
         return pause_of_waiting(job)
     if (due_s := _due_in_s(job, now)) > 0:
@@ -181,7 +181,7 @@ def _starts(chosen: Iterable[Job], share_of: Mapping[str, int], used: int, budge
 def _shares_of_active(
     active: Iterable[Job], share_of: Mapping[str, int], holdings: Mapping[str, SlotHolding], free: int
 ) -> dict[str, int]:
-    """Each shrinks to its share at once, and grows towards it, in queue order, by what is free."""
+    """Each job shrinks to its share at once, and grows towards it with free slots, in queue order."""
     found = {}
     for job in active:
         held = holdings[job.id].slots

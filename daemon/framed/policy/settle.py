@@ -1,4 +1,4 @@
-"""When a film that is being copied is whole. Pure."""
+"""When a film that is being copied is complete. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Track:
 
 
 def observe(track: Track | None, signature: Signature, now_s: float) -> Track:
-    """The track after one more scan; it starts anew with every change."""
+    """The track after one more scan; every change starts a new one."""
     if track is None or track.signature != signature:
         return Track(signature, now_s, 1)
     return Track(signature, track.unchanged_since_s, track.n_scans + 1)

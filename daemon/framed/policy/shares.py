@@ -1,4 +1,4 @@
-"""How many worker processes there may be, and how many of them one project gets. Pure."""
+"""The budget of worker processes, and the share of each project. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Budget:
 
 
 def budget(cores: int, memory_bytes: int, settings: BudgetSettings) -> Budget:
-    """The budget of a machine with so many usable cores and so much memory (affinity and cgroup limits counted)."""
+    """The budget for that many usable cores and that much memory (within affinity and cgroup limits)."""
     if settings.slots == "auto":
         for_workers = memory_bytes - floor_bytes(memory_bytes, settings.memory_floor_gb)
         slots = max(1, min(worker_budget(cores), int(for_workers / (settings.memory_per_worker_gb * GB))))
@@ -43,11 +43,11 @@ class Claim:
 
     asked: int | Literal["auto"]
     fixed: int = 0
-    """Slots that it cannot give back for now; 0 when it can."""
+    """Slots that it cannot release for now; 0 when it can."""
 
 
 def shares(claims: Mapping[str, Claim], slots: int) -> dict[str, int]:
-    """What each is to have: its share, and what one cannot give back is not divided among the others."""
+    """The share of each. Slots that a project cannot release are not divided among the others."""
     n_active = len(claims)
     given = {name: share(claim.asked, slots, n_active) for name, claim in claims.items()}
     stuck = {name: claim.fixed for name, claim in claims.items() if claim.fixed > given[name]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from framed.control.verbs.context import VerbContext
 from framed.engines import EngineUnresponsive
 from framed.errors import Refused
@@ -15,9 +17,9 @@ async def attach(context: VerbContext, params: Attach) -> AttachReply:
     try:
         exists = session in await context.engine.sessions()
     except EngineUnresponsive as silent:
-        raise Refused(f"{silent}; see its log instead: framectl logs {name}") from None
+        raise Refused(f"{silent}; see its log instead: framectl logs {shlex.quote(name)}") from None
     if not exists:
         state = context.status_reporter.project(name).state.value
-        raise Refused(f"{name} is {state} and has no terminal now; see its log: framectl logs {name}")
+        raise Refused(f"{name} is {state} and has no terminal now; see its log: framectl logs {shlex.quote(name)}")
     argv = context.engine.attach_command(session, write=params.write)
     return AttachReply(project=name, session=session, argv=tuple(argv))

@@ -33,4 +33,4 @@ def _decision(ledger: Ledger, *, draining: bool) -> Decision[DrainReply]:
 def _text(*, was: bool, draining: bool) -> str:
     if was == draining:
         return "already draining" if draining else "was not draining"
-    return "draining: what runs is finished, nothing is started" if draining else "no longer draining"
+    return "draining: running jobs are finished and no others are started" if draining else "no longer draining"

@@ -92,7 +92,7 @@ def _outcome(
     elif isinstance(job.state, Running):
         message = "paused; its workers stop at the end of their chunks"
     else:
-        message = "paused; it does not start until it is resumed"
+        message = "paused; it does not start until `resume`"
     return PauseOutcome(project=name, paused=pausing, message=message)
 
 
