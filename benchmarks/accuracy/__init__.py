@@ -1,0 +1,1 @@
+"""How well framed finds shots and chooses frames, against what was seen by eye: see docs/accuracy.md."""
