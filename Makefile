@@ -18,7 +18,7 @@ FILM ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test watching faults films bench memory scanner service-test check fix picture schema settings build ci \
+.PHONY: help demo test watching faults films bench memory accuracy scanner service-test check fix picture schema settings build ci \
 	lock python tmux
 # `make -j ci` must not run the tests beside the build: they measure time.
 .NOTPARALLEL:
@@ -48,6 +48,9 @@ bench: $(INSTALLED) ## time the extractor beside ffmpeg; make bench FILM=... ARG
 memory: $(INSTALLED) ## measure memory over 5 and 60 minutes of film, and at 40 Mbit/s with 12 workers
 	@command -v ffmpeg > /dev/null || .ci/apt-install ffmpeg
 	$(BIN)/python -m benchmarks.memory $(ARGS)
+
+accuracy: $(INSTALLED) ## measure how well shots are found and frames chosen, and write docs/accuracy.md
+	$(BIN)/python -m benchmarks.accuracy $(ARGS)
 
 scanner: $(INSTALLED) ## measure what a daemon costs that watches 10,000 films
 	$(BIN)/python -m benchmarks.scanner $(ARGS)
