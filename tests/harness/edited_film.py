@@ -7,7 +7,7 @@ shake, objects that pass in front, and darkness with sensor noise. Equal edits g
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +32,8 @@ class Join(enum.Enum):
     DISSOLVE = "dissolve"
     FADE = "fade"
     """Out to black and in again, half of the frames each."""
+    WHITE = "white"
+    """A hard cut with white frames in between, which belong to the new shot."""
     IRIS = "iris"
     """A circle closes on the old shot and opens on the new one, half of the frames each."""
 
@@ -55,11 +57,17 @@ class Trap(enum.Enum):
     """Night: nearly black, with sensor noise, for the whole clip."""
     LAMP = "lamp"
     """The light is switched on, in a dark room."""
+    EXPLOSION = "explosion"
+    """The picture turns white within the first eight frames of the clip, and back again."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Frames of one shot, and how they end: `join_frames` of the join are taken from the clips on both sides."""
+    """Frames of one shot, and how they end.
+
+    The `join_frames` of a fade or an iris are taken from the clips on both sides; those of a dissolve, and white ones,
+    are added between them.
+    """
 
     shot: int
     n_frames: int
@@ -69,9 +77,9 @@ class Clip:
 
 
 def reel(first_shot: int) -> tuple[Clip, ...]:
-    """A film of 41 s with everything in it; of other shots for each multiple of 100.
+    """A film of 48 s with everything in it; of other shots for each multiple of 100.
 
-    Shots 8 apart have the same colours: cuts between them are hard to see. The last clips are very short.
+    Shots 8 apart have the same colours: cuts between them are hard to see.
     """
     clips = (
         Clip(0, 40),
@@ -100,7 +108,11 @@ def reel(first_shot: int) -> tuple[Clip, ...]:
         Clip(22, 6),
         Clip(23, 7),
         Clip(25, 40, Join.FADE, 6),
-        Clip(26, 30),
+        Clip(26, 30, Join.WHITE, 1),
+        Clip(28, 30, Join.WHITE, 1),
+        Clip(29, 30),
+        Clip(31, 40, trap=Trap.EXPLOSION),
+        Clip(30, 30),
     )
     return tuple(replace(clip, shot=first_shot + clip.shot) for clip in clips)
 
@@ -138,8 +150,9 @@ def truth_of(clips: Sequence[Clip]) -> Truth:
         at += clip.n_frames
         if nth == len(clips) - 1:
             break
-        if clip.join is Join.CUT:
+        if clip.join in (Join.CUT, Join.WHITE):
             cuts.append(at)
+            at += clip.join_frames
         elif clip.join is Join.DISSOLVE:
             transitions.append(Transition(clip.join, at, at + clip.join_frames - 1))
             at += clip.join_frames
@@ -153,18 +166,20 @@ def edited_frames(clips: Sequence[Clip]) -> Iterator[Rgb]:
     opening = 0
     """Frames at the beginning of a clip that the join before it changes."""
     for nth, clip in enumerate(clips):
-        frame_at = _with_trap(clip)
+        scene = _Scene(clip)
         is_last = nth == len(clips) - 1
         half = clip.join_frames // 2
         closes = not is_last and clip.join in (Join.FADE, Join.IRIS)
         for frame in range(clip.n_frames):
-            picture = frame_at(frame)
+            picture = scene.at(frame)
             if frame < opening:
                 picture = _shut(clips[nth - 1].join, picture, 1 - (frame + 1) / (opening + 1))
             if closes and frame >= clip.n_frames - half:
                 picture = _shut(clip.join, picture, (frame - (clip.n_frames - half) + 1) / (half + 1))
             yield picture
         opening = half if closes else 0
+        if not is_last and clip.join is Join.WHITE:
+            yield from [np.full((SIZE[1], SIZE[0], 3), 255, np.uint8)] * clip.join_frames
         if not is_last and clip.join is Join.DISSOLVE:
             old, new = Shot(clip.shot, SIZE), Shot(clips[nth + 1].shot, SIZE)
             for frame in range(clip.join_frames):
@@ -199,63 +214,72 @@ def _shut(join: Join, picture: Rgb, share: float) -> Rgb:
     return np.asarray(picture * (mask[..., None] / np.float32(255)), np.uint8)
 
 
-def _with_trap(clip: Clip) -> Callable[[int], Rgb]:
-    """Frame of the clip to its picture."""
-    shot = Shot(clip.shot, SIZE)
-    middle = clip.n_frames // 2
+class _Scene:
+    """A clip's shot with what happens in it, around its middle."""
 
-    def plain(frame: int) -> Rgb:
-        return shot.at(frame / FPS)
+    def __init__(self, clip: Clip) -> None:
+        self._shot = Shot(clip.shot, SIZE)
+        self._elsewhere = (Shot(clip.shot + 2, SIZE), Shot(clip.shot + 4, SIZE))
+        self._middle = clip.n_frames // 2
+        self._trap = clip.trap
 
-    def lit(frame: int, added: float) -> Rgb:
-        return np.asarray(np.minimum(plain(frame) * np.float32(1 + added) + 200 * added, 255), np.uint8)
+    def at(self, frame: int) -> Rgb:
+        plain = self._shot.at(frame / FPS)
+        if self._trap is None:
+            return plain
+        return np.asarray(_TRAPS[self._trap](self, plain, frame, frame - self._middle), np.uint8)
 
-    def flash(frame: int) -> Rgb:
-        return lit(frame, 1.0 if frame == middle else 0.0)
+    def flash(self, plain: Rgb, _frame: int, since: int) -> Rgb:
+        return _brighter(plain, 1.0 if since == 0 else 0.0)
 
-    def lightning(frame: int) -> Rgb:
-        return lit(frame, {0: 0.8, 1: 0.3, 3: 1.0, 4: 0.5, 5: 0.2}.get(frame - middle, 0.0))
+    def lightning(self, plain: Rgb, _frame: int, since: int) -> Rgb:
+        return _brighter(plain, {0: 0.8, 1: 0.3, 3: 1.0, 4: 0.5, 5: 0.2}.get(since, 0.0))
 
-    def blackout(frame: int) -> Rgb:
-        return np.zeros_like(plain(frame)) if frame - middle in (0, 1) else plain(frame)
+    def blackout(self, plain: Rgb, _frame: int, since: int) -> Rgb:
+        return np.zeros_like(plain) if since in (0, 1) else plain
 
-    def whip_pan(frame: int) -> Rgb:
-        width = SIZE[0]
-        there = Shot(clip.shot + 4, SIZE)
-        wide = np.hstack([plain(frame), Shot(clip.shot + 2, SIZE).at(0), there.at(frame / FPS)])
-        swing = 7
-        gone = min(max((frame - middle) / swing, 0), 1)
-        left = round(2 * width * (3 * gone**2 - 2 * gone**3))
-        seen = wide[:, left : left + width]
+    def whip_pan(self, plain: Rgb, frame: int, since: int) -> Rgb:
+        between, there = self._elsewhere
+        wide = np.hstack([plain, between.at(0), there.at(frame / FPS)])
+        gone = min(max(since / 7, 0), 1)
+        left = round(2 * SIZE[0] * (3 * gone**2 - 2 * gone**3))
+        seen = wide[:, left : left + SIZE[0]]
         return np.asarray(cv2.blur(seen, (61, 1)) if 0 < gone < 1 else seen, np.uint8)
 
-    def shake(frame: int) -> Rgb:
-        choice = np.random.default_rng(frame)
-        if not 0 <= frame - middle < 12:
-            return plain(frame)
-        return np.asarray(np.roll(plain(frame), choice.integers(-24, 25, 2), (0, 1)), np.uint8)
+    def shake(self, plain: Rgb, frame: int, since: int) -> Rgb:
+        moved = np.random.default_rng(frame).integers(-24, 25, 2)
+        return np.roll(plain, moved, (0, 1)) if 0 <= since < 12 else plain
 
-    def passer(frame: int) -> Rgb:
-        picture = plain(frame)
-        front = round((frame - middle) * SIZE[0] / 5)
-        picture[:, max(0, front - SIZE[0]) : max(0, front)] //= 6
-        return picture
+    def passer(self, plain: Rgb, _frame: int, since: int) -> Rgb:
+        front = round(since * SIZE[0] / 5)
+        plain[:, max(0, front - SIZE[0]) : max(0, front)] //= 6
+        return plain
 
-    def dark(frame: int) -> Rgb:
-        noise = np.random.default_rng(frame).normal(0, 4, (SIZE[1], SIZE[0], 3))
-        return np.asarray(np.clip(plain(frame) * 0.05 + noise, 0, 255), np.uint8)
+    def dark(self, plain: Rgb, frame: int, _since: int) -> Rgb:
+        noise = np.random.default_rng(frame).normal(0, 4, plain.shape)
+        return np.asarray(np.clip(plain * 0.05 + noise, 0, 255), np.uint8)
 
-    def lamp(frame: int) -> Rgb:
-        return np.asarray(plain(frame) * np.float32(0.15 if frame < middle else 1), np.uint8)
+    def lamp(self, plain: Rgb, _frame: int, since: int) -> Rgb:
+        return np.asarray(plain * np.float32(0.15 if since < 0 else 1), np.uint8)
 
-    changed = {
-        Trap.FLASH: flash,
-        Trap.LIGHTNING: lightning,
-        Trap.BLACKOUT: blackout,
-        Trap.WHIP_PAN: whip_pan,
-        Trap.SHAKE: shake,
-        Trap.PASSER: passer,
-        Trap.DARK: dark,
-        Trap.LAMP: lamp,
-    }
-    return plain if clip.trap is None else changed[clip.trap]
+    def explosion(self, plain: Rgb, frame: int, _since: int) -> Rgb:
+        glow = frame / 8 if frame < 8 else max(1 - (frame - 8) / 16, 0)
+        return np.asarray(plain + (255 - plain) * np.float32(0.9 * glow), np.uint8)
+
+
+def _brighter(picture: Rgb, light: float) -> Rgb:
+    return np.asarray(np.minimum(picture * np.float32(1 + light) + 200 * light, 255), np.uint8)
+
+
+_TRAPS: Final[Mapping[Trap, Callable[[_Scene, Rgb, int, int], Rgb]]] = {
+    Trap.FLASH: _Scene.flash,
+    Trap.LIGHTNING: _Scene.lightning,
+    Trap.BLACKOUT: _Scene.blackout,
+    Trap.WHIP_PAN: _Scene.whip_pan,
+    Trap.SHAKE: _Scene.shake,
+    Trap.PASSER: _Scene.passer,
+    Trap.DARK: _Scene.dark,
+    Trap.LAMP: _Scene.lamp,
+    Trap.EXPLOSION: _Scene.explosion,
+}
+"""Scene, its picture without the trap, frame, and frames since the clip's middle, to the picture."""

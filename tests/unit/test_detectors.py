@@ -219,6 +219,14 @@ def test_a_flash_is_an_interruption() -> None:
     assert not is_interruption([scene, scene], [other, other])
 
 
+def test_a_white_frame_between_two_shots_is_no_interruption() -> None:
+    """They may be nearer to each other than to white, and are different pictures all the same."""
+    dark = [np.random.default_rng(seed).integers(0, 60, 432) for seed in (1, 2)]
+    white = np.full(432, 255)
+    assert not is_interruption([dark[0], dark[0]], [white, dark[1], dark[1]])
+    assert not is_interruption([dark[0], dark[0], white], [dark[1], dark[1]])
+
+
 def test_a_lamp_is_a_light_change() -> None:
     """The same place, three times as bright; not the same brightness, and not another place."""
     assert is_light_change(lit(0.3), lit(0.9))
@@ -245,5 +253,8 @@ def test_steps_from_one_picture_to_another_are_a_dissolve_and_one_step_is_a_cut(
     mixed = [np.asarray(a + (b - a) * share).astype(np.int64) for share in (0, 0, 0.25, 0.5, 0.75, 1, 1)]
     assert all(is_dissolve_step(mixed[:at], mixed[at:]) for at in range(2, 6))
     assert not is_dissolve_step([a, a, a], [b, b, b])
+    dim = lit(0.2)[::-1]
+    explosion = [np.minimum(dim + level, 255) for level in (0, 40, 80, 120, 160, 200)]
+    assert not is_dissolve_step([lit(0.2)] * 3, explosion)
     nearly = [np.asarray(a + (b - a) * share).astype(np.int64) for share in (0, 0, 0.2, 0.8, 1, 1)]
     assert not is_dissolve_step(nearly[:3], nearly[3:])

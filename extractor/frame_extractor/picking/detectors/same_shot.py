@@ -15,12 +15,16 @@ from frame_extractor.picking.coarse_pictures import Colours, is_black
 
 MAX_RETURN_PERCENT: Final = 50
 """Of the change at a cut: the pictures behind it come no nearer than this to the one before it."""
+MIN_RETURN_CORRELATION_PERCENT: Final = 60
+"""Between what was shown before an interruption and after it. Two shots with a white frame between them have less."""
 MAX_FADE_STEP_PERCENT: Final = 80
 """Of the whole way to black or from it: more in one step is a cut to black or from it."""
 MAX_DISSOLVE_STEP_PERCENT: Final = 50
 """Of the whole way from one picture to another: more in one step is a cut."""
 MAX_DETOUR_PERCENT: Final = 115
 """Of the same way: how long it is over the pictures on both sides of a step. In a dissolve they lie on it."""
+MIN_DIRECTION_PERCENT: Final = 90
+"""Cosine between a step and the whole way: in a dissolve they have one direction."""
 MAX_REVERSAL_PERCENT: Final = 15
 """Of a step towards black: how much may get brighter in it."""
 NOISE_HALF_LEVELS: Final = 1
@@ -40,21 +44,20 @@ def is_interruption(before: Sequence[Colours], behind: Sequence[Colours]) -> boo
     last picture of `before` to the first of `behind`.
     """
     change = distance(before[-1], behind[0])
-    returns = [distance(before[-1], later) for later in behind[1:]]
-    returns += [distance(earlier, behind[0]) for earlier in before[:-1]]
-    return any(100 * each < MAX_RETURN_PERCENT * change for each in returns)
+    pairs = [*((before[-1], later) for later in behind[1:]), *((earlier, behind[0]) for earlier in before[:-1])]
+    return any(
+        100 * distance(a, b) < MAX_RETURN_PERCENT * change and _is_correlated(a, b, MIN_RETURN_CORRELATION_PERCENT)
+        for a, b in pairs
+    )
 
 
 def is_light_change(before: Colours, behind: Colours) -> bool:
     """Whether both show the same, much brighter or darker."""
     darker, brighter = sorted((before, behind), key=lambda picture: int(picture.sum()))
-    n = len(darker)
-    covariance = n * int(darker @ brighter) - int(darker.sum()) * int(brighter.sum())
-    variances = [n * int(picture @ picture) - int(picture.sum()) ** 2 for picture in (darker, brighter)]
-    if min(variances) < (MIN_DEVIATION * n) ** 2 or covariance <= 0:
+    if min(_variance(darker), _variance(brighter)) < (MIN_DEVIATION * len(darker)) ** 2:
         return False
-    is_alike = 100**2 * covariance**2 >= MIN_CORRELATION_PERCENT**2 * variances[0] * variances[1]
-    return is_alike and 100 * covariance >= MIN_GAIN_PERCENT * variances[0]
+    is_brighter = 100 * _covariance(darker, brighter) >= MIN_GAIN_PERCENT * _variance(darker)
+    return is_brighter and _is_correlated(darker, brighter, MIN_CORRELATION_PERCENT)
 
 
 def is_fade_step(before: Sequence[Colours], behind: Sequence[Colours]) -> bool:
@@ -76,7 +79,8 @@ def is_dissolve_step(before: Sequence[Colours], behind: Sequence[Colours]) -> bo
             way = distance(start, end)
             largest = max(steps[n_before : len(before) + n_behind])
             is_on_way = 100 * (to_step + change + from_step) <= MAX_DETOUR_PERCENT * way
-            if is_on_way and 100 * largest <= MAX_DISSOLVE_STEP_PERCENT * way:
+            is_small = 100 * largest <= MAX_DISSOLVE_STEP_PERCENT * way
+            if is_on_way and is_small and _have_one_direction(first - last, end - start):
                 return True
     return False
 
@@ -111,3 +115,24 @@ def _darkening(before: Colours, behind: Colours) -> int | None:
 def distance(a: Colours, b: Colours) -> int:
     """Sum of absolute differences."""
     return int(np.abs(a - b).sum())
+
+
+def _is_correlated(a: Colours, b: Colours, percent: int) -> bool:
+    """Whether the correlation of two pictures is at least this; false where one is of a single colour."""
+    covariance = _covariance(a, b)
+    return covariance > 0 and 100**2 * covariance**2 >= percent**2 * _variance(a) * _variance(b)
+
+
+def _have_one_direction(a: Colours, b: Colours) -> bool:
+    product = int(a @ b)
+    return product > 0 and 100**2 * product**2 >= MIN_DIRECTION_PERCENT**2 * int(a @ a) * int(b @ b)
+
+
+def _covariance(a: Colours, b: Colours) -> int:
+    """Times the square of their length."""
+    return len(a) * int(a @ b) - int(a.sum()) * int(b.sum())
+
+
+def _variance(a: Colours) -> int:
+    """Times the square of its length."""
+    return _covariance(a, a)
