@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -79,36 +80,55 @@ def meanwhile(grants: GrantFile, act: Callable[[], None]) -> Iterator[None]:
 
 
 @pytest.fixture
-def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every chunk reads the file."""
     monkeypatch.setattr(grant_module, "READ_EVERY_S", 0.0)
     monkeypatch.setattr(pool, "READ_GRANT_EVERY_S", 0.02)
 
 
-@pytest.mark.usefixtures("quick_looks")
+@pytest.mark.usefixtures("quick_checks")
 def test_grants_that_come_and_go_change_no_byte(film: Path, undisturbed: Outcome, tmp_path: Path) -> None:
-    """Fewer, more than it began with, none, and again: at each report another grant."""
+    """More than it began with, then fewer and more by turns: at each report another grant."""
     grants = GrantFile(tmp_path, 2)
     turns = iter([1, 4, 2, 3, 1, 2, 4, 1, 3] * 100)
+    has_grown = threading.Event()
     most = 0
 
-    def on_progress(_: FilmProgress) -> None:
+    def on_progress(progress: FilmProgress) -> None:
         nonlocal most
+        grants.on_progress(progress)
         most = max(most, grants.worker_grant.at_work)
-        grants.grant(next(turns))
+        if has_grown.is_set():
+            grants.grant(next(turns))
 
-    outcome = extract(film, tmp_path / "temp", workers=grants.worker_grant, on_progress=on_progress)
+    def grow() -> None:
+        grants.has_begun.wait(60)
+        grants.grant(4)
+        until(lambda: grants.worker_grant.at_work > 2, "there are more")
+        has_grown.set()
+        grants.go_on()
+
+    with meanwhile(grants, grow):
+        outcome = extract(film, tmp_path / "temp", workers=grants.worker_grant, on_progress=on_progress)
     assert outcome.images == undisturbed.images
-    assert 2 < most <= 4
+    assert most <= 4
     assert workers_of(psutil.Process()) == []
 
 
-@pytest.mark.usefixtures("quick_looks")
+@pytest.mark.usefixtures("quick_checks")
 def test_paused_workers_park_and_are_not_taken_for_hung(
     film: Path, undisturbed: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They keep what they have, and the images come out the same."""
     grants = GrantFile(tmp_path, 2)
+    n_checks = 0
+
+    def counted(*arguments: Any, **options: Any) -> list[Any]:
+        nonlocal n_checks
+        n_checks += 1
+        return wait(*arguments, **options)
+
+    monkeypatch.setattr(pool, "wait", counted)
 
     def pause_and_go_on() -> None:
         grants.has_begun.wait(60)
@@ -118,7 +138,8 @@ def test_paused_workers_park_and_are_not_taken_for_hung(
         parked = workers_of(psutil.Process())
         with monkeypatch.context() as impatient:
             impatient.setattr(pool, "HANG_TIMEOUT_S", 0.0)
-            time.sleep(0.3)  # the pool looks fifteen times
+            after = n_checks + 15
+            until(lambda: n_checks > after, "the pool has checked them fifteen times")
             assert workers_of(psutil.Process()) == parked != []
             assert grants.worker_grant.at_work == 0
         grants.grant(2)
@@ -128,7 +149,7 @@ def test_paused_workers_park_and_are_not_taken_for_hung(
     assert outcome.images == undisturbed.images
 
 
-@pytest.mark.usefixtures("quick_looks")
+@pytest.mark.usefixtures("quick_checks")
 def test_workers_parked_for_long_are_ended_and_their_spans_done_again(
     film: Path, undisturbed: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +172,7 @@ def test_workers_parked_for_long_are_ended_and_their_spans_done_again(
     assert fractions == sorted(fractions)
 
 
-@pytest.mark.usefixtures("quick_looks")
+@pytest.mark.usefixtures("quick_checks")
 def test_film_that_is_read_whole_pauses_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A smaller grant leaves its decoder's threads; a pause stops it, and its worker is kept however long it takes."""
     monkeypatch.setattr(pool, "MAX_PARKED_S", 0.0)
