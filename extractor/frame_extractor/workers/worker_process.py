@@ -22,13 +22,11 @@ from frame_extractor.reading.readers.fallback import LAST_READER
 from frame_extractor.signals import leave_signals_to_parent
 from frame_extractor.workers.tasks import Advanced, Message, Task
 from frame_extractor.workers.worker import run_task
+from frame_extractor.workers.worker_memory import IDLE_AFTER_S, WorkerMemory
 
 CRASHES_TO_FALL_BACK = 2
 """A decoder that has ended so many workers with one task is not given it again."""
 PR_SET_PDEATHSIG = 1
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-NO_LIMIT_BYTES = 1 << 30
-"""Bytes; more than any picture."""
 
 
 @dataclass(frozen=True)
@@ -164,34 +162,29 @@ def _run_worker(connection: Connection, parent_pid: int) -> None:
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         return
-    # A picture is megabytes: by default each is mapped, zeroed page by page and unmapped, half of all system time.
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(M_MMAP_THRESHOLD, NO_LIMIT_BYTES)
-        libc.mallopt(M_TRIM_THRESHOLD, NO_LIMIT_BYTES)
+    memory = WorkerMemory()
     leave_signals_to_parent()
     cv2.setNumThreads(1)
     with contextlib.suppress(EOFError):
         while True:
-            _run_task(_next_task(connection), connection)
-            if hasattr(libc, "malloc_trim"):
-                # What the task has freed goes back: otherwise the gaps between what is held grow over a long film.
-                libc.malloc_trim(0)
+            _run_task(_next_task(connection, memory), connection, memory)
+            memory.return_free_if_large()
 
 
-def _next_task(connection: Connection) -> Task:
+def _next_task(connection: Connection, memory: WorkerMemory) -> Task:
     """What comes next; what was said about a task that is done counts no more. Raises EOFError."""
     while True:
-        message: Task | Park | Continue = connection.recv()
+        message = _receive(connection, memory)
         if not isinstance(message, Park | Continue):
             return message
 
 
-def _run_task(task: Task, connection: Connection) -> None:
+def _run_task(task: Task, connection: Connection, memory: WorkerMemory) -> None:
     try:
         for message in run_task(task):
             connection.send(message)
             if isinstance(message, Advanced):
-                _park_if_requested(connection)
+                _park_if_requested(connection, memory)
         connection.send(Finished())
     except EOFError:
         raise
@@ -201,11 +194,19 @@ def _run_task(task: Task, connection: Connection) -> None:
         connection.send(WorkerFault(traceback.format_exc()))
 
 
-def _park_if_requested(connection: Connection) -> None:
+def _park_if_requested(connection: Connection, memory: WorkerMemory) -> None:
     """Returns when the last that was said is to go on, or nothing. Raises EOFError."""
-    latest: Park | Continue | None = None
+    latest: Task | Park | Continue | None = None
     while connection.poll():
         latest = connection.recv()
     while isinstance(latest, Park):
         connection.send(Parked(latest.number))
-        latest = connection.recv()
+        latest = _receive(connection, memory)
+
+
+def _receive(connection: Connection, memory: WorkerMemory) -> Task | Park | Continue:
+    """The next message; while it does not come, memory that is free goes back. Raises EOFError."""
+    if not connection.poll(IDLE_AFTER_S):
+        memory.return_free()
+    message: Task | Park | Continue = connection.recv()
+    return message
