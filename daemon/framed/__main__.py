@@ -67,7 +67,7 @@ def start(*, recover: bool) -> int:
 
     def ready(budget: Budget) -> None:
         if is_journal(_STDOUT, os.environ):
-            return  # nobody can press Ctrl-C there, and the log has a line for it
+            return  # there is no terminal for Ctrl-C, and the log has a line for it
         slots = "1 slot" if budget.slots == 1 else f"{budget.slots} slots"
         click.echo(
             f"framed is ready: root {places.root}, socket {places.control_socket}, {slots} for up to "
@@ -93,7 +93,7 @@ def stop() -> int:
         reply = daemon.call("shutdown", Shutdown(), ShutdownReply)
         if process is not None and not select.select([process], [], [], END_TIMEOUT_S)[0]:
             raise Refused(
-                f"framed (pid {daemon.hello.pid}) was told to stop and is still running after {END_TIMEOUT_S:.0f} s"
+                f"framed (pid {daemon.hello.pid}) was asked to stop and is still running after {END_TIMEOUT_S:.0f} s"
             )
     going_on = f"; still running: {', '.join(reply.running)}" if reply.running else ""
     click.echo(f"framed has ended{going_on}")

@@ -59,11 +59,11 @@ def run(
     ready: Callable[[Budget], None] | None = None,
     report_recovery: Callable[[str], None] | None = None,
 ) -> None:
-    """Runs the daemon until SIGTERM, SIGINT or `shutdown`; the films it started go on.
+    """Runs the daemon until SIGTERM, SIGINT or `shutdown`; extractors continue without it.
 
     `extractor`: the command that a specification's path is added to, `prober` that for a film's. `ready` is called
-    once the socket answers. With `report_recovery` the state database is made anew first, see `recover_state`, and that
-    is given lines about it. Raises FramedError.
+    once the socket answers. With `report_recovery` the state database is recovered first: see `recover_state`, which is
+    given it. Raises FramedError.
     """
     serving = functools.partial(
         serve, places, settings, extractor=extractor, prober=prober, ready=ready, report_recovery=report_recovery
@@ -141,7 +141,7 @@ async def _serve(
         _start_service(tasks, parts, unit, metrics_listen=settings.metrics.listen)
         await ending.wait()
         unit.notify(STOPPING=1)
-        _log.info("framed ends", extra=fields(running_films_go_on=_n_running(parts.ledger)))
+        _log.info("framed stops", extra=fields(extractors_left_running=_n_running(parts.ledger)))
         await anyio.sleep(_LAST_REPLIES_S)
         tasks.cancel_scope.cancel()
 

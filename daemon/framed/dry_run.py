@@ -29,7 +29,7 @@ from framed.watching.listing import SeenFilm
 from framed.watching.scan import films_of, fingerprint_of, folder_of, project_names, read_results
 
 ESTIMATE_TIMEOUT_S: Final = 600.0
-"""For opening every film of a project, which may lie on a slow network."""
+"""For opening every film of a project, which may be on a slow network disk."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _project(
     films = films_of(folder, subfolders=job.subfolders)
     found = read_results(job.frames_dir)
     if but_ignored:
-        # By their names: which are too short nobody knows who has not opened them.
+        # By name only: whether a film is too short is known only after opening it.
         extracted = [each.film for each in found.images.values()] if found is not None else []
         ignored = ignored_by_name([film.name for film in films], settings.watch.ignore, extracted)
         films = tuple(film for film in films if film.name not in ignored)

@@ -108,7 +108,7 @@ class RootOfAnother(FramedError):
         who = f"{name} (uid {uid})" if name else f"uid {uid}"
         how = f"runuser -u {name} -- COMMAND" if name else f"setpriv --reuid={uid} --clear-groups COMMAND"
         super().__init__(
-            f"the root {root} belongs to {who}; the root user is refused, because what lies there could make it do "
+            f"the root {root} belongs to {who}; the root user is refused, because files there could make it do "
             f"anything; run the same command as the owner: {how}"
         )
 

@@ -1,4 +1,4 @@
-"""One daemon a root: the lock that says so, and what the last one left written in it."""
+"""The lock that allows one daemon for each root, and the record that the last daemon left in it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from framed.errors import AlreadyRunning, PlaceNotUsable
 from framed.settings.places import Places
 
 _INTRODUCTION_S: Final = 1.0
-"""How long a daemon that has just taken the lock is given to write its record into it."""
+"""How long a daemon that has just taken the lock may take to write its record."""
 
 _MOST_BYTES: Final = 1 << 16
 
 
 class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What the lock file holds; for people, and for the message of a command that finds no daemon."""
+    """The content of the lock file; for people, and for the message of a command that finds no daemon."""
 
     pid: int
     started_at_ticks: int = 0
@@ -33,7 +33,7 @@ class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
     root: str = ""
     since: datetime
     ended: datetime | None = None
-    """None while it runs, and for ever when it was killed."""
+    """None while it runs, and if it was killed."""
 
     @property
     def process(self) -> ProcessIdentity:
@@ -41,7 +41,7 @@ class LockRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RootLock:
-    """The lock that was taken: of an open file, whose name somebody may have given to another one since."""
+    """A lock that is held: on an open file, whose path may name another file by now."""
 
     def __init__(self, file: TextIO, path: Path) -> None:
         self.path = path
@@ -102,7 +102,7 @@ def _taken(places: Places) -> tuple[TextIO, RootLock]:
         lock = RootLock(file, places.lock_file)
         if not lock.is_lost():
             return file, lock
-        # Removed between the two: whoever comes next takes another.
+        # Removed in between: the next daemon would lock another file.
         file.close()
 
 

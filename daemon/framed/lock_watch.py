@@ -1,6 +1,6 @@
-"""Ends a daemon whose root others may hold as well: its lock file was removed, or replaced, with the state folder.
+"""Ends a daemon that no longer holds its root alone: its lock file was removed or replaced, with the state folder.
 
-Its extractors go on, each in its tmux session. From that moment on nothing is started and nothing ended by it.
+Its extractors continue, each in its tmux session. From that moment on it starts nothing and ends nothing.
 """
 
 from __future__ import annotations

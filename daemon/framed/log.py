@@ -50,7 +50,7 @@ class _JournalLines(_Lines):
         self._style = logging.PercentStyle("%(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        # Each line of a traceback is an entry of its own, and needs the priority anew.
+        # Each line of a traceback is an entry of its own, and needs a priority of its own.
         prefix = f"<{_JOURNAL_PRIORITIES.get(record.levelname, 6)}>"
         return "\n".join(prefix + line for line in super().format(record).split("\n"))
 

@@ -1,4 +1,4 @@
-"""The parts of the daemon, each made once and joined to those it works with. Starts nothing."""
+"""Makes every part of the daemon once, and connects it to the parts that it uses. Starts nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _LONGEST_LOG_NAME_BYTES: Final = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What the daemon consists of, but for what only takes requests or submits films by itself."""
+    """The parts of the daemon, except those that only take requests or submit films automatically."""
 
     places: Places
     settings: LiveSettings

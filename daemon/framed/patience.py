@@ -1,4 +1,4 @@
-"""Blocking calls that are waited for only so long: what they ask may be on a disk whose server is gone.
+"""Blocking calls with a time limit, for disks whose server may not respond.
 
 A call that has not returned keeps its thread, and nothing more is asked of the same key until it does.
 """
@@ -35,12 +35,12 @@ class Patience(Generic[K]):
         """`patience_s`: how long one call is waited for, or up to twice as long where there are several.
 
         `keeps_late`: a call that has returned late answers the next time that its key is asked for, in place of a new
-        one, so that what is slow is told all the same.
+        one, so that a slow disk still gives answers.
         """
         self._patience_s = patience_s
         self._keeps_late = keeps_late
         self._late: dict[K, object] = {}
-        """Answers that nobody waited for any more."""
+        """Answers that came after the time limit."""
         self._hanging: set[K] = set()
         self._lock = threading.Lock()
 
@@ -62,9 +62,9 @@ class Patience(Generic[K]):
         keys = list(keys)
         with self._lock:
             answers = {key: cast(R, self._late.pop(key)) for key in keys if key in self._late}
-        line = deque(key for key in keys if key not in self._hanging and key not in answers)
-        while line and len(self._hanging) < _MOST:
-            turn = _Turn(line, call)
+        queue = deque(key for key in keys if key not in self._hanging and key not in answers)
+        while queue and len(self._hanging) < _MOST:
+            turn = _Turn(queue, call)
             threading.Thread(target=self._work, args=(turn,), name="patience", daemon=True).start()
             while not turn.wait(self._patience_s if len(self._hanging) < _MANY else _SHORT_S):
                 with self._lock:
@@ -85,11 +85,11 @@ class Patience(Generic[K]):
 
 
 class _Turn(Generic[K, R]):
-    """One thread's way through the line, as far as it comes."""
+    """One thread that works through the queue of keys, until a call hangs."""
 
-    def __init__(self, line: deque[K], call: Callable[[K], R]) -> None:
+    def __init__(self, queue: deque[K], call: Callable[[K], R]) -> None:
         self.answers: dict[K, R] = {}
-        self._line = line
+        self._queue = queue
         self._call = call
         self._changed = threading.Condition()
         self._current: tuple[K] | None = None
@@ -98,14 +98,14 @@ class _Turn(Generic[K, R]):
         self._is_abandoned = False
 
     def run(self) -> tuple[K, R] | None:
-        """To the end of the line; when nobody waits any more, the key whose call has returned late, and its answer."""
+        """Works through the queue. After `abandon`, returns the key whose call has returned late, and its answer."""
         while True:
             with self._changed:
-                if not self._line:
+                if not self._queue:
                     self._is_over = True
                     self._changed.notify()
                     return None
-                key = self._line.popleft()
+                key = self._queue.popleft()
                 self._current = (key,)
                 self._n_begun += 1
             answer = self._call(key)
@@ -116,7 +116,7 @@ class _Turn(Generic[K, R]):
                 self._current = None
 
     def wait(self, patience_s: float) -> bool:
-        """True when it is through; False when one call has taken that long, or up to twice as long."""
+        """True when the queue is done; False when one call has taken that long, or up to twice as long."""
         with self._changed:
             while not self._is_over:
                 n_begun = self._n_begun
@@ -125,7 +125,7 @@ class _Turn(Generic[K, R]):
             return True
 
     def abandon(self) -> tuple[K] | None:
-        """The key whose call hangs, from now on nobody's; None when there is none after all."""
+        """Gives up the call that hangs, and returns its key; None when no call hangs after all."""
         with self._changed:
             self._is_abandoned = self._current is not None and not self._is_over
             return self._current if self._is_abandoned else None

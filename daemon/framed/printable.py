@@ -1,4 +1,4 @@
-"""How a text that somebody else has written is shown, so that it can do no harm where it is shown."""
+"""Makes text from files and programs safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 _STEERING: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _TURNING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-"""Marks that turn the reading direction; the joiners that many scripts need are not among them."""
+"""Characters that change the reading direction; not the joiners that many scripts need."""
 
 
 def printable(text: str) -> str:

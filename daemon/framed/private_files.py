@@ -1,4 +1,4 @@
-"""Whose a folder is, and files that nobody else can have put there or led elsewhere.
+"""Checks who owns a folder, and reads and writes files that no other user can have planted or redirected.
 
 In a folder that others may write to, as /tmp, every name that can be guessed may be taken before by somebody else's
 folder or link. Root is no exception: what others own decides nothing for it, and nothing is written through it.
@@ -19,7 +19,7 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def make_private(folder: Path) -> None:
-    """`folder` and what lies in it belong to this user, and nobody else can read it. Raises PlaceNotUsable."""
+    """`folder` and what lies in it belong to this user, and no other user can read it. Raises PlaceNotUsable."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not os.path.isdir(folder):

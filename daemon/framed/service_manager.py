@@ -25,7 +25,7 @@ class ServiceManager:
         pid = environ.pop("WATCHDOG_PID", "")
         is_ours = pid in ("", str(os.getpid()))
         self.watchdog_s = int(timeout_us) / _MICROSECONDS if timeout_us.isdigit() and is_ours else None
-        """systemd restarts a process that has not reported for so long; None without a watchdog."""
+        """systemd restarts a process that has not reported for this long; None without a watchdog."""
 
     @property
     def is_present(self) -> bool:

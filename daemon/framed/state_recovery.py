@@ -1,4 +1,4 @@
-"""`framed start --recover`: a new state database, made from what the output folders tell."""
+"""`framed start --recover`: makes a new state database from the output folders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 async def recover_state(places: Places, settings: Settings, engine: Engine, report: Callable[[str], None]) -> None:
-    """The state database is a new one, and the one of before is kept beside it; `report` is given lines about it.
+    """Replaces the state database by a recovered one, and keeps the previous one. `report` is called with lines on it.
 
     Raises Refused, when nothing was changed, and StoreUnavailable.
     """
@@ -32,7 +32,7 @@ async def recover_state(places: Places, settings: Settings, engine: Engine, repo
         found = recover(places, settings, session_name=engine.session_name, host=host)
         aside = move_away(places.store)
         make_store(places.store, found.jobs, found.verdicts)
-        kept = [f"the state database of before is kept as {aside}"] if aside is not None else []
+        kept = [f"the previous state database is kept as {aside}"] if aside is not None else []
         return [*kept, *found.lines]
 
     for line in await anyio.to_thread.run_sync(renew):

@@ -12,7 +12,7 @@ _BLOCK_BYTES: Final = 1 << 16
 
 
 def start_of_last_lines(path: Path, n_lines: int) -> int:
-    """Offset of the first byte of the last so many lines; 0 when there are fewer. Raises OSError.
+    """Offset of the first byte of the last `n_lines` lines; 0 when there are fewer. Raises OSError.
 
     A last line without its newline counts as one.
     """

@@ -1,7 +1,7 @@
 """Blocking calls in threads that may be left behind.
 
-anyio's own worker threads keep the process from ending until they are through; one that hangs on a dead network disk or
-on a stopped tmux would hold up `framed stop` for as long.
+anyio's own worker threads keep the process alive until they have ended; one that hangs on a dead network disk or on a
+stopped tmux would delay `framed stop`.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def test_disk_on_which_nothing_would_be_extracted_fails(places: Places) -> None:
     """By the daemon's own rule, and with its words."""
     places.settings_file.write_text("budget: {disk_floor_gb: 900000}")
     assert found(places, "output").level == "fail"
-    assert "nothing is extracted below 900000.0 GB (budget.disk_floor_gb)" in found(places, "output").remedy
+    assert "nothing is extracted below 900.0 TB (budget.disk_floor_gb)" in found(places, "output").remedy
 
 
 def test_images_on_a_disk_of_windows_are_warned_of(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:

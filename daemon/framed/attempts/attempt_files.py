@@ -1,6 +1,6 @@
 """The files by which an attempt is controlled and observed: `.framed/` in its output folder. Blocking.
 
-The extractor writes them and may die at any moment, so whatever cannot be read counts as not there.
+The extractor writes them and may die at any moment, so a file that cannot be read counts as missing.
 """
 
 from __future__ import annotations

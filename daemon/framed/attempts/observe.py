@@ -61,7 +61,7 @@ class Observer:
                 if isinstance(seen, AttemptEnded) and run.process is None:
                     run = await _run(layout, attempt)
                     if run.process is not None:
-                        # It began, and perhaps ended, after its started record was looked for.
+                        # It began, and perhaps ended, after the first attempt to read its started record.
                         continue
                 # Read after the engine was asked: a dead extractor writes no more, so its last record is found here.
                 reports = await in_own_thread(attempt_files.read_reports, layout, attempt.number)

@@ -57,7 +57,7 @@ _LOST: Final = (
 
 @dataclass(frozen=True)
 class Recovered:
-    """What the database held, as far as it can be recovered."""
+    """The part of the database that can be recovered."""
 
     jobs: tuple[Job, ...]
     """The latest of each project, in queue order."""
@@ -218,7 +218,7 @@ def _films(past: PastAttempt) -> Iterator[JobFilm]:
 
 
 def _earlier_outcome(past: PastAttempt, following: PastAttempt, now: Moment) -> Outcome:
-    """How an attempt ended after which the job went on. One that was lost is not counted, as it was not at the time."""
+    """The outcome of an attempt that was followed by another. A lost attempt is not counted, as it was not then."""
     if past.started is None:
         return Outcome(ending=Ending.LOST, reason="it never began", ended_at=now.utc)
     if past.exit is None:

@@ -56,5 +56,5 @@ class AttemptReports:
         self._results[project] = results
 
     def record_end(self, consequence: Consequence) -> None:
-        """An attempt has ended, and its job goes on with `consequence`."""
+        """An attempt has ended with this consequence."""
         self._n_ended[_CONSEQUENCE_NAMES[type(consequence)]] += 1

@@ -1,4 +1,4 @@
-"""What is extracted of each project, by whoever read its results last: the catalog, or its extractor's supervision.
+"""What is extracted of each project, from the newest reading of its results: by a scan, or at the end of an attempt.
 
 Reads what the other parts hold; changes nothing, touches no disk.
 """
@@ -17,7 +17,7 @@ from framed.watching.watch import Watcher
 
 
 class Extracted:
-    """Asked with a project's name, and with what the catalog has of it; None when that is nothing."""
+    """`project` is the catalog's entry for the name, None without one."""
 
     def __init__(self, *, ledger: Ledger, watcher: Watcher, reports: AttemptReports) -> None:
         self._ledger = ledger
@@ -36,7 +36,7 @@ class Extracted:
         return newest.total_frames if newest else otherwise
 
     def are_results_gone(self, job: Job, project: CatalogProject | None) -> bool:
-        """Whether somebody has taken them away since they were last read."""
+        """Whether the results have been removed since they were last read."""
         if project is None or project.results is not None or project.output_dir != job.options.frames_dir:
             return False
         read = self._reports.results_of(job.project)
@@ -58,7 +58,7 @@ class Extracted:
         )
 
     def done_fraction(self, job: Job, project: CatalogProject | None) -> float:
-        """The share of the project's films that are extracted as the job was to; by itself where it was forced to."""
+        """The fraction of the project's films extracted with the job's settings; with --force, by the job itself."""
         results = self.results(job.project, project)
         films = [film.fingerprint for film in project.films] if project else [film.fingerprint for film in job.films]
         if results is None or not films:
@@ -76,14 +76,14 @@ class Extracted:
         return any(self._ledger.verdict(name, fingerprint) is Verdict.CLEANED for fingerprint in fingerprints)
 
     def gone_films(self, name: str, project: CatalogProject | None) -> list[str]:
-        """The films in the project's folder that were extracted, and whose images somebody has taken away."""
+        """The films in the project's folder that were extracted, and whose images are missing."""
         results = self.results(name, project)
         if project is None or results is None:
             return []
         return [film.name for film in project.films if film.fingerprint in results.missing]
 
     def failed_films(self, name: str, project: CatalogProject | None) -> list[str]:
-        """The films in the project's folder of which extracting was given up, and that nobody has extracted since."""
+        """The films in the project's folder that failed, and have not been extracted since."""
         if project is None:
             return []
         return [

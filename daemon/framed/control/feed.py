@@ -1,7 +1,7 @@
 """What subscribers are sent: the newest state, numbered. It is computed once for all, and only while there are any.
 
 There is no queue: a subscriber remembers the number of the state that it was sent last, and is sent what changed since.
-So one that reads slowly, or not at all, costs no memory, and what it reads at last is the newest.
+So a slow subscriber costs no memory, and what it reads is always the newest state.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ class Idempotency:
 
 
 def _repeated(kept: KeptReply, verb: Verb[Params, Reply]) -> Reply:
-    """What was answered under the key, whatever is asked now. Raises Refused when that is no answer to this verb."""
+    """The reply kept under the key. Raises Refused when it is the reply to another verb."""
     if kept.verb not in (verb.name, None):
         raise _used(kept.key, f"by `{kept.verb}`")
     if kept.reply is None:

@@ -129,7 +129,7 @@ class JobStatus:
             progress=fraction,
             frames=frames,
             films=len(project.films) if project else len(job.films),
-            # Its slots come back a moment after its last attempt has ended.
+            # Its slots are released a moment after its last attempt has ended.
             workers=0 if job.is_over else self._dispatcher.slots_of(job.id),
             stage=progress.stage.value if progress else "",
             elapsed_s=elapsed_s,
@@ -143,7 +143,7 @@ class JobStatus:
         return status, reasons
 
     def in_work(self, name: str) -> FilmInWork | None:
-        """The film that the project's extractor is at, by what it said last."""
+        """The film that the project's extractor is working on, from its last progress."""
         job = self._ledger.latest(name)
         reported = self._reports.progress_of(job.id) if job is not None and isinstance(job.state, Running) else None
         if reported is None:
@@ -188,7 +188,7 @@ class JobStatus:
         return msgspec.structs.replace(reason, is_extracted=self._extracted.are_all(name, project, films))
 
     def _pause(self, job: Job, suspension: Suspension | None) -> Paused | Suspension | None:
-        """How far a pause has come that its user asked for, else why framed itself has suspended it."""
+        """How far the user's pause has come, else why framed has suspended the job."""
         if job.is_over or (isinstance(job.state, Running) and job.state.stop_request is not None):
             return None
         if not job.paused:
@@ -204,7 +204,7 @@ def _present(*reasons: Reason | None) -> tuple[Reason, ...]:
 
 
 def _requeued(job: Job, queued: Queued) -> Requeued | None:
-    """None of a job that was submitted again since its last attempt, or never had one."""
+    """None for a job that was submitted again since its last attempt, or never had one."""
     ended = last_attempt_ended(job)
     return Requeued(after=ended) if queued.is_requeued and ended is not None else None
 
@@ -220,7 +220,7 @@ def _ending_of(running: Running) -> Cancelling | Replacing | None:
 
 
 def _got_to(job: Job) -> tuple[float, int]:
-    """How far the attempts that ended had got, as a fraction and in images: the last that had opened its films."""
+    """The progress of the last ended attempt that had opened its films: fraction and images."""
     for attempt in reversed(job.attempts):
         if attempt.outcome is not None and attempt.outcome.film_left_s is not None:
             return attempt.outcome.fraction, attempt.outcome.images
@@ -236,6 +236,6 @@ _JOB_STATES: Mapping[type[JobState], ProjectState] = {
     Cancelled: ProjectState.CANCELLED,
 }
 _NAMES_ITS_FILM = frozenset({ExitCode.NOT_A_FILM, ExitCode.TOO_MUCH_FAILED})
-"""An attempt that ends with one of these says which film it is about."""
+"""With these exit codes the message of an attempt names the film."""
 _WITH_LAST_LINES = frozenset({ProjectState.RETRYING, ProjectState.FAILED})
 _WITH_SESSION = frozenset({ProjectState.RUNNING, ProjectState.RETRYING, ProjectState.PAUSED, ProjectState.FAILED})

@@ -1,4 +1,4 @@
-"""The control socket: who may talk, how much, and for how long. Knows no verb but `hello`.
+"""The control socket: who may connect, how much they may send, and for how long. Knows no verb except `hello`.
 
 A client costs a bounded amount of memory and time, whatever it sends; others are served meanwhile.
 """
@@ -66,7 +66,7 @@ class _Connection:
 
 
 class Server:
-    """Listens on a path that nobody else listens on: the caller holds the lock of the root."""
+    """Listens on its path alone: the caller holds the lock of the root."""
 
     def __init__(self, path: Path, verbs: VerbRegistry) -> None:
         self._path = path
@@ -113,7 +113,7 @@ class Server:
 
     def _drop_one_if_full(self) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:
-            # One that waits for an answer goes only when all do.
+            # A connection that waits for an answer is closed only when all do.
             idle_longest = min(self._connections, key=lambda each: (each.is_busy, each.last_heard_s))
             idle_longest.scope.cancel()
             self._connections.discard(idle_longest)
@@ -219,7 +219,7 @@ async def _accepted(listener: anyio.abc.SocketListener) -> anyio.abc.SocketStrea
 
 
 def _is_allowed(stream: anyio.abc.SocketStream) -> bool:
-    """Whether the peer is this user or root, as the kernel says."""
+    """Whether the peer is this user or root, according to the kernel."""
     raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610 -- no Django here
     credentials = raw.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _pid, uid, _gid = struct.unpack("3i", credentials)

@@ -49,7 +49,7 @@ class Connection:
     """An open connection after `hello`. Made by `connect`."""
 
     hello: HelloReply
-    """What the daemon said about itself."""
+    """The daemon's reply to hello."""
 
     def __init__(self, opened: socket.socket, places: Places) -> None:
         self._socket = opened

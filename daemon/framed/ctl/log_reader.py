@@ -1,4 +1,4 @@
-"""`framectl logs`: reads the log from the daemon in pieces and prints whole lines, control characters escaped."""
+"""`framectl logs`: reads the log from the daemon in pieces and prints complete lines, control characters escaped."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_jso
 
     With `as_json` one document, or with `follow` a line of JSON for each piece; its bytes are base64.
     """
-    asker = ReconnectingClient(places)
-    first = asker.call("logs", Logs(project=project, lines=n_lines), LogsReply)
+    client = ReconnectingClient(places)
+    first = client.call("logs", Logs(project=project, lines=n_lines), LogsReply)
     assert first is not None
     lines = _Lines()
     piece, content = first, bytearray(first.content)
@@ -42,10 +42,10 @@ def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_jso
         if not is_more:
             sys.stdout.flush()
             time.sleep(POLL_S)
-        read = asker.call("logs", Logs(project=project, offset=piece.next_offset), LogsReply)
+        read = client.call("logs", Logs(project=project, offset=piece.next_offset), LogsReply)
         if read is not None and read.job_id != piece.job_id:
             notice(f"another job of {project} has started")
-            read = asker.call("logs", Logs(project=project, offset=0), LogsReply)
+            read = client.call("logs", Logs(project=project, offset=0), LogsReply)
         if read is not None:
             piece = read
             content += piece.content if as_json and not follow else b""
@@ -58,7 +58,7 @@ def read_log(places: Places, project: str, n_lines: int, *, follow: bool, as_jso
 
 
 class _Lines:
-    """Prints whole lines of what comes in pieces."""
+    """Prints complete lines from pieces of text."""
 
     def __init__(self) -> None:
         self._incomplete = b""

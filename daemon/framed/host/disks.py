@@ -21,9 +21,9 @@ _PATIENCE_S: Final = 1.0
 _NEW_S: Final = 3.0
 """How long a folder's first answer is waited for."""
 _MOST_UNKNOWN: Final = 8
-"""Folders of which it is not known on which disk they lie that are asked for at once: it may be one that hangs,"""
+"""How many folders whose disk is not known are measured at once: the disk may hang,"""
 _MOST_SILENT: Final = 64
-"""and then so many threads hang at most."""
+"""and then this many threads hang at most."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Disks:
         return is_new and folder not in self._device_of and folder not in self._failed
 
     def free_space_on(self, folder: str) -> FreeSpace | None:
-        """What the folder's disk has; None while nobody knows.
+        """What the folder's disk has; None while it is not known.
 
         A new one below `home`, not asked for yet, is taken to lie on home's disk: a film may begin the moment it comes.
         """

@@ -55,7 +55,7 @@ class JobFilm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ending(enum.Enum):
-    """How an attempt ended, as far as framed can tell."""
+    """How an attempt ended, as far as framed knows."""
 
     EXITED = "exited"
     """It has written an exit record."""
@@ -109,7 +109,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Queued(msgspec.Struct, frozen=True, kw_only=True, tag="queued"):
-    """What it waits for, `policy.schedule` says."""
+    """What it waits for is decided by `policy.schedule`."""
 
     since: datetime
     is_requeued: bool = False

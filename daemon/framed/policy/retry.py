@@ -16,8 +16,8 @@ _NEVER_AGAIN: Final = frozenset(
 """The input is bad: another attempt would end in the same way."""
 
 FURTHER_S: Final = 10.0
-"""Of film. A film that crashes its reader at one place seems to get a little further now and then: progress is told
-once a second, and by several workers.
+"""Of film. A film that crashes its reader at one place seems to get a little further now and then: progress is
+reported once a second, and by several workers.
 """
 
 _NOT_COUNTED: Final = frozenset({ExitCode.DISK_FULL, ExitCode.SUPERSEDED, ExitCode.FILM_CHANGED})
@@ -102,7 +102,7 @@ def is_not_counted(outcome: Outcome) -> bool:
 def got_further(attempts: Iterable[Attempt], outcome: Outcome) -> bool:
     """Whether less of the films was left when the attempt ended than after any of those before it.
 
-    Less by FURTHER_S at least, so that this happens so often only as the films have such stretches.
+    By FURTHER_S at least: so it can happen only a limited number of times for each film.
     """
     before = [
         attempt.outcome.film_left_s

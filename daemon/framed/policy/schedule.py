@@ -81,11 +81,11 @@ def decide(
     now: Moment,
     closed: StartsBlocked = NOTHING_BLOCKED,
 ) -> Decision:
-    """Who may start, first come first served.
+    """Which jobs start, first come first served.
 
     `jobs`: all that are not over, in queue order. `holdings`: by id, those that were started and have not ended.
-    `slot_queue`: that of the last decision; nobody overtakes it. `start_blocked`: job id -> why it may not start
-    whatever its place, for instance because its film is still being copied. `run_blocked`: job id -> why none of the
+    `slot_queue`: that of the last decision; its order is kept. `start_blocked`: job id -> why it may not start,
+    for instance because its film is still being copied. `run_blocked`: job id -> why none of the
     workers of one that was started may run.
     """
     jobs = list(jobs)
@@ -131,15 +131,15 @@ def _ready(
     """Those that need only a place and slots, in queue order; and by id what the others without an extractor wait for.
 
     `started`: those of the jobs with an extractor that are neither paused nor suspended. One of them that holds no
-    slots is ready to go on.
+    slots is ready to resume.
     """
     ready: list[Job] = []
     waiting: dict[str, Waiting] = {}
-    may_go_on = {job.id for job in started if not holdings[job.id].slots}
+    may_resume = {job.id for job in started if not holdings[job.id].slots}
     folders = {_output_folder(job): job.project for job in jobs if job.id in holdings}
     for job in jobs:
         if job.id in holdings:
-            if job.id in may_go_on:
+            if job.id in may_resume:
                 ready.append(job)
         elif (blocker := _start_blocker(job, start_blocked, closed, now)) is not None:
             waiting[job.id] = blocker

@@ -36,7 +36,7 @@ class ErrorCode(enum.IntEnum):
     NO_FILM = -32002
     """The folder holds no film."""
     REFUSED = -32003
-    """Understood and possible, but not now or not so; the message says why."""
+    """Understood, but refused in the present state; the message says why."""
     BAD_SETTINGS = -32004
     """A settings file or an option value is wrong."""
     PROTOCOL_MISMATCH = -32005
@@ -156,7 +156,7 @@ class CleanReply(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = REPLY_SCHEMA
     project: str
     folder: str
-    """Where `frames/`, the results and the records lie."""
+    """The folder of `frames/`, the results and the records."""
     dry_run: bool
     images: int
     """Deleted, or to be."""
@@ -177,7 +177,7 @@ class Pause(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Resume(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Lets paused projects go on, when there is a place for them."""
+    """Resumes paused projects, as soon as there is a place for them."""
 
     projects: tuple[str, ...] = ()
     every: bool = msgspec.field(name="all", default=False)
@@ -244,7 +244,7 @@ class ProjectState(enum.Enum):
     """What people see. QUEUED to CANCELLED are states of the project's latest job; the others are of the project."""
 
     NEW = "NEW"
-    """Films that nobody has submitted."""
+    """Films that have not been submitted."""
     SETTLING = "SETTLING"
     """A film is still being written, or cannot be opened yet."""
     IGNORED = "IGNORED"
@@ -261,7 +261,7 @@ class ProjectState(enum.Enum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the job behind this word has ended for good."""
+        """Whether a job in this state is over."""
         return self in (ProjectState.COMPLETE, ProjectState.FAILED, ProjectState.CANCELLED)
 
 
@@ -331,9 +331,9 @@ class StatusReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shutdown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Ends the daemon; the films it started go on."""
+    """Ends the daemon; its extractors continue."""
 
 
 class ShutdownReply(msgspec.Struct, frozen=True, kw_only=True):
     running: tuple[str, ...]
-    """Projects whose extractors go on without the daemon."""
+    """Projects whose extractors continue without the daemon."""

@@ -30,7 +30,7 @@ class FilmState(enum.Enum):
     IGNORED = "ignored"
     """It is not extracted without being asked for."""
     NEW = "new"
-    """Nobody has extracted it yet."""
+    """It is not extracted yet."""
     EXTRACTED = "extracted"
     GONE = "gone"
     """It was extracted, and its images are lost: all of them have been taken away."""
@@ -63,7 +63,7 @@ class ProjectFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Images of it on disk."""
     output_dir: str | None
     notes: tuple[str, ...] = ()
-    """What in its folder is not taken for a film, and what in its settings has no effect: a line each."""
+    """Files in its folder that are skipped, and entries of its settings without effect: a line each."""
 
 
 class ProjectsReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ class SettingsReply(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     """Where framed.yaml is, or would be."""
     settings: tuple[KeyFacts, ...]
-    """What holds, which is not what the file says while there is an error in it."""
+    """The settings in use; not those of the file while it has an error."""
     error: str
     """What is wrong with the file; empty when nothing is."""
     need_restart: tuple[str, ...]
@@ -148,7 +148,7 @@ class JobFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilmInWork(msgspec.Struct, frozen=True, kw_only=True):
-    """What the extractor that runs says of the film it is at."""
+    """What the running extractor reports about its current film."""
 
     name: str
     number: int
@@ -169,7 +169,7 @@ class FilmResultFacts(msgspec.Struct, frozen=True, kw_only=True):
     """`complete` or `failed`."""
     error: str | None = None
     folder: str = ""
-    """Where its images lie below `output_dir`."""
+    """The folder of its images below `output_dir`."""
     images: int = 0
     removed: int = 0
     """Images of it that its user has removed, as far as the extractor has noticed; not among `images`."""
@@ -200,7 +200,7 @@ class ShowReply(msgspec.Struct, frozen=True, kw_only=True):
     in_work: FilmInWork | None = None
     """Null while no extractor runs."""
     results: ResultsFacts | None = None
-    """What the results file says; null when there is none that can be read."""
+    """The content of the results file; null when there is none that can be read."""
 
 
 class Logs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -243,6 +243,6 @@ class AttachReply(msgspec.Struct, frozen=True, kw_only=True):
     project: str
     session: str
     argv: tuple[str, ...]
-    """For clients of before, which run it in a terminal. framectl makes its own command, and executes nothing that it
-    is sent.
+    """For earlier clients, which run it in a terminal. framectl makes its own command, and executes nothing that it is
+    sent.
     """

@@ -21,7 +21,7 @@ _MAX_MESSAGE_CHARS: Final = 4000
 """Of an error, which may quote what it was sent."""
 
 EVENT_METHOD: Final = "event"
-"""Of what the daemon sends unasked, to whoever has subscribed."""
+"""The method of notifications to subscribers."""
 
 RequestId = int | str
 T = TypeVar("T")

@@ -1,1 +1,1 @@
-"""What framed is told: settings files in, frozen structs out."""
+"""Settings files in, frozen structs out."""

@@ -50,7 +50,7 @@ class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 10
     """How far extractors stand back from other processes when there are too few cores for all."""
     io_class: Literal["idle", "best-effort"] = "idle"
-    """idle: extractors get at the disk when nobody else wants to; best-effort: like other processes."""
+    """idle: extractors use the disk only when no other process does; best-effort: like other processes."""
 
 
 class RetrySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,16 +67,16 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`watch:`, how films are found."""
 
     auto_submit: bool = True
-    """Whether a film that has settled is extracted without being asked for."""
+    """Whether a film that has settled is extracted automatically."""
     scan_interval_s: _Seconds = 5.0
     settle_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 10.0
-    """A film must have stayed unchanged for so long,"""
+    """How long a film must have stayed unchanged,"""
     settle_scans: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 3
-    """and over so many scans."""
+    """and over how many scans."""
     give_up_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 60.0
-    """One that has stayed unchanged for so long, and still cannot be opened, is submitted all the same, and fails."""
+    """A film unchanged for this long that still cannot be opened is submitted nevertheless, and fails."""
     ignore: Literal["auto"] | tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = "auto"
-    """Words and globs of names of films that are not submitted by themselves; auto: samples and trailers."""
+    """Words and globs of names of films that are not submitted automatically; auto: samples and trailers."""
     min_duration_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
     """Nor are films shorter than this."""
     order: Literal["name", "newest", "smallest"] = "name"
@@ -84,11 +84,11 @@ class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     subfolders: bool = False
     """Whether films in folders below a project's are films of the project, as seasons are."""
     force_polling: bool = False
-    """Whether the file system's own notifications are left unused everywhere."""
+    """Whether change notifications of the file system are not used."""
 
 
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`notify:`, who is told what has happened, and how."""
+    """`notify:`, how notifications are sent."""
 
     command: tuple[str, ...] = ()
     """A program and its arguments, run without a shell; empty: nothing is run."""
@@ -96,10 +96,10 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether notify-send shows it; auto: where there is a session and that program."""
     timeout_s: _Seconds = 30.0
     at_most_every_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 30.0
-    """From one telling to the next; what happens meanwhile is told together."""
+    """Time between two notifications; events in between are sent together."""
     stalled_after_s: _Seconds = 900.0
-    """A running attempt of which nothing has moved for so long stands still. A worker that hangs is replaced after
-    180 s, three of them for one piece of film: below 600 s that would be told as well.
+    """A running attempt without progress for this long is stalled. A worker that hangs is replaced after 180 s, up to
+    three times for one span: below 600 s that would be reported too.
     """
 
 
@@ -117,7 +117,7 @@ class ProjectWatchSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All of framed.yaml, with defaults filled in; what `paths:` says is in `Places`."""
+    """All of framed.yaml, with defaults filled in, except `paths:`, which is in `Places`."""
 
     budget: BudgetSettings = BudgetSettings()
     retry: RetrySettings = RetrySettings()
@@ -129,7 +129,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origins: Mapping[str, str] = {}
     """Section and key with a dot between -> the file that set it; keys left at their defaults are not in it."""
     warning: str | None = None
-    """That framed.yaml is missing, and which file is probably meant to be it."""
+    """A message that framed.yaml is missing and which file is probably meant to be it; None otherwise."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ class JobSettings:
     subfolders: bool = False
     """Whether films in folders below the project's are its own."""
     own_subfolders: bool | None = None
-    """What the project's own file says of that; None when it does not."""
+    """The value in the project's own file; None when it is not set there."""
     warnings: tuple[str, ...] = ()
-    """What stands in its file and has no effect, though it looks as if it should: a line for a person each."""
+    """Entries of its file without effect, although a user may expect one: a line for a person each."""
 
 
 def section_settings(section: str, kind: type[FrameExtraction] = FrameExtraction) -> type[msgspec.Struct]:
@@ -281,7 +281,7 @@ def resolve(settings: Settings, places: Places, project: str, overrides: Overrid
 
 
 def _warnings(strangers: Mapping[str, UnknownEntry], file: str) -> Iterator[str]:
-    """What else stands at the top level of a project's file, where it looks as if it was meant for framed."""
+    """Warnings about unknown entries at the top level of a project's file that seem to be meant for framed."""
     keys = {*_FIELDS}
     for name, stranger in strangers.items():
         where = f"{file}:{stranger.line}: {name}"
@@ -324,7 +324,7 @@ def described(settings: Settings, places: Places) -> list[tuple[str, Value, str]
 
 
 def _extraction_values(sections: Mapping[str, Section]) -> dict[str, Any]:
-    """What a settings file says about extraction, from both sections in which it may."""
+    """The settings of extraction in a settings file, from both sections that may have them."""
     section, quality = sections["frame_extraction"], sections["quality"]
     if "blur_threshold" in section.nodes:
         raise section.error("blur_threshold", "belongs in the section `quality`")

@@ -53,7 +53,7 @@ class LiveSettings:
         self._listeners.append(listener)
 
     def takes_subfolders(self, project: str) -> bool:
-        """Whether films in subfolders are the project's; as framed.yaml says where its own settings are wrong.
+        """Whether films in subfolders belong to the project; as in framed.yaml when its own settings are wrong.
 
         Blocking.
         """
@@ -72,7 +72,7 @@ class LiveSettings:
                     await self._try_reload()
 
     async def reload(self) -> Reloaded:
-        """What the file says is in use from now on. Raises FramedError when it cannot; then nothing changes."""
+        """Puts the settings of the file into use. Raises FramedError when they are wrong; then nothing changes."""
         async with self._reading:
             try:
                 places, settings = await in_own_thread(self._read)

@@ -1,4 +1,4 @@
-"""The output folders of projects, and conflicts between them. Blocking where it says so."""
+"""The output folders of projects, and conflicts between them. Blocking where noted."""
 
 from __future__ import annotations
 
@@ -101,6 +101,6 @@ def output_shared(
     message = f"{outputs[project].parent} would be the output folder of both {both}; {way_out}"
     if folder != theirs:
         inner, outer = (project, other) if len(folder) > len(theirs) else (other, project)
-        message = f"the output of {inner!r}, {outputs[inner].parent}, would lie in that of {outer!r}; give it another"
+        message = f"the output of {inner!r}, {outputs[inner].parent}, is inside that of {outer!r}; give it another"
         blamed = inner if outputs[inner] != places.frames_dir(inner) else outer
     return SettingsError(places.project_file(blamed), "paths.frames", message)

@@ -98,12 +98,12 @@ class Places:
 
     @property
     def state_is_elsewhere(self) -> bool:
-        """Whether state lies outside the root because the root's file system cannot hold it."""
+        """Whether state is outside the root because the root's file system cannot hold it."""
         return self.state.name == _hash(self.root) and not self.state.is_relative_to(self.root)
 
 
 def shown_path(file: Path, root: Path) -> str:
-    """A file as people call it: relative to the root when it lies there."""
+    """A file's path as shown to people: relative to the root if it is inside."""
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
 
 
@@ -188,12 +188,12 @@ class Mount:
 
 
 def filesystem_type(path: Path, mountinfo: str) -> str | None:
-    """The type of the file system that `path` lies or would lie on; None when the table does not say."""
+    """The type of the file system that `path` is or would be on; None when the table does not have it."""
     return mount_of(path, mountinfo).kind
 
 
 def mount_of(path: Path, mountinfo: str) -> Mount:
-    """Where the file system that `path` lies or would lie on is mounted. `mountinfo`: see `mounts`."""
+    """Where the file system that `path` is or would be on is mounted. `mountinfo`: see `mounts`."""
     real = os.path.realpath(path)
     found = Mount("", None)
     for mount in _table(mountinfo):

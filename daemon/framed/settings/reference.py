@@ -21,7 +21,7 @@ def table(section: str, kind: type[FrameExtraction] = FrameExtraction) -> str:
 
 
 def with_tables(page: str) -> str:
-    """The page with its tables made anew."""
+    """The page with its tables generated again."""
     return _TABLE.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", page)
 
 

@@ -21,7 +21,7 @@ class CatalogFilm:
     """Monotonic; the first scan that found it in its present state."""
     size_bytes: int
     modified_ns: int
-    """Of the wall clock, as the file system says."""
+    """Wall clock, as recorded by the file system."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class CatalogProject:
         return Settling(film=latest.name, unchanged_s=round(now_s - latest.unchanged_since_s))
 
     def is_extracted(self, fingerprint: str) -> bool:
-        """Whether the results on the disk have that film, with whatever settings."""
+        """Whether the results on the disk have that film, with any settings."""
         return self.results is not None and self.results.has(fingerprint)
 
 

@@ -33,7 +33,7 @@ _LONG_PAUSE_S: Final = 5.0
 
 
 def supports_notifications(folder: Path) -> bool:
-    """Whether the kernel reports all changes in `folder`, whoever makes them."""
+    """Whether the kernel reports all changes in `folder`, also those made by other machines."""
     return mount_of(folder, mounts()).kind not in _NO_NOTIFICATIONS
 
 
@@ -61,9 +61,9 @@ class ChangeNotifier:
         return f"{self._limit} is used up" + (f"; {limits.remedy}" if limits is not None else "")
 
     def watch(self, folders: frozenset[str]) -> None:
-        """From now on these folders are watched, and no others; `on_change` is called once it is so.
+        """Watches these folders from now on, and no others; `on_change` is called once that has begun.
 
-        What changed between the scan that found the folders and that moment was reported to nobody.
+        Changes between the scan that found the folders and that moment are not reported otherwise.
         """
         if folders != self._folders:
             self.stop()

@@ -1,4 +1,4 @@
-"""What framed makes of each film by itself: what the catalog, the ledger, the settings and its probe say together."""
+"""The status of each film, from the catalog, the ledger, the settings and its probe."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from framed.watching.watch import Watcher
 
 @dataclass(frozen=True)
 class PendingProject:
-    """A project with something to be extracted by itself, now or soon."""
+    """A project with films to be extracted automatically, now or soon."""
 
     name: str
     project: CatalogProject
@@ -102,10 +102,10 @@ class FilmStatuses:
             )
 
     def start_blocker(self, job: Job, project: CatalogProject) -> Settling | UnreadableFilm | ProbePending | None:
-        """What of the project's films a job has to wait for; None when it may have an attempt.
+        """The film that a job has to wait for; None when it may have an attempt.
 
-        What a user asks for is meant for complete files, all of them; what was submitted by itself begins with what is
-        ready, and waits only where nothing is, as when its film was replaced while it was read.
+        A user's job waits for all films of the project to be complete. An automatic job starts with the films that are
+        ready, and waits only if none is, for instance when its film was replaced while it was read.
         """
         now_s = time.monotonic()
         if job.by == "user":
@@ -116,10 +116,10 @@ class FilmStatuses:
         return next(iter(settling_reasons(statuses, now_s)), None)
 
     def films_for(self, job: Job, project: CatalogProject) -> tuple[JobFilm, ...]:
-        """What an attempt of the job is given.
+        """The films for an attempt of the job.
 
-        All films of a project that a user has named, but for those that are still written; else those that are ready.
-        When nothing is any more, because somebody has extracted them meanwhile, that is for the extractor to find out.
+        For a user's job all films of the project except those still being written; otherwise those that are ready. If
+        none is ready any more, because they were extracted meanwhile, the extractor finds that out.
         """
         statuses = [*self.statuses_of(job.project, project, time.monotonic())]
         kept = [film for film, each in statuses if job.with_ignored or not isinstance(each, Ignored)]

@@ -27,7 +27,7 @@ class ProjectReading:
     is_project: bool = True
     """False for a link that does not lead to a folder."""
     asked_at_s: float = 0.0
-    """Monotonic; when the disk was asked for the output. Nothing that this says of the output is older."""
+    """Monotonic; when the output was read. Everything here about the output is at least as new."""
     was_read: bool = True
     """False for a quick reading of an unchanged folder."""
 

@@ -19,11 +19,11 @@ from framed.state.ledger import Change
 from framed.watching.scan import fingerprint_of, readable_films
 
 PATIENCE_S: Final = 8.0
-"""How long the answer waits for the extractors to be gone."""
+"""How long the reply waits for extractors to end."""
 
 
 async def cancel(context: VerbContext, params: Cancel, commit: Commit) -> CancelReply:
-    """Answered when the extractors are gone, or after a while when they take their time."""
+    """Replies when the extractors have ended, or after PATIENCE_S."""
     ledger = context.ledger
     names = await context.disk.known(selected_projects(params, lambda: [job.project for job in ledger.open_jobs()]))
     latest = [(name, ledger.latest(name)) for name in names]
@@ -41,7 +41,7 @@ async def cancel(context: VerbContext, params: Cancel, commit: Commit) -> Cancel
 
 
 def _decision(context: VerbContext, names: Iterable[str], films: Mapping[str, Iterable[str]]) -> Decision[CancelReply]:
-    """`films`: fingerprints that the jobs of projects are for, as far as these were waiting."""
+    """`films`: project -> fingerprints of its job's films, for jobs that were waiting."""
     outcomes = []
     events: dict[str, Event] = {}
     verdicts: dict[str, Mapping[str, Verdict]] = {}

@@ -97,7 +97,7 @@ def _outcome(
 
 
 def _ended_text(job: Job) -> str:
-    """Of a job that has ended and is asked to go on: what makes a new one of it."""
+    """The message for a job that has ended and cannot be resumed: how to extract it again."""
     match job.state:
         case Cancelled():
             ended = "was cancelled"

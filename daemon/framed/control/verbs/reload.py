@@ -7,6 +7,6 @@ from framed.protocol.messages import Reload, ReloadReply
 
 
 async def reload(context: VerbContext, params: Reload) -> ReloadReply:  # noqa: ARG001 -- all verbs take theirs
-    """Raises SettingsError; then the settings stay as they were, and `status` says what is wrong with the file."""
+    """Raises SettingsError; then the settings are unchanged, and `status` shows the error."""
     reloaded = await context.settings.reload()
     return ReloadReply(changed=reloaded.changed, need_restart=reloaded.need_restart)

@@ -1,4 +1,4 @@
-"""`shutdown`: the daemon ends; the extractors it started go on."""
+"""`shutdown`: the daemon stops; its extractors continue."""
 
 from __future__ import annotations
 

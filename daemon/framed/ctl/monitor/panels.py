@@ -140,7 +140,7 @@ def _errors(shown: ShowReply) -> list[str]:
 
 
 def _messages(reasons: Iterable[Reason]) -> Iterator[str]:
-    """What the extractor said in the ends of attempts that these reasons are about."""
+    """The messages of extractors that these reasons contain."""
     for reason in reasons:
         match reason:
             case AttemptEnded(message=str(message)) | JobCancelled(message=str(message)):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from frame_extractor.contract.quantities import size
 from framed.errors import SettingsError, listed
 from framed.model.project import Overrides
 from framed.policy.disk import floor_bytes
@@ -121,10 +122,10 @@ def _output(places: Places, folder: Path, settings: Settings) -> Iterator[Findin
     finally:
         with contextlib.suppress(OSError):
             probe.unlink()
-    found = f"{folder} ({kind_of(folder)}), {in_gb(room.free)} GB free, writes {mb_per_s:.0f} MB/s"
+    found = f"{folder} ({kind_of(folder)}), {size(room.free)} free, writes {mb_per_s:.0f} MB/s"
     floor = floor_bytes(room.total, settings.budget.disk_floor_gb)
     if room.free < floor:
-        remedy = f"free some space: nothing is extracted below {in_gb(floor)} GB (budget.disk_floor_gb)"
+        remedy = f"free some space: nothing is extracted below {size(floor)} (budget.disk_floor_gb)"
         yield Finding(check="output", level="fail", found=found, remedy=remedy)
     elif room.free < floor + _FOR_A_FILM_BYTES:
         yield Finding(
@@ -169,8 +170,3 @@ def _unresponsive(check: str, folder: Path) -> Finding:
 def kind_of(folder: Path) -> str:
     """The type of its file system."""
     return mount_of(folder, mounts()).kind or "unknown"
-
-
-def in_gb(n_bytes: int) -> str:
-    """The number of GB as text."""
-    return f"{n_bytes / 1e9:.1f}"

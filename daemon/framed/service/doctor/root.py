@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterator
 
 from frame_extractor.contract.cores import usable_cores
+from frame_extractor.contract.quantities import size
 from framed.errors import SettingsError
 from framed.host.memory import read_memory
 from framed.model.project import Overrides
 from framed.policy.shares import budget
-from framed.service.doctor.disks import in_gb, kind_of
+from framed.service.doctor.disks import kind_of
 from framed.service.doctor.finding import Finding
 from framed.service.notify import desktop
 from framed.settings.config import Settings, resolve
@@ -43,7 +44,7 @@ def budget_of_machine(settings: Settings) -> Finding:
     cores, memory = usable_cores(), read_memory()
     share = budget(cores, memory.total_bytes, settings.budget)
     found = (
-        f"{cores} cores, {in_gb(memory.available_bytes)} of {in_gb(memory.total_bytes)} GB memory available: "
+        f"{cores} cores, {size(memory.available_bytes)} of {size(memory.total_bytes)} memory available: "
         f"slots {share.slots}, projects at once {share.max_active}"
     )
     if share.slots > cores:
