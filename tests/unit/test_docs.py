@@ -1,8 +1,9 @@
-"""The pages of documentation: links and anchors hold, and the indexes are complete."""
+"""The pages of documentation: links and anchors hold, the indexes are complete; and the words of the glossary."""
 
 from __future__ import annotations
 
 import re
+import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ PICTURES: Final = {
     r"charged": "counted",
     r"comes of it|whatever comes": "the result, the outcome",
     r"look(?:s|ed|ing)? at": "scan, read, check",
+    r"seats?|seated": "slot holding",
+    r"stands? still|stood still": "is stalled",
+    r"with whatever": "with any",
 }
 """Words used for a term of docs/glossary.md, with what to write instead."""
 _LINK: Final = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -113,3 +117,17 @@ def test_pages_use_the_words_of_the_glossary(page: Path) -> None:
     for picture, term in PICTURES.items():
         found = re.search(rf"\b(?:{picture})\b", prose, re.IGNORECASE)
         assert found is None, f"{found[0]!r}; say {term}"
+
+
+def test_code_of_the_daemon_uses_the_words_of_the_glossary() -> None:
+    """In comments, docstrings, messages and log lines."""
+    wrong = re.compile("|".join(rf"\b(?:{picture})\b" for picture in PICTURES), re.IGNORECASE)
+    found = [
+        f"{module.relative_to(ROOT)}:{token.start[0]}: {hit[0]}"
+        for module in sorted((ROOT / "daemon").rglob("*.py"))
+        for token in tokenize.generate_tokens(
+            iter(module.read_text(encoding="utf-8").splitlines(keepends=True)).__next__
+        )
+        if token.type in (tokenize.COMMENT, tokenize.STRING) and (hit := wrong.search(token.string))
+    ]
+    assert not found, "\n".join(found)

@@ -111,7 +111,7 @@ class TmuxServer:
         """The session runs `argv`, in place of whatever was in it. Raises EngineRefused."""
         words = [_word(argument) for argument in argv]
         pane = self._pane(session)
-        # A dead pane of the attempt before is used again, so that whoever is attached sees the next one begin.
+        # A dead pane of the previous attempt is used again, so that an attached terminal shows the next one.
         if pane is not None:
             answer = self._ask("respawn-pane", "-k", "-c", "/", "-t", pane.pane_id, "--", *words)
         else:
@@ -152,7 +152,7 @@ class TmuxServer:
         self._ask("kill-session", "-t", target(session))
 
     def _reopen_socket(self) -> None:
-        """Whoever removed the socket has not parted us from the server: tmux makes it anew when sent SIGUSR1."""
+        """A removed socket is made again by a running tmux server, when it is sent SIGUSR1."""
         if self._socket.exists() or not any(send(server, signal.SIGUSR1) for server in self._servers()):
             return
         until_s = time.monotonic() + _REOPENING_S
@@ -190,7 +190,7 @@ class TmuxServer:
             elif panes:
                 # The command holds a newline, because a project's name does.
                 panes[-1] = panes[-1]._replace(command=f"{panes[-1].command}\n{line}")
-        # People split the windows they look at.
+        # A user may have split the window.
         return next((pane for pane in panes if _SPEC.search(pane.command)), panes[0] if panes else None)
 
     def _ask(self, command: str, *arguments: str) -> tmux_cmd:

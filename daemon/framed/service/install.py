@@ -30,7 +30,7 @@ UNITS: Final = ("framed-tmux.service", "framed.service")
 _SYSTEM_FOLDER: Final = Path("/etc/systemd/system")
 _FOR_SYSTEM_ONLY: Final = "#system "
 _USUAL_PATH: Final = ("/usr/local/bin", "/usr/bin", "/bin")
-_PRIVATE_IN_A_UNIT: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 -- told apart, not written to
+_PRIVATE_IN_A_UNIT: Final = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 -- compared with, not written to
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class BudgetSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_active: Annotated[int, msgspec.Meta(ge=1, le=4096)] | Literal["auto"] = "auto"
     """Projects that run at once; auto is a quarter of the slots, at least 1."""
     memory_per_worker_gb: Annotated[float, msgspec.Meta(ge=0.01, le=1024)] = 1.0
-    """What a worker is reckoned to need where `slots` is auto: 0.6 were measured for 1080p, 1.0 for 4K."""
+    """The memory estimated for a worker where `slots` is auto: 0.6 were measured for 1080p, 1.0 for 4K."""
     memory_floor_gb: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | Literal["auto"] = "auto"
     """While less is available nothing is started; auto is 15 % of the memory there is, at most 8."""
     disk_floor_gb: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | Literal["auto"] = "auto"
