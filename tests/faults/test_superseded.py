@@ -67,6 +67,7 @@ def test_extractor_that_was_given_up_is_ended_before_the_next_begins(root: Root)
     root.start()
     root.extractor("onward", attempt=2)
     assert not is_alive(process)
-    assert f"extractor superseded project=onward job_id={root.wait_for('onward', RUNNING).job_id}" in root.log_of(1)
+    line = f"extractor superseded project=onward job_id={root.wait_for('onward', RUNNING).job_id}"
+    until(lambda: line in root.log_of(1), "it is logged")
     gate.touch()
     root.wait_for("onward", COMPLETE)

@@ -330,12 +330,12 @@ def test_empty_raw_videos_freezes_and_deletes_nothing(root: Root) -> None:
     away = root.places.root / "away"
     root.places.raw_videos.rename(away)
     root.places.raw_videos.mkdir()
-    [notice] = until(root.notices, "the daemon noticed")
-    assert notice == (
+    notice = (
         f"{root.places.raw_videos} is empty, or its disk is not mounted; until it is back nothing is started, "
         "and nothing is forgotten"
     )
-    assert "its disk is not mounted" in root.log_of(0)
+    until(lambda: root.notices() == (notice,), "it is noticed")
+    until(lambda: "its disk is not mounted" in root.log_of(0), "it is logged")
     assert root.status("onward") == before
     root.places.raw_videos.rmdir()
     away.rename(root.places.raw_videos)

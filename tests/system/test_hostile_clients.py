@@ -19,7 +19,7 @@ import pytest
 
 from framed.control.server import MAX_CONNECTIONS
 from tests.harness.root import QUICK, Root, roots
-from tests.harness.until import DEADLINE_S
+from tests.harness.until import DEADLINE_S, until
 
 HELLO = b'{"jsonrpc":"2.0","id":0,"method":"hello","params":{"protocol":"1.0"}}\n'
 GROWTH_BYTES = 64 << 20
@@ -254,4 +254,4 @@ def test_other_user_is_kept_out_twice(root: Root) -> None:
         root.places.control_socket.chmod(0o600)
         for path, mode in zip(opened, modes, strict=True):
             path.chmod(mode)
-    assert "connection of another user refused uid=65534" in root.log_of(0)
+    until(lambda: "connection of another user refused uid=65534" in root.log_of(0), "it is logged")
