@@ -1,7 +1,7 @@
-"""Writes to a terminal or a pipe from a thread of its own: whoever reads there, or does not, holds up nobody here.
+"""Writes to a terminal or a pipe from a thread of its own, so that a reader that does not read blocks nothing here.
 
-A terminal may be stopped (Ctrl-S, a stopped tmux), a pipe full. What cannot be written waits, up to a limit; what is
-left when the process ends is lost.
+A terminal may be stopped (Ctrl-S, a stopped tmux), a pipe full. What cannot be written waits, up to a limit; what still
+waits when the process ends is lost.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import deque
 from typing import Final, Self, TextIO
 
 MAX_WAITING_BYTES: Final = 1 << 20
-"""Of one stream; what comes while so much waits is dropped."""
+"""Of one stream; what is written beyond that is dropped."""
 
 
 class BackgroundWriter(io.TextIOBase):
@@ -38,7 +38,7 @@ class BackgroundWriter(io.TextIOBase):
 
     @classmethod
     def of_both(cls, out: TextIO | None, err: TextIO | None) -> tuple[Self, Self]:
-        """One for each; the same where both lead to one file, whose lines keep their order so."""
+        """One for each; the same one where both lead to one file, so that its lines keep their order."""
         writers = cls(out), cls(err)
         with contextlib.suppress(OSError, ValueError):
             if os.path.sameopenfile(writers[0].fileno(), writers[1].fileno()):
@@ -62,13 +62,13 @@ class BackgroundWriter(io.TextIOBase):
                 self._n_bytes += len(content)
                 self._changed.notify_all()
                 if self._thread is None:
-                    # A daemon thread: one that waits for its reader for ever does not keep the process.
+                    # A daemon thread: one that waits for its reader for ever does not keep the process alive.
                     self._thread = threading.Thread(target=self._run, name="background-writer", daemon=True)
                     self._thread.start()
         return len(text)
 
     def drain(self, patience_s: float) -> None:
-        """All is written, or so much time has passed."""
+        """All is written, or `patience_s` has passed."""
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting, patience_s)
 
@@ -106,12 +106,12 @@ class BackgroundWriter(io.TextIOBase):
                 return
 
     def _written(self, content: bytes) -> bool:
-        """Whether all of it has gone out; False when the stream leads nowhere."""
+        """Whether all of it was written; False when the stream is closed at its other end."""
         descriptor = self.fileno()
         while content:
             try:
                 content = content[os.write(descriptor, content) :]
-            except BlockingIOError:  # Somebody with whom the terminal is shared has made it so.
+            except BlockingIOError:  # Another process on the same terminal has made it non-blocking.
                 select.select([], [descriptor], [], 1.0)
             except OSError:
                 return False

@@ -39,7 +39,7 @@ A film that is itself called run, probe, estimate, clean or completion: ./run
 
 \b
 Exit codes: 0 done, 64 usage, 65 not a film, 66 too much of it undecodable,
-70 internal fault, 73 output cannot be made, 74 reading or writing failed,
+70 internal fault, 73 output cannot be created, 74 reading or writing failed,
 75 disk full, 76 another extractor works there, 77 not permitted,
 78 bad specification, 79 a film changed while it was read, 130 Ctrl-C, 143 terminated.
 """
@@ -127,7 +127,7 @@ class _FilmTime(click.ParamType[float]):
 
 
 def _film_or_command(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Tab where a film may stand: files; for the first word, where none begins so, the other commands."""
+    """Completion of a film: files; for the first word, where no file matches, the other commands."""
     is_first = not context.params.get("films")
     if is_first and "/" not in incomplete and not any(name.startswith(incomplete) for name in os.listdir()):
         return [CompletionItem(name) for name in _OTHERS if name.startswith(incomplete)]
@@ -295,7 +295,7 @@ _OTHERS: Final = {"run": run, "probe": probe, "estimate": estimate, "clean": cle
 
 
 def _command_of(typed: Sequence[str]) -> tuple[click.Command, list[str]]:
-    """The command that these arguments are for, and what of them is left for it."""
+    """The command that these arguments are for, and its own arguments."""
     if typed and typed[0] in _OTHERS:
         return _OTHERS[typed[0]], [*typed[1:]]
     return extract, [*typed]

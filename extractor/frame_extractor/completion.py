@@ -1,7 +1,7 @@
-"""Tab in bash, zsh and fish: the script for each shell, and the answers that the script asks the program for.
+"""Completion in bash, zsh and fish: the script for each shell, and the answers that the script asks the program for.
 
-Click knows what may follow. Its own scripts and formats are not used, for they lose names with spaces, quotes or
-commas, and what stands before the `=` of an option. `framed` and `framectl` use this module too, so it imports nothing
+Click knows what may follow. Its own scripts and formats are not used, because they lose names with spaces, quotes or
+commas, and what is before the `=` of an option. `framed` and `framectl` use this module too, so it imports nothing
 but click.
 """
 
@@ -120,7 +120,7 @@ def answer(
     command, arguments = choose([word.text for word in before])
     items = ShellComplete(command, {}, program, variable(program)).get_completions([*arguments], last.text)
     option, equals, _ = last.text.partition("=")
-    # Click answers with the value alone; the shells replace the word as a whole.
+    # Click answers with the value alone; the shells replace the complete word.
     base = f"{option}=" if equals and option.startswith("--") else ""
     replaced = environ.get("COMP_TEXT") if environ.get("COMP_LINE") else None
     return "\n".join(_line(item, shell, base, last, replaced) for item in items)
@@ -178,7 +178,7 @@ def _line(item: CompletionItem, shell: str, base: str, last: Word, readline_text
 def _for_readline(value: str, last: Word, text: str | None) -> str:
     """The value quoted as the word on the line is, without the part of the word that readline leaves as it is.
 
-    `text`: the part that it replaces, as it is typed; what stands before it is an open quote, or ends with `=` or `:`.
+    `text`: the part that it replaces, as it is typed; what is before it is an open quote, or ends with `=` or `:`.
     """
     if text is not None:
         replaced = split_line(f"{last.quote}{text}")[-1].text
@@ -191,7 +191,7 @@ def _for_readline(value: str, last: Word, text: str | None) -> str:
             quoted = _SPECIAL_IN_DOUBLE_QUOTES.sub(r"\\\g<0>", value)
         case _:
             return _SPECIAL_BARE.sub(r"\\\g<0>", value)
-    # Readline ends the quotes, but not behind a character that looks as if it did.
+    # Readline ends the quotes, but not after a character that looks as if it did.
     return quoted + last.quote if quoted.endswith(last.quote) else quoted
 
 

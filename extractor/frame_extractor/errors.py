@@ -50,7 +50,7 @@ class TooMuchFailed(ExtractionError):
 
 
 class NeedsWholeFilm(ExtractionError):
-    """The stream cannot be read in chunks, found out while reading it; it must be decoded in one go, in order."""
+    """The stream cannot be read in chunks, as was found while reading it; one decoder must read all of it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -58,7 +58,7 @@ class NeedsWholeFilm(ExtractionError):
 
 
 class ReadFailed(ExtractionError):
-    """One reader did not get out of a source what the demuxer says is in it."""
+    """One reader did not decode from a chunk what the demuxer says is in it."""
 
     def __init__(self, reader: str, reason: str) -> None:
         super().__init__(reader, reason)
@@ -70,7 +70,7 @@ class ReadFailed(ExtractionError):
 
 
 class WorkersKilled(ExtractionError):
-    """Workers ended again and again, and not because a decoder crashed: the machine's fault, not the film's."""
+    """Workers ended repeatedly, and not because a decoder crashed: the machine's fault, not the film's."""
 
     def __init__(self, exit_code: int | None) -> None:
         super().__init__(exit_code)
@@ -78,12 +78,12 @@ class WorkersKilled(ExtractionError):
 
     def __str__(self) -> str:
         if self.exit_code == -signal.SIGKILL:
-            return "workers are being killed from outside; when memory is short, give the project fewer of them"
-        return f"workers cannot run: they end with exit code {self.exit_code}; try `frame-extractor` by hand"
+            return "worker processes are being killed, probably because memory is short; give the project fewer workers"
+        return f"worker processes end at once, with exit code {self.exit_code}; run `frame-extractor` to see why"
 
 
 class WorkerFault(ExtractionError):
-    """A worker met an error that is nobody's film's fault; holds its traceback."""
+    """An unexpected error in a worker; holds its traceback."""
 
     def __init__(self, trace: str) -> None:
         super().__init__(trace)
@@ -94,7 +94,7 @@ class WorkerFault(ExtractionError):
 
 
 class NewerSchema(Exception):
-    """A file was written by a later version of this program, which may mean more by it than this one knows."""
+    """A file was written by a later version of this program, and may hold what this one does not understand."""
 
     def __init__(self, path: Path, schema: object) -> None:
         super().__init__(path, schema)
@@ -102,4 +102,4 @@ class NewerSchema(Exception):
         self.schema = schema
 
     def __str__(self) -> str:
-        return f"{self.path} has schema {self.schema}; this version knows up to {SCHEMA}; use a later one"
+        return f"{self.path} has schema {self.schema}; this version reads up to {SCHEMA}; use a later version"

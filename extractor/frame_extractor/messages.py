@@ -1,4 +1,4 @@
-"""The lines that tell a person what an attempt does and has done. Pure."""
+"""What a person reads of an attempt, as text: what it does and has done. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def film_done(film: FilmResult, layout: OutputLayout) -> str:
     if film.wall_s > 0:
         line += f" ({times(film.duration_s / film.wall_s)} realtime)"
     if film.removed:
-        line += f"; {film.removed:,} removed by you left out (--restore brings them back)"
+        line += f"; {film.removed:,} left out that you removed (--restore makes them again)"
     if film.rejected_blurry:
         line += f"; {count(film.rejected_blurry, 'image')} left out as blurry"
     if film.failed_ranges:
@@ -40,7 +40,7 @@ def film_skipped(film: FilmResult, *, forced: bool) -> str:
     if forced:
         return f"{images}; by an earlier attempt"
     if film.removed:
-        return f"{images}, {film.removed:,} removed by you; --restore brings them back, --force extracts it again"
+        return f"{images}, {film.removed:,} removed by you; --restore makes them again, --force extracts it again"
     return f"{images}; --force extracts it again"
 
 
@@ -52,26 +52,26 @@ def clean_plan(images: Sequence[Path], rest: Sequence[Path], layout: OutputLayou
 
 
 def set_aside(paths: Sequence[Path], layout: OutputLayout) -> str:
-    """About files that images have taken the places of."""
+    """About files that were where images had to be."""
     folders = sorted({path.relative_to(layout.folder).parts[0] for path in paths})
     names = " and ".join(str(layout.folder / folder) for folder in folders)
     was, it = ("was", "it is") if len(paths) == 1 else ("were", "they are")
-    why = f"{was} in the way of images and not made by this program, or changed since"
+    why = f"{was} where images had to be, and not made by this program or changed since"
     return f"{count(len(paths), 'file')} in {layout.frames_dir.name}/ {why}; {it} kept in {names}"
 
 
 def film_decoded(film: FilmResult) -> str:
-    """For the log: how much of a film had to be decoded."""
+    """For the log: how much of a film was decoded."""
     line = f"{film.name}: {count(film.decoded_frames, 'frame')} decoded"
     if film.repaired_frames:
-        line += f", {film.repaired_frames:,} of them for images that no scan had foreseen"
+        line += f", {film.repaired_frames:,} of them again, for images that the scan had not written"
     if film.kept_frames:
-        line += f"; {count(film.kept_frames, 'frame')} had been decoded before"
+        line += f"; {count(film.kept_frames, 'frame')} had been decoded by earlier attempts"
     return line
 
 
 def progress_line(progress: Progress) -> str:
-    """The same as the progress bar says, in one plain line."""
+    """What the progress bar shows, as one plain line."""
     parts = [f"{progress.film or 'starting'}: {progress.fraction:.1%}"]
     if progress.n_films > 1:
         parts[0] = f"film {progress.film_number} of {progress.n_films}, {parts[0]}"

@@ -1,7 +1,7 @@
-"""What a person sees while an attempt runs: a live bar on a terminal, a plain line now and then elsewhere.
+"""What a person sees while an attempt runs: a live bar on a terminal, elsewhere a line every ten seconds.
 
-Results go to stdout, the rest to stderr. A screen that goes away (a closed pane, a broken pipe) ends nothing, and one
-that takes nothing more (Ctrl-S, a stopped tmux, a pipe that nobody reads) holds up nothing, the process's end neither.
+Results go to stdout, the rest to stderr. A screen that disappears (a closed pane, a broken pipe) ends nothing, and one
+that blocks (Ctrl-S, a stopped tmux, a pipe that nobody reads) delays nothing, not even the end of the process.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from frame_extractor.messages import progress_line
 
 PLAIN_EVERY_S: Final = 10.0
 LAST_LINES_S: Final = 1.0
-"""How long the last lines are waited for, of each stream, when a screen is left."""
+"""How long leaving a screen waits for the last lines of each stream to be written."""
 
 
 def open_screen() -> LiveScreen | PlainScreen:
-    """The one that suits where stderr goes; to be entered for as long as the attempt runs."""
+    """The one for what stderr is; to be entered while the attempt runs."""
     return LiveScreen() if sys.stderr.isatty() else PlainScreen()
 
 
 class PlainScreen:
-    """For pipes, files and logs: whole lines only, progress every ten seconds."""
+    """For pipes, files and logs: complete lines only, progress every ten seconds."""
 
     def __init__(self) -> None:
         self._last_progress = time.monotonic()
@@ -87,7 +87,7 @@ class LiveScreen:
             console=self._console,
             transient=True,
             expand=True,
-            # Drawn by `progress`, which leaves it be while the terminal takes nothing.
+            # Drawn by `progress`, which does not while the terminal is blocked.
             auto_refresh=False,
             redirect_stdout=False,
             redirect_stderr=False,
@@ -114,7 +114,7 @@ class LiveScreen:
         self._print(line, style="red")
 
     def result(self, line: str) -> None:
-        if self._out.isatty():  # It comes out above the bar.
+        if self._out.isatty():  # Printed above the bar.
             self._print(line)
         else:
             self._out.write(f"{line}\n")
@@ -144,7 +144,7 @@ class LiveScreen:
 
 
 def print_line(line: str, *, error: bool = False) -> None:
-    """Prints a line to stdout, or stderr, if that still goes anywhere."""
+    """Prints a line to stdout, or stderr, unless that is closed."""
     stream = sys.stderr if error else sys.stdout
     try:
         print(line, file=stream, flush=True)
@@ -153,7 +153,7 @@ def print_line(line: str, *, error: bool = False) -> None:
 
 
 def _abandon(stream: TextIO) -> None:
-    """The stream leads nowhere. What is left in its buffer would fail again at Python's exit, with code 120."""
+    """The stream is closed at its other end. What is in its buffer would fail again at Python's exit, with code 120."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP as one exception in the main thread, and the moments that must not be cut in two."""
+"""SIGINT, SIGTERM and SIGHUP as one exception in the main thread, and sections that they must not interrupt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """A signal asks this process to end. Not an Exception, so that nothing on the way takes it for a film's fault."""
+    """A signal asks this process to end. Not an Exception, so that no handler takes it for a film's fault."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
@@ -31,7 +31,7 @@ _entered: EndingSignals | None = None
 class EndingSignals:
     """While entered, the first ending signal raises Interrupted in the main thread, on whatever line that is.
 
-    Further ones change nothing, except that a third Ctrl-C ends the process on the spot: workers notice and die,
+    Further ones change nothing, except that a third Ctrl-C ends the process at once: workers end with it,
     `temp/` stays for the next attempt.
     """
 
@@ -62,12 +62,12 @@ class EndingSignals:
 
     @property
     def is_ending(self) -> bool:
-        """Whether one has come, and this process is still to end for it."""
+        """Whether a signal has come, and this process has not yet begun to end."""
         return self._received is not None and self._is_armed
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """What is inside is done whole; a signal that came meanwhile is raised at its end."""
+        """What is inside is not interrupted; a signal that came meanwhile is raised at its end."""
         self._depth += 1
         try:
             yield
@@ -79,14 +79,14 @@ class EndingSignals:
     def check(self) -> None:
         """Raises Interrupted when a signal has come, and again until disarmed.
 
-        To be called now and then: what a signal handler raises is swallowed in a finalizer, and where C calls back.
+        To be called regularly: what a signal handler raises is lost in a finalizer, and in callbacks from C.
         """
         if self._received is not None and self._is_armed and self._depth == 0:
             self._is_raised = True
             raise Interrupted(self._received)
 
     def disarm(self) -> None:
-        """From here on ending signals change nothing: what is left to do is the ending."""
+        """From here on ending signals change nothing: the process is ending."""
         self._is_armed = False
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
@@ -103,7 +103,7 @@ class EndingSignals:
 def interrupt_deferred() -> contextlib.AbstractContextManager[None]:
     """An ending signal that comes inside is raised at its end.
 
-    For calls of C that call Python back, from where nothing that a signal handler raises gets through.
+    For C functions that call Python back: an exception from a signal handler does not get through them.
     """
     is_ours = _entered is not None and threading.current_thread() is threading.main_thread()
     return _entered.deferred() if _entered is not None and is_ours else contextlib.nullcontext()
@@ -116,7 +116,7 @@ def is_ending() -> bool:
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Ending signals that come inside are delivered at its end. Processes started inside are born with them blocked."""
+    """Ending signals that come inside are delivered at its end. Processes started inside begin with them blocked."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -137,6 +137,6 @@ def signals_held() -> Iterator[None]:
 
 
 def leave_signals_to_parent() -> None:
-    """In a worker process born inside `held()`: Ctrl-C, which reaches the whole terminal, is the parent's business."""
+    """In a worker process started inside `signals_held()`: the parent handles Ctrl-C, which reaches all processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)

@@ -1,4 +1,4 @@
-"""The extractor without a daemon: films and options from the command line, an attempt or a few, a summary."""
+"""The extractor without a daemon: films and options from the command line, one or more attempts, a summary."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from frame_extractor.screen import open_screen, print_line
 
 DEFAULT_WORKERS: Final = 12
 _RETRIED: Final = frozenset({ExitCode.INTERNAL, ExitCode.OUTPUT_NOT_WRITTEN, ExitCode.FILM_CHANGED})
-"""Of the retryable endings those that seconds may mend; a full disk or a missing permission waits for the person."""
+"""Of the retryable endings those that may pass within seconds; a full disk or a missing permission needs a person."""
 _BACKOFF_BASE_S: Final = 2.0
 _BACKOFF_MAX_S: Final = 30.0
 
@@ -87,7 +87,7 @@ def extract(request: Request, *, retry: int) -> ExitCode:
             # --force means once: what this command has extracted it does not extract again.
             films = [film for film in films if str(film) not in {done.path for done in ending.extracted}]
             wait_s = min(_BACKOFF_BASE_S * 2 ** (n_attempts - 1), _BACKOFF_MAX_S)
-            screen.note(f"trying again in {duration(wait_s)} ({n_attempts} of {retry})")
+            screen.note(f"retrying in {duration(wait_s)} ({n_attempts} of {retry})")
             time.sleep(wait_s)
         if len(request.films) > 1:
             screen.result(_summary(len(request.films), endings, layout))
@@ -201,18 +201,18 @@ def _refused(error: Exception, film: Path | None = None) -> Refused:
 
 
 def _grant(request: Request) -> _Grant:
-    """A number that was typed is taken at its word, up to the cores there are; otherwise a quarter is left free."""
+    """A number that was typed is granted, up to the usable cores; otherwise a quarter of them is left free."""
     cores = usable_cores()
     budget = worker_budget(cores)
     if request.workers is not None:
         granted = min(request.workers, cores)
-        return _Grant(granted, f"{request.workers} asked for, {count(cores, 'core')} usable")
+        return _Grant(granted, f"{request.workers} requested, {count(cores, 'core')} usable")
     granted = budget if "workers" in request.given else min(DEFAULT_WORKERS, budget)
     return _Grant(granted, f"75 % of {count(cores, 'usable core')}; --workers sets another number")
 
 
 def _spec(request: Request, layout: OutputLayout, films: list[Path], workers: int) -> AttemptSpec:
-    """The specification of a new attempt, also on the disk. Raises Refused when the output cannot be written."""
+    """The specification of a new attempt, written to its file. Raises Refused when the output cannot be written."""
     try:
         records.make_output(layout)
         number = claim_number(layout)

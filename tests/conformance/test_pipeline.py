@@ -120,7 +120,7 @@ def test_workers_that_are_killed_again_and_again_are_not_the_films_fault(film: P
     killer = threading.Thread(target=kill_all)
     killer.start()
     try:
-        with pytest.raises(WorkersKilled, match="killed from outside"):
+        with pytest.raises(WorkersKilled, match="being killed"):
             extract(film, tmp_path / "temp")
     finally:
         is_over.set()

@@ -98,7 +98,7 @@ def test_what_a_search_did_not_find_is_said_to_be_missing(tmp_path: Path, monkey
     *_, last = read_chunks(open_film(tmp_path / "film.mkv"), Sampling.EXACT)
     assert last.lost_after is not None
     assert last.lost_after.end_s == pytest.approx(10.0, abs=0.2)
-    assert "nothing that can be read in the 8 MB of the file after it" in last.lost_after.reason
+    assert "nothing readable in the next 8 MB of the file" in last.lost_after.reason
 
 
 def test_what_a_search_did_not_find_of_a_film_read_whole_is_missing_too(

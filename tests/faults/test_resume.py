@@ -204,7 +204,7 @@ def test_other_settings_decode_only_what_is_missing(
     film = extracted.complete(settings, job_id="another job")
     assert film["kept_frames"] == everything
     assert film["decoded_frames"] == film["repaired_frames"] <= share * everything
-    assert f"; {everything:,} frames had been decoded before" in extracted.log.read_text()
+    assert f"; {everything:,} frames had been decoded by earlier attempts" in extracted.log.read_text()
     fresh = Output(extracted.film, tmp_path / "fresh")
     fresh.complete(settings)
     assert extracted.content() == fresh.content()

@@ -305,7 +305,7 @@ def test_earlier_tools_images_are_put_aside_when_those_that_replace_them_are_com
     assert texts(aside) == old
     assert project.layout.results.with_name("extraction_results.json.aside-1").read_text() == OLD_RESULTS
     [note] = [each for each in project.screen.notes if "aside" in each and "json" not in each]
-    assert note.startswith("6 files in frames/ were in the way of images")
+    assert note.startswith("6 files in frames/ were where images had to be")
     assert str(aside) in note
 
 
@@ -435,7 +435,7 @@ def test_file_still_being_copied_gives_way_to_the_complete_one(project: Project)
     project.pipeline.before_picture = at_picture(2, grow)
     ending = project.attempt()
     assert ending.code is ExitCode.FILM_CHANGED
-    assert ending.reason == "Ep1.mkv: the film changed while it was read; it is extracted anew when it rests"
+    assert ending.reason == "Ep1.mkv: the film changed while it was read; it is extracted once it stops changing"
     assert project.images() == set()
     project.pipeline.before_picture = lambda _number: None
     project.pipeline.duration_s = 3.0
@@ -584,7 +584,7 @@ def test_film_that_is_replaced_while_it_waits_for_its_turn_is_not_read(project: 
 
 
 def test_vanished_film_is_distinguished_from_a_vanished_folder(project: Project) -> None:
-    """The first was renamed or taken away, a drive may come back."""
+    """The first was renamed or deleted, a drive may come back."""
     project.films.append(project.folder / "gone.mkv")
     assert project.attempt().code is ExitCode.FILM_CHANGED
     project.films[-1] = project.folder / "drive" / "gone.mkv"

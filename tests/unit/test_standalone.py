@@ -74,7 +74,7 @@ def test_fault_is_tried_again_and_done_films_are_not(
     assert standalone.extract(request(tmp_path, "a.mkv", "b.mkv", force=True), retry=3) is ExitCode.DONE
     assert pipeline.extracted == ["a.mkv", "b.mkv", "b.mkv", "b.mkv"]
     shown = capsys.readouterr()
-    assert "trying again" in shown.err
+    assert "retrying in" in shown.err
     assert shown.out.splitlines()[-1].startswith("2 films: 2 extracted; 8 images of 2 shots in ")
 
 
@@ -92,5 +92,5 @@ def test_full_disk_is_reported_at_once(
     assert standalone.extract(request(tmp_path, "a.mkv", "b.mkv"), retry=3) is ExitCode.DISK_FULL
     assert pipeline.extracted == ["a.mkv", "b.mkv"]
     shown = capsys.readouterr()
-    assert f"no room left for {tmp_path / 'out'}" in shown.err
+    assert f"no space left for {tmp_path / 'out'}" in shown.err
     assert shown.out.splitlines()[-1].startswith("2 films: 1 extracted, 1 not extracted; ")

@@ -1,4 +1,4 @@
-"""The log file of an attempt: whatever films and folders are called, it can be read on a terminal."""
+"""The log file of an attempt. It is safe to print on a terminal, whatever films and folders are called."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u2
 
 
 class _LogLines(logging.Formatter):
-    """Nothing in them steers the terminal they are read on: films and folders may be called anything."""
+    """Lines without control characters for the terminal: films and folders may have any name."""
 
     def format(self, record: logging.LogRecord) -> str:
         return _CONTROL_CHARACTERS.sub(lambda found: ascii(found[0])[1:-1], super().format(record))
 
 
 class _LogFile(logging.FileHandler):
-    """Follows no link: in a folder that others may write to, its name can be guessed. Raises OSError (ELOOP)."""
+    """Follows no symbolic link: in a folder that others may write to, names can be guessed. Raises OSError (ELOOP)."""
 
     def _open(self) -> TextIOWrapper:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -35,7 +35,7 @@ class _LogFile(logging.FileHandler):
 
 @contextlib.contextmanager
 def log_file(spec: AttemptSpec, log: logging.Logger) -> Iterator[None]:
-    """What is logged to `log` goes to the attempt's file and nowhere else; when that fails, nothing else is lost."""
+    """What is logged to `log` goes to the attempt's file and nowhere else; failing to write it ends nothing."""
     logging.raiseExceptions = False
     handler: logging.Handler = logging.NullHandler()
     if spec.log_path is not None:

@@ -1,8 +1,8 @@
-"""`frame-extractor clean`: takes away what was made of a project's films, and nothing else.
+"""`frame-extractor clean`: deletes what was made of a project's films, and nothing else.
 
-What is ours: images that the manifest or a journal lists and nobody has changed since, the two files that tell of them,
-unfinished work in `temp/`, and the records. Captions, files set aside, and whatever else lies there stay, with the
-folders they lie in. A folder that those records do not name as their output is refused: it may hold copies.
+Deleted are images that the manifest or a journal lists and nobody has changed since, the two files that list them,
+unfinished work in `temp/`, and the records. Captions, files set aside, and all other files stay, with their folders.
+A folder that the records do not name as their output is refused: it may hold copies.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from frame_extractor.output.own_files import OwnFiles, has_size
 
 @dataclass(frozen=True)
 class Plan:
-    """What goes."""
+    """What is to be deleted."""
 
     images: tuple[Path, ...]
     others: tuple[Path, ...]
-    """Files and folders that are ours and no images."""
+    """Files and folders that are ours and not images."""
     cleaned: Cleaned
 
 
@@ -55,22 +55,22 @@ def plan(layout: OutputLayout, fingerprints: Collection[str] = ()) -> Plan:
 
 
 def clean(layout: OutputLayout) -> Cleaned:
-    """All of it is gone. Raises OutputBusy while an extractor works there, Refused, NewerSchema, and OSError.
+    """All of it is deleted. Raises OutputBusy while an extractor works there, Refused, NewerSchema, and OSError.
 
-    Interrupted, it is done by doing it again: the lists go after what they list.
+    After an interruption it can be done again: the lists are deleted after what they list.
     """
     with _exclusive_use(layout):
         return _clean(layout)
 
 
 def clean_films(layout: OutputLayout, fingerprints: Collection[str]) -> Cleaned:
-    """What was made of these films is gone, and what the two files tell of them; the rest stays. Raises as `clean`."""
+    """What was made of these films is deleted, also from the two files; the rest stays. Raises as `clean`."""
     with _exclusive_use(layout):
         return _clean_films(layout, fingerprints)
 
 
 def _exclusive_use(layout: OutputLayout) -> contextlib.AbstractContextManager[None]:
-    """The folder's lock, where there are records at all; nothing is made where nothing is ours. Raises Refused."""
+    """The folder's lock, where there are records; nothing is created where nothing is ours. Raises Refused."""
     _require_output(layout, read_output(layout))
     return exclusive_use(layout, "that cleans it up") if layout.control.is_dir() else contextlib.nullcontext()
 
@@ -109,7 +109,7 @@ def _clean(layout: OutputLayout) -> Cleaned:
 
 
 def _require_output(layout: OutputLayout, output: Output) -> None:
-    """Raises Refused where the records beside the folder do not say that it is theirs."""
+    """Raises Refused where the records beside the folder do not name it as their output."""
     named = {path for path in (output.output_dir, *_specified(layout)) if path}
     if any(_is_the_same(Path(path), layout.frames_dir) for path in named):
         return
@@ -130,21 +130,21 @@ class _Specified(msgspec.Struct, frozen=True):
 
 
 def _specified(layout: OutputLayout) -> Iterator[str]:
-    """The folders that attempts were given."""
+    """The `frames_dir` of attempts' specifications."""
     for path in layout.control.glob("attempt-*.spec.json"):
         with contextlib.suppress(OSError, ValueError):
             yield msgspec.json.decode(path.read_bytes(), type=_Specified).frames_dir
 
 
 def _is_the_same(named: Path, frames_dir: Path) -> bool:
-    """Whether `named` is that folder, or was until the whole output was moved."""
+    """Whether `named` is that folder, or was before the output folder was moved."""
     with contextlib.suppress(OSError):
         return os.path.samefile(named, frames_dir)
     return named == frames_dir or (named.name == frames_dir.name and not named.parent.exists())
 
 
 def _present(layout: OutputLayout, output: Output, fingerprints: Collection[str] | None) -> list[Path]:
-    """Images of these films, or of all, that are there and ours."""
+    """Images of these films, or of all, that exist and are ours."""
     own = _own(layout, output, fingerprints)
     images = [layout.frames_dir / file for file in sorted(own) if own.is_present(file)]
     marks = [*output.rejected] if fingerprints is None else fingerprints
@@ -180,7 +180,7 @@ def _own_folders(layout: OutputLayout) -> list[Path]:
 
 
 def _size_bytes(path: Path) -> int:
-    """0 of a file that an extractor has moved or deleted meanwhile: a plan may be made while one works."""
+    """0 for a file that an extractor has moved or deleted meanwhile: a plan may be made while one works."""
     try:
         return path.lstat().st_size
     except FileNotFoundError:
@@ -198,7 +198,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _remove_folder(folder: Path) -> None:
-    """A work folder's marker goes last, and so do the specifications in the records: interrupted, it can go on."""
+    """A work folder's marker and the specifications are deleted last: an interrupted deletion can be continued."""
     deleted_last = {path for path in entries(folder) if path.name == WORK_MARKER or path.name.endswith(".spec.json")}
     for path in entries(folder):
         if path not in deleted_last:

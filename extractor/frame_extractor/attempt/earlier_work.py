@@ -13,7 +13,7 @@ from frame_extractor.output.manifest import Output
 def is_redone(spec: AttemptSpec, output: Output, fingerprint: str) -> bool:
     """Whether what was done of the film before, or removed of it, does not count.
 
-    Force and restore are for what was there before the job: a retry of it must come to an end.
+    Force and restore are about what was there before the job: its retries must not begin from nothing each time.
     """
     film = output.films.get(fingerprint)
     is_own = film is not None and film.status == "complete" and film.job_id == spec.job_id
@@ -33,7 +33,7 @@ def is_complete(spec: AttemptSpec, output: Output, fingerprint: str) -> bool:
 def record_removed(output: Output, fingerprint: str) -> bool:
     """Images that a user has deleted are known as removed; whether there are any that were not.
 
-    Where an attempt was cut off while it replaced images, nobody knows who has taken one away.
+    Where an attempt was killed while it replaced images, it is not known who has deleted one.
     """
     return not is_unsettled(output.layout, fingerprint) and curation.record_changes(output, fingerprint)
 

@@ -1,8 +1,8 @@
 """Which attempt an output folder belongs to: the one of the highest number that has begun. See docs/decisions/0016.
 
 An attempt begins when it makes its started record, under the folder's lock, and no two can make the same. From then on
-those before it are superseded: whatever they still wanted to change they look at this first, and end. It holds where
-there are no locks, or where somebody has taken the lock file away.
+those before it are superseded: they check this before every change, and end. That works where there are no locks, and
+where the lock file was deleted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STARTED: Final = re.compile(r"attempt-(\d+)\.started\.json")
 
 
 class Epoch:
-    """One attempt's right to change the output folder: given once, by `begin`, and lost when a newer one begins."""
+    """One attempt's right to change the output folder: acquired once, by `begin`, and lost when a newer one begins."""
 
     def __init__(self, layout: OutputLayout, number: int) -> None:
         self._control = layout.control
@@ -39,7 +39,7 @@ class Epoch:
     def begin(cls, spec: AttemptSpec) -> Epoch:
         """The folder is this attempt's. Hold the folder's lock, where there is one.
 
-        Raises Superseded for an attempt that comes too late, or a second time; it has then changed nothing.
+        Raises Superseded for an attempt that is too late, or begins a second time; it has then changed nothing.
         """
         epoch = cls(spec.layout, spec.attempt)
         epoch.require()
@@ -76,13 +76,13 @@ class Epoch:
             raise Superseded(self._control.parent, newest)
 
     def _newest(self) -> int:
-        # Once for every image: most names are told by their ends.
+        # Called for every image, so it must be fast: most names are excluded by their ends.
         started = (name for name in _names(self._control) if name.endswith(".started.json"))
         return max((int(found[1]) for name in started if (found := _STARTED.fullmatch(name))), default=0)
 
 
 def _prune(layout: OutputLayout, number: int) -> None:
-    """Records of attempts long past are gone; those of this one, the newest, keep numbers growing."""
+    """Records of old attempts are deleted; those of the newest stay, so that numbers keep growing."""
     for name in _names(layout.control):
         if (found := _RECORD.fullmatch(name)) and int(found[1]) <= number - KEPT_RECORDS:
             with contextlib.suppress(OSError):

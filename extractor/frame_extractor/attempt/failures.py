@@ -24,11 +24,11 @@ RETRYABLE = frozenset(
         ExitCode.FILM_CHANGED,
     }
 )
-"""Another attempt may end better."""
+"""Another attempt may succeed."""
 
 
 class Refused(Exception):
-    """A command cannot be begun; holds the line for the person and the exit code."""
+    """A command cannot start; holds the line for the person and the exit code."""
 
     def __init__(self, line: str, code: ExitCode) -> None:
         super().__init__(line)
@@ -36,7 +36,7 @@ class Refused(Exception):
 
 
 class OutputUnusable(Exception):
-    """The output folder cannot be made, or not used as it is."""
+    """The output folder cannot be created, or cannot be used as it is."""
 
 
 class OutputBusy(Exception):
@@ -48,31 +48,31 @@ class OutputBusy(Exception):
         self.holder = holder
 
     def __str__(self) -> str:
-        return f"{self.folder} is in use by {self.holder}; nothing was changed. Wait for it, or end it first."
+        return f"{self.folder} is in use by {self.holder}; nothing was changed. Wait until it has ended, or end it."
 
 
 class Superseded(Exception):
-    """Another attempt has begun in the output folder, which is its own from then on."""
+    """A newer attempt has begun in the output folder; this one must not change it any more."""
 
     def __init__(self, folder: Path, by: int) -> None:
-        """`by`: the number of the attempt that has begun."""
+        """`by`: the number of the newer attempt."""
         super().__init__(folder, by)
         self.folder = folder
         self.by = by
 
     def __str__(self) -> str:
-        return f"attempt {self.by} has begun in {self.folder}; this one changes nothing there any more"
+        return f"attempt {self.by} has begun in {self.folder}; this one has ended, and changes nothing there"
 
 
 class FilmChanged(Exception):
-    """The file is another than when its extraction began: still being copied, or replaced."""
+    """The file is not what it was when its extraction began: it is still being copied, or was replaced."""
 
     def __init__(self, film: Path) -> None:
         super().__init__(film)
         self.film = film
 
     def __str__(self) -> str:
-        return f"{self.film.name}: the film changed while it was read; it is extracted anew when it rests"
+        return f"{self.film.name}: the film changed while it was read; it is extracted once it stops changing"
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,15 @@ class Failure:
     code: ExitCode
     line: str
     ends_attempt: bool = False
-    """Nothing more can be done for the other films either."""
+    """The other films cannot be extracted either."""
     is_fault: bool = False
-    """Unexpected: the log wants the traceback."""
+    """Unexpected: the traceback goes to the log."""
 
 
 def failure_of(error: BaseException, film: Path | None = None, output: Path | None = None) -> Failure:
     """What `error`, met while extracting `film` (None: before or after any film), means for the attempt.
 
-    `output` is named where the error does not say which file it is about.
+    `output` is what the line names where the error does not say which file it is about.
     """
     match error:
         case Interrupted(signal_number=signal.SIGINT):
@@ -118,7 +118,7 @@ def failure_of(error: BaseException, film: Path | None = None, output: Path | No
 
 
 def with_film_name(failure: Failure, film: Path, name: str) -> Failure:
-    """The same failure, its line about the film by that name where it is about it."""
+    """The same failure; where its line is about the film, it calls it `name`."""
     prefix = f"{film.name}: "
     is_about_it = failure.line.startswith(prefix)
     return replace(failure, line=f"{name}: {failure.line.removeprefix(prefix)}") if is_about_it else failure
@@ -133,7 +133,7 @@ def _description(error: BaseException) -> str:
 
 
 def decisive(failures: Sequence[Failure]) -> Failure | None:
-    """The failure that gives the attempt its exit code: what ended it, else what another attempt may mend."""
+    """The failure that gives the attempt its exit code: what ended it, else one that another attempt may not have."""
     ended = [failure for failure in failures if failure.ends_attempt]
     retryable = [failure for failure in failures if failure.code in RETRYABLE]
     return next(iter(ended or retryable or failures), None)
@@ -144,12 +144,12 @@ def _concerns(error: OSError, film: Path) -> bool:
 
 
 def _film_failure(error: OSError, film: Path) -> Failure:
-    """The film, not the output, could not be read. A missing folder is a drive that is away, and may come back."""
+    """The film, not the output, could not be read. A missing folder is a drive that may be mounted again."""
     if error.errno == errno.ENOENT and film.parent.exists():
-        gone = f"{film.name}: is no longer in {film.parent}; it was renamed or taken away"
+        gone = f"{film.name}: is no longer in {film.parent}; it was renamed, moved or deleted"
         return Failure(ExitCode.FILM_CHANGED, gone)
     if error.errno in (errno.EACCES, errno.EPERM):
-        return Failure(ExitCode.NOT_PERMITTED, f"{film}: this user may not read it; check the file's permissions")
+        return Failure(ExitCode.NOT_PERMITTED, f"{film}: this user cannot read it; check the file's permissions")
     return Failure(ExitCode.OUTPUT_NOT_WRITTEN, f"{film}: cannot be read: {error.strerror}")
 
 
@@ -157,9 +157,9 @@ def _output_failure(error: OSError, output: Path | None) -> Failure:
     what = os.fsdecode(error.filename2 or error.filename or output or "the output")
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
-            code, line = ExitCode.DISK_FULL, f"no room left for {what} ({error.strerror}); free some and start again"
+            code, line = ExitCode.DISK_FULL, f"no space left for {what} ({error.strerror}); free some and start again"
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            code, line = ExitCode.NOT_PERMITTED, f"{what} may not be written: {error.strerror}; check its permissions"
+            code, line = ExitCode.NOT_PERMITTED, f"{what} cannot be written: {error.strerror}; check its permissions"
         case _:
             code, line = ExitCode.OUTPUT_NOT_WRITTEN, f"{what} cannot be written or read: {error.strerror}"
     return Failure(code, line, ends_attempt=True)

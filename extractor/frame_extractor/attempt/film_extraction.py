@@ -1,4 +1,4 @@
-"""One film of an attempt: from what earlier attempts have kept of it to its images and its entry in the results."""
+"""One film of an attempt: from what earlier attempts have left of it to its images and its entry in the results."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class FilmExtraction:
         self._began_s = time.monotonic()
         self._publisher: publish.Publisher | None = None
         self.set_aside: list[Path] = []
-        """Files in `frames/` that are not ours and were in the way, where they are now."""
+        """Where files are now that were in `frames/` under the name of an image, and are not ours."""
         self._cache: ScoreCache = ScoreCache(
             spec.layout,
             pending.fingerprint,
@@ -106,7 +106,7 @@ class FilmExtraction:
         )
 
     def run(self, pipeline: Pipeline, pool: WorkerPool, report: Callable[[FilmProgress], None]) -> FilmResult:
-        """All its images are in `frames/`; returns what there is to say of the film. Raises whatever goes wrong."""
+        """All its images are in `frames/`; returns its result, without what `conclude` adds. Raises every error."""
         if line := self._cache.describe():
             log.info("%s: %s", self._pending.name, line)
         self._before_change()
@@ -155,7 +155,7 @@ class FilmExtraction:
         return result
 
     def give_up(self, *, for_good: bool, has_changed: bool) -> None:
-        """Another attempt may go on from here, unless it is given up for good or the file has changed."""
+        """Another attempt may continue from here, unless `for_good` or `has_changed`: then what was made is deleted."""
         is_over = for_good or has_changed
         if self._publisher is not None:
             self._publisher.give_up(for_good=is_over)
@@ -169,7 +169,7 @@ class FilmExtraction:
             self._publisher.close()
 
     def delete_work(self) -> None:
-        """No other attempt will go on from here."""
+        """What is kept for another attempt is deleted."""
         self._cache.delete_spans()
         shutil.rmtree(self._temp / self._pending.fingerprint, ignore_errors=True)
 

@@ -1,7 +1,7 @@
 """Whether a film is still what it was when its extraction was begun.
 
-Results are kept under the film's fingerprint, so nothing of another film may get among them: a file that is written to,
-or another one put into its place, while it is read.
+Results are stored under the film's fingerprint, so they must not mix with those of another film: of a file that is
+written to, or replaced by another, while it is read.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from frame_extractor.contract.regular import open_regular
 from frame_extractor.errors import NotAFilm
 
 MAX_REREADS: Final = 3
-"""How often the fingerprint of one film is read again because its inode or its change time alone are others."""
+"""How often the fingerprint of one film is read again because only its inode or change time has changed."""
 
 
 class FilmSnapshot:
-    """One film as it was found. To be entered while it is read: then it is still known when its name is gone."""
+    """One film as it was found. Enter it while the film is read: then a deleted file is still recognised."""
 
     def __init__(self, path: Path) -> None:
         """Raises NotAFilm for what is no regular file, OSError when it cannot be read."""
         self.path = path
-        # Before the fingerprint: what is changed while that is read is noticed as well.
+        # Before the fingerprint, so that a change while that is read is noticed as well.
         self._found = require_regular_file(path)
         self.fingerprint = film_fingerprint(path)
         self._descriptor = -1
@@ -54,10 +54,10 @@ class FilmSnapshot:
         self._close()
 
     def require(self, *, at_end: bool = False) -> None:
-        """Raises FilmChanged when the file is another one, or was written to. Renamed or deleted it is the same.
+        """Raises FilmChanged when the file is another one, or was written to. Renamed or deleted, it is the same.
 
-        A new mode, owner, name or link changes a file's change time as well, network file systems change it and the
-        inode by themselves: then the fingerprint decides. The last reading of it is kept for the film's end (`at_end`).
+        A new mode, owner, name or link also changes a file's change time, and network file systems change it and the
+        inode by themselves: then the fingerprint decides. The last of MAX_REREADS is reserved for the end (`at_end`).
         """
         try:
             now = os.stat(self.path)

@@ -18,13 +18,13 @@ LOCK_PATIENCE_S: Final = 0.5
 
 
 def folder_lock(spec: AttemptSpec) -> contextlib.AbstractContextManager[None]:
-    """This attempt alone works in the folder. Raises OutputBusy, which names the other, when another does."""
+    """This attempt alone works in the folder. Raises OutputBusy, which names the process that does."""
     return exclusive_use(spec.layout, f"(job {spec.job_id}, attempt {spec.attempt})")
 
 
 @contextlib.contextmanager
 def exclusive_use(layout: OutputLayout, who: str) -> Iterator[None]:
-    """This process, `who` in words, alone works in the folder. Raises OutputBusy."""
+    """This process alone works in the folder; `who` describes it to others. Raises OutputBusy."""
     descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         deadline = time.monotonic() + LOCK_PATIENCE_S

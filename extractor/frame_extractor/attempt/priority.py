@@ -1,4 +1,4 @@
-"""Standing back: other processes of the machine come first."""
+"""Lowers the priority of this process, so that other processes of the machine come first."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ log = logging.getLogger("frame_extractor")
 
 
 def lower_priority(spec: AttemptSpec) -> None:
-    """Every thread of this process, and what they begin from now on, is as nice as the specification says.
+    """Every thread of this process, and what they start from now on, has the priority that the specification says.
 
-    On Linux these belong to threads, and the screen has one by now. Never less nice than it was. What the system does
-    not allow is logged, and not done.
+    On Linux a priority belongs to a thread, and the screen has one by now. It is never raised. What the system does not
+    allow is logged, and not done.
     """
     try:
         for thread in (int(name) for name in os.listdir("/proc/self/task")):

@@ -1,4 +1,4 @@
-"""How far an attempt is: measured here, written to `progress.json`, and shown."""
+"""The progress of an attempt: measured here, written to `progress.json`, and shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HEARTBEAT_S: Final = 1.0
 _MAX_FRACTION_UNTIL_DONE: Final = 0.999
 _ETA_AFTER_S: Final = 2.0
-"""A forecast made from less is noise."""
+"""An estimate made from less is noise."""
 
 
 class ProgressMeter:
@@ -75,7 +75,7 @@ class ProgressMeter:
         image_bytes_found: int = 0,
         seconds_found: float = 0.0,
     ) -> None:
-        """So much film there is; what is called found is of films that are complete already."""
+        """The totals of the attempt; `..._found` counts films that are complete already."""
         with self._lock:
             self._seconds_total = seconds_total
             self._seconds_before = seconds_found
@@ -93,7 +93,7 @@ class ProgressMeter:
             self._stage = Stage.OPENING
 
     def step(self) -> None:
-        """Something was done that no fraction tells of."""
+        """Something was done that does not change the fraction: the attempt is not stalled."""
         with self._lock:
             self._steps += 1
 
@@ -102,7 +102,7 @@ class ProgressMeter:
             self._steps += 1
             self._stage = film.stage if film.stage is not Stage.DONE else Stage.WRITING
             self._seconds_in_film = max(self._seconds_in_film, film.fraction * self._seconds_of_film)
-            # What an earlier attempt has done says nothing of how fast this one is.
+            # What an earlier attempt has done does not count for the speed of this one.
             extracted_s = self._seconds_in_film - film.seconds_cached
             self._extracted_s_in_film = max(self._extracted_s_in_film, extracted_s)
             self._images_in_film = film.images
@@ -111,7 +111,7 @@ class ProgressMeter:
             self._advance()
 
     def end_film(self, images: int) -> None:
-        """The film is done with, well or not; `images` of it are in `frames/`."""
+        """The film has been extracted or has failed; `images` of it are in `frames/`."""
         with self._lock:
             self._images_before += images
             self._images_in_film = 0
@@ -129,7 +129,7 @@ class ProgressMeter:
             self._fraction = 1.0
 
     def snapshot(self) -> Progress:
-        """How far the attempt is now. To be taken regularly: a pause is noticed here, and is no part of any rate."""
+        """The progress now. To be called regularly: a pause is noticed here, and does not count for any rate."""
         grant, at_work = self._grant.granted, self._grant.at_work
         with self._lock:
             now_s = time.monotonic()
@@ -180,13 +180,13 @@ class ProgressMeter:
 class Heartbeat:
     """Writes `progress.json` and shows it, once a second, from a thread of its own, until the end of the block.
 
-    A full disk does not end the attempt here, but where images are written; `progress.json` grows old meanwhile.
+    A full disk does not end the attempt here, but where images are written; `progress.json` gets old meanwhile.
     """
 
     def __init__(
         self, meter: ProgressMeter, path: Path, show: Callable[[Progress], None], is_superseded: Callable[[], bool]
     ) -> None:
-        """`is_superseded`: then the file is another attempt's."""
+        """`is_superseded`: says whether the file belongs to a newer attempt."""
         self.is_superseded = False
         """At the last beat."""
         self._is_superseded_now = is_superseded

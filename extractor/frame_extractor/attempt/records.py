@@ -36,11 +36,11 @@ def make_output(layout: OutputLayout) -> None:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
             raise
-        raise OutputUnusable(f"{layout.frames_dir} cannot be made: {error.strerror}: {error.filename}") from error
+        raise OutputUnusable(f"{layout.frames_dir} cannot be created: {error.strerror}: {error.filename}") from error
     if layout.frames_dir.stat().st_dev != layout.folder.stat().st_dev:
         raise OutputUnusable(
             f"{layout.frames_dir} is on another file system than {layout.folder}, so that images cannot be moved into "
-            f"it in one step; put the whole of {layout.folder} there, or link that"
+            f"it in one step; put all of {layout.folder} there, or make it a link to a folder there"
         )
 
 

@@ -1,7 +1,7 @@
 """One attempt at the films of an output folder: everything around the pipeline.
 
-Takes the lock, keeps the records of `.framed/`, goes through the films one by one, and turns whatever goes wrong into
-an exit code and one line for a person. How a film becomes pictures: film_pipeline.py; where they go: publish.py.
+Takes the lock, keeps the records of `.framed/`, goes through the films one by one, and turns every error into
+an exit code and one line for a person. film_pipeline.py makes a film's images, publish.py puts them into `frames/`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("frame_extractor")
 
 CHECK_FILM_EVERY_S: Final = 2.0
-"""Whether it is still the same: one that is not is not read to its end for nothing."""
+"""Whether it is still the same: one that has changed is not read to its end in vain."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class _Runner:
                     self._n_skipped += 1
                     self._reporter.note(film_skipped(output.films[fingerprint], forced=spec.force))
                 elif fingerprint in {each.fingerprint for each in pending}:
-                    self._reporter.note(f"{name}: the same film as one before it; extracted once")
+                    self._reporter.note(f"{name}: the same film as another one that was given; extracted once")
                 else:
                     pool.warm_up()
                     probe = probe_in_range(pipeline.probe_film(film), self._spec.settings)
@@ -223,8 +223,8 @@ class _Runner:
             extraction.close()
 
     def _film_failed(self, film: Path, fingerprint: str, error: Exception, output: Output) -> Failure:
-        """The failure is told and recorded in the results. Raises `error` again when it ends the whole attempt."""
-        # What is missing of a sudden is what a newer attempt has moved.
+        """The failure is reported, and recorded in the results. Raises `error` again when it ends the attempt."""
+        # A file may be missing because a newer attempt has moved it.
         self._epoch.require()
         name = self._spec.name_of(film)
         failure = with_film_name(failure_of(error, film), film, name)
@@ -254,8 +254,8 @@ class _Runner:
         self._n_skipped = len(self._spec.films)
         self._meter.expect(0.0, 0, images)
         self._reporter.note(
-            f"{self._spec.layout.results} of an earlier tool says {count(images, 'image')}: already extracted; "
-            "--force extracts again"
+            f"{self._spec.layout.results} was written by an earlier tool and counts {count(images, 'image')}: "
+            "already extracted; --force extracts again"
         )
 
     def _save(self, output: Output) -> None:

@@ -1,4 +1,4 @@
-"""The folder in `temp/` that an attempt works in, and what it takes over from those of killed attempts."""
+"""The folder in `temp/` that an attempt works in, and the pictures that it adopts from those of killed attempts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from frame_extractor.contract.work_folders import WORK_MARKER, remove_if_empty, 
 
 @contextlib.contextmanager
 def work_folder(spec: AttemptSpec, is_superseded: Callable[[], bool]) -> Iterator[Path]:
-    """A folder in `temp/` for this attempt, with one in it for each film; `temp/` is gone at the end when it is empty.
+    """A folder in `temp/` for this attempt, with one in it for each film; an empty `temp/` is deleted at the end.
 
-    What attempts leave there stays while it is of use to the next one, see `adopt_pictures`. Nothing else is touched:
-    by hand, `-o` may be a folder that has its own `temp`. An attempt that is superseded leaves all as it is but its
-    own. Raises OutputUnusable when somebody else has a folder of that name.
+    What attempts leave there stays while the next one can use it, see `adopt_pictures`. Nothing else is touched: `-o`
+    may name a folder that has a `temp` of its own. An attempt that is superseded deletes its own folder and no other.
+    Raises OutputUnusable when there is a folder of that name that this program has not made.
     """
     _delete_useless(spec.layout)
     folder = spec.layout.work_folder(spec.attempt)
@@ -40,9 +40,9 @@ def work_folder(spec: AttemptSpec, is_superseded: Callable[[], bool]) -> Iterato
 
 
 def adopt_pictures(layout: OutputLayout, work_folder: Path, place: Path, names: Collection[str]) -> Path:
-    """The folder at `place` in the work folder; pictures of these names that killed attempts left at it are in it now.
+    """The folder at `place` in the work folder; pictures of these names that killed attempts left there are in it now.
 
-    What else they left there is gone.
+    What else they left there is deleted.
     """
     own = work_folder / place
     own.mkdir(parents=True)
@@ -57,7 +57,7 @@ def adopt_pictures(layout: OutputLayout, work_folder: Path, place: Path, names: 
 
 
 def _delete_useless(layout: OutputLayout) -> None:
-    """Pictures of films of which no span is kept are gone, and work folders that are empty."""
+    """Pictures of films without a cached span are deleted, and work folders that are empty."""
     for work_folder in work_folders(layout):
         for of_film in entries(work_folder):
             if of_film.is_dir() and not any((layout.scores / of_film.name).glob("*/span-*")):

@@ -36,7 +36,7 @@ class AttemptSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Make images again that their user has removed."""
     log_path: str | None = None
     nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
-    """How far its processes stand back from others when there are too few cores for all."""
+    """How much its processes give way to others when there are too few cores for all: as `nice`."""
     io_class: Literal["idle", "best-effort"] = "best-effort"
     """idle: they get at the disk when nobody else wants to."""
 

@@ -22,7 +22,7 @@ class Setting:
     meaning: str | None = None
     """For docs/configuration.md, in Markdown; None: the help text."""
     metavar: str = "N"
-    """What stands for its number in a help text: its unit, as SECONDS."""
+    """The placeholder of its number in a help text: its unit, as SECONDS."""
     section: str = "frame_extraction"
     """Of settings files."""
     option: str | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Makes `path` hold `content`; whoever reads it meanwhile sees the old or the new, never a part.
+    """Makes `path` hold `content`; a reader meanwhile sees the old content or the new, never a part.
 
     With `durable` it is on the disk when this returns, the folder's entry too. One writer at a time per path: the
     temporary name beside it is fixed, so that a crash leaves at most one and the next write takes it over.

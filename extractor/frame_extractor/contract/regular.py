@@ -1,7 +1,7 @@
 """Opens regular files and nothing else. What a path names may have become a pipe, a device or a socket, by mistake or
 by malice, and opening one of those may wait for ever.
 
-Does not bound the time that a disk takes: one whose server is gone holds up whoever asks.
+Does not bound the time that a disk takes: one whose server is gone blocks the caller.
 """
 
 from __future__ import annotations

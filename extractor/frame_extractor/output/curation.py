@@ -1,7 +1,7 @@
-"""What a user has taken out of a film's images, or put back, since they were listed.
+"""What a user has removed from a film's images, or put back, since they were listed.
 
-An image is removed when it is missing while others of its film are there. A film of which all are missing has lost
-them, with their folder or disk, and they are made again.
+An image is removed when it is missing while others of its film exist. When all of a film's images are missing they are
+lost, with their folder or disk, and are made again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from frame_extractor.output.own_files import has_size
 
 
 def record_changes(output: Output, fingerprint: str) -> bool:
-    """The output says what is removed of the film; whether that is news. Only for a film whose images are settled."""
+    """The output knows what is removed of the film; whether that has changed. For films whose images are settled."""
     listed, removed = output.images.get(fingerprint, ()), output.removed.get(fingerprint, ())
     missing = missing_images(output, fingerprint)
     if len(missing) == len(listed):

@@ -1,6 +1,6 @@
-"""Which images are in `frames/`, or about to be, of films that are not complete: `.framed/publishing/*.jsonl`.
+"""Which images of incomplete films are in `frames/`, or about to be: `.framed/publishing/*.jsonl`.
 
-Does not touch an image; that is publish.py's.
+Does not touch an image; publish.py does.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class JournalHeader(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: str = ""
     """Of the boot that the images were written in; empty where an earlier version has written this."""
     restarts: bool = msgspec.field(default=False, name="begins_again")
-    """What the sections before it name is of no use."""
+    """What the sections before it name does not count."""
     is_settling: bool = False
-    """The film's set is being replaced or taken away: files that are named, or listed, may be missing by our doing."""
+    """The film's set is being replaced or deleted: files that are named, or listed, may be missing because of that."""
 
 
 _Line = JournalHeader | str | tuple[str, int]
@@ -53,8 +53,8 @@ NotedImage = tuple[str, int | None]
 class Journal:
     """Names of the images that attempts put, or were about to put, into `frames/` for a film not yet complete.
 
-    Holds a killed attempt's images (and the film's folder) until the film is complete. Names are written before their
-    images appear; they are not forced to the disk, so a power cut may lose the last seconds of them.
+    Reserves a killed attempt's images (and the film's folder) until the film is complete. Names are written before
+    their images appear; they are not forced to the disk, so a power cut may lose the names of the last seconds.
     """
 
     def __init__(self, layout: OutputLayout, fingerprint: str) -> None:
@@ -100,7 +100,7 @@ class Journal:
             self._file = None
 
     def delete(self) -> None:
-        """The results tell of the film now, or there is nothing to tell."""
+        """The film is in the results now, or nothing of it is left."""
         self.close()
         self.path.unlink(missing_ok=True)
 
@@ -108,8 +108,8 @@ class Journal:
 def removed_since(layout: OutputLayout, fingerprint: str, counts: Callable[[JournalHeader], bool]) -> frozenset[int]:
     """Frames whose images earlier attempts have put into `frames/`, and a user has deleted while others stayed.
 
-    `counts` says of which sections that can be known: not over a power cut, which may have taken what was noted. It
-    cannot be known where the film was being settled, nor of the last image that an attempt has noted.
+    `counts` says for which sections that is known: not across a power cut, which may have lost what was noted. It is
+    not known where the film was being settled, nor of the last image that an attempt has noted.
     """
     names: dict[int, set[str]] = {}
     is_doubtful: dict[int, bool] = {}
@@ -137,7 +137,7 @@ def journals(layout: OutputLayout) -> list[Journal]:
 
 
 def inherit(layout: OutputLayout, film: Path, fingerprint: str, *, but_not_from: Container[str]) -> None:
-    """A file that was replaced before its extraction was complete leaves its place and images to the one there now.
+    """A file that was replaced before its extraction was complete leaves its folder and images to the one there now.
 
     `but_not_from`: fingerprints of films that have images in the manifest; theirs stay theirs.
     """
@@ -145,7 +145,7 @@ def inherit(layout: OutputLayout, film: Path, fingerprint: str, *, but_not_from:
     for other, header in _headers(layout).items():
         if header.film == str(film) and other not in but_not_from and not own_journal.path.exists():
             other_journal = Journal(layout, other)
-            # They are pictures of another film, which is not to be found in them.
+            # They are pictures of another film, and none of them can be reused.
             other_journal.begin_section(msgspec.structs.replace(header, restarts=True))
             other_journal.close()
             other_journal.path.rename(own_journal.path)

@@ -1,7 +1,7 @@
-"""Which files in `frames/` are ours, and where the others go that are in the way: beside it, into `frames.aside-1/`.
+"""Which files in `frames/` are ours, and where other files with the name of an image are moved: `frames.aside-1/`.
 
-Ours is a regular file that the manifest or a journal names and that has a size we wrote under that name. What somebody
-has edited, or put there under a name that an image is to have, is not: it is never overwritten and never deleted.
+Ours is a regular file that the manifest or a journal names and that has a size we wrote under that name. A file that
+somebody has edited, or put there under the name of an image, is not ours: it is never overwritten and never deleted.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ class OwnFiles:
         return own
 
     def add(self, file: str, size_bytes: int | None) -> None:
-        """`file`, relative to `frames/`, may have this size and be ours; None for any, where nobody noted it."""
+        """`file`, relative to `frames/`, may have this size and be ours; None for any size, where it was not noted."""
         self._sizes.setdefault(file, set()).add(size_bytes)
 
     def __iter__(self) -> Iterator[str]:
-        """Every name that was added, there or not."""
+        """Every name that was added, whether the file exists or not."""
         return iter(self._sizes)
 
     def is_present(self, file: str) -> bool:
-        """Whether the file is there and is ours."""
+        """Whether the file exists and is ours."""
         try:
             found = os.lstat(self._frames_dir / file)
         except OSError:
             return False
         if file not in self._sizes or not stat.S_ISREG(found.st_mode):
             return False
-        # An empty file is what a power cut has left of one of ours; nobody loses anything by it.
+        # A power cut leaves an empty file of one of ours; deleting it loses nothing.
         return found.st_size == 0 or not self._sizes[file].isdisjoint({None, found.st_size})
 
     def is_free(self, file: str) -> bool:
@@ -63,19 +63,19 @@ class OwnFiles:
         return self.is_present(file) or not os.path.lexists(self._frames_dir / file)
 
     def remove(self, file: str) -> Path | None:
-        """It is not in `frames/` any more. What is not ours has been put aside: then where it is now."""
+        """It is not in `frames/` any more. A file that is not ours has been set aside: then where it is now."""
         if not self.is_present(file):
             return self.set_aside(file)
         (self._frames_dir / file).unlink(missing_ok=True)
         return None
 
     def set_aside(self, file: str) -> Path | None:
-        """Whatever is there, a folder or a link as well, lies beside `frames/`; None when nothing is there."""
+        """Moves what is there, also a folder or a link, out of `frames/`; returns where to, None for nothing."""
         there = self._frames_dir / file
         if not os.path.lexists(there):
             return None
         number = 1
-        # As deep as it was, so that a relative link still leads where it did.
+        # At the same depth, so that a relative link still leads to the same place.
         while os.path.lexists(aside := self._aside_folder(number) / file):
             number += 1
         aside.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class OwnFiles:
         return aside
 
     def set_unlisted_aside(self) -> list[Path]:
-        """Images in `frames/` itself that are not ours lie beside it; where they are. Other files stay.
+        """Images in `frames/` itself that are not ours have been moved beside it: where to. Other files stay.
 
         They are an earlier tool's set, which has been replaced.
         """

@@ -1,4 +1,4 @@
-"""A finished picture, and what the pipeline asks of whoever takes it."""
+"""A finished picture, and what the pipeline needs of the object that publishes it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Images(Protocol):
         """Takes a finished picture. Raises OSError."""
 
     def reusable(self, frame_index: int) -> Sequence[Path]:
-        """Where earlier attempts may have put the picture of this frame, as it is wanted now; perhaps not whole."""
+        """Where earlier attempts may have put the picture of this frame, as it is wanted now; it may be incomplete."""
 
     def is_removed(self, frame_index: int) -> bool:
         """Whether a user has removed this frame, so that no image of it is wanted."""
@@ -45,4 +45,4 @@ class Images(Protocol):
         """Indices of the frames that a user has removed."""
 
     def restart(self) -> None:
-        """What was published, and what was on hand, does not count."""
+        """What was published, and what was reusable, does not count."""

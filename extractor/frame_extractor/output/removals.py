@@ -1,7 +1,7 @@
 """Which frames of its films a user has removed from an output folder: `.framed/removals.json`.
 
-By the film's fingerprint and the frame's index, so that a removal holds whatever name, shot or settings the frame comes
-under later. Everything that makes images asks here first. `frames.jsonl` has the same of the frames that are picked now
+By the film's fingerprint and the frame's index, so that a removal stays valid for every later name, shot and setting of
+the frame. Everything that makes images checks it first. `frames.jsonl` has the same of the frames that are picked now
 (`removed: true`); what either says counts, so that one of them may be lost.
 
 Whether an image that is missing was removed is decided in curation.py; a command that deletes images writes it itself.

@@ -1,7 +1,7 @@
-"""How far one film is: work done of the work there is, told as progress that never goes back.
+"""The progress of one film: work done of the work there is, never decreasing.
 
-Work is film time to be decoded: once for the scan, where its scores are not kept already, and again around images that
-are wanted and not there. Scores of a complete film save the scan; what is left is the images.
+Work is film time to be decoded: once for the scan, where its scores are not cached, and again around images that are
+wanted and missing. Where the scores of the complete film are cached, only the images are left to do.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from frame_extractor.contract.attempt import ShotStart, Stage
 
 SCAN_SHARE: Final = 0.95
-"""Of the work at a film of which nothing is kept; the rest is for images that no scan foresees."""
+"""Of the work at a film of which nothing is cached; the rest is for images that no scan has written."""
 REPAIR_S: Final = 3.0
 """Film time decoded for one missing image: half a chunk."""
 
@@ -29,18 +29,18 @@ class FilmProgress:
     """Film time finished: `fraction` of `seconds_total`."""
     seconds_total: float
     fraction: float
-    """0 to 1, never going back."""
+    """0 to 1, never decreasing."""
     images: int
     image_bytes: int = 0
     seconds_cached: float = 0.0
-    """Of `seconds_done`, film time that earlier attempts had done."""
+    """Of `seconds_done`, film time that earlier attempts have scanned."""
     shots: int = 0
-    """Found so far to their ends."""
+    """Complete ones found so far."""
     last_shots: tuple[ShotStart, ...] = ()
 
 
 class FilmProgressReporter:
-    """Turns work done into progress that never goes back."""
+    """Turns work done into progress that never decreases."""
 
     def __init__(self, total_s: float, report: Callable[[FilmProgress], None]) -> None:
         """`total_s`: how much of the film is to be extracted."""
@@ -80,7 +80,7 @@ class FilmProgressReporter:
 
     @property
     def _repair_s(self) -> float:
-        """What there will probably be to decode for missing images: no more than the film."""
+        """An estimate of what is to be decoded for missing images; at most the film."""
         known_s = min(self._n_missing * REPAIR_S, self._total_s or math.inf)
         return max(known_s, self._scan_s * (1 - SCAN_SHARE) / SCAN_SHARE)
 
@@ -91,20 +91,20 @@ class FilmProgressReporter:
         return min(self._cached_s, self._scan_s) / total_s if total_s else 0.0
 
     def needs_no_scan(self) -> None:
-        """The scores of the whole film are kept."""
+        """The scores of the complete film are cached."""
         self._needs_scan = False
 
     def missing(self, images: int) -> None:
-        """So many images are known to be wanted and not there."""
+        """`images` is how many are known to be wanted and missing."""
         self._n_missing = images
 
     def cached(self, seconds: float) -> None:
-        """So much of the film an earlier attempt has done."""
+        """`seconds` of the film were scanned by an earlier attempt."""
         self._cached_s += seconds
         self._advance()
 
     def restart(self, task: int | None = None) -> None:
-        """This task, or every one, begins again; what is shown stays where it is until it is overtaken."""
+        """This task, or every one, starts again; the fraction stays where it is until the work has reached it again."""
         if task is None:
             self._scanned_s.clear()
             self._cached_s = 0.0
@@ -115,18 +115,18 @@ class FilmProgressReporter:
             del self._scanned_s[task]
 
     def shots_found(self, shots: int, last_shots: tuple[ShotStart, ...]) -> None:
-        """So many shots have been found to their ends; the last few of them."""
+        """`shots` is how many have been found so far; `last_shots` the last few of them."""
         self._shots, self._last_shots = shots, last_shots
         self._send()
 
     def repairing(self) -> None:
-        """The scan is done; what is missing is read again."""
+        """The scan is done; missing images are decoded again."""
         self._stage = Stage.WRITING
         self._is_scanned = True
         self._advance()
 
     def repaired(self) -> None:
-        """One of the missing images is there, or too blurred to be."""
+        """One of the missing images was written, or is too blurred to be."""
         self._n_repaired += 1
         self._advance()
 

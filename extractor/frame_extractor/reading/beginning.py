@@ -42,7 +42,7 @@ def begin_ticks(
         return min(counted_back, earliest)
     if stream.container.format.name in CLOCK_FROM_0:
         return min(0 if key_dts is None else key_pts - key_dts, earliest)
-    # Of a film that goes on between key frames at least one is missing.
+    # At least one frame is missing of a film that begins between key frames.
     return earliest - frame_ticks if found else earliest
 
 
@@ -76,7 +76,7 @@ def _order_counts(stream: av.VideoStream, key: bytes, found: Sequence[Timed]) ->
             if values:
                 counts.append((values[0], ticks))
     except (av.error.FFmpegError, ValueError):
-        return []  # FFmpeg cannot take this codec apart.
+        return []  # FFmpeg cannot parse the headers of this codec.
     finally:
         av.logging.set_level(level)
     return counts

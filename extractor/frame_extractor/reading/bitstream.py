@@ -26,7 +26,7 @@ HEVC_LAST_SUBLAYER_TYPE = 14
 
 
 class PictureKind(NamedTuple):
-    """What the first slice of a coded picture tells."""
+    """What the first slice of a coded picture says."""
 
     is_idr: bool
     """Nothing after it refers to anything before it, its own leading pictures included."""
@@ -47,7 +47,7 @@ KindOf = Callable[[bytes], PictureKind]
 
 
 def kind_reader(codec: str, extradata: bytes | None) -> KindOf | None:
-    """A function from a packet's bytes to its PictureKind; None for codecs whose pictures do not tell."""
+    """A function from a packet's bytes to its PictureKind; None for codecs whose pictures do not say."""
     prefix = nal_prefix_bytes(codec, extradata)
     if prefix is None:
         return None
@@ -56,7 +56,7 @@ def kind_reader(codec: str, extradata: bytes | None) -> KindOf | None:
 
 
 def nal_prefix_bytes(codec: str, extradata: bytes | None) -> int | None:
-    """Size of the length before each NAL unit, 0 where start codes stand instead; None for codecs without them."""
+    """Size of the length before each NAL unit, 0 where there are start codes; None for codecs without NAL units."""
     at = LENGTH_SIZE_AT.get(codec)
     if at is None:
         return None

@@ -39,7 +39,7 @@ ONE_GOP_CHUNKS = frozenset({"hevc"})
 """decord fails on a second IDR after a B-pyramid."""
 
 MIN_MISSING_END_S = 1.0
-"""Containers are often out by a few frames in what they say of themselves."""
+"""The duration that a container states is often wrong by a few frames."""
 
 DAMAGED = "damaged in the file"
 MISSING = "missing in the file"
@@ -70,14 +70,14 @@ def read_chunks(film: Film, sampling: Sampling) -> Iterator[Chunk]:
 
 
 def _missing_end(film: Film, end_s: float, reason: str | None) -> FailedRange | None:
-    """What a file lacks that broke off at `end_s`; for another `reason` than that it ends there, if one is given."""
+    """What is missing of a film whose file ends at `end_s`; `reason`: why, if it is not that the file ends there."""
     if film.duration_s - end_s < MIN_MISSING_END_S:
         return None
     return FailedRange(start_s=end_s, end_s=film.duration_s, reason=reason or "the file ends before the film does")
 
 
 class _Cutter:
-    """Makes chunks of GOPs; keeps count of frames and of film time between them."""
+    """Makes chunks of GOPs; counts frames and film time across them."""
 
     def __init__(self, film: Film, stream: av.VideoStream, sampling: Sampling) -> None:
         self._film = film
@@ -92,7 +92,7 @@ class _Cutter:
         self._lost: FailedRange | None = None
         """What is missing before the next chunk."""
         self._gop_length = 0
-        """Pictures in the last GOP; the longest so far is the encoder's regular distance, as far as one can tell."""
+        """Pictures in the last GOP; the longest so far is taken for the encoder's regular distance."""
         self._longest_gop = 0
         self._starts_like_a_cut = True
         self._offset: int | None = None
@@ -112,7 +112,7 @@ class _Cutter:
         return seconds >= enough_s or decoded_bytes >= MAX_DECODED_BYTES
 
     def count(self, gop: Gop) -> None:
-        """Takes note of a GOP's length: to tell regular key frames from early ones."""
+        """Takes note of a GOP's length: to distinguish regular key frames from early ones."""
         self._gop_length = len(gop.packets)
         self._longest_gop = max(self._longest_gop, self._gop_length)
 

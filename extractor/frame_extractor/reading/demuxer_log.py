@@ -68,7 +68,7 @@ NOTHING: Final = LoggedDamage()
 GIVEN_UP: Final = LoggedDamage(is_anything=True)
 """No packet was found in as much of the file as is searched."""
 BROKEN_OFF: Final = LoggedDamage(is_anything=True, is_damage=True)
-"""The demuxer gave up, and can be asked to go on."""
+"""The demuxer stopped with an error, and can continue."""
 
 
 def logged_damage(logs: Iterable[Log], format_name: str, stream_index: int) -> LoggedDamage:

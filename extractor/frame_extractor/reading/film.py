@@ -1,6 +1,6 @@
 """What a film is before any of it is extracted: its picture stream, size, times, orientation.
 
-Opens and inspects; reads no further than the first pictures. `demux.py` reads the rest.
+Opens and inspects; reads no further than the first pictures. `demux.py` reads all of it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ Rgb = npt.NDArray[np.uint8]
 NOT_MOVING = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
 WITHOUT_TIMES = frozenset({"avi"})
-"""Containers that store no presentation times; what their demuxer gives instead is not to be trusted."""
+"""Containers that store no presentation times; what their demuxer gives instead is unreliable."""
 
 UNTAGGED = 2
 """AVCOL_SPC_UNSPECIFIED."""
 HD_LINES = 720
-"""From this many coded lines on, an untagged stream is taken for BT.709, below for BT.601."""
+"""From this many coded lines on, an untagged stream counts as BT.709, below as BT.601."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Film:
 
     @property
     def width(self) -> int:
-        """Of the upright picture, in pixels as stored (no aspect ratio applied)."""
+        """Of the upright picture, in stored pixels (no aspect ratio applied)."""
         return self.coded_height if self.orientation.transpose else self.coded_width
 
     @property
@@ -100,7 +100,7 @@ class Film:
 
     @property
     def has_times(self) -> bool:
-        """Whether its packets tell when they are shown, and not only when they are decoded."""
+        """Whether its packets say when they are shown, and not only when they are decoded."""
         return not WITHOUT_TIMES & set(self.container.split(","))
 
     @property
@@ -129,7 +129,7 @@ def _opened(file: FilmFile, options: Mapping[str, str] | None) -> av.container.I
         if isinstance(failure, OSError):
             raise OSError(failure.errno, failure.strerror, file.name) from None
         raise NotAFilm(file.name, _why_not_opened(file.name)) from None
-    file.has_given_up = False  # That was an index that FFmpeg looked for, at the end of an AVI, say: it can do without.
+    file.has_given_up = False  # It was searching for an index, at the end of an AVI, say, and works without.
     return container
 
 
@@ -171,7 +171,7 @@ def picture_stream(container: av.container.InputContainer, path: Path) -> av.Vid
 
 
 def open_film(path: Path) -> Film:
-    """The film behind a path, known to give at least one picture.
+    """The film at a path; at least one picture of it can be decoded.
 
     Raises NotAFilm when nothing of it can be decoded, OSError when it cannot be read.
     """

@@ -1,7 +1,7 @@
-"""A film's bytes as FFmpeg asks for them: within bounds, and not while an ending signal waits.
+"""A film's bytes as FFmpeg reads them: within bounds, and not while an ending signal is pending.
 
 FFmpeg searches a damaged file for its next packet up to the end of the file, however far that is, in one call that
-neither Python nor a signal handler can interrupt. Here every read of it comes by.
+neither Python nor a signal handler can interrupt. Every read of it goes through this module.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SEARCH_BYTES: Final = 1 << 30
 
 
 class FilmFile:
-    """All that a container may read: what `av.open` is given as its file, and as `io_open`. Closed by `close`."""
+    """All that a container can read: `av.open` gets it as its file, and as `io_open`. Closed by `close`."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Raises OSError when it cannot be opened."""
@@ -35,10 +35,10 @@ class FilmFile:
 
     @property
     def why_given_up(self) -> str | None:
-        """In words for a person; None unless a search was given up."""
+        """As text for a person; None unless a search was given up."""
         if not self.has_given_up:
             return None
-        return f"nothing that can be read in the {SEARCH_BYTES >> 20:,} MB of the file after it"
+        return f"nothing readable in the next {SEARCH_BYTES >> 20:,} MB of the file"
 
     @contextlib.contextmanager
     def search(self) -> Iterator[None]:
@@ -48,7 +48,7 @@ class FilmFile:
             yield
 
     def read(self, n_bytes: int) -> bytes:
-        """The next bytes; none at the end of the file, of the search, or when this process is to end."""
+        """The next bytes; none at the end of the file or of the search, or when this process must end."""
         if self._has_failed or signals.is_ending():
             return b""
         if self._searched_bytes >= SEARCH_BYTES:
@@ -57,14 +57,14 @@ class FilmFile:
         try:
             content = self._file.read(n_bytes)
         except OSError as error:
-            # PyAV raises it when FFmpeg returns, and complains of a second one.
+            # PyAV raises it when FFmpeg returns, and logs a second one as an error.
             self._has_failed = True
             raise OSError(error.errno, error.strerror, self.name) from None
         self._searched_bytes += len(content)
         return content
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Where the next read begins; negative where there is no such place, as FFmpeg tries in a damaged file."""
+        """Where the next read begins; negative where there is no such position, as FFmpeg tries in a damaged file."""
         try:
             return self._file.seek(offset, whence)
         except OSError as error:
@@ -98,7 +98,7 @@ def demuxed(container: av.container.InputContainer, stream: av.VideoStream) -> I
             with file.search() if file is not None else contextlib.nullcontext():
                 packet = next(packets, None)
         except IndexError:
-            # PyAV fails on streams that turned up while it read, after the end of this one.
+            # PyAV fails on streams that it found while reading, after the end of this one.
             return
         if packet is None:
             return

@@ -197,7 +197,7 @@ def _coded(checked: Checked, pts: int, kind_of: KindOf | None) -> Packet:
 
 
 def _before(gop: Gop, discontinuity: Discontinuity) -> list[Gop]:
-    """What is left of a GOP before a discontinuity. What is shown before all that is lost; the rest is lost too."""
+    """What is left of a GOP before a discontinuity: what is shown before the first lost picture."""
     if not discontinuity.lost:
         return [gop]
     first_lost = min(packet.pts for packet in discontinuity.lost)
@@ -227,7 +227,7 @@ class _Clock:
         self._latest_pts: int | None = None
 
     def jump_before(self, packet: Packet, errors: DemuxerErrors) -> Jump | None:
-        """Whether this packet does not go on from the one before it, and how."""
+        """How this packet's time does not continue from the one before it; None when it does."""
         last_dts, latest_pts = self._last_dts, self._latest_pts
         self._last_dts, self._latest_pts = packet.dts, max(packet.pts, latest_pts or packet.pts)
         if last_dts is not None and packet.dts is not None and packet.dts < last_dts:

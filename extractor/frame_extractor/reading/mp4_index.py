@@ -1,6 +1,6 @@
 """Whether the tables of an MP4 or MOV that say when each picture is shown are as a muxer writes them.
 
-FFmpeg passes over what makes no sense in them and gives the pictures other times.
+FFmpeg skips what makes no sense in them and gives the pictures other times.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TABLE_HEADER_BYTES: Final = 8
 """Of `stts` and `ctts`: version and flags, number of entries. Each entry is a number of pictures and a time."""
 ENTRY_BYTES: Final = 8
 EMPTY_ENTRIES: Final = bytes(4 * ENTRY_BYTES)
-"""No muxer writes so many entries of no picture."""
+"""No muxer writes this many entries for no picture."""
 TIME_TABLES: Final = (b"stts", b"ctts")
 TO_TABLES: Final = (b"trak", b"mdia", b"minf", b"stbl")
 

@@ -24,7 +24,7 @@ from frame_extractor.reading.structure import Structure
 from frame_extractor.reading.syntax import damage_check
 
 ERROR_MEMORY_PACKETS: Final = 16
-"""For so many packets an error of the container counts as recent: it reads ahead."""
+"""For how many packets an error of the container counts as recent: it reads ahead."""
 MAX_READ_ERRORS: Final = 64
 """Of a container, until the film counts as broken off there."""
 TS_CLOCK: Final = 1 << 33

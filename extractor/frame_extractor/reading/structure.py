@@ -1,4 +1,4 @@
-"""Whether a file goes on without a break from one picture to the next, where demuxers search on and say nothing.
+"""Whether a file continues without a break from one picture to the next, where demuxers skip data without a message.
 
 Reads a few bytes beside the demuxer, at the positions that it gives.
 """
@@ -18,7 +18,7 @@ TS_PACKET_BYTES: Final = 188
 M2TS_PACKET_BYTES: Final = 192
 TS_SYNC: Final = 0x47
 MAX_CHECKED_BYTES: Final = 64 << 20
-"""Between two pictures; more is not looked through."""
+"""Between two pictures; a longer stretch is not checked."""
 RIFF_HEADER_BYTES: Final = 8
 RIFF_FILM: Final = b"movi"
 MAX_AVI_HEADER_BYTES: Final = 1 << 20
@@ -36,7 +36,7 @@ BLOCK_HEADER_BYTES: Final = 4
 """Track number, time and flags."""
 EBML_HEADER_BYTES: Final = 12
 EBML_MASTERS: Final = frozenset({0x1F43B675, 0xA0})
-"""Cluster and BlockGroup, whose elements are looked at one by one."""
+"""Cluster and BlockGroup, whose elements are checked one by one."""
 EBML_SEGMENT: Final = 0x18538067
 EBML_BLOCKS: Final = frozenset({0xA3, 0xA1})
 EBML_OTHERS: Final = frozenset(
@@ -71,14 +71,14 @@ class Structure:
     def is_start_broken(self, first_position: int | None) -> bool:
         """Whether something is damaged between the beginning of the film's data and its first packet.
 
-        False where nobody knows.
+        False where that is not known.
         """
         if first_position is None or first_position > MAX_CHECKED_BYTES or not self._is_as_usual:
             return False
         return self._is_start_broken is not None and self._is_start_broken(first_position)
 
     def is_broken(self, position: int | None, size: int, next_position: int | None) -> bool:
-        """Whether what lies between the beginnings of two packets of the stream is damaged; False when nobody knows."""
+        """Whether the file is damaged between the beginnings of two packets of the stream; False when unknown."""
         if self._is_broken is None or position is None or next_position is None or not self._is_as_usual:
             return False
         if not 0 <= position < next_position <= position + MAX_CHECKED_BYTES:

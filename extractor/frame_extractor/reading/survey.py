@@ -1,4 +1,4 @@
-"""Reads a film's packets once before it is decoded whole: which are damaged, and which pictures of the film they are.
+"""Reads a film's packets once before the film is read whole: which are damaged, and which pictures they are.
 
 Apart from decoding, because the log of a decoder's threads would be mixed with the demuxer's.
 """
@@ -42,7 +42,7 @@ class Survey:
     """Of an AVI: ordinals of the key frames that nothing leads; None where the stream does not say."""
     first_gap: int | None = None
     """Of a damaged AVI: ordinal of the packet before which others are missing first. Those before it are in their
-    places, whatever the index says."""
+    places, even if the index says otherwise."""
 
     begins_s: float | None = None
     """Stream time of the film's first picture, where it is missing from the file as well as one can know."""

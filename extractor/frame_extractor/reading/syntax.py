@@ -2,7 +2,7 @@
 
 Decodes nothing. Sources: ITU-T H.264 and H.265 7.4.1 and annex B, ISO/IEC 14496-15; ITU-T H.262 (MPEG-2) 5.2 and
 6.2.1; ISO/IEC 14496-2 (MPEG-4) 5.2.1. Each of them keeps 23 zero bits in a row for start codes, so that regions of
-zeros stand out, and so do NAL units whose lengths do not add up.
+zeros are detected, and NAL units whose lengths do not add up.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def damage_check(codec: str, extradata: bytes | None, size: tuple[int, int], fir
 
 
 def is_habit(n_broken: int, n_packets: int) -> bool:
-    """Whether so many of a film's first packets break a rule that it says nothing of damage."""
+    """Whether enough of a film's first packets break a rule for it to say nothing about damage."""
     return n_broken > HABIT_SHARE * n_packets
 
 
@@ -63,7 +63,7 @@ def _are_nal_units(payload: bytes, prefix: int) -> bool:
         if at == start or at > size or payload[start] & FORBIDDEN_BIT:
             return False
         zeros_at = payload.find(ZEROS, start, at)
-        # Zeros behind a NAL unit are not of it; some muxers leave them there.
+        # Zeros after a NAL unit do not belong to it; some muxers leave them there.
         if zeros_at >= 0 and payload[zeros_at:at].strip(b"\0"):
             return False
     return at == size

@@ -18,7 +18,7 @@ TRIAL_GOPS = 2
 MAX_TRIAL_GOPS = 8
 """Tried at most, where the film's first are damaged."""
 TRIAL_PACKETS = 32
-"""Pictures of each that are decoded beforehand, to see that one packet is one picture and that a GOP stands alone."""
+"""Pictures of each that are decoded first, to see that a packet is a picture and that a GOP can be decoded alone."""
 
 
 def reason_to_read_whole(film: Film) -> str | None:
@@ -34,9 +34,9 @@ def reason_to_read_whole(film: Film) -> str | None:
 
 
 def _trial(film: Film) -> str | None:
-    """Decodes a few pictures: are packets pictures, and does each GOP stand alone?
+    """Decodes a few pictures: is each packet one picture, and can each GOP be decoded alone?
 
-    Where an encoder refreshes pictures bit by bit instead of sending key frames, none does.
+    With gradual decoder refresh instead of key frames, none can.
     """
     n_tried = n_sound = 0
     with open_gops(film, DemuxerErrors()) as (stream, parts):

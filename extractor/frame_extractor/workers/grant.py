@@ -1,6 +1,6 @@
-"""How many workers an attempt may have at this moment, and how many it has: read and told across threads.
+"""How many workers an attempt may have at this moment, and how many it has; shared between threads.
 
-What the pool does to keep to it, pool.py says.
+pool.py keeps to it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from frame_extractor.contract.regular import read_regular
 
 _MAX_BYTES: Final = 1 << 16
 READ_EVERY_S: Final = 0.25
-"""How old what is known of `control.json` may be; chunks end more often than anybody changes it."""
+"""How old the content of `control.json` that is used may be; it changes less often than chunks end."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class WorkerGrant:
 
     @property
     def granted(self) -> Grant:
-        """What holds now; the file is looked at when the last look is a while ago."""
-        # One reader at a time, so that nobody acts on an older grant than one that somebody has already told of.
+        """What is granted now; the file is read at most every READ_EVERY_S."""
+        # One reader at a time, so that nobody acts on an older grant than one that was already reported.
         with self._lock:
             now_s = time.monotonic()
             if now_s - self._read_at >= READ_EVERY_S:

@@ -1,7 +1,7 @@
 """Worker processes: tasks out, messages back, as many at work as are granted, and what to do when one dies.
 
-A worker above the grant parks: it stops where it next shows a sign of life, at the latest after its chunk, and keeps
-what it has. Knows nothing of what tasks mean; what happens in a process and on its pipe is worker_process.py's.
+A worker above the grant parks: it stops at its next message, at the latest after its chunk, and keeps its state. This
+module does not know what tasks mean; what happens in a process and on its pipe is in worker_process.py.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ __all__ = ["Finished", "GivenUp", "Restarted", "WorkerPool"]
 N_QUEUED_AHEAD = 2
 """Tasks held ready beside the ones being worked on, so that no worker waits for the feeder."""
 HANG_TIMEOUT_S = 180.0
-"""A worker that says nothing for this long hangs. The slowest chunk seen took a tenth of it."""
+"""A worker that sends nothing for this long hangs. The slowest chunk seen took a tenth of it."""
 READ_GRANT_EVERY_S = 0.5
-"""How often the grant is looked at while no worker says anything."""
+"""How often the grant is read while no worker sends anything."""
 MAX_PARKED_S = 60.0
-"""How long a worker keeps its memory for nothing; then it is ended, and what it was doing is done again."""
+"""How long a parked worker keeps its memory; then it is ended, and its task is done again."""
 CRASHES = frozenset({-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL, -signal.SIGTRAP})
-"""How a decoder that meets a bad film ends its process. Any other death is somebody else's doing."""
+"""How a decoder that crashes on a bad film ends its process. Any other end has another cause."""
 CRASHES_TO_GIVE_UP = 3
 KILLS_TO_GIVE_UP = 4
 """Of one task, whose film is not to blame for them."""
@@ -42,12 +42,12 @@ KILLS_TO_GIVE_UP = 4
 
 @dataclass(frozen=True)
 class Restarted:
-    """Its worker is gone; the task begins again, and what came of it so far is void."""
+    """Its worker is gone; the task starts again, and its messages so far do not count."""
 
 
 @dataclass(frozen=True)
 class GivenUp:
-    """Its decoding crashed or hung every worker it was given to."""
+    """Every worker that had the task crashed or hung."""
 
     reason: str
 
@@ -69,7 +69,7 @@ class WorkerPool:
         """How long workers had nothing to do, all in all, before there was another task."""
 
     def __enter__(self) -> Self:
-        # Would otherwise be started with the first worker, and unblock in passing the signals that held() has blocked.
+        # Would otherwise be started with the first worker, and unblock the signals that signals_held() has blocked.
         resource_tracker.ensure_running()
         return self
 
@@ -79,7 +79,7 @@ class WorkerPool:
         self._end_workers(self._workers)
 
     def warm_up(self) -> None:
-        """As many as are granted are being started, so that they are ready when there is something to do."""
+        """As many as are granted are being started, so that they are ready for the first tasks."""
         while len(self._workers) < self._grant.granted.at_work:
             self._start_worker()
 
@@ -91,9 +91,9 @@ class WorkerPool:
     def run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Event]]:
         """(number of the task in `tasks`, what happened to it), as it happens. Takes tasks only as they are needed.
 
-        Takes as long as it takes while nothing is granted. Raises what a worker could not handle: OSError as it was,
-        anything else as WorkerFault; WorkersKilled when they do not live long enough. To be closed by whoever does not
-        go on to the end: workers that are still busy then are ended.
+        Waits while nothing is granted. Raises what a worker could not handle: OSError as it was,
+        anything else as WorkerFault; WorkersKilled when they are killed repeatedly. A caller that does not iterate to
+        the end must close it: workers that are still busy then are ended.
         """
         try:
             yield from self._run(tasks)
@@ -123,14 +123,14 @@ class WorkerPool:
                 yield from self._receive(worker, queue)
 
     def _apply_grant(self, queue: deque[Assignment]) -> Iterator[tuple[int, Event]]:
-        """Workers above the grant are told to park and those within it to go on; who has rested for long is gone."""
+        """Workers above the grant are asked to park, those within it to continue; those parked for long are ended."""
         granted = self._grant.granted.at_work
         running = [worker for worker in self._workers if worker.assignment is not None and not worker.is_park_requested]
-        # Those that began last have least to lose when they are not let on in time. Threads cannot be taken away.
+        # Those that began last lose least when they are ended while parked. A running thread cannot be taken away.
         running.sort(key=lambda worker: worker.began_at)
         for worker in running[granted:]:
             worker.request_park()
-        # One that has not parked yet takes no further core by going on; of the others, the one that is ended next.
+        # First those that have not parked yet, which take no further core; then the one that would be ended next.
         parking = [worker for worker in self._workers if worker.is_park_requested]
         parking.sort(key=lambda worker: worker.idle_since or 0.0)
         for worker in parking[: max(0, granted - len(running))]:
@@ -152,7 +152,7 @@ class WorkerPool:
         self._update_usage()
 
     def _end_workers(self, workers: Iterable[Worker]) -> None:
-        # Whole, whatever signal comes: a worker that nobody knows of any more would not be ended by anybody.
+        # Not interrupted by a signal: a worker that is no longer in the list would never be ended.
         with signals_held():
             for worker in list(workers):
                 worker.end()
@@ -173,7 +173,7 @@ class WorkerPool:
         return self._grant.at_work
 
     def _ready(self, busy: list[Worker]) -> list[Worker]:
-        """The busy workers with something to say; those silent for too long have been killed, and are among them."""
+        """The busy workers with a message; those silent for too long have been killed, and are among them."""
         readable = wait([worker.connection for worker in busy], timeout=READ_GRANT_EVERY_S)
         now = time.monotonic()
         for worker in busy:

@@ -1,4 +1,4 @@
-"""Reads single frames of a film again: those that the plan wants and no scan has written."""
+"""Decodes single frames of a film again: those that the plan wants and no scan has written."""
 
 from __future__ import annotations
 

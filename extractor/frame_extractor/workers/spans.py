@@ -34,7 +34,7 @@ class Span:
         return self.chunks[0].first_frame
 
     def delete_stored(self) -> None:
-        """Its stored bytes are of no more use."""
+        """Its stored bytes are deleted."""
         for chunk in self.chunks:
             if chunk.stored_at is not None:
                 chunk.stored_at.unlink(missing_ok=True)

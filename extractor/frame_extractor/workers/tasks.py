@@ -1,4 +1,4 @@
-"""What the runner asks of a worker, and what a worker answers. Data only."""
+"""What a worker is given to do, and what it sends back. Data only."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Advanced:
-    """So much more film is scanned; 0 says no more than that the worker lives."""
+    """`seconds` more film are scanned; 0 says only that the worker is alive."""
 
     seconds: float
 

@@ -16,7 +16,7 @@ from frame_extractor.workers.tasks import Message, ScanTask, Task, Written
 
 
 def run_task(task: Task) -> Iterator[Message]:
-    """What the task says to do. Raises OSError when a file cannot be written, or the film not be read."""
+    """Does the task. Raises OSError when a file cannot be written or the film not read."""
 
     def write_frame(frame: Frame) -> Written:
         return _write_frame(task, frame)

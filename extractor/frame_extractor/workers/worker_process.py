@@ -1,6 +1,6 @@
-"""One worker process and the pipe to it, seen from both ends: how it is given a task, parks, and ends.
+"""One worker process and the pipe to it, from both ends: how it gets a task, parks, and ends.
 
-Whom it is given what, and when it must park, pool.py says; what a task means, worker.py.
+pool.py decides which task it gets and when it must park; what a task means is in worker.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from frame_extractor.workers.worker import run_task
 from frame_extractor.workers.worker_memory import IDLE_AFTER_S, WorkerMemory
 
 CRASHES_TO_FALL_BACK = 2
-"""A decoder that has ended so many workers with one task is not given it again."""
+"""After this many crashes a task goes to the last reader at once."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -36,7 +36,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Park:
-    """To a worker: park at your next sign of life."""
+    """To a worker: park at your next Advanced message."""
 
     number: int
 
@@ -48,7 +48,7 @@ class Continue:
 
 @dataclass(frozen=True)
 class Parked:
-    """From a worker: it has, as it was told by the Hold of this number."""
+    """From a worker: it has parked, as the Park of this number asked."""
 
     number: int
 
@@ -87,7 +87,7 @@ class Worker:
         self.last_message_at = time.monotonic()
         self.has_hung = False
         self.is_park_requested = False
-        """Told to park with its assignment, whether it has or not."""
+        """Asked to park with its assignment, whether it has yet or not."""
         self.idle_since: float | None = self.last_message_at
         """Since when it has had nothing to do, or been parked; None while it is at work."""
         self._n_park_requests = 0
@@ -97,7 +97,7 @@ class Worker:
         return self.assignment is not None and self.idle_since is not None
 
     def has_idled(self, seconds: float) -> bool:
-        """Whether for so long, and ending it costs less than a film."""
+        """Whether it has been idle or parked for longer, and ending it does not cost the work of a film read whole."""
         if self.idle_since is None or (self.assignment is not None and self.assignment.task.is_whole):
             return False
         return time.monotonic() - self.idle_since > seconds
@@ -126,7 +126,7 @@ class Worker:
         self._send(Continue())
 
     def mark_parked(self, number: int) -> None:
-        """It has said so; which counts only if it was not told otherwise since."""
+        """It has reported so; that counts only for the latest request."""
         if self.is_park_requested and number == self._n_park_requests:
             self.idle_since = time.monotonic()
 
@@ -136,7 +136,7 @@ class Worker:
         return message
 
     def _send(self, message: Task | Park | Continue) -> None:
-        with contextlib.suppress(OSError):  # Already dead: the wait that follows finds out.
+        with contextlib.suppress(OSError):  # It has ended: the next wait() finds out.
             self.connection.send(message)
 
     def is_alive(self) -> bool:
@@ -149,7 +149,7 @@ class Worker:
 
     def end(self) -> int | None:
         """The process is gone; its exit code, negative for a signal."""
-        # Before the pipe is closed: a worker that was about to speak would say goodbye with a traceback.
+        # Before the pipe is closed: a worker that was about to send would end with a traceback.
         self._process.kill()
         self.connection.close()
         self._process.join()
@@ -157,7 +157,7 @@ class Worker:
 
 
 def _run_worker(connection: Connection, parent_pid: int) -> None:
-    """A worker's life: tasks until the pipe closes. Dies with its parent, however that dies."""
+    """The main function of a worker: tasks until the pipe closes. It ends with its parent, however that ends."""
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
@@ -172,7 +172,7 @@ def _run_worker(connection: Connection, parent_pid: int) -> None:
 
 
 def _next_task(connection: Connection, memory: WorkerMemory) -> Task:
-    """What comes next; what was said about a task that is done counts no more. Raises EOFError."""
+    """The next task; requests about a task that is done are ignored. Raises EOFError."""
     while True:
         message = _receive(connection, memory)
         if not isinstance(message, Park | Continue):
@@ -195,7 +195,7 @@ def _run_task(task: Task, connection: Connection, memory: WorkerMemory) -> None:
 
 
 def _park_if_requested(connection: Connection, memory: WorkerMemory) -> None:
-    """Returns when the last that was said is to go on, or nothing. Raises EOFError."""
+    """Returns when the latest request is to continue, or there is none. Raises EOFError."""
     latest: Task | Park | Continue | None = None
     while connection.poll():
         latest = connection.recv()

@@ -27,7 +27,7 @@ NO_RECOVERY = 0.0001
 
 
 class DecordReader:
-    """Reads a chunk with decord, and checks that as many frames came out as went in, with the same times, all whole."""
+    """Reads a chunk with decord, and checks that as many frames come out, at the same times, none concealed."""
 
     name: ClassVar[str] = "decord"
 

@@ -11,7 +11,7 @@ from frame_extractor.reading.film import Film
 from frame_extractor.reading.survey import Survey
 
 TAKEN_SLOTS: Final = 64
-"""More frames than that do not come out too many between two key frames."""
+"""Between two key frames, the frames that come out in excess are never more."""
 
 
 class Slots:
@@ -38,12 +38,12 @@ class Slots:
         self._slots = deque(slot for slot in self._slots if slot[0] != ordinal)
 
     def take(self, place: int | None) -> float | None:
-        """When the next frame is shown, whose place is known or not. To be asked once for every frame."""
+        """When the next frame is shown, whose place is known or not. To be called once for every frame."""
         if place is not None:
             # A damaged packet may have given two frames; one of them has taken the slot of a later one.
             while self._taken and self._taken[-1][0] >= place:
                 self._slots.appendleft(self._taken.pop())
-            # What was to be shown before and never came has its slots still.
+            # What should have been shown before and never came out still has its slots.
             while self._slots and self._slots[0][0] < place:
                 self._slots.popleft()
         if not self._slots:
@@ -68,11 +68,11 @@ class FilmClock:
             self._offset = 0.0 if self._is_from_0 else first_s
 
     def skip(self, n_frames: int) -> None:
-        """So many are missing."""
+        """`n_frames` are missing."""
         self._last_s += n_frames * self.frame_s
 
     def film_s(self, stream_s: float | None) -> float:
-        """A time on the film's clock, which goes on evenly where the stream says nothing or jumps back."""
+        """A time on the film's clock, which continues evenly where the stream says nothing or jumps back."""
         if stream_s is None:
             self._last_s += self.frame_s
             return self._last_s

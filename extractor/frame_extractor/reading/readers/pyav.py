@@ -18,7 +18,7 @@ from frame_extractor.reading.readers import TIME_TOLERANCE_S, Frame
 
 
 class PyavReader:
-    """Reads a chunk with PyAV. Gives what it can: a frame that does not decode whole is missing, never replaced."""
+    """Reads a chunk with PyAV. Gives what it can: a frame that is not fully decoded is missing, never replaced."""
 
     name: ClassVar[str] = "pyav"
 
@@ -47,7 +47,7 @@ class PyavReader:
 def _whole_pictures(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
     """A chunk's pictures in presentation order, without those that damage has touched.
 
-    A packet that does not decode whole spoils all that are decoded after it up to the next key frame, and what leads
+    A packet that is not fully decoded spoils all that are decoded after it up to the next key frame, and what leads
     that one: any of them may refer to it.
     """
     stream.codec_context.thread_count = 1
