@@ -286,7 +286,7 @@ async def test_engine_that_hangs_is_never_taken_for_an_end(
 async def test_start_that_is_not_answered_may_still_happen(
     under_test: EngineUnderTest, engine: Engine, attempt: Callable[..., AttemptRun]
 ) -> None:
-    """Until it has happened nothing is taken for it, and what ran in the session before is over then."""
+    """Until it has happened it is not taken for ended, and what ran in the session before is over then."""
     first, second = attempt("silent"), attempt(number=2)
     await engine.start(first, EXTRACTOR)
     under_test.suspend()
@@ -294,5 +294,8 @@ async def test_start_that_is_not_answered_may_still_happen(
         await engine.start(second, EXTRACTOR)
     assert isinstance(await engine.observe(second), AttemptUnknown)
     under_test.resume()
+    while not isinstance(found := await engine.observe(second), AttemptPending):
+        assert isinstance(found, AttemptUnknown)
+        await anyio.sleep(0.02)
     assert isinstance(await engine.observe(begun(second)), AttemptRunning)
     assert not (await view_of_end(engine, first)).runs(1)

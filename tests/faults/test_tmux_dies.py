@@ -113,6 +113,22 @@ def test_stopped_tmux_holds_up_no_status_and_starts_nothing_twice(root: Root, fi
         assert len(root.attempts(project)) == 1
 
 
+def test_session_that_begins_late_is_waited_for(root: Root, tmp_path: Path) -> None:
+    """tmux answers everything but the launch, which is given up after 5 s and happens all the same: the attempt is not
+    taken for lost meanwhile, and no second one is begun beside it.
+    """
+    let_go = tmp_path / "let-go"
+    trap = TmuxTrap(tmp_path / "bin", before=f"while [ ! -e '{let_go}' ]; do sleep 0.05; done")
+    root.start(environment=trap.environment)
+    trap.arm()
+    root.film("onward")
+    until(lambda: "attempt not observed" in root.log_of(0), "the attempt is reported as not observed")
+    assert "launch not confirmed" in root.log_of(0)
+    let_go.touch()
+    assert root.wait_for("onward", COMPLETE).attempt == 1
+    assert [record.attempt for record in root.attempts("onward")] == [1]
+
+
 def test_session_closed_by_hand_means_cancelled_until_somebody_submits(root: Root, film: Path) -> None:
     """The user stopped it: no retry, also under the next daemon; `submit` goes on."""
     daemon = root.start(real=True)

@@ -84,7 +84,8 @@ class Engine(Protocol):
     async def start(self, run: AttemptRun, extractor: Sequence[str]) -> None:
         """The extractor works on the attempt's specification, in place of whatever was in the session.
 
-        Raises EngineRefused, and EngineUnresponsive: then it may have been started.
+        Raises EngineRefused, and EngineUnresponsive: then it may have been started, or may still be. `observe` answers
+        unknown for as long as it may still be.
         """
 
     async def observe(self, run: AttemptRun) -> AttemptObservation:

@@ -42,6 +42,8 @@ class TmuxEngine:
         """`unit`: the systemd unit that runs the server; then it is never started from here. Raises TmuxMissing."""
         self._server = TmuxServer(socket, config, unit=unit)
         self._lanes = anyio.Semaphore(_AT_ONCE)
+        self._starting: set[Path] = set()
+        """Specifications of attempts whose start tmux has been asked for and has not answered."""
 
     def session_name(self, project: str) -> str:
         return session_name(project)
@@ -50,13 +52,16 @@ class TmuxEngine:
         return await self._in_thread(self._server.prepare)
 
     async def start(self, run: AttemptRun, extractor: Sequence[str]) -> None:
-        await self._in_thread(lambda: self._server.run(run.session, [*extractor, str(run.spec)]))
+        await self._in_thread(lambda: self._server.run(run.session, [*extractor, str(run.spec)]), starts=run.spec)
 
     async def observe(self, run: AttemptRun) -> AttemptObservation:
         if run.process is not None:
             if is_alive(run.process):
                 return AttemptRunning(f"pid {run.process.pid}")
             return AttemptEnded(await self._last_view(run))
+        # Asked before the view: so a start that is answered in between is in the view.
+        if run.spec in self._starting:
+            return AttemptUnknown("tmux has not answered whether it has started it")
         try:
             view = await self._view(run)
         except EngineUnresponsive as failed:
@@ -121,11 +126,21 @@ class TmuxEngine:
                 await anyio.sleep(0.05)
         return await self._view_or_none(run)
 
-    async def _in_thread(self, call: Callable[[], T]) -> T:
-        """The call's result. Raises EngineUnresponsive after the deadline; the thread ends when tmux does answer."""
+    async def _in_thread(self, call: Callable[[], T], *, starts: Path | None = None) -> T:
+        """The call's result. Raises EngineUnresponsive after the deadline; the thread ends when tmux does answer.
+
+        `starts`: the specification of the attempt that the call starts.
+        """
+        in_flight = () if starts is None else (starts,)
+
+        def finished() -> None:
+            self._lanes.release()
+            self._starting.difference_update(in_flight)
+
         try:
             with anyio.fail_after(_DEADLINE_S):
                 await self._lanes.acquire()
-                return await in_own_thread(call, finished=self._lanes.release)
+                self._starting.update(in_flight)
+                return await in_own_thread(call, finished=finished)
         except TimeoutError:
             raise EngineUnresponsive("tmux", _DEADLINE_S) from None
