@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,21 +15,12 @@ import pytest
 from frame_extractor.contract.answers import Probe
 from frame_extractor.contract.fingerprint import film_fingerprint
 from framed.attempts.blockers import Blockers
-from framed.attempts.dispatch import Dispatcher
-from framed.attempts.reports import AttemptReports
-from framed.attempts.stalls import StallDetector
-from framed.attempts.supervise import Supervisor
-from framed.control.extracted import Extracted
-from framed.control.job_status import JobStatus
-from framed.control.project_films import ProjectFilms
-from framed.control.status_reporter import StatusReporter
 from framed.engines.tmux import TmuxEngine
-from framed.host.machine import Machine
 from framed.instance_lock import RootLock
 from framed.lock_watch import LockWatch
 from framed.model.reasons import InternalFault
+from framed.parts import Parts, make_parts
 from framed.policy.admission import FilmStatus, ProbeFailed
-from framed.policy.shares import Budget
 from framed.settings.config import Settings, WatchSettings, resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.places import Places, load_places
@@ -98,69 +88,26 @@ def test_fault_in_one_project_is_shown_with_it_and_logged_once(
     assert (fixed.problem, len(fixed.settled)) == (None, 1)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Of a daemon: whoever decides, and whoever reports."""
-
-    dispatcher: Dispatcher
-    status_reporter: StatusReporter
-
-
 @pytest.fixture
 def parts(places: Places) -> Iterator[Callable[[anyio.abc.TaskGroup], Parts]]:
-    """Made in a task group, after one scan."""
+    """Those of a daemon, made in a task group, after one scan."""
     store = Store(places.root / "framed.db")
     lock_file = (places.root / "lock").open("w")
 
-    def joined(tasks: anyio.abc.TaskGroup) -> Parts:
-        ledger = Ledger(store, lambda project, _now: project)
-        settings = LiveSettings(places, Settings())
-        watcher = Watcher(places, settings, ledger)
-        watcher.catalog = CatalogBuilder(places, settings, {}).scan(100.0)
-        film_statuses = FilmStatuses(settings, ledger, watcher)
-        engine = TmuxEngine(places.tmux_socket, places.tmux_config)
-        lock = LockWatch(RootLock(lock_file, places.root / "lock"), places.root)
-        reports = AttemptReports()
-        supervisor = Supervisor(ledger, engine, settings, lock, reports, places=places)
-        machine = Machine(places.root)
-        blockers = Blockers(
-            watcher=watcher, film_statuses=film_statuses, disks=machine.disks, settings=settings, reports=reports
-        )
-        dispatcher = Dispatcher(
+    def made(tasks: anyio.abc.TaskGroup) -> Parts:
+        parts = make_parts(
             tasks,
-            raw_videos=places.raw_videos,
-            ledger=ledger,
-            watcher=watcher,
-            film_statuses=film_statuses,
-            supervisor=supervisor,
-            reports=reports,
-            budget=Budget(slots=1, max_active=1),
-            blockers=blockers,
-            memory_shortage=lambda: None,
-            report_short_of_disk=lambda _: None,
+            places=places,
+            settings=Settings(),
+            store=store,
+            engine=TmuxEngine(places.tmux_socket, places.tmux_config),
+            lock=LockWatch(RootLock(lock_file, places.root / "lock"), places.root),
+            extractor=(),
         )
-        extracted = Extracted(ledger=ledger, watcher=watcher, reports=reports)
-        reporter = StatusReporter(
-            ledger=ledger,
-            watcher=watcher,
-            film_statuses=film_statuses,
-            dispatcher=dispatcher,
-            extracted=extracted,
-            films=ProjectFilms(ledger=ledger, watcher=watcher, film_statuses=film_statuses, extracted=extracted),
-            jobs=JobStatus(
-                ledger=ledger,
-                film_statuses=film_statuses,
-                dispatcher=dispatcher,
-                reports=reports,
-                stalls=StallDetector(ledger, reports, settings),
-                extracted=extracted,
-            ),
-            machine=machine,
-            settings=settings,
-        )
-        return Parts(dispatcher, reporter)
+        parts.watcher.catalog = CatalogBuilder(places, parts.settings, {}).scan(100.0)
+        return parts
 
-    yield joined
+    yield made
     store.close()
     lock_file.close()
 
