@@ -44,19 +44,26 @@ class Outcome:
     """Name -> the frame that the picture shows."""
     sizes: set[tuple[int, int]]
     subsampling: set[str]
+    rejected: list[Pick]
+    rejected_images: set[int]
+    """Frames of the images that are left out and kept all the same."""
+    removed: frozenset[int]
+    """Picks that a user has removed."""
     progress: list[FilmProgress]
 
 
 class ImageRecorder:
     """Looks at every image as it is published, and lets it go."""
 
-    def __init__(self) -> None:
+    def __init__(self, removed: frozenset[int]) -> None:
         self.images: dict[str, str] = {}
         self.frames: dict[str, int] = {}
         self.sizes: set[tuple[int, int]] = set()
         self.subsampling: set[str] = set()
         self.rejected: list[Pick] = []
-        self.removed: frozenset[int] = frozenset()
+        self.rejected_images: set[int] = set()
+        self.removed = removed
+        self.removed_picks: set[int] = set()
 
     def publish(self, picture: Picture) -> None:
         name = image_name(picture.pick)
@@ -76,14 +83,15 @@ class ImageRecorder:
 
     def is_removed(self, frame_index: int) -> bool:
         assert frame_index >= 0
-        return False
+        return frame_index in self.removed
 
     def leave_out(self, pick: Pick, width: int, height: int) -> None:  # noqa: ARG002 -- as the protocol has it
-        raise AssertionError("nothing is removed")
+        self.removed_picks.add(pick.frame_index)
 
     def reject(self, pick: Pick, picture: Picture | None = None) -> None:
         self.rejected.append(pick)
         if picture is not None:
+            self.rejected_images.add(pick.frame_index)
             picture.path.unlink()
 
     def restart(self) -> None:
@@ -97,12 +105,13 @@ def extract(
     *,
     workers: int | WorkerGrant = 2,
     settings: ExtractionSettings | None = None,
+    removed: frozenset[int] = frozenset(),
     on_progress: Callable[[FilmProgress], None] = lambda _: None,
 ) -> Outcome:
     """Extracts into `temp`, from nothing."""
     temp.mkdir()
     settings = settings or ExtractionSettings()
-    recorder = ImageRecorder()
+    recorder = ImageRecorder(removed)
     cache = ScoreCache(OutputLayout(temp.with_suffix(".cache") / "frames"), "f", settings, job_id="job", force=False)
     reports: list[FilmProgress] = []
 
@@ -120,7 +129,17 @@ def extract(
             cache=cache,
             report=report,
         )
-    return Outcome(result, recorder.images, recorder.frames, recorder.sizes, recorder.subsampling, reports)
+    return Outcome(
+        result=result,
+        images=recorder.images,
+        frames=recorder.frames,
+        sizes=recorder.sizes,
+        subsampling=recorder.subsampling,
+        rejected=recorder.rejected,
+        rejected_images=recorder.rejected_images,
+        removed=frozenset(recorder.removed_picks),
+        progress=reports,
+    )
 
 
 def workers_of(runner: psutil.Process) -> list[psutil.Process]:

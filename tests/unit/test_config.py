@@ -20,6 +20,7 @@ from frame_extractor.contract.settings import (
     Mode,
     Names,
     Quality,
+    RequestedSettings,
     Sampling,
     Selection,
 )
@@ -59,12 +60,14 @@ def resolved(
 
 
 def test_without_any_file_the_defaults_hold(root: Path) -> None:
-    """The guide's defaults: hybrid, 30, 10, 15, 2 s, high, 12 workers, 3 retries."""
+    """The guide's: hybrid, 10, 2 s, high, 12 workers, 3 retries. And framed's own detector, and distinct frames."""
     places = places_with(root)
     settings = load_settings(places)
     assert settings == Settings()
     job = resolve(settings, places, "onward", Overrides())
-    assert job.extraction == ExtractionSettings()
+    assert job.extraction == ExtractionSettings(
+        detector=Detector.PEAK, min_scene_length=5, selection=Selection.DISTINCT, dedupe=Dedupe.SHOT
+    )
     assert (job.workers, job.retry) == (12, 3)
     assert job.frames_dir == root / "datasets" / "onward" / "frames"
     assert set(job.origins.values()) == {DEFAULT}
@@ -78,8 +81,11 @@ def test_command_line_wins_over_project_over_framed_yaml_over_default(root: Path
         "frame_extraction: {scene_threshold: 25, frames_per_scene: 6, retry: 7}\nquality: {blur_threshold: 80}",
         Overrides(frames_per_scene=7, quality=Quality.LOW),
     )
-    assert job.extraction == ExtractionSettings(
-        mode=Mode.SCENE, scene_threshold=25.0, frames_per_scene=7, quality=Quality.LOW, blur_threshold=80.0
+    assert (
+        job.extraction
+        == RequestedSettings(
+            mode=Mode.SCENE, scene_threshold=25.0, frames_per_scene=7, quality=Quality.LOW, blur_threshold=80.0
+        ).resolved
     )
     assert (job.workers, job.retry) == ("auto", 7)
     assert dict(job.origins) == {
@@ -464,7 +470,9 @@ def test_shipped_project_says_what_the_guide_says(project: str) -> None:
     """hybrid, 30, 10 per scene, high; frames where datasets/ is, so that nobody's disk is written in."""
     places = load_places(SHIPPED.parent, {})
     job = resolve(Settings(), places, project, Overrides())
-    assert job.extraction == ExtractionSettings()
+    todays = {"selection": Selection.DISTINCT, "dedupe": Dedupe.SHOT}
+    assert job.extraction == msgspec.structs.replace(ExtractionSettings(), **todays)
+    assert (job.extraction.detector, job.extraction.min_scene_length) == (Detector.CONTENT, 15)
     assert job.frames_dir == SHIPPED.parent / "datasets" / project / "frames"
     assert job.origins["mode"] == f"configs/projects/{project}.yaml"
     assert not [line for line in (SHIPPED / "projects" / f"{project}.yaml").read_text().splitlines() if ': "/' in line]

@@ -286,6 +286,8 @@ class RequestedSettings(ExtractionSettings, frozen=True, kw_only=True, forbid_un
     interval_seconds: Annotated[float, msgspec.Meta(ge=0.001, le=86_400)] = 2.0
     blur_threshold: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 0.0
     detector: DetectorChoice = DetectorChoice.AUTO  # type: ignore[assignment]
+    selection: Selection = Selection.DISTINCT
+    dedupe: Dedupe = Dedupe.SHOT
 
     @property
     def is_detector_implied(self) -> bool:
@@ -311,7 +313,7 @@ class RequestedSettings(ExtractionSettings, frozen=True, kw_only=True, forbid_un
     def _detector(self) -> Detector:
         if self.detector is not DetectorChoice.AUTO:
             return Detector(self.detector.value)
-        return Detector.CONTENT
+        return Detector.CONTENT if self.is_detector_implied else Detector.PEAK
 
 
 Workers = Annotated[

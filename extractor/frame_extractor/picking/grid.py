@@ -7,7 +7,7 @@ first of a new shot are therefore kept as well, for so long.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 
 from frame_extractor.picking.plan import MAX_GRID_BYTES, grid_step
@@ -31,17 +31,23 @@ class Grid:
         self._bytes = 0
         self._recent: OrderedDict[int, Frame] = OrderedDict()
         """The last samples, since one that may begin a shot."""
-        self._since_possible_cut = RECENT_SAMPLES
+        self._possible_lengths: deque[int] = deque()
+        """How long the shot is if it has ended: before each of the last samples that may begin another."""
 
     def add(self, number: int, frame: Frame, *, may_begin_shot: bool = False) -> None:
         """Takes the shot's next sample."""
+        if may_begin_shot:
+            self._possible_lengths.append(self._length)
         self._length += 1
-        self._double_to(grid_step(self._length, self._size))
+        while self._possible_lengths and self._possible_lengths[0] < self._length - RECENT_SAMPLES:
+            self._possible_lengths.popleft()
+        # As fine as the shot would need it if it has ended.
+        self._double_to(grid_step(min([self._length, *self._possible_lengths]), self._size))
         if number % self._step == 0:
             self._frames[number] = frame
             self._bytes += frame.pixels.nbytes
             self._limit_bytes()
-        self._add_recent(number, frame, may_begin_shot=may_begin_shot)
+        self._add_recent(number, frame)
 
     def frames(self, numbers: list[int]) -> Iterator[Frame]:
         """Those of these samples that are held."""
@@ -55,15 +61,16 @@ class Grid:
         """The running shot begins at sample `start`, `length` samples ago; what is before is dropped."""
         held = sorted({**self._frames, **self._recent}.items())
         self._step = grid_step(length, self._size)
-        self._length = length
+        previous, self._length = self._length, length
         self._frames = {number: frame for number, frame in held if number >= start and number % self._step == 0}
         self._bytes = _bytes_of(self._frames)
         self._limit_bytes()
         self._recent = OrderedDict((number, frame) for number, frame in self._recent.items() if number >= start)
+        lengths = (each - (previous - length) for each in self._possible_lengths)
+        self._possible_lengths = deque(each for each in lengths if each > 0)
 
-    def _add_recent(self, number: int, frame: Frame, *, may_begin_shot: bool) -> None:
-        self._since_possible_cut = 0 if may_begin_shot else self._since_possible_cut + 1
-        if self._since_possible_cut >= RECENT_SAMPLES:
+    def _add_recent(self, number: int, frame: Frame) -> None:
+        if not self._possible_lengths:
             self._recent.clear()
             return
         self._recent[number] = frame
