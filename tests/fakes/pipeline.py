@@ -78,8 +78,6 @@ class FakePipeline:
             report(
                 FilmProgress(
                     stage=Stage.WRITING,
-                    seconds_done=time_s,
-                    seconds_total=self.duration_s,
                     fraction=number / n_pictures,
                     images=number,
                 )

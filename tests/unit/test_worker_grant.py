@@ -61,11 +61,11 @@ def test_pause_is_no_part_of_the_rate(tmp_path: Path, monkeypatch: pytest.Monkey
     spec = AttemptSpec(project="onward", job_id="j", attempt=2, films=("a.mkv",), frames_dir="/f", workers=4)
     worker_grant = WorkerGrant(4, control=file, attempt=2)
     meter = ProgressMeter(spec, worker_grant)
-    meter.expect(20.0, 480, 0)
+    meter.expect(20.0, 0)
     meter.begin("a.mkv", 1, 20.0)
     worker_grant.at_work = 4
     now_s[0] += 10
-    meter.report(FilmProgress(stage=Stage.SCANNING, seconds_done=10, seconds_total=20, fraction=0.5, images=5))
+    meter.report(FilmProgress(stage=Stage.SCANNING, fraction=0.5, images=5))
     running = meter.snapshot()
     assert (running.workers, running.control_serial_seen, running.paused, running.eta_s) == (4, 0, False, 10.0)
     file.write_bytes(msgspec.json.encode(Control(attempt=2, serial=7, workers=4, paused=True)))

@@ -45,11 +45,9 @@ class CompleteFilms:
     images: int = 0
     image_bytes: int = 0
     seconds: float = 0.0
-    frames: int = 0
 
     def add(self, output: Output, fingerprint: str) -> None:
         images, film = output.images.get(fingerprint, ()), output.films[fingerprint]
         self.images += len(images)
         self.image_bytes += sum(image.size_bytes for image in images)
         self.seconds += film.duration_s
-        self.frames += film.source_frames

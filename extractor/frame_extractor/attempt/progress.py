@@ -46,7 +46,6 @@ class ProgressMeter:
         self._seconds_in_film = 0.0
         self._extracted_s_before = 0.0
         self._extracted_s_in_film = 0.0
-        self._frames_total = 0
         self._fraction = 0.0
         self._images_found = 0
         self._images_before = 0
@@ -69,7 +68,6 @@ class ProgressMeter:
     def expect(
         self,
         seconds_total: float,
-        frames_total: int,
         images_found: int,
         *,
         image_bytes_found: int = 0,
@@ -79,7 +77,6 @@ class ProgressMeter:
         with self._lock:
             self._seconds_total = seconds_total
             self._seconds_before = seconds_found
-            self._frames_total = frames_total
             self._images_found = images_found
             self._image_bytes_before = image_bytes_found
             self._extracting_since = time.monotonic()
@@ -153,8 +150,6 @@ class ProgressMeter:
                 fraction=round(self._fraction, 5),
                 film_seconds_done=round(done_s, 3),
                 film_seconds_total=round(self._seconds_total, 3),
-                frames_done=self._frames_total if is_done else int(self._fraction * self._frames_total),
-                frames_total=self._frames_total,
                 images=self._images_found + new_images,
                 image_bytes=self._image_bytes_before + self._image_bytes_in_film,
                 shots=self._shots,

@@ -188,7 +188,6 @@ class _Runner:
                 self._save(output)
         self._meter.expect(
             complete.seconds + sum(each.probe.duration_s for each in pending),
-            complete.frames + sum(each.probe.source_frames for each in pending),
             complete.images,
             image_bytes_found=complete.image_bytes,
             seconds_found=complete.seconds,
@@ -252,7 +251,7 @@ class _Runner:
 
     def _skip_all(self, images: int) -> None:
         self._n_skipped = len(self._spec.films)
-        self._meter.expect(0.0, 0, images)
+        self._meter.expect(0.0, images)
         self._reporter.note(
             f"{self._spec.layout.results} was written by an earlier tool and counts {count(images, 'image')}: "
             "already extracted; --force extracts again"

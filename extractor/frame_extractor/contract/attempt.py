@@ -98,19 +98,15 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """1-based."""
     n_films: int
     fraction: float
-    """Of the whole attempt, 0 to 1; never goes back; 1 only when the results are on the disk."""
+    """Of the whole attempt, 0 to 1; never decreases; 1 only when the results are on the disk."""
     film_seconds_done: float
     film_seconds_total: float
-    frames_done: int = 0
-    """Frames of the films, sampled or not, in the part that is done; reckoned from `fraction`."""
-    frames_total: int = 0
-    """Frames of the films, as their containers say or their durations promise."""
     images: int
     """Images on disk, of all films of this attempt."""
     image_bytes: int = 0
     """Their size."""
     shots: int = 0
-    """Of the film in work, found so far to their ends; none of a film that is read whole before all of it is."""
+    """Of the film in work, found so far to their ends; none of a film that is read whole, until it has been read."""
     last_shots: tuple[ShotStart, ...] = ()
     """The last few of them, in order."""
     workers: int

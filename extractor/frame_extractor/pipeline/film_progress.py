@@ -25,15 +25,12 @@ class FilmProgress:
     """How far one film is."""
 
     stage: Stage
-    seconds_done: float
-    """Film time finished: `fraction` of `seconds_total`."""
-    seconds_total: float
     fraction: float
     """0 to 1, never decreasing."""
     images: int
     image_bytes: int = 0
     seconds_cached: float = 0.0
-    """Of `seconds_done`, film time that earlier attempts have scanned."""
+    """Film time in `fraction` that earlier attempts have scanned."""
     shots: int = 0
     """Complete ones found so far."""
     last_shots: tuple[ShotStart, ...] = ()
@@ -139,8 +136,6 @@ class FilmProgressReporter:
         self._report(
             FilmProgress(
                 stage=self._stage,
-                seconds_done=self._fraction * self._total_s,
-                seconds_total=self._total_s,
                 fraction=self._fraction,
                 images=self._images,
                 image_bytes=self._image_bytes,
