@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
-from framed.protocol.messages import StatusReply
+from framed.ctl.client import connect
+from framed.errors import FramedError
+from framed.protocol.messages import Status, StatusReply
+from framed.settings.places import load_places
 from tests.harness.until import until
 
 FAKE_DAEMON = Path(__file__).resolve().parents[1] / "fakes" / "daemon.py"
@@ -86,13 +87,21 @@ class Site:
         )
         log.close()
         self.daemons.append(daemon)
-        until(lambda: daemon.poll() is not None or self.ctl("status").returncode == 0)
+        until(lambda: daemon.poll() is not None or self.answers(), "the daemon answers")
         assert daemon.poll() is None, (self.folder / "daemon.log").read_text()
         return daemon
 
+    def answers(self) -> bool:
+        try:
+            connect(load_places(self.root, self.environ)).close()
+        except FramedError:
+            return False
+        return True
+
     def state_of(self, project: str) -> str:
-        reply = msgspec.json.decode(self.ctl("status", "--json", project).stdout, type=StatusReply)
-        return reply.projects[0].state.value
+        """Asked without a command: each costs a fifth of a second of the processor, and waits ask again and again."""
+        with connect(load_places(self.root, self.environ)) as daemon:
+            return daemon.call("status", Status(projects=(project,)), StatusReply).projects[0].state.value
 
     def close(self) -> None:
         for daemon in self.daemons:
