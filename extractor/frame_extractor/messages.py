@@ -25,7 +25,7 @@ def film_done(film: FilmResult, layout: OutputLayout) -> str:
     if film.wall_s > 0:
         line += f" ({times(film.duration_s / film.wall_s)} realtime)"
     if film.removed:
-        line += f"; {film.removed:,} left out that you removed (--restore makes them again)"
+        line += f"; {film.removed:,} left out that you removed (--restore brings them back)"
     if film.rejected_blurry:
         line += f"; {count(film.rejected_blurry, 'image')} left out as blurry"
     if film.failed_ranges:
@@ -40,7 +40,7 @@ def film_skipped(film: FilmResult, *, forced: bool) -> str:
     if forced:
         return f"{images}; by an earlier attempt"
     if film.removed:
-        return f"{images}, {film.removed:,} removed by you; --restore makes them again, --force extracts it again"
+        return f"{images}, {film.removed:,} removed by you; --restore brings them back, --force extracts it again"
     return f"{images}; --force extracts it again"
 
 

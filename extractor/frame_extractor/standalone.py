@@ -49,7 +49,7 @@ class Request:
     given: frozenset[str]
     """Names of the options that were typed; the others are at their defaults."""
     workers: int | None
-    """None: `auto`, or not typed; `given` tells which."""
+    """None: `auto`, or not typed; `given` says which."""
     force: bool
     restore: bool
 

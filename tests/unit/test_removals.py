@@ -73,7 +73,7 @@ def test_deleted_image_is_removed_and_its_film_complete(project: Project) -> Non
     assert (ending.code, ending.n_skipped, ending.images) == (ExitCode.DONE, 1, 2)
     assert counts(project) == (2, 2, 2)
     assert lines(project) == [line | ({"removed": True} if line["frame_index"] in (24, 48) else {}) for line in before]
-    assert "2 images, 2 removed by you; --restore makes them again" in project.screen.notes[0]
+    assert "2 images, 2 removed by you; --restore brings them back" in project.screen.notes[0]
     assert Removals(project.layout).of(read_only_film(project)) == {24, 48}
     saved = project.layout.results.read_bytes()
     assert project.attempt().n_skipped == 1

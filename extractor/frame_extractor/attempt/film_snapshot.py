@@ -81,7 +81,7 @@ class FilmSnapshot:
 
 
 def require_regular_file(film: Path) -> os.stat_result:
-    """Raises NotAFilm, or OSError when it is not there. Opening a pipe would wait for a writer for ever."""
+    """Raises NotAFilm, or OSError when it is not there. Opening a pipe would block until there is a writer."""
     found = film.stat()
     if not stat.S_ISREG(found.st_mode):
         raise NotAFilm(film, "not a regular file; a film must be one")

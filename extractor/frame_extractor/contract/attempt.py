@@ -38,7 +38,7 @@ class AttemptSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     nice: Annotated[int, msgspec.Meta(ge=0, le=19)] = 0
     """How much its processes give way to others when there are too few cores for all: as `nice`."""
     io_class: Literal["idle", "best-effort"] = "best-effort"
-    """idle: they get at the disk when nobody else wants to."""
+    """idle: they use the disk only when no other process does."""
 
     @property
     def layout(self) -> OutputLayout:

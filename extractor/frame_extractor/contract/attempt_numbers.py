@@ -23,7 +23,7 @@ def attempt_numbers(layout: OutputLayout) -> list[int]:
 def claim_number(layout: OutputLayout) -> int:
     """The folder's next attempt number, and no other attempt's: its specification, still empty, exists now.
 
-    Never one whose work folder's name is taken by somebody else. Makes the folder, and the folders above it, when they
+    Never one whose work folder's name another program has taken. Makes the folder, and the folders above it, when they
     are missing. Raises OSError.
     """
     layout.control.mkdir(parents=True, exist_ok=True)

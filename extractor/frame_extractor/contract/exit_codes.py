@@ -19,7 +19,7 @@ class ExitCode(enum.IntEnum):
     INTERNAL = 70
     """A fault in the extractor itself. Retried."""
     OUTPUT_NOT_MADE = 73
-    """The output folder cannot be made. Retried."""
+    """The output folder cannot be created. Retried."""
     OUTPUT_NOT_WRITTEN = 74
     """Writing or reading failed on its way to the disk. Retried."""
     DISK_FULL = 75
@@ -27,7 +27,7 @@ class ExitCode(enum.IntEnum):
     SUPERSEDED = 76
     """A newer attempt works in the same folder; this one changed nothing. Nothing to do."""
     NOT_PERMITTED = 77
-    """The output may not be written by this user. Retried."""
+    """This user is not permitted to write the output. Retried."""
     BAD_SETTINGS = 78
     """The specification or a settings file is wrong. Not retried."""
     FILM_CHANGED = 79

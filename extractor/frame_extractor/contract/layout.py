@@ -38,7 +38,7 @@ class OutputLayout:
 
     @property
     def temp(self) -> Path:
-        """Work in progress; gone when nothing runs. On the file system of `frames_dir`, so that renames are atomic."""
+        """Work in progress; deleted when nothing runs. On the file system of `frames_dir`: renames are atomic."""
         return self.folder / "temp"
 
     def work_folder(self, attempt: int) -> Path:
@@ -56,7 +56,7 @@ class OutputLayout:
         return self.control / "scores"
 
     def journal(self, fingerprint: str) -> Path:
-        """Of a film whose images are being put into `frames/`, or replaced there; gone when its results are saved."""
+        """Of a film whose images are being put into `frames/`, or replaced; deleted when its results are saved."""
         return self.control / "publishing" / f"{fingerprint}.jsonl"
 
     @property

@@ -17,12 +17,12 @@ _WORK_FOLDER: Final = re.compile(r"framed-(\d{4,})")
 
 
 def work_folders(layout: OutputLayout) -> list[Path]:
-    """Those in `temp/` that attempts have made, by name; never a folder of somebody else's with such a name."""
+    """Those in `temp/` that attempts have made, by name; never a folder of another program with such a name."""
     return [path for path in entries(layout.temp) if _is_work_folder(layout, path)]
 
 
 def remove_content(work_folder: Path) -> None:
-    """All of it is gone, its marker last: without the marker nobody would know the folder as ours."""
+    """All of it is deleted, its marker last: without the marker the folder would not be recognised as ours."""
     for path in entries(work_folder):
         if path.name != WORK_MARKER:
             shutil.rmtree(path, ignore_errors=True)
@@ -30,7 +30,7 @@ def remove_content(work_folder: Path) -> None:
 
 
 def remove_if_empty(work_folder: Path) -> None:
-    """The folder is gone when it holds nothing but its marker."""
+    """The folder is deleted when it holds nothing but its marker."""
     if not any(path.name != WORK_MARKER for path in entries(work_folder)):
         shutil.rmtree(work_folder, ignore_errors=True)
 
@@ -40,7 +40,7 @@ def _is_work_folder(layout: OutputLayout, path: Path) -> bool:
     try:
         if found is None or path.is_symlink() or not path.is_dir():
             return False
-        # An attempt that was killed at once has left its folder without marker, and empty.
+        # An attempt that was killed right at its start has left its folder empty, without a marker.
         return (path / WORK_MARKER).is_file() or (layout.started(int(found[1])).exists() and not any(path.iterdir()))
     except OSError:  # removed meanwhile, or not readable
         return False

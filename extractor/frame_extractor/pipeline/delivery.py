@@ -1,4 +1,4 @@
-"""From picks to published images: what a scan has written is published at once, the rest is missing until repaired."""
+"""From picks to published images: what a scan has written is published at once, other picks wait for the repair."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Chunk:
     lost_after: FailedRange | None = None
     """Film that is missing or damaged in the file after this chunk, the last; its frames are this chunk's."""
     are_numbers_counted: bool = False
-    """Whether frame numbers are only a count of what is there: nobody knows how many frames are missing before."""
+    """Whether frame numbers are only a count of what is there: it is unknown how many are missing before."""
     stored_at: Path | None = None
     """Where its bytes are, when they are not in `matroska`."""
 

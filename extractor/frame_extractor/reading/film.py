@@ -44,7 +44,7 @@ HD_LINES = 720
 
 @dataclass(frozen=True)
 class Orientation:
-    """How decoded pictures must be turned to stand upright: transpose first, then mirror."""
+    """How decoded pictures must be turned to be upright: transpose first, then mirror."""
 
     transpose: bool = False
     mirror_x: bool = False

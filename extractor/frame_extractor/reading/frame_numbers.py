@@ -41,7 +41,7 @@ class FrameNumbers:
         """Frames are missing; returns how many.
 
         `n_seen` of them are in the file; `is_all`: no other is missing. `ticks`: from the last frame to the next one,
-        None where nobody knows.
+        None where that is unknown.
         """
         n_lost = n_seen
         if not is_all:

@@ -67,7 +67,7 @@ class Discontinuity:
     is_all: bool = True
     """No other picture is missing."""
     is_new_clock: bool = False
-    """Times have jumped back: what comes is another recording."""
+    """Times have jumped back: another recording begins."""
     lacks_beginning: bool = False
     """The film's first pictures are missing; `lost` has the payload of the first that are there."""
 

@@ -119,7 +119,7 @@ class _Beginning:
 
 
 def surveyed(film: Film) -> Survey:
-    """The whole survey at once."""
+    """The complete survey."""
     survey = Survey()
     for _ in survey.run(film):
         pass

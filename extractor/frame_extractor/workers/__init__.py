@@ -1,1 +1,1 @@
-"""Processes that decode: what they are given, what they do, and who keeps them."""
+"""Processes that decode: their tasks, what they do, and the pool that runs them."""

@@ -1,6 +1,6 @@
 """How many workers an attempt may have at this moment, and how many it has; shared between threads.
 
-pool.py keeps to it.
+The pool (pool.py) stays within it.
 """
 
 from __future__ import annotations

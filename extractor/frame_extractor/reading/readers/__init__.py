@@ -29,7 +29,7 @@ class Frame:
     follows_damage: bool = False
     """Frames before it are left out: they did not decode, or are missing in the file."""
     is_number_counted: bool = False
-    """Its index is only a count of what is there: nobody knows how many frames are missing before."""
+    """Its index is only a count of what is there: it is unknown how many are missing before."""
 
 
 class FrameReader(Protocol):

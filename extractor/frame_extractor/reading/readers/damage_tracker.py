@@ -1,4 +1,4 @@
-"""Which pictures of a film that is read whole damage may have touched."""
+"""Which pictures of a film that is read whole may be affected by damage."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Lost:
 
 
 class DamageTracker:
-    """Says of each picture, as they come out of the decoder, whether damage can have touched it.
+    """Says of each picture, as they come out of the decoder, whether damage can affect it.
 
-    A damaged picture touches all that are decoded after it, up to the next key frame; a key frame is not touched by
-    what is missing before it. What leads that key frame is touched too.
+    A damaged picture affects all that are decoded after it, up to the next key frame; a key frame is not affected by
+    what is missing before it. The leading pictures of that key frame are affected too.
     """
 
     def __init__(self, survey: Survey, *, has_times: bool) -> None:
@@ -53,7 +53,7 @@ class DamageTracker:
         self._has_begun = has_times
         """A picture has come out; where there are no times, those before it are missing."""
         self._first = 0
-        """Ordinal of the first packet that is touched."""
+        """Ordinal of the first packet that is affected."""
         self._lost: Lost | None = None
         self.is_given_up = False
         """The search for the next packet was given up before the end of the file."""
@@ -61,7 +61,7 @@ class DamageTracker:
         """Stream time of the latest packet that was decoded."""
 
     def take_lost(self) -> Lost | None:
-        """What was left out since this was asked last; None when nothing was."""
+        """What was left out since the last call; None when nothing was."""
         lost, self._lost = self._lost, None
         return lost
 
@@ -76,7 +76,7 @@ class DamageTracker:
         self._lost.is_all &= is_all
 
     def is_sound(self, decoded: Decoded) -> bool:
-        """Whether the picture can be given. To be asked once for each, in order."""
+        """Whether the picture can be given. To be called once for each, in order."""
         ordinal = decoded.ordinal
         while self._flaws and self._flaws[0].ordinal <= ordinal:
             flaw = self._flaws.popleft()
@@ -90,8 +90,8 @@ class DamageTracker:
         is_restart = decoded.frame.key_frame if restarts is None else ordinal in restarts
         if self._since is not None and is_restart and ordinal >= self._since:
             self._since = None
-        is_touched = self._since is not None and ordinal >= self._first
-        if is_touched or not self._survey.is_placed(ordinal):
+        is_affected = self._since is not None and ordinal >= self._first
+        if is_affected or not self._survey.is_placed(ordinal):
             self.leave_out(decoded, None)
             return False
         return True
@@ -104,7 +104,7 @@ class DamageTracker:
 
     @property
     def is_active(self) -> bool:
-        """Whether what comes out is touched."""
+        """Whether the next picture is affected."""
         return self._since is not None
 
     def end(self) -> None:
@@ -113,7 +113,7 @@ class DamageTracker:
             self._begin_flaw(self._flaws.popleft())
 
     def leave_out(self, decoded: Decoded, before: Lost | None) -> None:
-        """The picture is left out, and so is what was before it."""
+        """Leaves the picture out, and what was lost before it."""
         self._lost = self._lost or Lost()
         self._lost.n_seen += 1 + (before.n_seen if before else 0)
         self._lost.is_all &= before is None or before.is_all

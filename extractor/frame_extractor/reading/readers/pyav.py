@@ -45,7 +45,7 @@ class PyavReader:
 
 
 def _whole_pictures(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    """A chunk's pictures in presentation order, without those that damage has touched.
+    """A chunk's pictures in presentation order, without those that damage affects.
 
     A packet that is not fully decoded spoils all that are decoded after it up to the next key frame, and what leads
     that one: any of them may refer to it.

@@ -1,7 +1,7 @@
 """The reader for films that cannot be cut into chunks: PyAV, from the film's beginning to its end.
 
-Slow, and exact for whatever FFmpeg decodes from the beginning. Pictures are told apart by the packet they were decoded
-from, so that what damage has touched does not depend on the number of threads.
+Slow, and exact for whatever FFmpeg decodes from the beginning. Pictures are identified by the packet they were decoded
+from, so that what damage affects does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REORDERED_FRAMES: Final = 32
 
 
 class _DecodingFailed(Exception):
-    """Some packet does not decode; with threads, nobody can say which."""
+    """Some packet does not decode; with threads it is unknown which."""
 
 
 def read_whole(
@@ -43,9 +43,9 @@ def read_whole(
     on_damaged_end: Callable[[float], None] = lambda _: None,
     survey: Survey | None = None,
 ) -> Iterator[Frame]:
-    """Every frame of the film that damage has not touched, in order, numbered as they are shown.
+    """Every frame of the film that damage does not affect, in order, numbered as they are shown.
 
-    When the film ends in damage, `on_damaged_end` is told the time of the last picture that is lost.
+    When the film ends in damage, `on_damaged_end` is called with the time of the last lost picture.
     """
     survey = survey or surveyed(film)
     n_given = 0
@@ -100,7 +100,7 @@ def _read(film: Film, survey: Survey, threads: int, on_damaged_end: Callable[[fl
 def _sound_pictures(
     film: Film, survey: Survey, damage: DamageTracker, threads: int
 ) -> Iterator[tuple[Decoded, Lost | None]]:
-    """Pictures in presentation order, but for those that damage may have touched; each with what is lost before it."""
+    """Pictures in presentation order, but for those that damage may affect; each with what is lost before it."""
     sieve = _Sieve(film, damage)
     for decoded in _pictures(film, survey, damage, threads):
         yield from sieve.add(decoded)
