@@ -21,12 +21,13 @@ import cv2
 import msgspec
 import numpy as np
 
-from benchmarks.film import SHARED
+from benchmarks.accuracy.films import TRUTH
+from benchmarks.accuracy.truth import read_truth
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.results import ManifestEntry
 
-TRUTH: Final = SHARED / "bbb_720p24.truth.json"
 LABELS: Final = Path(__file__).resolve().parents[2] / "docs/accuracy/pairs.jsonl"
+LABEL_HEADINGS: Final = ("images of", "pairs judged", "near-duplicates", "share")
 COLUMNS: Final = 3
 ROWS: Final = 6
 WIDTH: Final = 256
@@ -95,6 +96,17 @@ def write_sheets(layout: OutputLayout, pairs: Sequence[tuple[int, int]], folder:
         cv2.imwrite(str(folder / f"pairs-{sheet:02d}.jpg"), canvas)
 
 
+def label_rows(labels: Sequence[Pair]) -> list[tuple[str, ...]]:
+    """One for each extraction, under LABEL_HEADINGS."""
+    by_name: dict[str, list[Pair]] = {}
+    for pair in labels:
+        by_name.setdefault(pair.of, []).append(pair)
+    return [
+        (name, str(len(pairs)), str(sum(bool(pair.is_duplicate) for pair in pairs)), f"{duplicate_share(pairs):.1%}")
+        for name, pairs in by_name.items()
+    ]
+
+
 @click.command()
 @click.argument("output", type=click.Path(path_type=Path, exists=True))
 @click.argument("sheets", type=click.Path(path_type=Path))
@@ -103,7 +115,7 @@ def write_sheets(layout: OutputLayout, pairs: Sequence[tuple[int, int]], folder:
 @click.option("--number", default=160)
 def main(output: Path, sheets: Path, of: str, seed: int, number: int) -> None:
     """Draws pairs of the images in an output folder; writes sheets of them, and pairs.jsonl to be filled in."""
-    hard_cuts = msgspec.json.decode(TRUTH.read_bytes())["hard_cuts"]
+    hard_cuts = read_truth(TRUTH).hard_cuts
     layout = OutputLayout(output / "frames")
     pairs = drawn(neighbours([entry.frame_index for entry in entries_of(layout)], hard_cuts), number, seed)
     write_sheets(layout, pairs, sheets)
