@@ -29,7 +29,7 @@ def test_state_is_recovered_from_the_datasets(root: Root) -> None:
     daemon = root.start()
     root.film("runs", f"crash 1 wait {gate}")
     root.film("failed", "exit 65")
-    root.film("stopped", "run 60")
+    root.film("stopped", "run 600")
     root.film("series", name="e01.mkv")
     root.film("done")
     process = root.extractor("runs", attempt=2)

@@ -145,7 +145,7 @@ def test_bad_settings_are_refused_with_file_and_key(shared: Root) -> None:
 
 def test_running_project_with_the_same_settings_is_said_to_run(shared: Root) -> None:
     """And one with other settings is refused with both shown; force is another setting."""
-    shared.film("busy", "run 60")
+    shared.film("busy", "run 600")
     job_id = shared.submit("busy").outcomes[0].job_id
     shared.wait_for("busy", RUNNING)
     again = shared.submit("busy").outcomes[0]
@@ -183,7 +183,7 @@ def test_replacing_ends_what_runs_and_begins_again(shared: Root) -> None:
 
 def test_what_replaces_can_itself_be_replaced_and_cancelled(shared: Root) -> None:
     """While the extractor before takes its time to end."""
-    shared.film("slow", "stubborn run 60")
+    shared.film("slow", "stubborn run 600")
     shared.submit("slow")
     process = shared.extractor("slow")
     shared.wait_for("slow", RUNNING)
@@ -281,7 +281,7 @@ def test_budget_is_shared_among_the_active(new_root: Callable[..., Root]) -> Non
     root = new_root(settings.replace("workers_per_project: 1", "workers_per_project: auto"))
     root.start()
     for name in ("a", "b", "c"):
-        root.film(name, "run 60")
+        root.film(name, "run 600")
     until(lambda: len([s for s in root.statuses().values() if s.state is NEW]) == 3, "all have settled")
     root.submit("a", "b", "c")
     assert (root.wait_for("a", RUNNING).workers, root.wait_for("b", RUNNING).workers) == (2, 2)
@@ -402,7 +402,7 @@ def test_several_requests_in_one_packet_are_all_answered(shared: Root) -> None:
 
 def test_submits_at_the_same_time_make_one_job(shared: Root) -> None:
     """Twenty clients, one project."""
-    shared.film("race", "run 60")
+    shared.film("race", "run 600")
     clients = [Raw(shared).hello() for _ in range(20)]
     for number, client in enumerate(clients):
         params = json.dumps({"projects": ["race"], "key": f"race-{number}"})

@@ -153,7 +153,7 @@ def test_no_film_is_submitted_twice_by_itself(root: Root) -> None:
     daemon = root.start()
     done = root.film("done")
     root.film("bad", "exit 65")
-    root.film("stopped", "run 60")
+    root.film("stopped", "run 600")
     root.wait_for("stopped", RUNNING)
     root.cancel("stopped")
     jobs = {name: root.wait_for(name, COMPLETE, FAILED, CANCELLED).job_id for name in ("done", "bad", "stopped")}
@@ -437,7 +437,7 @@ def test_folder_whose_name_is_not_utf8_is_reported_and_ends_no_notifications(new
 def test_extractors_inherit_no_secrets(root: Root) -> None:
     """Not the service manager's socket, nor what else lies in the daemon's environment."""
     root.start(environment={"NOTIFY_SOCKET": "/nowhere", "AWS_SECRET_ACCESS_KEY": "hush"})
-    root.film("onward", "run 60")
+    root.film("onward", "run 600")
     environment = Path(f"/proc/{root.extractor('onward').pid}/environ").read_text(encoding="utf-8")
     assert "NOTIFY_SOCKET" not in environment
     assert "hush" not in environment

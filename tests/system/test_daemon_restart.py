@@ -25,7 +25,7 @@ RUNNING, QUEUED, RETRYING = ProjectState.RUNNING, ProjectState.QUEUED, ProjectSt
 def test_shutdown_names_what_goes_on_and_leaves_no_socket(root: Root) -> None:
     """`framed stop` is SIGTERM by another way."""
     daemon = root.start()
-    root.film("onward", "run 60")
+    root.film("onward", "run 600")
     process = root.extractor("onward")
     root.wait_for("onward", RUNNING)
     with connect(root.places) as client:
@@ -90,7 +90,7 @@ def test_job_of_another_version_is_one_clear_line(root: Root) -> None:
 def test_cancelling_goes_on_after_a_restart(root: Root) -> None:
     """A daemon killed between the request and the extractor's end leaves the end to the next."""
     daemon = root.start()
-    root.film("onward", "stubborn run 60")
+    root.film("onward", "stubborn run 600")
     process = root.extractor("onward")
     root.wait_for("onward", RUNNING)
     os.kill(process.pid, signal.SIGSTOP)

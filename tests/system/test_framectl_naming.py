@@ -19,7 +19,7 @@ def site() -> Iterator[Site]:
         made.film("a-complete")
         made.film("b-new")
         made.film("c-failed", "exit 65")
-        made.film("d-running", "run 60")
+        made.film("d-running", "run 600")
         made.film("me, myself & i")
         made.ctl("submit", "a-complete", "c-failed", "--wait")
         made.ctl("submit", "d-running")

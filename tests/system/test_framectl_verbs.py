@@ -90,7 +90,7 @@ def shown(site: Site, project: str) -> ShowReply:
     return msgspec.json.decode(site.ctl("show", project, "--json").stdout, type=ShowReply)
 
 
-def running_project(site: Site, project: str, words: str = "run 60") -> None:
+def running_project(site: Site, project: str, words: str = "run 600") -> None:
     site.film(project, words)
     assert site.ctl("submit", project).returncode == 0
     until(lambda: site.state_of(project) == "RUNNING")
@@ -102,7 +102,7 @@ def running_project(site: Site, project: str, words: str = "run 60") -> None:
 def test_submit_all_takes_what_is_not_extracted_and_cancel_all_what_is_open(running: Site) -> None:
     """One that cannot be submitted is said so, and costs the others nothing; exit code 6 all the same."""
     for project in ("a", "b", "done"):
-        running.film(project, "run 60" if project != "done" else "")
+        running.film(project, "run 600" if project != "done" else "")
     (running.root / "configs" / "projects" / "wrong.yaml").write_text("frame_extraction: {modus: scene}\n")
     running.film("wrong")
     assert running.ctl("submit", "done", "--wait").returncode == 0
@@ -150,7 +150,7 @@ def test_submit_wait_draws_a_bar_and_takes_it_away(shared: Site) -> None:
 
 def test_submit_monitor_goes_on_into_the_monitor_and_without_a_terminal_into_lines(shared: Site) -> None:
     """The monitor is left with q, the film goes on; a pipe gets a table again and again, and nothing that steers."""
-    shared.film("filmed", "run 60")
+    shared.film("filmed", "run 600")
     screen = Screen(shared, "submit", "filmed", "--monitor")
     until(lambda: screen.shows(b"filmed: queued") and screen.shows(b"Filter"))
     screen.type(b"q")
@@ -538,7 +538,7 @@ def test_color_can_be_forced_and_forbidden(shared: Site) -> None:
 def test_json_of_what_changes_something_has_its_schema_number(shared: Site, command: list[str], kind: Any) -> None:
     """The shape is that of the protocol."""
     with contextlib.suppress(FileExistsError):
-        shared.film("shape", "run 60")
+        shared.film("shape", "run 600")
     ended = shared.ctl(*command, "--json")
     assert (ended.returncode, json.loads(ended.stdout)["schema"]) == (0, 1)
     assert msgspec.json.decode(ended.stdout, type=kind).outcomes[0].project == "shape"

@@ -97,7 +97,7 @@ def test_results_that_are_a_pipe_count_for_nothing_and_stop_nobody(root: Root) -
     layout = root.layout("odd")
     layout.folder.mkdir(parents=True)
     os.mkfifo(layout.results)
-    root.film("odd", "run 60")
+    root.film("odd", "run 600")
     root.film("good")
     root.start()
     root.wait_for("good", COMPLETE)
