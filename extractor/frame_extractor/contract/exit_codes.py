@@ -23,7 +23,7 @@ class ExitCode(enum.IntEnum):
     OUTPUT_NOT_WRITTEN = 74
     """Writing or reading failed on its way to the disk. Retried."""
     DISK_FULL = 75
-    """No room. Waits for room; no attempt is charged."""
+    """No space left. Retried when there is some; the attempt is not counted."""
     SUPERSEDED = 76
     """A newer attempt works in the same folder; this one changed nothing. Nothing to do."""
     NOT_PERMITTED = 77
@@ -31,8 +31,8 @@ class ExitCode(enum.IntEnum):
     BAD_SETTINGS = 78
     """The specification or a settings file is wrong. Not retried."""
     FILM_CHANGED = 79
-    """A film was written to, replaced or taken away while it was read. Retried; no attempt is charged."""
+    """A film was written to, replaced or deleted while it was read. Retried; the attempt is not counted."""
     INTERRUPTED = 130
-    """Ctrl-C, or SIGINT from outside. Whoever pressed it knows; not retried."""
+    """Ctrl-C, or SIGINT from another process. Not retried: a person ended it."""
     TERMINATED = 143
     """SIGTERM or SIGHUP; the attempt ended in order."""

@@ -21,7 +21,7 @@ CHUNK_HEADER_BYTES: Final = 8
 ENTRY: Final = struct.Struct("<4sIII")
 """Chunk ID, flags, offset, size."""
 PROOF_PACKETS: Final = 3
-"""So many of a run must fit the index, in place and size, or all when there are fewer."""
+"""How many packets of a run must fit the index, in place and size; all when there are fewer."""
 
 
 @dataclass(frozen=True)
