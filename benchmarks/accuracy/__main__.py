@@ -12,7 +12,9 @@ import click
 
 from benchmarks import report
 from benchmarks.accuracy import detection, extraction
-from benchmarks.accuracy.films import TRUTH, KnownFilm, generated_films, standard_films
+from benchmarks.accuracy.contents import bad_frames
+from benchmarks.accuracy.films import STILLS, TRUTH, KnownFilm, generated_films, standard_films
+from benchmarks.accuracy.pairs import LABELS, read_labels
 from benchmarks.accuracy.truth import Found, compare_cuts, read_truth
 from benchmarks.film import NoSharedFilm, whole_720p
 from tests.harness.measured_film import measured_film
@@ -55,12 +57,14 @@ def _shot_tables() -> dict[str, str]:
 
 
 def _picks_table() -> str:
-    seen = read_truth(TRUTH)
-    rows: list[tuple[str, ...]] = [extraction.PEER]
-    for name, options in extraction.SETTINGS.items():
-        _say(f"extracting with {name}")
-        rows.append(extraction.row(name, extraction.judged(whole_720p(), seen, options)))
-    return report.markdown(extraction.HEADINGS, rows)
+    film, seen = whole_720p(), read_truth(TRUTH)
+    found: list[extraction.Extracted] = []
+    for kind in extraction.KINDS:
+        _say(f"extracting with {kind.name}")
+        found.append(extraction.extracted(film, seen, kind))
+    labels = read_labels() if LABELS.exists() else []
+    rows = [extraction.row(each, found[0], bad_frames(STILLS), labels, seen) for each in found]
+    return report.markdown(extraction.HEADINGS, [*rows, extraction.PEER])
 
 
 DETECTOR_HEADINGS: Final = ("", "detector", "F1 even", "F1 odd", "F1", "found", "missed", "false")

@@ -5,39 +5,90 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.accuracy.contents import Hash, contents_kept, hashes_of
 from benchmarks.accuracy.images import Rates, rates_of, read_images
+from benchmarks.accuracy.pairs import Pair, duplicate_share
 from benchmarks.accuracy.truth import SeenFilm
 from frame_extractor.contract.layout import OutputLayout
 
-SETTINGS: Final[Mapping[str, Sequence[str]]] = {
-    "before: `content`, `even`": ("--detector", "content", "--selection", "even", "--dedupe", "off"),
-    "defaults: `peak`, `distinct`": (),
-    "`--frames-per-scene auto`": ("--frames-per-scene", "auto"),
-}
-HEADINGS: Final = ("", "images", "distinct", "near-duplicates", "black or uniform", "inside transitions")
-PEER: Final = ("video-sampler (given)", "1,437", "1,163", "19 %", "", "")
-"""Not run here: as given by those who compared it with framed, on the same film and by the same measure."""
+HEADINGS: Final = (
+    "",
+    "images",
+    "distinct",
+    "near-duplicates, measured",
+    "near-duplicates, by eye",
+    "contents kept",
+    "black or uniform",
+    "inside transitions",
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way of extracting the film."""
+
+    name: str
+    options: Sequence[str]
+    labels: str | None = None
+    """What its pairs are called among those judged by eye."""
+
+
+BEFORE: Final = Kind(
+    "before: `content`, `even`, `dedupe: off`",
+    ("--detector", "content", "--selection", "even", "--dedupe", "off"),
+)
+KINDS: Final = (
+    BEFORE,
+    Kind("defaults: `peak`, `distinct`, `dedupe: shot`", (), "defaults"),
+    Kind("`frames_per_scene: auto`", ("--frames-per-scene", "auto"), "auto"),
+)
+PEER: Final = ("video-sampler, as given", "1,437", "1,163", "19 %", "", "", "", "")
+"""Not run here: as given by the people who compared it with framed, on the same film and by the same measure."""
 
 
 class ExtractionFailed(Exception):
     """The extractor ended with an error; says which."""
 
 
-def judged(film: Path, seen: SeenFilm, options: Sequence[str]) -> Rates:
-    """What an extraction with these options gives. Raises ExtractionFailed."""
+@dataclass(frozen=True)
+class Extracted:
+    """What an extraction has given, without its images."""
+
+    kind: Kind
+    rates: Rates
+    hashes: Mapping[int, Hash]
+
+
+def extracted(film: Path, seen: SeenFilm, kind: Kind) -> Extracted:
+    """Extracts the film. Raises ExtractionFailed."""
     with tempfile.TemporaryDirectory(prefix="framed-accuracy-") as folder:
-        command = [sys.executable, "-m", "frame_extractor", str(film), "-o", folder, "--retry", "0", *options]
+        command = [sys.executable, "-m", "frame_extractor", str(film), "-o", folder, "--retry", "0", *kind.options]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         if ended.returncode:
             raise ExtractionFailed(f"{' '.join(command)}: exit {ended.returncode}\n{ended.stderr[-2000:]}")
-        return rates_of(read_images(OutputLayout(Path(folder) / "frames")), seen)
+        layout = OutputLayout(Path(folder) / "frames")
+        return Extracted(kind, rates_of(read_images(layout), seen), hashes_of(layout))
 
 
-def row(name: str, rates: Rates) -> tuple[str, ...]:
-    """Under HEADINGS."""
-    duplicates = f"{100 * rates.duplicate_share:.0f} %"
-    return (name, f"{rates.images:,}", f"{rates.distinct:,}", duplicates, str(rates.black), str(rates.in_transitions))
+def row(
+    found: Extracted, before: Extracted, bad: Collection[int], labels: Sequence[Pair], seen: SeenFilm
+) -> tuple[str, ...]:
+    """Under HEADINGS. `bad` are frames of `before` that are no good images."""
+    rates = found.rates
+    kept = contents_kept(before.hashes, found.hashes, bad, seen.hard_cuts)
+    judged = [pair for pair in labels if pair.of == found.kind.labels]
+    return (
+        found.kind.name,
+        f"{rates.images:,}",
+        f"{rates.distinct:,}",
+        f"{100 * rates.duplicate_share:.0f} %",
+        f"{100 * duplicate_share(judged):.1f} % of {len(judged)}" if judged else "",
+        f"{kept.covered} of {kept.before}" if found is not before else "",
+        str(rates.black),
+        str(rates.in_transitions),
+    )

@@ -16,6 +16,8 @@ from frame_extractor.contract.settings import Sampling
 from tests.harness.edited_film import reel, write_edited_film
 
 TRUTH: Final = SHARED / "bbb_720p24.truth.json"
+STILLS: Final = SHARED / "bbb_720p24.stills_labels.json"
+"""What is wrong with which image of an earlier extraction."""
 REELS: Final = (0, 100, 200, 300)
 """Numbers of their first shots."""
 HALVED_SIZE: Final = (640, 360)

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Final
 
 import cv2
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.accuracy.pairs import entries_of
 from benchmarks.accuracy.truth import SeenFilm
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.results import ManifestEntry
 
 SMALL_SIZE: Final = (64, 36)
 TILE_SIZE: Final = (8, 6)
@@ -57,11 +56,7 @@ class Rates:
 
 def read_images(layout: OutputLayout) -> list[Image]:
     """All images of the one film in an output folder, by frame index."""
-    entries = [msgspec.json.decode(line, type=ManifestEntry) for line in layout.manifest.read_bytes().splitlines()]
-    return sorted(
-        (_read(layout.frames_dir / entry.file, entry.frame_index) for entry in entries),
-        key=lambda image: image.frame_index,
-    )
+    return [_read(layout.frames_dir / entry.file, entry.frame_index) for entry in entries_of(layout)]
 
 
 def _read(path: Path, frame_index: int) -> Image:
