@@ -240,12 +240,12 @@ def test_queued_project_takes_other_settings(new_root: Callable[..., Root]) -> N
     first = root.submit("b").outcomes[0]
     same = root.submit("b").outcomes[0]
     assert (same.outcome, same.job_id) == (Submitted.ALREADY_RUNNING, first.job_id)
-    changed = root.submit("b", scene_threshold=25.0).outcomes[0]
+    changed = root.submit("b", interval_seconds=25.0).outcomes[0]
     assert (changed.outcome, changed.job_id) == (Submitted.QUEUED, first.job_id)
-    assert "scene_threshold 25.0 instead of scene_threshold 30.0" in changed.message
+    assert "interval_seconds 25.0 instead of interval_seconds 2.0" in changed.message
     gate.touch()
     root.wait_for("b", COMPLETE)
-    assert '"scene_threshold": 25.0' in root.layout("b").spec(1).read_text(encoding="utf-8")
+    assert '"interval_seconds": 25.0' in root.layout("b").spec(1).read_text(encoding="utf-8")
 
 
 def test_failed_project_that_is_submitted_again_runs_again(shared: Root) -> None:
