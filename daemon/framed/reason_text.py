@@ -98,6 +98,9 @@ def reason_text(reason: r.Reason, project: str = "PROJECT") -> str:  # noqa: C90
             return f"{still}; framectl clean {shlex.quote(project)} --replaced deletes {them}"
         case r.ImagesRemoved(images=images):
             return f"{count(images, 'image')} removed by you"
+        case r.BetterDefaults():
+            submit = f"framectl submit {shlex.quote(project)}"
+            return f"chosen with earlier defaults; {submit} chooses better, `selection: even` keeps these"
         case r.FilesSkipped():
             return "; ".join(skipped_lines(reason))
         case r.SettingsInvalid(file=file, line=line, key=key, message=message):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from frame_extractor.contract.attempt import AttemptSpec, Progress
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.quantities import count, duration, times
+from frame_extractor.contract.quantities import count, duration, left_out, times
 from frame_extractor.contract.results import FilmResult
 
 
@@ -26,8 +26,8 @@ def film_done(film: FilmResult, layout: OutputLayout) -> str:
         line += f" ({times(film.duration_s / film.wall_s)} realtime)"
     if film.removed:
         line += f"; {film.removed:,} left out that you removed (--restore brings them back)"
-    if film.rejected_blurry:
-        line += f"; {count(film.rejected_blurry, 'image')} left out as blurry"
+    if film.rejected:
+        line += f"; {left_out(film.rejected)}, see {layout.rejected.name}"
     if film.failed_ranges:
         lost_s = sum(failed.end_s - failed.start_s for failed in film.failed_ranges)
         line += f"; {duration(lost_s)} of it could not be decoded (see failed_ranges in {layout.results.name})"

@@ -423,6 +423,42 @@ def test_results_of_the_earlier_tool_without_an_image_do_not_count(disk: Disk) -
     assert not disk.scan().projects["onward"].is_extracted("any")
 
 
+def test_better_defaults_are_known_of_films_that_an_earlier_version_has_extracted(disk: Disk) -> None:
+    """Its results do not say how many images were wanted. Nothing to say where a submit would choose the same."""
+    disk.film()
+    (film,) = disk.scan(3).projects["onward"].films
+    frames = disk.places.frames_dir("onward")
+    frames.mkdir(parents=True)
+    (frames / "scene0000_pos0_frame000000_t0.00s.jpg").touch()
+
+    def is_better(**more: object) -> bool:
+        results = {
+            "total_frames": 1,
+            "films": [
+                {
+                    "name": film.name,
+                    "path": film.path,
+                    "fingerprint": film.fingerprint,
+                    "status": "complete",
+                    "images": 1,
+                    **more,
+                }
+            ],
+        }
+        (frames.parent / "extraction_results.json").write_text(json.dumps(results))
+        return disk.scan(6).projects["onward"].has_better_defaults
+
+    assert is_better()
+    assert not is_better(wanted=1)
+    assert not is_better(settings={"mode": "interval"})
+    own = disk.places.project_file("onward")
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text("frame_extraction: {selection: even}")
+    assert not is_better()
+    own.write_text("frame_extraction: {frames_per_scene: 5}")
+    assert is_better()
+
+
 def test_changed_results_are_seen(disk: Disk) -> None:
     disk.film()
     assert disk.scan().projects["onward"].results is None

@@ -13,6 +13,7 @@ from framed.model.job import Ending
 from framed.model.reasons import (
     AttemptEnded,
     Backoff,
+    BetterDefaults,
     DiskLow,
     FilmsIgnored,
     IgnoredBecause,
@@ -100,6 +101,10 @@ def test_status_of_a_daemon_without_reasons_has_none() -> None:
             "its last job was cancelled; all of its films are extracted",
         ),
         ((ImagesRemoved(images=1), ImagesRemoved(images=20)), "1 image removed by you; 20 images removed by you"),
+        (
+            (BetterDefaults(),),
+            "chosen with earlier defaults; framectl submit 'my film' chooses better, `selection: even` keeps these",
+        ),
         ((ResultsMissing(is_cleaned=True),), "cleaned; framectl submit 'my film' extracts it again"),
     ],
 )

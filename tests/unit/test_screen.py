@@ -60,10 +60,11 @@ def test_line_of_a_film_says_images_shots_place_and_time() -> None:
 
 
 def test_line_of_a_film_includes_what_is_missing() -> None:
-    """What was left out as blurry, and what could not be decoded."""
+    """What was wanted and left out, and what could not be decoded."""
     failed = (FailedRange(start_s=10, end_s=13.5, reason="damaged"),)
-    line = film_done(film(rejected_blurry=3, failed_ranges=failed), OutputLayout(Path("/out/frames")))
-    assert "3 images left out as blurry" in line
+    rejected = {"black": 1, "blurred": 3, "near_duplicate": 1286}
+    line = film_done(film(rejected=rejected, failed_ranges=failed), OutputLayout(Path("/out/frames")))
+    assert "; 1,290 frames left out (1,286 near-duplicates, 3 blurred, 1 black), see rejected.jsonl; " in line
     assert "3.5 s of it could not be decoded" in line
     assert "shots" not in line
 

@@ -20,6 +20,7 @@ from framed.host.machine import Machine
 from framed.model.job import Moment
 from framed.model.reasons import (
     NOTHING_SKIPPED,
+    BetterDefaults,
     FilmsReplaced,
     ImagesRemoved,
     NoFilms,
@@ -144,6 +145,8 @@ class StatusReporter:
             yield FilmsReplaced(films=films, images=sum(each.number for each in replaced))
         if n_removed := self._n_removed(name):
             yield ImagesRemoved(images=n_removed)
+        if project is not None and project.has_better_defaults:
+            yield BetterDefaults()
         if project is not None and project.skipped != NOTHING_SKIPPED:
             yield project.skipped
         for warning in project.warnings if project is not None else ():

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from frame_extractor.contract.attempt import ShotStart
-from frame_extractor.contract.quantities import count, size
+from frame_extractor.contract.quantities import count, left_out, size
 from framed.ctl.layout import aligned, fitted
 from framed.ctl.render import COLOURS, clock, duration
 from framed.ctl.terminal import Terminal
@@ -95,6 +95,8 @@ def _film_text(film: FilmResultFacts | None, n_removed: int) -> str:
     made = f"{count(n_images, 'image')}, "
     made += f"{n_removed:,} removed by you, " if n_removed else ""
     made += count(film.shots, "shot")
+    if film.rejected:
+        made += f", {left_out(film.rejected)}"
     return f"{made}, {duration(film.duration_s)} long, extracted in {duration(film.wall_s)}"
 
 

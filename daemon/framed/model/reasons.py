@@ -269,6 +269,10 @@ class ImagesRemoved(_Coded, frozen=True, kw_only=True):
     images: int
 
 
+class BetterDefaults(_Coded, frozen=True, kw_only=True):
+    """Images of the project were chosen with the defaults of an earlier version, and a submit would choose better."""
+
+
 class FilesSkipped(_Coded, frozen=True, kw_only=True):
     """Files in the project's folder are skipped, although a user may expect them to be extracted."""
 
@@ -381,6 +385,7 @@ Reason = (
     | ResultsMissing
     | FilmsReplaced
     | ImagesRemoved
+    | BetterDefaults
     | FilesSkipped
     | ProjectProblem
     | SettingIneffective

@@ -174,6 +174,11 @@ class FilmResultFacts(msgspec.Struct, frozen=True, kw_only=True):
     removed: int = 0
     """Images of it that its user has removed, as far as the extractor has noticed; not among `images`."""
     shots: int = 0
+    wanted: int | None = None
+    """Images wanted of all shots, those of intervals aside; null where an earlier version has not counted them."""
+    given: int | None = None
+    rejected: dict[str, int] = {}
+    """Reason -> number of frames that were wanted and are left out."""
     duration_s: float = 0.0
     wall_s: float = 0.0
     extracted_at: str = ""

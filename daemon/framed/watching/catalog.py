@@ -43,6 +43,8 @@ class CatalogProject:
     """What in its folder is not taken as a film."""
     warnings: tuple[str, ...] = ()
     """Entries of its settings that have no effect, although a user may expect one."""
+    chooses_distinct: bool = False
+    """Whether a submit would choose distinct frames of its shots."""
 
     @cached_property
     def settled(self) -> tuple[JobFilm, ...]:
@@ -59,6 +61,15 @@ class CatalogProject:
         """Whether all of its films are extracted, so that nothing is to be done but to notice when that changes."""
         return self.problem is None and all(
             film.fingerprint is not None and self.is_extracted(film.fingerprint) for film in self.films
+        )
+
+    @cached_property
+    def has_better_defaults(self) -> bool:
+        """Whether a submit would choose better frames of a film that an earlier version has extracted."""
+        return (
+            self.chooses_distinct
+            and self.results is not None
+            and any(film.fingerprint in self.results.chosen_before for film in self.films)
         )
 
     def last_to_settle(self, now_s: float) -> Settling | None:

@@ -205,6 +205,7 @@ class CatalogBuilder:
             subfolders=tuple(listing.folders)[1:],
             skipped=listing.skipped,
             warnings=(*output.warnings, *self._misnamed.warnings(name, self._known)),
+            chooses_distinct=output.chooses_distinct,
         )
         if fault is not None:
             now = replace(now, output_dir=None, results=None, problem=self._faults.record(name, fault))

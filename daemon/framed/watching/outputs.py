@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from frame_extractor.contract.layout import OutputLayout
+from frame_extractor.contract.settings import Mode, Selection
 from framed.errors import SettingsError
 from framed.model.project import Overrides
 from framed.model.reasons import OutputUnavailable, SettingsInvalid
-from framed.settings.config import resolve
+from framed.settings.config import Settings, resolve
 from framed.settings.live_settings import LiveSettings
 from framed.settings.mount_guard import why_not_mounted
 from framed.settings.outputs import output_shared, outputs_in_the_way, real_paths
@@ -34,6 +35,8 @@ class ProjectOutput:
         """`watch.subfolders` of the project's own file; None when it is not set there."""
         self.warnings: tuple[str, ...] = ()
         """Entries of the settings file that have no effect, although a user may expect one."""
+        self.chooses_distinct = False
+        """Whether a submit would choose distinct frames of its shots."""
         self.last_path = ""
         """The path accessed last; while a scan hangs, the one that it hangs on."""
         self.real_paths: dict[Path, str] = {}
@@ -44,6 +47,7 @@ class ProjectOutput:
         self._places = places
         self._settings = settings
         self._project = project
+        self._resolved_from: Settings | None = None
         self._watched: tuple[str, ...] = (str(places.project_file(project)),)
         self._states: tuple[_State, ...] = ()
         """Of the watched paths at the last scan."""
@@ -51,9 +55,10 @@ class ProjectOutput:
     def refresh(self) -> None:
         """Reads again what has changed on the disk."""
         states = self._states_now()
-        if states == self._states and self.frames_dir is not None and self.problem is None:
+        is_resolved = self.frames_dir is not None and self._resolved_from is self._settings.now
+        if states == self._states and is_resolved and self.problem is None:
             return
-        if self.frames_dir is None or states[0] != self._states[0]:
+        if not is_resolved or states[0] != self._states[0]:
             self._resolve()
             states = self._states_now()
         frames_dir = None if self.frames_dir is None else Path(self.frames_dir)
@@ -87,13 +92,17 @@ class ProjectOutput:
         return stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def _resolve(self) -> None:
+        self._resolved_from = self._settings.now
         try:
-            found = resolve(self._settings.now, self._places, self._project, Overrides())
+            found = resolve(self._resolved_from, self._places, self._project, Overrides())
         except SettingsError as wrong:
             self.frames_dir, self.problem, self.warnings = None, settings_invalid(wrong), ()
             self._watched = self._watched[:1]
             return
         frames_dir, self.subfolders, self.warnings = found.frames_dir, found.own_subfolders, found.warnings
+        self.chooses_distinct = found.extraction.selection is Selection.DISTINCT and (
+            found.extraction.mode is not Mode.INTERVAL
+        )
         if str(frames_dir) != self.frames_dir:
             layout = OutputLayout(frames_dir)
             self._watched = (self._watched[0], *map(str, (frames_dir.parent, frames_dir, layout.results)))

@@ -19,7 +19,7 @@ from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.regular import read_regular
 from frame_extractor.contract.results import MOST_RESULTS_BYTES, FilmResult
-from frame_extractor.contract.settings import ExtractionSettings
+from frame_extractor.contract.settings import ExtractionSettings, Mode
 from framed.errors import NoFilm, NoSuchProject, Refused, is_one_name, is_utf8
 from framed.model.film_names import FILM_SUFFIXES, MOST_ENTRIES, is_film_name
 from framed.model.reasons import RawVideosUnavailable
@@ -72,6 +72,8 @@ class ResultsSummary:
     """Seconds of the complete films that could not be decoded or are missing in their files."""
     image_folders: tuple[Path, ...]
     """The folders with the images of its complete films."""
+    chosen_before: frozenset[str]
+    """Fingerprints of complete films that a version before `selection` has extracted."""
     by_earlier_tool: bool
     """Written by the tool that framed replaces, which did not list films: every film counts as complete."""
 
@@ -193,6 +195,9 @@ def read_results(frames_dir: Path) -> ResultsSummary | None:
         },
         lost_s=sum(lost.end_s - lost.start_s for film in complete for lost in film.failed_ranges),
         image_folders=tuple(folders.values()),
+        chosen_before=frozenset(
+            film.fingerprint for film in complete if film.wanted is None and film.settings.mode is not Mode.INTERVAL
+        ),
         by_earlier_tool=is_earlier_tools and there.number("") > 0,
     )
 

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 
 def count(number: int, noun: str) -> str:
     """1 image, 1,598 images."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+_REASONS: Final = {
+    "near_duplicate": ("near-duplicate", "near-duplicates"),
+    "near_removed": ("near-duplicate of a removed image", "near-duplicates of removed images"),
+    "transition": ("in a transition", "in transitions"),
+    "black": ("black", "black"),
+    "uniform": ("uniform", "uniform"),
+    "blurred": ("blurred", "blurred"),
+}
+
+
+def left_out(rejected: Mapping[str, int]) -> str:
+    """295 frames left out (286 near-duplicates, 5 in transitions, 4 black). `rejected`: reason -> number."""
+    known = sorted(rejected.items(), key=lambda each: (-each[1], each[0]))
+    parts = [f"{number:,} {_REASONS.get(reason, (reason, reason))[number != 1]}" for reason, number in known]
+    return f"{count(sum(rejected.values()), 'frame')} left out ({', '.join(parts)})"
 
 
 def duration(seconds: float) -> str:
