@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import signal
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,25 +24,35 @@ def killed(act: Callable[[], object], survived: int) -> bool:
     """Whether a process that did `act` was killed, which it is before the change that follows `survived` others."""
     child = os.fork()
     if child == 0:
-        changes = itertools.count()
-
-        def counted(real: Callable[..., object]) -> Callable[..., object]:
-            def change(*args: object, **kwargs: object) -> object:
-                if next(changes) == survived:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return real(*args, **kwargs)
-
-            return change
-
-        os.replace = counted(os.replace)  # type: ignore[assignment]
-        for name in ("unlink", "rename", "rmdir"):
-            setattr(Path, name, counted(getattr(Path, name)))
-        for name in ("note", "begin_section", "forget"):
-            setattr(Journal, name, counted(getattr(Journal, name)))
-        act()
+        # Whatever fails here must not go on as a second pytest.
+        try:
+            _kill_before_change(survived)
+            act()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
         os._exit(0)
     _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
     return os.WIFSIGNALED(status)
+
+
+def _kill_before_change(survived: int) -> None:
+    changes = itertools.count()
+
+    def counted(real: Callable[..., object]) -> Callable[..., object]:
+        def change(*args: object, **kwargs: object) -> object:
+            if next(changes) == survived:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **kwargs)
+
+        return change
+
+    os.replace = counted(os.replace)  # type: ignore[assignment]
+    for name in ("unlink", "rename", "rmdir"):
+        setattr(Path, name, counted(getattr(Path, name)))
+    for real in (Journal.note, Journal.begin_section, Journal.delete):
+        setattr(Journal, real.__name__, counted(real))
 
 
 def contents(folder: Path) -> set[str]:
