@@ -24,11 +24,10 @@ def killed(act: Callable[[], object], survived: int) -> bool:
     """Whether a process that did `act` was killed, which it is before the change that follows `survived` others."""
     child = os.fork()
     if child == 0:
-        # Whatever fails here must not go on as a second pytest.
         try:
             _kill_before_change(survived)
             act()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 -- the child ends here, and its test fails
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
