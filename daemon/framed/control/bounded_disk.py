@@ -1,4 +1,4 @@
-"""Reads the films' disk for a client, in bounded time: the disk may be slow, away, or never answer."""
+"""Reads the films' disk for a client, in bounded time: it may be slow, missing, or not respond."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BoundedDisk:
         watcher.listen(self._on_scan)
 
     async def known(self, projects: Iterable[str]) -> tuple[str, ...]:
-        """The projects, each once. Raises as `folder_of` for one that neither was ever seen nor is there now."""
+        """The projects, each once. Raises as `folder_of` for one that is unknown and has no folder."""
         names = tuple(dict.fromkeys(projects))
         known = self._films.names()
         for name in names:

@@ -1,4 +1,4 @@
-"""What `submit` and `retry` share: the decisions for all of their projects are committed together, or none is."""
+"""Shared by `submit` and `retry`: commits the decisions for all of their projects together, or none."""
 
 from __future__ import annotations
 

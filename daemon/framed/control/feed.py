@@ -1,4 +1,4 @@
-"""What subscribers are sent: the newest state, numbered. It is computed once for all, and only while there are any.
+"""The newest state, numbered, for subscribers. It is computed once for all of them, and only while there are any.
 
 There is no queue: a subscriber remembers the number of the state that it was sent last, and is sent what changed since.
 So a slow subscriber costs no memory, and what it reads is always the newest state.
@@ -38,7 +38,7 @@ class Feed:
         self._projects: dict[str, tuple[int, ProjectStatus]] = {}
         self._removed: dict[str, int] = {}
         self._forgotten_seq = 0
-        """Of the last removal that is not remembered; a subscriber that has read no further needs everything again."""
+        """The number of the last removal that is no longer remembered; older subscribers are sent everything again."""
         self._n_subscribers = 0
         self._wakeup = Wakeup()
         self._changed = anyio.Event()
@@ -99,7 +99,7 @@ class Feed:
         return self._seq
 
     def _update(self) -> None:
-        """Gives the state another number when it has changed."""
+        """Increments the number if the state has changed."""
         newest = self._status_reporter.status()
         if newest == self._newest:
             return

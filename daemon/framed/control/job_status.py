@@ -26,6 +26,7 @@ from framed.model.job import (
     Retrying,
     Running,
 )
+from framed.model.job_reasons import attempt_ended, last_attempt_ended, pause_of_waiting
 from framed.model.reasons import (
     Cancelling,
     FilmsFailed,
@@ -40,9 +41,6 @@ from framed.model.reasons import (
     ResultsMissing,
     Starting,
     Suspension,
-    attempt_ended,
-    last_attempt_ended,
-    pause_of_waiting,
 )
 from framed.policy.admission import Ignored
 from framed.policy.schedule import Decision

@@ -1,4 +1,4 @@
-"""The lines below the head of `status`: what concerns more than one project. Touches no disk."""
+"""Notices: lines of `status` that concern more than one project. Touches no disk."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The answer to `status`: what is in memory, put together in a moment. Touches no disk.
+"""The reply to `status`, from what is in memory. Touches no disk.
 
-Why something is as it is comes as `model.reasons`; its text is made of them last, in `_with_reasons`.
+Reasons are `model.reasons`; their text is made last, in `_with_reasons`.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class StatusReporter:
         statuses = [*self._film_statuses.statuses_of(name, project, now.monotonic_s)] if project is not None else []
         has_undecided = not all(isinstance(each, Decided | Ignored) for _, each in statuses)
         if job is not None and not job.is_over:
-            # Its settings were fixed when it was submitted: what is wrong with them now is no matter yet.
+            # Its settings were fixed when it was submitted, so an error in the file does not matter yet.
             status, reasons = self._jobs.of(job, project, now, decision)
             return _with_reasons(status, *reasons)
         if job is None or has_undecided:
@@ -136,7 +136,7 @@ class StatusReporter:
     def _reasons_of_project(
         self, name: str, project: CatalogProject | None, reasons: Sequence[Reason]
     ) -> Iterator[Reason]:
-        """What is wrong with it first, then `reasons`, then what else a person may want to do something about."""
+        """What is wrong with the project, then `reasons`, then what else a person may want to act on."""
         if project is not None and project.problem is not None:
             yield project.problem
         yield from reasons

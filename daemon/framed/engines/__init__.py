@@ -17,7 +17,7 @@ from framed.policy.ending import SessionView
 
 
 class EngineUnresponsive(Exception):
-    """The engine did not answer in time. What was asked of it may still happen."""
+    """The engine did not answer in time. The request may still be carried out."""
 
     def __init__(self, engine: str, deadline_s: float) -> None:
         super().__init__(f"{engine} did not answer within {deadline_s:g} s")
@@ -52,14 +52,14 @@ class AttemptPending:
 
 @dataclass(frozen=True)
 class AttemptRunning:
-    """Its extractor has begun and lives."""
+    """Its extractor has begun and is alive."""
 
     where: str
 
 
 @dataclass(frozen=True)
 class AttemptEnded:
-    """Its extractor does not live, and will not begin any more."""
+    """Its extractor is not alive, and will not begin any more."""
 
     view: SessionView | None
     """What the engine shows of it; None when it does not answer, and the extractor's end is certain all the same."""
@@ -67,7 +67,7 @@ class AttemptEnded:
 
 @dataclass(frozen=True)
 class AttemptUnknown:
-    """The engine cannot tell. Never to be taken for an end."""
+    """The engine does not know. This is never treated as an end."""
 
     why: str
 

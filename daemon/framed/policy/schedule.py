@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from framed.model.job import Job, Moment, Retrying
+from framed.model.job_reasons import last_attempt_ended, pause_of_waiting
 from framed.model.reasons import (
     AwaitingFolder,
     AwaitingMemory,
@@ -17,8 +18,6 @@ from framed.model.reasons import (
     Draining,
     Suspension,
     Waiting,
-    last_attempt_ended,
-    pause_of_waiting,
 )
 from framed.policy.shares import Budget, Claim, shares
 

@@ -1,4 +1,4 @@
-"""JSON that `framectl` prints and the protocol does not know, as types. No behaviour."""
+"""JSON documents that `framectl` prints and that are no replies of the protocol, as types. No behaviour."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class PlannedFilm(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     size_bytes: int
     is_extracted: bool
-    """With these settings: it would be skipped, and nothing is estimated."""
+    """With these settings: then it would be skipped, and there is no estimate."""
     removed: int = 0
-    """Images of one that is extracted that its user has removed: `--restore` makes them again."""
+    """Images of an extracted film that the user has removed: `--restore` makes them again."""
     images: int | None = None
     """An estimate; null where it would be skipped, or would fail."""
     image_bytes: int | None = None
     wall_s: float | None = None
     error: str = ""
-    """Why it would fail; empty when nothing is known to speak against it."""
+    """Why it would fail; empty when no reason is known."""
 
 
 class PlannedProject(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ class PlannedProject(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     settings: tuple[SettingFacts, ...]
     workers: int
-    """Granted, when nothing else runs."""
+    """The grant when no other project runs."""
     output_dir: str
     films: tuple[PlannedFilm, ...]
 

@@ -72,17 +72,17 @@ class Keyed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Submit(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     projects: tuple[str, ...] = ()
     every: bool = msgspec.field(name="all", default=False)
-    """Instead of `projects`: every one with a film that is not extracted. One that cannot be is an outcome then."""
+    """Instead of `projects`: every one with a film that is not extracted. Those that are refused are outcomes."""
     overrides: Overrides = Overrides()
     force: bool = False
     restore: bool = False
     """Make images again that their user has removed."""
     replace: bool = False
-    """End what runs with other settings, and begin again with these."""
+    """Cancel a job that runs with other settings, and start one with these."""
 
     @property
     def names_projects(self) -> bool:
-        """Then their ignored films are meant as well."""
+        """Whether projects are named: then ignored films are extracted too."""
         return not self.every
 
 
@@ -91,7 +91,7 @@ class Submitted(enum.Enum):
 
     QUEUED = "queued"
     ALREADY_RUNNING = "already_running"
-    """A job with the same settings is queued or running; one that waited out a backoff tries now."""
+    """A job with the same settings is queued or running; a job in backoff starts its next attempt now."""
     ALREADY_COMPLETE = "already_complete"
     """Results with the same settings exist; `force` extracts again."""
     REFUSED = "refused"
@@ -143,11 +143,11 @@ class CancelReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clean(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Deletes what framed made of one project. Its films, its logs and files that other people put there stay."""
+    """Deletes what framed made of one project. Its films, its logs and files of others are kept."""
 
     project: str
     replaced: bool = False
-    """Only images of films that others have replaced: the film of their name in the folder is another."""
+    """Only images of films that were replaced by others of the same name."""
     dry_run: bool = False
     """Only say what would be deleted."""
 
@@ -161,9 +161,9 @@ class CleanReply(msgspec.Struct, frozen=True, kw_only=True):
     images: int
     """Deleted, or to be."""
     size_bytes: int
-    """Of them, and of everything else that goes."""
+    """Of them, and of everything else that is deleted."""
     kept: int
-    """Files in the folder that are not framed's, and stay."""
+    """Files in the folder that are not framed's, and are kept."""
     not_now: str = ""
     """Of a dry run: why it would be refused just now; empty when it would not."""
 
@@ -204,7 +204,7 @@ class ResumeReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drain(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Finishes what runs, and starts nothing, also after a restart of the daemon, until `undrain`."""
+    """Finishes running jobs and starts no others, also after a restart of the daemon, until `undrain`."""
 
 
 class Undrain(Keyed, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -222,15 +222,15 @@ class DrainReply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Reads framed.yaml again. A file with an error in it is the error, and changes nothing."""
+    """Reads framed.yaml again. An error in the file is the reply, and nothing changes."""
 
 
 class ReloadReply(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = REPLY_SCHEMA
     changed: tuple[str, ...]
-    """Keys whose values are others now, as `budget.slots`."""
+    """Keys whose values have changed, as `budget.slots`."""
     need_restart: tuple[str, ...]
-    """Keys that have changed in the file, and hold only after a restart of the daemon."""
+    """Keys that have changed in the file, and take effect only after a restart of the daemon."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -241,20 +241,20 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ProjectState(enum.Enum):
-    """What people see. QUEUED to CANCELLED are states of the project's latest job; the others are of the project."""
+    """The state that people see. QUEUED to CANCELLED are states of the latest job; the others are of the project."""
 
     NEW = "NEW"
     """Films that have not been submitted."""
     SETTLING = "SETTLING"
     """A film is still being written, or cannot be opened yet."""
     IGNORED = "IGNORED"
-    """Its films are not extracted without being asked for."""
+    """Its films are extracted only when a user submits it."""
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     RETRYING = "RETRYING"
     """Waiting out the backoff after a failed attempt."""
     PAUSED = "PAUSED"
-    """By its user, while it was running or waiting; or suspended by framed, outside its hours or for room on a disk."""
+    """By its user, while it was running or waiting; or suspended by framed, outside its hours or when a disk is low."""
     COMPLETE = "COMPLETE"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
@@ -286,7 +286,7 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: ProjectState
     paused: bool = False
-    """Whether its user has paused it, so that `resume` makes a difference; PAUSED without it is suspended by framed."""
+    """Whether its user has paused it, so that `resume` has an effect; PAUSED without it is suspended by framed."""
     job_id: str | None = None
     job_state: ProjectState | None = None
     """Of that job; null without one. CANCELLED beside COMPLETE: its films had been extracted before."""
@@ -306,7 +306,7 @@ class ProjectStatus(msgspec.Struct, frozen=True, kw_only=True):
     eta_s: float | None = None
     realtime_factor: float | None = None
     reason: str = ""
-    """Why it waits, why it failed, or what else to know of it: one line for a person."""
+    """Why it waits, why it failed, or what else to know: one line for a person."""
     reasons: tuple[Reason, ...] = ()
     """The same for programs; each has its `code`. Empty from a daemon of protocol 1.1."""
     session: str | None = None

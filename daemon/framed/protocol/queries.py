@@ -15,11 +15,11 @@ from framed.protocol.messages import REPLY_SCHEMA, ProjectState, ProjectStatus
 MOST_LOG_BYTES: Final = 1 << 18
 """Of a log, in one answer."""
 MOST_LOG_OFFSET: Final = 1 << 53
-"""More than any log has bytes, and a number that every JSON library reads as it is."""
+"""Larger than any log, and exact in every JSON library."""
 
 
 class Projects(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is in raw_videos, and what of it is done."""
+    """Lists what is in raw_videos, and which of it is extracted."""
 
 
 class FilmState(enum.Enum):
@@ -28,14 +28,14 @@ class FilmState(enum.Enum):
     SETTLING = "settling"
     """It is still being written, or cannot be opened yet."""
     IGNORED = "ignored"
-    """It is not extracted without being asked for."""
+    """It is extracted only when a user submits its project."""
     NEW = "new"
     """It is not extracted yet."""
     EXTRACTED = "extracted"
     GONE = "gone"
-    """It was extracted, and its images are lost: all of them have been taken away."""
+    """It was extracted, and all of its images are missing."""
     CLEANED = "cleaned"
-    """It was extracted, and what was made of it has been deleted with `clean`."""
+    """It was extracted, and the results have been deleted with `clean`."""
     FAILED = "failed"
     CANCELLED = "cancelled"
 
@@ -50,9 +50,9 @@ class FilmFacts(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str | None = None
     """Its identity, which does not depend on its name; null while it is being written."""
     reason: str = ""
-    """Why it is ignored, or what is the matter with a film that settles or is new: one line for a person."""
+    """Why it is ignored, or what is wrong with a film that is settling or new: one line for a person."""
     removed: int = 0
-    """Images of it that its user has removed, and that are not made again unless that is asked for."""
+    """Images of it that its user has removed, and that are made again only with `restore` or `force`."""
 
 
 class ProjectFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,7 +155,7 @@ class FilmInWork(msgspec.Struct, frozen=True, kw_only=True):
     """1-based, of the `n_films` of this attempt."""
     n_films: int
     shots: int
-    """Found so far to their ends."""
+    """Found completely so far."""
     last_shots: tuple[ShotStart, ...]
     """The last of them, in order: a dozen at most."""
 
@@ -172,7 +172,7 @@ class FilmResultFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The folder of its images below `output_dir`."""
     images: int = 0
     removed: int = 0
-    """Images of it that its user has removed, as far as the extractor has noticed; not among `images`."""
+    """Images of it that its user has removed, as recorded by the extractor; not among `images`."""
     shots: int = 0
     wanted: int | None = None
     """Images wanted of all shots, those of intervals aside; null where an earlier version has not counted them."""

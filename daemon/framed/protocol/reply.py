@@ -1,4 +1,4 @@
-"""Replies and events as a client reads them: those of a daemon of a later minor version too.
+"""Decodes replies and events for a client, also those of a daemon of a later minor version.
 
 A minor version may add reasons. Those that this version does not know are left out; `reason`, the text, has them all.
 """
@@ -20,7 +20,7 @@ def decode_reply(kind: type[T], raw: msgspec.Raw) -> T:
     try:
         return decode_as(kind, raw)
     except WireError as misfit:
-        # Only then is it read twice: a daemon of the same version costs nothing more.
+        # Decoded a second time only then, so that a daemon of the same version costs nothing.
         try:
             known = _with_known_reasons(msgspec.json.decode(raw))
         except (ValueError, RecursionError):

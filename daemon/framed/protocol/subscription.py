@@ -11,7 +11,7 @@ from framed.protocol.messages import REPLY_SCHEMA, MachineStatus, ProjectStatus,
 
 class Subscribe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     projects: tuple[str, ...] = ()
-    """Empty for all, also those that come later."""
+    """Empty for all, also later ones."""
     instance: str = ""
     """Of the daemon whose `seq` is in `since`."""
     since: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] | None = None
@@ -30,11 +30,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The state now: machine, slots and notices, and of the projects those that have changed."""
 
     seq: int
-    """Greater with each event; not every number need be seen."""
+    """Increases with each event; numbers may be skipped."""
     lagged: int = 0
-    """States that were passed over since the last event, because it was not read in time."""
+    """States that were skipped since the last event, because it was read late."""
     full: bool
-    """Whether `projects` has them all, so that those not among them are to be forgotten."""
+    """Whether `projects` is complete: a client drops all others."""
     machine: MachineStatus
     slots: SlotsStatus
     draining: bool = False

@@ -77,7 +77,7 @@ class _Notification(msgspec.Struct, frozen=True):
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sent unasked, and not answered. `params` stays undecoded; see `decode_as`."""
+    """A notification, which is not answered. `params` stays undecoded; see `decode_as`."""
 
     jsonrpc: Literal["2.0"] = "2.0"
     method: str
@@ -168,7 +168,7 @@ class LineBuffer:
         self._max_bytes = max_bytes
         self._pending = bytearray()
         self._searched = 0
-        """So far no newline was found; a line that drips in byte by byte must not cost its square."""
+        """Up to here there is no newline; so that a line in many small pieces costs linear time."""
 
     @property
     def is_empty(self) -> bool:

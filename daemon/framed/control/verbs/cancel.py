@@ -1,4 +1,4 @@
-"""`cancel`: what is queued does not start, what runs is ended."""
+"""`cancel`: takes jobs out of the queue, and ends running ones."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def _is_waiting(job: Job) -> bool:
 
 
 async def _fingerprints(context: VerbContext, name: str, job: Job) -> Iterable[str]:
-    """Of the films in the folder that the job may be for; as far as they are known when its disk is away.
+    """Fingerprints of the films in the folder that the job is for; when the disk is missing, those that are known.
 
-    Ignored films that it is not for have been given up by nobody.
+    Ignored films that the job is not for are not cancelled with it.
     """
     ignored = {film.name for film in context.films.films(name) if film.state is FilmState.IGNORED}
     but_not = frozenset() if job.with_ignored else frozenset(ignored)

@@ -1,6 +1,6 @@
-"""`clean`: what framed made of a project is deleted, and nothing else.
+"""`clean`: deletes what framed has made of a project, and nothing else.
 
-What that is only the extractor knows, which made it; it deletes it, in a process of its own, under the folder's lock.
+Only the extractor knows which files those are. It deletes them in a process of its own, under the folder's lock.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PATIENCE_S: Final = 600.0
 
 
 async def clean(context: VerbContext, params: Clean, commit: Commit) -> CleanReply:
-    """Answered when it is done. An extractor that begins meanwhile finds the folder locked, and waits.
+    """Replies when it is done. An extractor that starts meanwhile finds the folder locked, and waits.
 
     A dry run changes nothing, and uses up no key.
     """
@@ -68,14 +68,14 @@ async def clean(context: VerbContext, params: Clean, commit: Commit) -> CleanRep
         try:
             await commit(lambda: Decision(_cleaned_verdicts(context, params), lambda _jobs: reply))
         except StoreUnavailable as unavailable:
-            # What is deleted is deleted, and cleaning again deletes nothing more.
+            # The files are deleted already, and cleaning again would delete nothing more.
             _log.warning("answer not kept", extra=fields(project=name, why=unavailable.why))
         context.watcher.scan_now()
     return reply
 
 
 def _cleaned_verdicts(context: VerbContext, params: Clean) -> Change:
-    """Films of which nothing is left, and that were extracted, are cleaned ones from now on."""
+    """Extracted films of which everything was deleted get the verdict CLEANED."""
     job = context.ledger.latest(params.project)
     if job is None or params.replaced:
         return Change()
@@ -106,7 +106,7 @@ def _frames_dir(context: VerbContext, name: str) -> Path:
 
 
 async def _cleaned(frames_dir: Path, films: Iterable[str], *, dry_run: bool) -> Cleaned:
-    """What was deleted, or would be: of these films (fingerprints) only, or of all when none is named.
+    """What was deleted, or would be: of the films with these fingerprints, or of all when none is given.
 
     Raises Refused with the extractor's message.
     """

@@ -1,4 +1,4 @@
-"""`drain`: what runs is finished and nothing is started; `undrain` ends that."""
+"""`drain`: running jobs are finished and no others are started; `undrain` ends that."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ class ProtocolMismatch(FramedError):
     """The client speaks another major version."""
 
     def __init__(self, theirs: str) -> None:
-        super().__init__(f"this framed speaks protocol {PROTOCOL}, the client {theirs}; restart whichever is older")
+        super().__init__(f"this framed speaks protocol {PROTOCOL}, the client {theirs}; restart the older of the two")
 
 
 async def hello(context: VerbContext, params: Hello) -> HelloReply:

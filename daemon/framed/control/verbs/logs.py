@@ -11,12 +11,12 @@ from framed.tail import read_on, start_of_last_lines
 
 
 async def logs(context: VerbContext, params: Logs) -> LogsReply:
-    """Raises Refused for a project that never had a job; one whose job has not begun has an empty log."""
+    """Raises Refused for a project that never had a job. Before the job's first attempt the log is empty."""
     (name,) = await context.disk.known((params.project,))
     job = context.ledger.latest(name)
     if job is None:
         raise Refused(f"{name} has no log: it has not been submitted yet")
-    # Asked before the file is read: what a job writes, it writes before it is over.
+    # Read before the file: a job writes nothing after it is over.
     state, is_over = context.status_reporter.project(name).state, job.is_over
     path = Path(job.log_path)
     offset = params.offset

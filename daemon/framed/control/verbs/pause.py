@@ -1,4 +1,4 @@
-"""`pause`: workers park after their chunks, slots and place go to others; `resume` ends that."""
+"""`pause`: workers park after their chunks, and slots and place become free for others; `resume` ends that."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _NOTHING_OPEN: Final = "nothing of it is queued or running"
 
 
 async def pause(context: VerbContext, params: Pause, commit: Commit) -> PauseReply:
-    """On the disk before it is answered; answered before the workers have parked."""
+    """Durable before the reply; the workers may park after it."""
     names = await _selected(context, params, lambda _job: True)
     return await _change(context, names, PauseRequested(), PauseReply, commit)
 
 
 async def resume(context: VerbContext, params: Resume, commit: Commit) -> ResumeReply:
-    """On the disk before it is answered; answered before the workers work again: slots may have to become free."""
+    """Durable before the reply; the workers may have to wait for free slots after it."""
     names = await _selected(context, params, lambda job: job.paused)
     return await _change(context, names, ResumeRequested(), ResumeReply, commit)
 
 
 async def _selected(context: VerbContext, params: Pause | Resume, is_meant: Callable[[Job], bool]) -> tuple[str, ...]:
-    """`is_meant`: of the open jobs with `all`."""
+    """`is_meant`: which open jobs `all` means."""
     jobs = context.ledger.open_jobs
     return await context.disk.known(selected_projects(params, lambda: [job.project for job in jobs() if is_meant(job)]))
 
@@ -60,7 +60,7 @@ async def _change(
 
 
 def _makes_a_difference(job: Job, event: PauseRequested | ResumeRequested) -> bool:
-    """Whether the event makes a difference to the job."""
+    """Whether the event changes the job."""
     return not job.is_over and job.paused != isinstance(event, PauseRequested) and not _is_ending(job)
 
 
@@ -71,7 +71,7 @@ def _is_ending(job: Job) -> bool:
 def _outcome(
     name: str, job: Job | None, event: PauseRequested | ResumeRequested, suspension: Suspension | None
 ) -> PauseOutcome:
-    """`suspension`: why none of its workers may run whether it is paused or not."""
+    """`suspension`: why its workers may not run, paused or not."""
     pausing = isinstance(event, PauseRequested)
     if job is None or job.is_over:
         message = _ended_text(job) if job is not None and not pausing else _NOTHING_OPEN

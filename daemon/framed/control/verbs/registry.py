@@ -1,6 +1,6 @@
 """The verbs that the daemon serves: the only place on its side that names them all.
 
-The type checker sees to it that a handler takes the params of its verb and returns its reply.
+The type checker ensures that a handler takes the params of its verb and returns its reply.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class VerbRegistry:
         self._handlers[verb.name] = answer
 
     async def answer(self, request: wire.Request) -> Answer:
-        """Raises KeyError for a verb that is none, WireError for params that are not its own, FramedError."""
+        """Raises KeyError for an unknown verb, WireError for params of another type, FramedError."""
         return await self._handlers[request.method](request)
 
 

@@ -1,4 +1,4 @@
-"""`reload`: framed.yaml is read again."""
+"""`reload`: reads framed.yaml again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retry`: what failed or was cancelled is extracted again, with the settings that it had."""
+"""`retry`: extracts again what failed or was cancelled, with its previous settings."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ async def show(context: VerbContext, params: Show) -> ShowReply:
 
 
 def _resolved(context: VerbContext, name: str) -> tuple[JobSettings | None, str]:
-    """What a submit would take, or what is wrong with the settings file. Blocking."""
+    """The settings that a submit would use, or the error in the settings file. Blocking."""
     try:
         return resolve(context.settings.now, context.places, name, Overrides()), ""
     except SettingsError as wrong:

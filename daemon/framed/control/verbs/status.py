@@ -1,4 +1,4 @@
-"""`status`: how projects are, and the machine."""
+"""`status`: the state of the projects and of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`submit`: projects are extracted, with the settings that hold now."""
+"""`submit`: queues projects, with the settings of this moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`subscribe`: the state of projects, again whenever it changes."""
+"""`subscribe`: sends the state of projects, now and after every change."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ from frame_extractor.contract.exit_codes import ExitCode
 from framed.fault_log import FaultLog
 from framed.log import fields
 from framed.model.job import Job
-from framed.model.reasons import DiskLow, Reason, Stalled, attempt_ended
+from framed.model.job_reasons import attempt_ended
+from framed.model.reasons import DiskLow, Reason, Stalled
 from framed.reason_text import reason_text
 from framed.service.notify import command, desktop
 from framed.service.notify.events import Digest, Event, What, of_end
