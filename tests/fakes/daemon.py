@@ -21,9 +21,9 @@ def main(root: str, *options: str) -> int:
     clock.datetime = WallClock(places.root / "wall-clock-ahead-s")  # type: ignore[assignment,attr-defined]
     extractor = (sys.executable, str(Path(__file__).with_name("extractor.py")))
     prober = ("sh", str(Path(__file__).with_name("prober.sh")))
-    tell = functools.partial(print, file=sys.stderr) if "--recover" in options else None
+    report = functools.partial(print, file=sys.stderr) if "--recover" in options else None
     try:
-        run(places, load_settings(places), extractor=extractor, prober=prober, report_recovery=tell)
+        run(places, load_settings(places), extractor=extractor, prober=prober, report_recovery=report)
     except FramedError as failed:
         print(failed, file=sys.stderr)  # noqa: T201 -- a command line
         return failed.exit_code

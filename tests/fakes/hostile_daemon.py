@@ -1,7 +1,7 @@
 """What another user may put in the daemon's place: `python hostile_daemon.py UID SOCKET ROOT MARKER [SESSION]`.
 
 It listens as that user, answers as a daemon of ROOT would, and to `attach` with a command that makes the file MARKER.
-Whoever connects leaves a line in `SOCKET.heard`. Standard library only: it gives up root once it has been read.
+Whoever connects leaves a line in `SOCKET.received`. Standard library only: it gives up root once it has been read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 def main(uid: int, path: str, root: str, marker: str, session: str = "frame_extraction_onward") -> None:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(path)
-    heard = os.open(f"{path}.heard", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    received = os.open(f"{path}.received", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
@@ -27,7 +27,7 @@ def main(uid: int, path: str, root: str, marker: str, session: str = "frame_extr
     }
     while True:
         client, _address = listening.accept()
-        os.write(heard, b"connected\n")
+        os.write(received, b"connected\n")
         with client, client.makefile("rwb") as lines:
             for line in lines:
                 asked = json.loads(line)

@@ -25,19 +25,19 @@ COMPLETE, RUNNING, QUEUED = ProjectState.COMPLETE, ProjectState.RUNNING, Project
 PAUSED = ProjectState.PAUSED
 
 
-def truncated(whole: bytes) -> bytes:
-    return whole[: len(whole) // 2]
+def truncated(intact: bytes) -> bytes:
+    return intact[: len(intact) // 2]
 
 
-def random_bytes(whole: bytes) -> bytes:
-    return random.Random(0).randbytes(len(whole))
+def random_bytes(intact: bytes) -> bytes:
+    return random.Random(0).randbytes(len(intact))
 
 
-def zeros(whole: bytes) -> bytes:
-    return bytes(len(whole))
+def zeros(intact: bytes) -> bytes:
+    return bytes(len(intact))
 
 
-def nothing(_whole: bytes) -> bytes:
+def nothing(_intact: bytes) -> bytes:
     return b""
 
 

@@ -49,7 +49,7 @@ def answering(site: Site, uid: int, session: str = "frame_extraction_onward") ->
     command = [sys.executable, str(HOSTILE_DAEMON), str(uid), str(site.socket), str(site.root), str(marker), session]
     with subprocess.Popen(command) as hostile:
         try:
-            until(lambda: Path(f"{site.socket}.heard").exists(), "it listens")
+            until(lambda: Path(f"{site.socket}.received").exists(), "it listens")
             yield marker
         finally:
             hostile.kill()
@@ -95,7 +95,7 @@ def test_root_touches_no_root_of_another_user(site: Site, command: tuple[str, ..
         code, shown = in_terminal(site, *command)
         assert not marker.exists()
         assert (code, "belongs to" in shown, f"uid {STRANGER}" in shown) == (Exit.REFUSED, True, True), shown
-        assert Path(f"{site.socket}.heard").read_text() == ""
+        assert Path(f"{site.socket}.received").read_text() == ""
 
 
 def test_root_believes_no_socket_that_another_user_answers(site: Site) -> None:

@@ -287,7 +287,7 @@ def test_images_that_a_user_has_deleted_stay_deleted_over_kills(
 
 
 def test_image_that_somebody_has_changed_is_made_again(extracted: Output, tmp_path: Path) -> None:
-    """An image counts only as it was listed, and whole."""
+    """An image counts only as it was listed, and complete."""
     settings = ExtractionSettings(interval_seconds=4.0)
     images = sorted(extracted.layout.frames_dir.iterdir())
     images[0].write_bytes(b"cropped")

@@ -1,4 +1,4 @@
-"""Real films with a region zeroed or cut out: what is given is right and rightly numbered, what is lost is told."""
+"""Real films with a region zeroed or cut out: what is given is right and rightly numbered, what is lost is reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DAMAGED = {"broken/corrupt_60x400bytes.mp4", "tricky/corrupted.mp4"}
 def test_a_zeroed_region_is_a_failed_range(
     films_dir: Path, tmp_path: Path, name: str, start: int, n_bytes: int
 ) -> None:
-    """A demuxer's complaint, a broken structure or impossible bytes: all up to the next key frame is lost, and told."""
+    """A demuxer's error, a broken structure or impossible bytes: all up to the next key frame is lost, and reported."""
     path = films_dir / "formats" / name
     content = path.read_bytes()
     content = content[:start] + bytes(n_bytes) + content[start + n_bytes :]
@@ -39,7 +39,7 @@ def test_a_zeroed_region_is_a_failed_range(
 
 @pytest.mark.parametrize("start", [300_000, 1_152_687])
 def test_an_avi_goes_on_rightly_behind_a_hole(films_dir: Path, tmp_path: Path, start: int) -> None:
-    """Its index tells which pictures are left."""
+    """Its index has the pictures that are left."""
     path = films_dir / "formats" / "reel30.avi"
     content = path.read_bytes()
     found = Bench(tmp_path).judge_content(path, content[:start] + content[start + 65_536 :], "64 KB cut out")

@@ -74,7 +74,7 @@ def test_cuts_are_those_pyscenedetect_finds(extracted: Extracted) -> None:
 
 
 def test_cuts_checked_by_eye_are_found(extracted: Extracted) -> None:
-    """At least those that PySceneDetect finds, and no more false ones than it has in the ranges that were looked at."""
+    """At least those that PySceneDetect finds, and no more false ones than it has in the ranges that were checked."""
     verified = extracted.cuts["verified_cuts"]
     ours = [cut for cut in extracted.film.cuts if any(start < cut < end for start, end in extracted.looked_at)]
     assert matched(verified, ours) >= PYSCENEDETECT_FINDS

@@ -30,9 +30,9 @@ def main(file: str) -> None:
         _, _, _, _, method, parameters, invocation = call
         if method == "Notify":
             app, _, _, title, body, _, hints, _ = parameters.unpack()
-            with open(file, "a", encoding="utf-8") as told:
+            with open(file, "a", encoding="utf-8") as log:
                 shown = {"app": app, "title": title, "body": body, "urgency": hints.get("urgency")}
-                told.write(json.dumps(shown) + "\n")
+                log.write(json.dumps(shown) + "\n")
             invocation.return_value(GLib.Variant("(u)", (1,)))
         elif method == "GetCapabilities":
             invocation.return_value(GLib.Variant("(as)", (["body", "body-markup"],)))

@@ -36,16 +36,16 @@ def test_units_have_little_to_attack(installed: InstalledRoot) -> None:
 
 
 def test_it_is_ready_when_its_socket_answers(installed: InstalledRoot) -> None:
-    """`systemctl start` has come back, so the next command finds it, with no word of the root; its status is told."""
+    """`systemctl start` has come back, so the next command finds it without naming the root; its status is reported."""
     assert installed.show(FRAMED, "ActiveState") == "active"
     installed.machine.run("framectl", "status", user="studio")
-    until(lambda: "slots" in installed.show(FRAMED, "StatusText"), "a status is told", PATIENCE_S)
+    until(lambda: "slots" in installed.show(FRAMED, "StatusText"), "a status is reported", PATIENCE_S)
 
 
 def test_doctor_finds_nothing_to_fix(installed: InstalledRoot) -> None:
     """Asked by the user it runs as: the units are what would be written, and the daemon answers."""
-    told = installed.machine.run("framed", "doctor", "--json", "--root", installed.site, user="studio")
-    findings = json.loads(told)["findings"]
+    printed = installed.machine.run("framed", "doctor", "--json", "--root", installed.site, user="studio")
+    findings = json.loads(printed)["findings"]
     assert [each for each in findings if each["level"] != "ok"] == []
     services = [each["found"] for each in findings if each["check"] == "service"]
     assert len(services) == 2
@@ -110,9 +110,9 @@ def test_film_completes_in_its_first_attempt_and_the_desktop_is_notified(install
 
 def test_journal_has_priorities_and_the_file_has_times(installed: InstalledRoot) -> None:
     """The journal keeps times itself; framed's own file, which is rotated, is written as well."""
-    told = installed.journal(FRAMED)
-    assert "job changed project=onward" in told
-    assert "<6>" not in told
+    journal = installed.journal(FRAMED)
+    assert "job changed project=onward" in journal
+    assert "<6>" not in journal
     assert "Z INFO job changed project=onward" in (installed.site_from_here / "state/framed.log").read_text()
 
 

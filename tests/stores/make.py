@@ -74,11 +74,11 @@ def _jobs() -> list[Job]:
         "failed": Failed(since=since, outcome=failed),
         "cancelled": Cancelled(since=since, outcome=None, asked=True),
     }
-    whole = job(
+    full = job(
         films=(JobFilm(path="/raw/onward/a.ts", fingerprint="f1"),), attempts=(attempt(outcome=failed),), failures=1
     )
     return [
-        msgspec.structs.replace(whole, id=name, project=name, order=order, state=state, paused=name == "running")
+        msgspec.structs.replace(full, id=name, project=name, order=order, state=state, paused=name == "running")
         for order, (name, state) in enumerate(states.items(), 1)
     ]
 

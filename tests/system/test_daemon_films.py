@@ -21,7 +21,7 @@ COMPLETE, FAILED, CANCELLED = ProjectState.COMPLETE, ProjectState.FAILED, Projec
 NEW, RUNNING, QUEUED, RETRYING = ProjectState.NEW, ProjectState.RUNNING, ProjectState.QUEUED, ProjectState.RETRYING
 
 ONLY_WHEN_ASKED = "scan_interval_s: 60, settle_s: 0, settle_scans: 1, force_polling: true"
-"""The disk is looked at when the daemon starts and when somebody submits."""
+"""The disk is scanned when the daemon starts and when somebody submits."""
 
 
 def noted(root: Root, words: str) -> bool:

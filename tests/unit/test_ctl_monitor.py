@@ -204,7 +204,7 @@ def test_filter_is_shown_and_escape_clears_it(tmp_path: Path) -> None:
 
 
 def test_what_runs_and_what_failed_is_shown_above_what_waits() -> None:
-    """Of sixty projects it is those that are looked for."""
+    """Of sixty projects it is those that matter."""
     view = View()
     states = [ProjectState.COMPLETE, ProjectState.QUEUED, ProjectState.FAILED, ProjectState.RUNNING]
     view.apply(event(*(ProjectStatus(name=f"p{n}", state=state) for n, state in enumerate(states))), 0.0)

@@ -62,7 +62,7 @@ def lines_at(width: int | None, *projects: ProjectStatus, colour: bool = False) 
 
 
 def test_pipe_gets_every_word_on_one_line_and_no_colour() -> None:
-    """What is piped is read by programs: whole reasons, plain percentages."""
+    """What is piped is read by programs: complete reasons, plain percentages."""
     assert lines_at(None, *PROJECTS) == [
         f"{MACHINE}   running 2 of at most 6 projects   812 GB free for output",
         "",
@@ -75,7 +75,7 @@ def test_pipe_gets_every_word_on_one_line_and_no_colour() -> None:
 
 
 def test_one_long_name_does_not_push_all_other_columns_away() -> None:
-    """In a pipe, too; whoever needs the whole name has it from --json."""
+    """In a pipe, too; whoever needs the complete name has it from --json."""
     name, *others = (line.split() for line in lines_at(None, msgspec.structs.replace(PROJECTS[0], name="x" * 255))[-1:])
     assert not others
     assert name[0] == "x" * 79 + "…"

@@ -28,7 +28,7 @@ def logger() -> Iterator[logging.Logger]:
 def test_log_is_rotated_and_the_oldest_of_it_goes(
     logger: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four files of 4 MB at most, with whole lines; here of 10 kB."""
+    """Four files of 4 MB at most, with complete lines; here of 10 kB."""
     monkeypatch.setattr(log, "_MAX_BYTES", 10_000)
     log.configure(tmp_path / "framed.log")
     for number in range(1000):

@@ -1,4 +1,4 @@
-"""What the records of an output folder tell of a job, when the database that knew it is lost."""
+"""What the records of an output folder say of a job, when the database that knew it is lost."""
 
 from __future__ import annotations
 

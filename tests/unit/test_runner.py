@@ -221,7 +221,7 @@ def test_ending_signal_ends_it_in_order(project: Project, number: signal.Signals
 
 
 def test_interrupted_force_costs_nothing(project: Project) -> None:
-    """The old set is still there, whole, and still counts as complete."""
+    """The old set is still there, complete, and still counts as complete."""
     project.attempt()
     project.pipeline.before_picture = at_picture(2, lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert project.attempt(force=True).code is ExitCode.TERMINATED

@@ -107,7 +107,7 @@ def test_pictures_of_a_first_run_appear_as_they_come(layout: OutputLayout) -> No
 
 
 def test_new_set_is_held_back_until_it_is_complete(layout: OutputLayout) -> None:
-    """While it is made, the old one stays whole; afterwards only the new one is there."""
+    """While it is made, the old one stays complete; afterwards only the new one is there."""
     first = Attempt(layout, 1)
     first.publish([0, 24, 48], b"old")
     first.complete()

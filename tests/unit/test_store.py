@@ -1,4 +1,4 @@
-"""The state database: what is written is there, whole or not at all, and damage is never overwritten."""
+"""The state database: what is written is there, completely or not at all, and damage is never overwritten."""
 
 from __future__ import annotations
 
@@ -200,9 +200,9 @@ def test_damaged_store_is_not_followed_by_an_empty_one(path: Path, content: byte
 def test_truncated_store_is_damaged(path: Path) -> None:
     """At whichever page."""
     make_store(path, [job(id=f"j{number}", order=number) for number in range(200)])
-    whole = path.read_bytes()
-    for n_bytes in range(1000, len(whole), len(whole) // 8):
-        path.write_bytes(whole[:n_bytes])
+    intact = path.read_bytes()
+    for n_bytes in range(1000, len(intact), len(intact) // 8):
+        path.write_bytes(intact[:n_bytes])
         with pytest.raises(StoreDamaged):
             Store(path)
 
@@ -224,7 +224,7 @@ def test_journal_without_its_store_is_damage_and_is_kept(path: Path) -> None:
 
 
 def test_store_that_was_half_made_is_made_again(path: Path) -> None:
-    """It gets its name only when it is whole."""
+    """It gets its name only when it is complete."""
     path.with_name("framed.db.new").write_bytes(b"half")
     Store(path).close()
     assert [each.name for each in path.parent.iterdir()] == ["framed.db"]
@@ -261,7 +261,7 @@ def test_database_of_another_program_is_not_touched(path: Path) -> None:
     ],
 )
 def test_what_another_framed_has_written_is_refused_and_left_alone(path: Path, store: Store, change: str) -> None:
-    """The database is whole, and this framed does not understand it: one clear line."""
+    """The database is intact, and this framed does not understand it: one clear line."""
     store.write([job()], [verdict("f1", Verdict.FAILED)])
     store.remember_films({"/raw/onward/film.mkv": (Signature(1, 2, 3), "f1")})
     with sqlite3.connect(path) as db:
