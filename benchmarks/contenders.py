@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+EVEN = ("--detector", "content", "--selection", "even", "--dedupe", "off")
 ONE_LINER = "select='gt(scene,0.3)+isnan(prev_selected_t)+gte(t-prev_selected_t,0.265)'"
 
 
@@ -40,6 +41,22 @@ def ours(sampling: str, workers: int) -> Contender:
     )
 
 
+def ours_even(workers: int) -> Contender:
+    """Frames spread evenly over shots found by a threshold, and all frames of intervals: what costs least."""
+    return Contender(
+        f"frame-extractor reference, {_count(workers, 'worker')}, even",
+        lambda film, out: [*_ours(film, out, "reference", workers), *EVEN],
+    )
+
+
+def ours_auto(workers: int) -> Contender:
+    """As many frames of each shot as are distinct."""
+    return Contender(
+        f"frame-extractor reference, {_count(workers, 'worker')}, auto",
+        lambda film, out: [*_ours(film, out, "reference", workers), "--frames-per-scene", "auto"],
+    )
+
+
 def ours_on_one_core() -> Contender:
     """One worker, with the core that its place in the budget is for, and none beside it."""
     core = str(min(os.sched_getaffinity(0)))
@@ -56,6 +73,7 @@ def pyscenedetect() -> Contender:
 def all_of_them(cores: int, *, with_slow: bool) -> list[Contender]:
     """Everything, on this many cores. The one-liner comes first: ratios are to it."""
     found = [one_liner(cores), *map(null, sorted({1, cores})), *(ours("reference", n) for n in worker_counts(cores))]
+    found += [ours_even(cores), ours_auto(cores)]
     return [*found, ours_on_one_core(), ours("exact", cores), *([pyscenedetect()] if with_slow else [])]
 
 

@@ -112,7 +112,7 @@ def show_plan(request: Request) -> ExitCode:
     values = msgspec.to_builtins(request.settings)
     for each in declared(RequestedSettings):
         origin = "given" if each.name in request.given else "default"
-        print_line(f"  {each.options[0]:<22}{values[each.name]!s:<12}{origin}")
+        print_line(f"  {each.options[0]:<22}{str(values[each.name]).lower():<12}{origin}")
     print_line(f"  {'--workers':<22}{grant.workers!s:<12}{grant.why}")
     print_line(f"Images go to {layout.frames_dir}")
     code = ExitCode.DONE

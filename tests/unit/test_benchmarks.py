@@ -47,7 +47,7 @@ def test_every_promise_is_measured() -> None:
     everything = {each.name: costs(2.0, 2.0) for each in contenders.all_of_them(2, with_slow=True)}
     everything[contenders.ours_on_one_core().name] = costs(4.0, 3.8)
     promised = {what: measured for what, _, measured in report.targets(everything, 2, 0.125)}
-    assert len(promised) == 9
+    assert len(promised) == 10
     assert promised["2 workers on 2 cores, times as fast as 1 on 1"] == "1.95"
     assert promised["frames decoded a second time"] == "5.0%"
     assert promised["largest worker, MB"] == "1"

@@ -14,6 +14,7 @@ from framed.ctl.render import duration
 from framed.dry_run import Forecast, plan
 from framed.errors import Exit
 from framed.model.project import Overrides
+from framed.model.values import as_written
 from framed.printable import printable
 from framed.protocol.documents import DryRun, PlannedFilm
 from framed.settings.places import Places
@@ -50,7 +51,7 @@ def preview(
 def _lines(forecast: Forecast) -> list[str]:
     planned = forecast.planned
     lines = [planned.name]
-    lines += [f"  {each.name:<20} {each.value!s:<10} {each.origin}" for each in planned.settings]
+    lines += [f"  {each.name:<20} {as_written(each.value):<10} {each.origin}" for each in planned.settings]
     lines += [
         f"  workers granted: {planned.workers} ({forecast.workers_text})",
         f"  images go to {planned.output_dir} ({forecast.job.origins['frames_dir']})",
