@@ -36,7 +36,7 @@ from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.process import ProcessIdentity
 from frame_extractor.contract.results import FilmResult, Results, ResultsConfig
-from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
+from frame_extractor.contract.settings import ExtractionSettings
 
 
 class _Ended(BaseException):
@@ -176,14 +176,15 @@ def _write_results(spec: AttemptSpec, extracted: list[str], failed: list[str]) -
         found = msgspec.json.decode(spec.layout.results.read_bytes(), type=Results)
         earlier = {film.fingerprint: film for film in found.films}
     for path in (*extracted, *failed):
-        mark = film_fingerprint(path)
+        fingerprint = film_fingerprint(path)
         is_good = path in extracted
-        earlier[mark] = FilmResult(
+        earlier[fingerprint] = FilmResult(
             name=spec.name_of(path),
             path=path,
-            fingerprint=mark,
+            fingerprint=fingerprint,
             status="complete" if is_good else "failed",
             images=int(is_good),
+            wanted=int(is_good),
             job_id=spec.job_id,
             settings=spec.settings,
         )
@@ -204,18 +205,7 @@ def _write_results(spec: AttemptSpec, extracted: list[str], failed: list[str]) -
 
 
 def _config(settings: ExtractionSettings, workers: int) -> ResultsConfig:
-    return ResultsConfig(
-        mode=Mode(settings.mode),
-        scene_threshold=settings.scene_threshold,
-        frames_per_scene=settings.frames_per_scene,
-        interval_seconds=settings.interval_seconds,
-        quality=Quality(settings.quality),
-        workers=workers,
-        min_scene_length=settings.min_scene_length,
-        sampling=Sampling(settings.sampling),
-        blur_threshold=settings.blur_threshold,
-        max_failed_fraction=settings.max_failed_fraction,
-    )
+    return ResultsConfig(workers=workers, **msgspec.structs.asdict(settings))
 
 
 def _started(spec: AttemptSpec) -> StartedRecord:
