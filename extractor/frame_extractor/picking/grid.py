@@ -1,4 +1,4 @@
-"""The frames of a running shot that may still be wanted of it.
+"""The frames of the current shot that may still be wanted.
 
 Which frames of a shot are picked depends on its length, known only at its end. The grid keeps few enough to hold and
 enough to choose from: see `plan.grid_step`. Where a shot begins is known only some samples later; those that may be the

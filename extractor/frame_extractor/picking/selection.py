@@ -74,7 +74,7 @@ def select(
 ) -> Selected:
     """Of one shot: `features` and `times_s` of all its samples, and positions among them of those to choose from.
 
-    `wanted` None chooses all that are distinct, `at_most` so many; what is left out of those is given only where
+    `wanted` None chooses all that are distinct, up to `at_most`; what is left out of those is given only where
     nothing is chosen. Among equals the lower position wins, whatever the order of `candidates`.
     """
     calmness = -motion(features, times_s)

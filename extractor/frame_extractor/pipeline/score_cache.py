@@ -1,8 +1,8 @@
-"""What decoding a film has told, kept for the next attempt, and for the next run with other settings.
+"""What decoding has found out about a film, cached for the next attempt, and for later settings.
 
-While a film is extracted, the part of every finished span: a killed attempt loses only the spans it was busy with. Once
-it is complete, one file for the whole film. Scores depend on the film, on the sampling and on SCORE_VERSION, and on
-nothing else. A file that is damaged or of another making is as good as none.
+While a film is extracted, the part of every finished span: a killed attempt loses only the spans it was working on.
+Once it is complete, one file for the complete film. Scores depend on the film, on the sampling and on SCORE_VERSION,
+and on nothing else. A file that is damaged or of another version is ignored.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ class CachedPart:
     written: frozenset[int]
     """Frame indices whose images were written as they are wanted now."""
     rejected: frozenset[int]
-    """Frame indices known to be too blurred for the settings of now."""
+    """Frame indices known to be too blurred for the present settings."""
 
 
 class ScoreCache:
-    """What is kept of one film, as far as it fits the settings. Raises OSError where it writes."""
+    """What is cached of one film, as far as it fits the settings. Raises OSError where it writes."""
 
     def __init__(
         self,
@@ -87,10 +87,9 @@ class ScoreCache:
         film_modified_ns: int = 0,
         before_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """`anew`: only what attempts of this same job have found out counts. `film_modified_ns`: when the file was
-        changed last; spans of a film that has been written to since count for nothing, though its fingerprint may be
-        the same. `before_change` is called before anything is written or removed; what it raises keeps that from
-        happening.
+        """`force`: only what attempts of this same job have found out is used. `film_modified_ns`: when the file was
+        changed last; spans of a film that has been written to since are ignored, even if its fingerprint is the same.
+        `before_change` is called before anything is written or removed; what it raises keeps that from happening.
         """
         self._before_change = before_change
         self.fingerprint = fingerprint
@@ -104,10 +103,10 @@ class ScoreCache:
         self._spans = {n: cached for n, cached in spans.items() if cached[0].film_modified_ns == film_modified_ns}
         whole = self._read(self._folder / _FILM_FILE)
         self.film = None if whole is None else whole[1]
-        """The whole film, if it was ever scanned to its end."""
+        """The complete film, if it was ever scanned to its end."""
 
-    def describe(self) -> str:
-        """One line for the log: what is kept, or why nothing is."""
+    def describe(self) -> str | None:
+        """One line for the log: what is cached, or why it is not used; None when there is nothing."""
         if self.film is not None:
             all_frames = count(len(self.film.part.numbers), "frame")
             return f"the scores of all {all_frames} are kept: only images that are missing are decoded"
@@ -115,10 +114,11 @@ class ScoreCache:
             n_frames = sum(len(cached.part.numbers) for _, cached in self._spans.values())
             spans = count(len(self._spans), "span")
             return f"{spans} that earlier attempts have finished are kept: {count(n_frames, 'frame')}"
-        others = sorted(folder.name for folder in entries(self._folder.parent) if folder != self._folder)
         if self._files():
-            return "kept scores are not used: " + ("all is to be made anew" if self._force else "they cannot be read")
-        return f"kept scores are not used: they are {', '.join(others)}, not {self._folder.name}" if others else ""
+            reason = "with --force everything is made again" if self._force else "they cannot be read"
+            return f"kept scores are not used: {reason}"
+        others = sorted(folder.name for folder in entries(self._folder.parent) if folder != self._folder)
+        return f"kept scores are not used: they are {', '.join(others)}, not {self._folder.name}" if others else None
 
     @property
     def written(self) -> frozenset[int]:
@@ -138,7 +138,7 @@ class ScoreCache:
         self._write(f"span-{span.number:05d}.npz", header, part)
 
     def store_film(self, scan: Scan, *, in_chunks: bool, rejected: Collection[int]) -> None:
-        """All of it; its spans stay until they are forgotten."""
+        """The complete film; its spans stay until they are deleted."""
         samples = scan.samples
         part = ScanPart(
             numbers=samples.numbers,
@@ -160,7 +160,7 @@ class ScoreCache:
                 shutil.rmtree(other, ignore_errors=True)
 
     def delete_spans(self) -> None:
-        """They are wrong, or of no more use."""
+        """They are wrong, or not needed any more."""
         self._spans.clear()
         self._before_change()
         for path in self._files():
@@ -168,7 +168,7 @@ class ScoreCache:
                 path.unlink(missing_ok=True)
 
     def delete(self) -> None:
-        """All of the film is wrong, whatever it was sampled with."""
+        """Everything cached of the film is wrong, for every sampling."""
         self._spans.clear()
         self.film = None
         self._before_change()
@@ -215,12 +215,12 @@ class ScoreCache:
     def _write(self, name: str, header: _Header, part: ScanPart) -> None:
         self._before_change()
         self._folder.mkdir(parents=True, exist_ok=True)
-        # Not forced to the disk: what a power cut takes is scanned again, and its checksums tell a torn file.
+        # Not forced to the disk: what a power cut loses is scanned again, and checksums detect an incomplete file.
         write_atomically(self._folder / name, _encoded(header, part), durable=False)
 
 
 def _folder_name(settings: ExtractionSettings) -> str:
-    """Of a part of a film other spans are cut than of all of it."""
+    """A range of a film is cut into other spans than all of it."""
     range_name = "" if settings.start_s == settings.end_s == 0 else f"-{settings.start_s:g}to{settings.end_s:g}"
     return f"{settings.sampling.value}{range_name}-v{SCORE_VERSION}"
 

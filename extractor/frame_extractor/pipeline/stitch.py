@@ -1,7 +1,7 @@
 """Joins the parts of a scan, in order, into one film, and says which frames are wanted as soon as that is certain.
 
 The score across every edge between two parts is computed here, and the shots are found over the whole film: what a
-worker took for a shot does not count. Parts may arrive in any order; each waits until its turn has come.
+worker took for a shot does not count. Parts may arrive in any order; each waits until those before it are joined.
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ class Stitcher:
 
     @property
     def n_shots(self) -> int:
-        """Found so far to their ends."""
+        """Complete ones found so far."""
         return len(self._shots)
 
     def last_shots(self, number: int) -> tuple[ShotStart, ...]:
-        """So many of them, or all, in order."""
+        """The last `number` of them, or all, in order."""
         first = max(0, len(self._shots) - number)
         starts = enumerate(self._shots[first:], first)
         return tuple(ShotStart(scene=scene, start_s=round(self._times_s[shot.start], 3)) for scene, shot in starts)

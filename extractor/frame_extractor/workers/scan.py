@@ -1,7 +1,7 @@
 """Scans a span: one decoding gives the scores, and the images that will probably be wanted.
 
-What is written here is a guess that makes the plan cheap. The plan is made later, over the whole film, by whoever
-joins the spans; it takes what fits and has the rest read again.
+What is written here is a guess that makes the plan cheap. The plan is made later, over the whole film, where the
+spans are stitched; it takes what fits and has the rest decoded again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from frame_extractor.workers.spans import Span
 from frame_extractor.workers.tasks import Advanced, ScanPart, ScanTask, Voided, Written
 
 ADVANCED_EVERY_FRAMES = 120
-"""Frames decoded between two messages at most: a worker that says nothing for long is taken for hung."""
+"""Frames decoded between two messages at most: a worker that sends nothing for long counts as hung."""
 FIRST_FRAME_REACH_S = 0.5
 """How far before a span's first sample the one before it may lie: an interval that began in between is its."""
 
@@ -132,7 +132,7 @@ def _scan_whole(
 
 
 class _Scanner:
-    """One way through a span: scores, shots as far as the span tells, and the grid of the running shot."""
+    """One pass over a span: scores, shots as far as the span shows them, and the grid of the current shot."""
 
     def __init__(self, task: ScanTask, write_frame: WriteFrame, clock: Stopwatch, starts_like_a_cut: bool) -> None:
         self._settings = task.settings
@@ -159,7 +159,7 @@ class _Scanner:
         return self._times_s[-1] if self._times_s else 0.0
 
     def scan_chunk(self, chunk: Chunk, reader: str) -> Iterator[Written | Advanced]:
-        """Takes a chunk's frames; what it should hold and does not give is noted as missing."""
+        """Takes a chunk's frames; what it should hold and does not give is recorded as failed."""
         samples = chunk.samples
         nth = 0
         for frame in self._clock.timed("decode", READERS[reader].read(self._film, chunk.loaded())):
@@ -265,7 +265,7 @@ class _Scanner:
                 yield written
 
     def part(self, end_s: float, n_frames: int, readers: dict[int, str]) -> ScanPart:
-        """What has been found out."""
+        """The result of the scan."""
         return ScanPart(
             numbers=np.array(self._numbers, dtype=np.int64),
             frame_indices=np.array(self._frame_indices, dtype=np.int64),
@@ -294,7 +294,7 @@ def _failed(start_s: float, end_s: float) -> FailedRange:
 
 
 def unreadable_part(task: ScanTask, reason: str) -> ScanPart:
-    """The part of a span that ended every worker it was given to."""
+    """The part of a span that crashed or hung every worker that had it."""
     assert task.span is not None
     scanner = _Scanner(task, _never_written, Stopwatch(), starts_like_a_cut=False)
     for chunk in task.span.chunks:
