@@ -69,8 +69,8 @@ def test_what_is_no_film_fails_at_once_with_the_reason(root: Root, films_dir: Pa
 
 def test_film_that_was_paused_gives_the_same_bytes(new_root: Callable[..., Root], films_dir: Path) -> None:
     """It leaves both slots to another project of the same film, and goes on in its first attempt."""
-    wide = QUICK.replace("slots: 4, max_active: 4", "slots: 2, max_active: 2").replace("project: 1", "project: auto")
-    root = new_root(wide)
+    wide = QUICK.replace("slots: 4, max_active: 4", "slots: 2, max_active: 2")
+    root = new_root(wide.replace("project: 1", "project: auto, selection: even, dedupe: off"))
     root.start(real=True)
     drop(root, "paused", films_dir / "formats" / "reel30.mkv")
     root.extractor("paused")
