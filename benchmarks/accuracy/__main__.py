@@ -26,14 +26,20 @@ DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs/accuracy.md"
 @click.option("--record/--no-record", default=True, help="Write the tables into docs/accuracy.md.")
 @click.option("--shots/--no-shots", default=True, help="Cuts and transitions: some minutes.")
 @click.option("--picks/--no-picks", default=True, help="Three extractions of the standard film.")
-def main(*, record: bool, shots: bool, picks: bool) -> None:
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the extractions here, in before/, defaults/ and auto/, and judge those that are there.",
+)
+def main(*, record: bool, shots: bool, picks: bool, outputs: Path | None) -> None:
     """Measures how well shots are found and frames chosen."""
     tables: dict[str, str] = {}
     try:
         if shots:
             tables |= _shot_tables()
         if picks:
-            tables["picks"] = _picks_table()
+            with tempfile.TemporaryDirectory(prefix="framed-accuracy-") as folder:
+                tables["picks"] = _picks_table(outputs or Path(folder))
     except NoSharedFilm as failure:
         raise click.ClickException(f"{failure} is not there, nor what is known of it") from None
     except extraction.ExtractionFailed as failure:
@@ -56,12 +62,12 @@ def _shot_tables() -> dict[str, str]:
     }
 
 
-def _picks_table() -> str:
+def _picks_table(outputs: Path) -> str:
     film, seen = whole_720p(), read_truth(TRUTH)
     found: list[extraction.Extracted] = []
     for kind in extraction.KINDS:
         _say(f"extracting with {kind.name}")
-        found.append(extraction.extracted(film, seen, kind))
+        found.append(extraction.extracted(film, seen, kind, outputs / kind.key))
     labels = read_labels() if LABELS.exists() else []
     rows = [extraction.row(each, found[0], bad_frames(STILLS), labels, seen) for each in found]
     return report.markdown(extraction.HEADINGS, [*rows, extraction.PEER])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,20 +31,21 @@ HEADINGS: Final = (
 class Kind:
     """A way of extracting the film."""
 
+    key: str
+    """Of its output folder, and of its pairs among those judged by eye."""
     name: str
     options: Sequence[str]
-    labels: str | None = None
-    """What its pairs are called among those judged by eye."""
 
 
 BEFORE: Final = Kind(
+    "before",
     "before: `content`, `even`, `dedupe: off`",
     ("--detector", "content", "--selection", "even", "--dedupe", "off"),
 )
 KINDS: Final = (
     BEFORE,
-    Kind("defaults: `peak`, `distinct`, `dedupe: shot`", (), "defaults"),
-    Kind("`frames_per_scene: auto`", ("--frames-per-scene", "auto"), "auto"),
+    Kind("defaults", "defaults: `peak`, `distinct`, `dedupe: shot`", ()),
+    Kind("auto", "`frames_per_scene: auto`", ("--frames-per-scene", "auto")),
 )
 PEER: Final = ("video-sampler, as given", "1,437", "1,163", "19 %", "", "", "", "")
 """Not run here: as given by the people who compared it with framed, on the same film and by the same measure."""
@@ -64,15 +64,15 @@ class Extracted:
     hashes: Mapping[int, Hash]
 
 
-def extracted(film: Path, seen: SeenFilm, kind: Kind) -> Extracted:
-    """Extracts the film. Raises ExtractionFailed."""
-    with tempfile.TemporaryDirectory(prefix="framed-accuracy-") as folder:
-        command = [sys.executable, "-m", "frame_extractor", str(film), "-o", folder, "--retry", "0", *kind.options]
+def extracted(film: Path, seen: SeenFilm, kind: Kind, folder: Path) -> Extracted:
+    """Extracts the film into `folder`, if that has not been done. Raises ExtractionFailed."""
+    layout = OutputLayout(folder / "frames")
+    if not layout.results.exists():
+        command = [sys.executable, "-m", "frame_extractor", str(film), "-o", str(folder), "--retry", "0", *kind.options]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         if ended.returncode:
             raise ExtractionFailed(f"{' '.join(command)}: exit {ended.returncode}\n{ended.stderr[-2000:]}")
-        layout = OutputLayout(Path(folder) / "frames")
-        return Extracted(kind, rates_of(read_images(layout), seen), hashes_of(layout))
+    return Extracted(kind, rates_of(read_images(layout), seen), hashes_of(layout))
 
 
 def row(
@@ -81,7 +81,7 @@ def row(
     """Under HEADINGS. `bad` are frames of `before` that are no good images."""
     rates = found.rates
     kept = contents_kept(before.hashes, found.hashes, bad, seen.hard_cuts)
-    judged = [pair for pair in labels if pair.of == found.kind.labels]
+    judged = [pair for pair in labels if pair.of == found.kind.key]
     return (
         found.kind.name,
         f"{rates.images:,}",
