@@ -50,8 +50,10 @@ def test_number_of_workers_changes_no_byte(
 
 
 def test_workers_foresee_the_images_of_all_shots_that_they_see_whole(outcome: Outcome) -> None:
-    """One chunk of the film, a tenth of it, may be decoded a second time, for shots that two workers see half of."""
-    assert outcome.result.repaired_frames <= 0.15 * outcome.result.decoded_frames
+    """Of two chunks, a tenth of the film each, a part may be decoded a second time, for shots of which two workers
+    see half each.
+    """
+    assert outcome.result.repaired_frames <= 0.16 * outcome.result.decoded_frames
 
 
 def test_no_image_shows_a_transition_or_black(edited: tuple[Path, Truth], outcome: Outcome) -> None:

@@ -2,7 +2,8 @@
 
 The distance T is the largest mean difference of RGB in any window of two by two tiles of the coarse pictures: a blink
 or a turned head changes a small part of a frame much, and a mean over all of it little. A slow move of the camera is
-discounted: T is measured with one picture shifted as a whole to fit the other, where that makes it smaller.
+discounted: T is measured with one picture shifted as a whole to fit the other, where that makes it smaller. So is what
+comes and goes at the edges of the frame.
 
 All sums are of whole numbers, exact in floats, so that another machine decides the same.
 """
@@ -14,10 +15,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from frame_extractor.features.sample import Features
+from frame_extractor.features.sample import COLOURS_HEIGHT, COLOURS_WIDTH, Features
 
-DISTINCT_FROM: Final = 30.0
+DISTINCT_FROM: Final = 21.0
 """Two frames of a shot whose T is not above this are near-duplicates. See docs/decisions/0070."""
+EDGE_WEIGHT: Final = 0.6
+"""Of a window at an edge of the frame, where what matters is seldom; a corner has the square of it."""
 MOTION_S: Final = 1 / 24
 """Motion is T for this much time."""
 
@@ -27,6 +30,15 @@ _MAX_SHIFT: Final = 24
 """In those steps: one tile and a half, a tenth of the frame's width."""
 _SHIFT_WEIGHT: Final = 7
 """Keeps the shift of pictures without structure at none."""
+
+
+def _weights(n_tiles: int) -> npt.NDArray[np.float64]:
+    """Of windows along one side: 1 in the middle, EDGE_WEIGHT at the edges; in 1/32, which products keep exact."""
+    from_middle = np.abs(np.arange(n_tiles - 1) - (n_tiles - 2) / 2) / ((n_tiles - 2) / 2)
+    return np.asarray((32 * (1 - (1 - EDGE_WEIGHT) * from_middle)).round() / 32)
+
+
+_WEIGHTS: Final = _weights(COLOURS_HEIGHT)[:, None] * _weights(COLOURS_WIDTH)
 
 Distances = npt.NDArray[np.float64]
 _Pictures = npt.NDArray[np.float64]
@@ -65,7 +77,7 @@ def _largest_in_window(difference: _Pictures) -> Distances:
     tiles = absolute[..., 0] + absolute[..., 1] + absolute[..., 2]
     pairs = tiles[..., :-1] + tiles[..., 1:]
     windows = pairs[..., :-1, :] + pairs[..., 1:, :]
-    return np.asarray(windows.max(axis=(-2, -1)) / (3 * 2 * 2))
+    return np.asarray((windows * _WEIGHTS).max(axis=(-2, -1)) / (3 * 2 * 2))
 
 
 def _slopes(total: _Pictures) -> tuple[_Pictures, _Pictures]:
