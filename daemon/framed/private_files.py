@@ -6,6 +6,7 @@ folder or link. Root is no exception: what others own decides nothing for it, an
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import stat
@@ -30,7 +31,9 @@ def make_private(folder: Path) -> None:
                 os.fchmod(opened, 0o700)
             # What others have put into it while it was open to them could lead anywhere.
             for name in os.listdir(opened):
-                _check(folder / name, os.stat(name, dir_fd=opened, follow_symlinks=False))
+                # Other daemons of this user replace and remove their files in it.
+                with contextlib.suppress(FileNotFoundError):
+                    _check(folder / name, os.stat(name, dir_fd=opened, follow_symlinks=False))
         finally:
             os.close(opened)
     except OSError as failed:

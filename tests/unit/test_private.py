@@ -67,6 +67,14 @@ def test_nothing_that_another_user_made_is_made_private(tmp_path: Path, plant: C
     assert not (tmp_path / "victim").exists()
 
 
+def test_folder_whose_files_come_and_go_is_made_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another daemon replaces a file in it: what was listed is gone when its owner is checked."""
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: [*listed(folder), ".replaced.json.7-7"])
+    make_private(tmp_path / "framed-0")
+    assert (tmp_path / "framed-0").is_dir()
+
+
 @pytest.mark.parametrize("plant", [folder_of_his, link_of_his, link_to_his], ids=lambda plant: plant.__name__)
 def test_root_is_asked_for_the_owner_as_everybody_is(tmp_path: Path, plant: Callable[[Path], Path]) -> None:
     """Also by commands, before they connect."""
