@@ -52,7 +52,7 @@ class _ProjectState:
     """Monotonic; when its disk was asked for the output that is known."""
     tracks: dict[str, Track] = field(default_factory=dict)
     """Name of the film -> its track, for all films in the listing."""
-    project: CatalogProject = field(default_factory=lambda: CatalogProject((), "", None, None))
+    project: CatalogProject = field(default_factory=lambda: CatalogProject((), None, None, None))
     """The catalog entry, without errors that come from other projects' outputs."""
 
 
