@@ -1,7 +1,7 @@
 """The memory that a worker has freed: kept for the next picture while it works, returned when it is much, or idle.
 
 A picture is megabytes. By default the C library maps each one, has it zeroed page by page, and unmaps it: half of all
-system time. Returning what is free after every task was most of the rest: docs/decisions/0070.
+system time. Returning what is free after every task was most of the rest: docs/decisions/0072.
 """
 
 from __future__ import annotations
