@@ -60,6 +60,10 @@ def test_damaged_store_is_set_aside_and_named(root: Root, damage: Callable[[byte
     assert not root.places.control_socket.exists()
 
 
+EVENLY = QUICK.replace("workers_per_project: 1", "workers_per_project: 1, selection: even, dedupe: off")
+"""How many images a film gives is known beforehand."""
+
+
 class SmallDisk:
     """A file system of its own."""
 
@@ -102,6 +106,7 @@ def small_state(root: Root) -> Iterator[SmallDisk]:
 @pytest.fixture
 def small_output(root: Root) -> Iterator[SmallDisk]:
     """The root's images go to ten megabytes, of which 0.2 are to stay free."""
+    root.places.settings_file.write_text(EVENLY)
     with small_disk(root, root.places.datasets, "10m") as disk:
         yield disk
 
@@ -185,7 +190,7 @@ def test_log_on_a_full_disk_or_deleted_costs_no_film(new_root: Callable[..., Roo
 
 
 NEEDS_7_MB = "length 6"
-"""Words of a film that is reckoned to give sixteen images of 1080p, 6.3 MB; the fake extractor's are empty."""
+"""Words of a film that is estimated to give sixteen images of 1080p, 6.3 MB; the fake extractor's are empty."""
 
 
 def test_film_waits_for_room_and_begins_by_itself_when_there_is(root: Root, small_output: SmallDisk) -> None:
@@ -208,7 +213,7 @@ def test_two_films_that_do_not_fit_together_are_extracted_one_after_the_other(
     new_root: Callable[..., Root],
 ) -> None:
     """Asked for in the same moment: what the first will write is not promised to the second as well."""
-    root = new_root(QUICK.replace("watch: {", "watch: {auto_submit: false, "))
+    root = new_root(EVENLY.replace("watch: {", "watch: {auto_submit: false, "))
     with small_disk(root, root.places.datasets, "10m"):
         gate = root.places.root / "gate"
         root.start()
