@@ -22,7 +22,7 @@ import pytest
 from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.settings import ExtractionSettings, Mode, Quality, Sampling
+from frame_extractor.contract.settings import ExtractionSettings, Mode, Names, Quality, RequestedSettings, Sampling
 from frame_extractor.contract.versions import SCORE_VERSION
 from frame_extractor.output.names import frame_index_of
 from tests.conformance.extraction import workers_of
@@ -39,6 +39,7 @@ FILM = FilmPlan(
 )
 """600 s: about 60 spans."""
 KILLS = 20
+DEFAULTS = RequestedSettings().resolved
 
 
 class Output:
@@ -96,7 +97,9 @@ class Output:
     def content(self) -> dict[str, str]:
         """Every file that a user sees, but for times and what the attempts report of themselves."""
         files = {path.name: path.read_bytes() for path in self.layout.frames_dir.iterdir()}
-        files["manifest"] = self.layout.manifest.read_bytes()
+        for path in (self.layout.manifest, self.layout.rejected):
+            if path.exists():
+                files[path.name] = path.read_bytes()
         return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
@@ -171,6 +174,25 @@ def test_twenty_kills_change_no_byte(output: Output, undisturbed: Output, force:
     assert not output.layout.temp.exists()
 
 
+def test_kills_change_nothing_of_distinct_frames(output: Output, tmp_path: Path) -> None:
+    """Names, bytes, measures, and what is left out."""
+    undisturbed = Output(output.film, tmp_path / "undisturbed")
+    undisturbed.complete(DEFAULTS)
+    dice = random.Random(5)
+    n_spans = 0
+    for _ in range(KILLS // 4):
+        process = output.start(DEFAULTS, workers=1)
+        wait_for_progress(output, process, n_spans)
+        assert process.poll() is None, "too quick to be killed"
+        kill(process, dice.choice(["tree", "runner", "worker, runner"]), dice)
+        n_spans = output.spans()
+    film = output.complete(DEFAULTS)
+    assert film["kept_frames"] > 0
+    assert output.content() == undisturbed.content()
+    for name in ("cuts", "wanted", "given", "rejected", "transitions"):
+        assert film[name] == undisturbed.result()[name]
+
+
 def test_killed_attempt_decodes_no_finished_span_again(output: Output, undisturbed: Output) -> None:
     """The counter in the results shows the saving, and the log says it in words."""
     process = output.start()
@@ -194,6 +216,9 @@ def test_killed_attempt_decodes_no_finished_span_again(output: Output, undisturb
         (ExtractionSettings(mode=Mode.INTERVAL), 0.0),
         (ExtractionSettings(scene_threshold=12.0), 0.5),
         (ExtractionSettings(min_scene_length=40), 0.8),
+        (ExtractionSettings(names=Names.TIME), 0.0),
+        (DEFAULTS, 1.0),
+        (msgspec.structs.replace(DEFAULTS, frames_per_scene="auto", keep_all=True), 1.0),
     ],
 )
 def test_other_settings_decode_only_what_is_missing(

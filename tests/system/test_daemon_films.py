@@ -331,8 +331,8 @@ def test_empty_raw_videos_freezes_and_deletes_nothing(root: Root) -> None:
     root.places.raw_videos.rename(away)
     root.places.raw_videos.mkdir()
     notice = (
-        f"{root.places.raw_videos} is empty, or its disk is not mounted; until it is back nothing is started, "
-        "and nothing is forgotten"
+        f"{root.places.raw_videos} is empty, or its disk is not mounted; until it is back no job is started, "
+        "and what is known of the projects is kept"
     )
     until(lambda: root.notices() == (notice,), "it is noticed")
     until(lambda: "its disk is not mounted" in root.log_of(0), "it is logged")

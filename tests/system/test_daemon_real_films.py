@@ -50,7 +50,7 @@ def test_film_killed_in_its_session_is_extracted_all_the_same(root: Root, films_
     layout = root.layout("reel")
     results = msgspec.json.decode(layout.results.read_bytes(), type=Results)
     images = list(layout.frames_dir.rglob("*.jpg"))
-    assert len(images) == results.total_frames == status.frames > 50
+    assert len(images) == results.total_frames == status.frames > 20
     assert not layout.temp.exists()
     assert "reel30.mkv: " in Path(status.log or "").read_text(encoding="utf-8")
 
@@ -93,7 +93,7 @@ def test_film_that_was_paused_gives_the_same_bytes(new_root: Callable[..., Root]
     assert root.wait_for("paused", COMPLETE, FAILED).attempt == 1
     paused, undisturbed = (images_of(root.layout(name).frames_dir) for name in ("paused", "undisturbed"))
     assert paused == undisturbed
-    assert len(paused) > 50
+    assert len(paused) > 20
 
 
 def threads_of(*processes: psutil.Process) -> Iterator[int]:
@@ -115,25 +115,25 @@ def test_images_that_a_user_deletes_stay_deleted(root: Root, films_dir: Path) ->
     n_images = root.wait_for("reel", COMPLETE, FAILED).frames
     frames_dir = root.layout("reel").frames_dir
     whole = {path.name: path.read_bytes() for path in frames_dir.iterdir()}
-    victims = set(sorted(whole)[::3][:20])
+    victims = set(sorted(whole)[::2][:10])
     for name in victims:
         (frames_dir / name).unlink()
     framectl(root, "submit", "--all")
 
     def counted() -> ProjectStatus | None:
         status = root.wait_for("reel", COMPLETE)
-        return status if status.removed == 20 else None
+        return status if status.removed == 10 else None
 
     status = until(counted, "the images are seen to be removed")
-    assert (status.frames, status.reason) == (n_images - 20, "20 images removed by you")
-    assert status.reasons == (ImagesRemoved(images=20),)
+    assert (status.frames, status.reason) == (n_images - 10, "10 images removed by you")
+    assert status.reasons == (ImagesRemoved(images=10),)
     said = framectl(root, "submit", "reel")
-    assert "already extracted with these settings, without 20 images that you have removed; --restore" in said
+    assert "already extracted with these settings, without 10 images that you have removed; --restore" in said
     said = framectl(root, "show", "reel")
-    assert f"{n_images - 20} images, 20 removed by you" in " ".join(said.split())
+    assert f"{n_images - 10} images, 10 removed by you" in " ".join(said.split())
     film = json.loads(framectl(root, "show", "reel", "--json"))["films"][0]
-    assert (film["state"], film["removed"]) == ("extracted", 20)
-    assert "would be skipped: already extracted, without 20 images" in framectl(root, "submit", "reel", "--dry-run")
+    assert (film["state"], film["removed"]) == ("extracted", 10)
+    assert "would be skipped: already extracted, without 10 images" in framectl(root, "submit", "reel", "--dry-run")
     framectl(root, "submit", "reel", "--interval-seconds", "4", "--wait")
     frames = {name.partition("_frame")[2] for name in victims}
     assert not frames & {path.name.partition("_frame")[2] for path in frames_dir.iterdir()}
