@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from frame_extractor.features.sample import COLOURS_HEIGHT, COLOURS_WIDTH, Features
 
-DISTINCT_FROM: Final = 21.0
+DISTINCT_FROM: Final = 22.0
 """Two frames of a shot whose T is not above this are near-duplicates. See docs/decisions/0070."""
 EDGE_WEIGHT: Final = 0.6
 """Of a window at an edge of the frame, where what matters is seldom; a corner has the square of it."""
