@@ -225,7 +225,7 @@ def test_settings_are_reloaded_and_a_bad_file_keeps_the_old_ones(root: Root, tmp
     assert framectl(root, "reload").returncode == Exit.USAGE
     [notice] = root.notices()
     assert "budget.slots: must be a whole number" in notice
-    assert "the settings before it are in use" in notice
+    assert "the previous settings are in use" in notice
     assert root.reply().slots.total == 4
     settings.write_text(WIDE)
     until(lambda: not root.notices(), "the corrected file is read")
