@@ -10,11 +10,11 @@ from frame_extractor.contract.settings import Dedupe, ExtractionSettings, Mode, 
 
 MEAN_SHOT_S: Final = 4.6
 """Mean length of a shot at threshold 30 in computer-animated films: 129 shots in the 596 s of Big Buck Bunny."""
-DISTINCT_SHARE: Final = 0.85
+DISTINCT_SHARE: Final = 0.6
 """Of `frames_per_scene` frames, how many are distinct in such a shot."""
-AUTO_PER_S: Final = 5.0
+AUTO_PER_S: Final = 2.1
 """Distinct frames of a second of film."""
-INTERVALS_KEPT: Final = 0.4
+INTERVALS_KEPT: Final = 0.15
 """In hybrid mode, frames of intervals that are no near-duplicates of one of their shot."""
 BYTES_PER_PIXEL: Final = {Quality.LOW: 0.09, Quality.MEDIUM: 0.12, Quality.HIGH: 0.19}
 """Mean size of a JPEG of a film's frame for each of its pixels."""
