@@ -19,8 +19,9 @@ from frame_extractor.contract.layout import OutputLayout
 
 SAME_CONTENT_BITS: Final = 4
 """Of 64: hashes that differ in no more are of one content. Of judged pairs this has precision 0.75, recall 0.91."""
-NEAR_CONTENT_BITS: Final = 10
-"""A content is covered where a hash of the same shot differs in no more."""
+NEAR_CONTENT_BITS: Final = 12
+"""A content is found again where a hash of the same shot differs in no more. Of the frames that follow the images of
+before, one frame later, this finds 97.9 %; three frames later 95.7 %."""
 BAD_LABELS: Final = ("black", "fade", "iris", "title", "credits", "blur_whole", "blur_subj")
 
 Hash = npt.NDArray[np.bool_]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.accuracy.contents import ContentsKept, contents_kept
-from benchmarks.accuracy.pairs import drawn, neighbours
+from benchmarks.accuracy.pairs import drawn, duplicate_share, neighbours, read_labels
 
 
 def test_pairs_are_neighbours_of_one_shot() -> None:
@@ -17,6 +17,14 @@ def test_a_seed_draws_the_same_pairs_again() -> None:
     """Whoever repeats the judgement looks at the same pairs."""
     pairs = [(nth, nth + 1) for nth in range(500)]
     assert drawn(pairs, 20, 13) == drawn(pairs, 20, 13) != drawn(pairs, 20, 14)
+
+
+def test_every_pair_has_been_judged() -> None:
+    """At least 200, each as a duplicate or not."""
+    labels = read_labels()
+    assert len(labels) >= 200
+    assert all(label.is_duplicate is not None and label.a < label.b for label in labels)
+    assert 0 <= duplicate_share(labels) < 1
 
 
 def test_contents_are_counted_by_shot() -> None:
