@@ -14,8 +14,8 @@ from typing import Final
 
 KEPT_BYTES: Final = 512 << 20
 """A worker that holds less keeps it from task to task. One of 1080p holds about as much."""
-RETURNED_EVERY_CPU_S: Final = 60.0
-"""The worker's CPU time between two returns at least, while there is work: each costs it up to half a second."""
+RETURNED_EVERY_CPU_S: Final = 20.0
+"""The worker's CPU time between two returns at least, while there is work: each costs it some tenths of a second."""
 IDLE_AFTER_S: Final = 5.0
 """Without anything to do for so long, a worker returns what it does not need."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
