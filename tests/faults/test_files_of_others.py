@@ -15,7 +15,7 @@ import pytest
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.output.journal import Journal
-from tests.unit.test_runner import Project
+from tests.harness.attempts import Project
 
 OTHER = ExtractionSettings(interval_seconds=1.0)
 

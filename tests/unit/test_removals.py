@@ -21,7 +21,7 @@ from frame_extractor.contract.versions import SCHEMA
 from frame_extractor.errors import NewerSchema
 from frame_extractor.output.manifest import read_output
 from frame_extractor.output.removals import Removals
-from tests.unit.test_runner import Project, at_picture, raising
+from tests.harness.attempts import Project, at_picture, raising
 
 OTHER = ExtractionSettings(interval_seconds=1.0)
 """Twice as many pictures, each of the old ones under another name."""
