@@ -59,13 +59,6 @@ def root(tmp_path: Path) -> Iterator[Root]:
             attempt.wait()
 
 
-def keep_its_defaults(root: Root) -> None:
-    """Its settings file asks for what were the defaults of that release (docs/decisions/0069)."""
-    file = root.places.settings_file
-    old = "detector: content, selection: even, dedupe: off"
-    file.write_text(file.read_text().replace("frame_extraction: {", f"frame_extraction: {{{old}, "))
-
-
 def wait_until_recorded(started: Path, pid: int) -> None:
     until(lambda: f'"pid": {pid}' in started.read_text(), "the attempt has recorded its process")
 
@@ -98,7 +91,6 @@ def test_its_database_opens_and_its_attempt_is_adopted_and_completes(root: Root)
 
 def test_its_framectl_is_answered_with_every_field_that_it_knows(root: Root) -> None:
     """What it sent is sent again: under its own keys for the answers that were kept, and under new ones."""
-    keep_its_defaults(root)
     root.start()
     root.wait_for("onward", RUNNING)
     for new_key in (False, True):

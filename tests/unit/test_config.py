@@ -180,6 +180,26 @@ def test_threshold_that_a_person_has_set_chooses_the_detector_that_knows_it(root
     assert held.min_scene_length == 24
 
 
+@pytest.mark.parametrize(
+    ("written", "earlier"),
+    [
+        ("", {}),
+        ("{scene_threshold: 25, frames_per_scene: 5}", {"scene_threshold": 25.0, "frames_per_scene": 5}),
+        ("{min_scene_length: 4, mode: interval}", {"min_scene_length": 4, "mode": Mode.INTERVAL}),
+        ("{selection: even}", None),
+        ("{detector: content}", None),
+        ("{frames_per_scene: auto}", None),
+    ],
+)
+def test_what_an_earlier_version_made_of_the_same_files_is_known(
+    root: Path, written: str, earlier: dict[str, Any] | None
+) -> None:
+    """So that a job that it left is recognised; unless they have what it refused."""
+    job = resolved(root, None, f"frame_extraction: {written}")
+    assert job.with_earlier_defaults == (ExtractionSettings(**earlier) if earlier is not None else None)
+    assert job.extraction != job.with_earlier_defaults
+
+
 def test_off_is_a_word_where_it_may_be_one(root: Path) -> None:
     """YAML takes it for false."""
     for written in ("off", "OFF", "'off'"):

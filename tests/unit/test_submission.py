@@ -18,6 +18,7 @@ from framed.model.job import (
     Failed,
     Job,
     JobState,
+    Options,
     Queued,
     ReplaceBy,
     Retrying,
@@ -146,6 +147,30 @@ def test_running_project_is_not_given_other_settings(params: dict[str, Any]) -> 
     found = SAME if params else OTHER
     with pytest.raises(Refused, match=r"onward is running with .*, not with .* as asked; give --replace"):
         submission(found, job(state=RUNNING), Submit(projects=("onward",), key="k", **params))
+
+
+UPGRADED = replace(OTHER, earlier_options=SAME.options)
+
+
+@pytest.mark.parametrize(
+    ("state", "options_now", "message"),
+    [
+        (RUNNING, SAME.options, "already running, with the defaults of an earlier version; --replace starts it again"),
+        (REPLACED, OTHER.options, "already queued; starts when the running job has ended"),
+    ],
+)
+def test_project_that_runs_since_before_an_upgrade_is_already_running(
+    state: JobState, options_now: Options, message: str
+) -> None:
+    """Its settings are unchanged, only the defaults are not. More is done only where it is asked for."""
+    last = job(state=state, options=options_now)
+    step = submission(UPGRADED, last, asked())
+    assert (step.result, step.event) == (Submitted.ALREADY_RUNNING, None)
+    assert step.message.startswith(message)
+    assert type(submission(UPGRADED, job(state=RUNNING), asked(replace=True)).event) is ReplaceRequested
+    for found, params in ((UPGRADED, asked(force=True)), (replace(UPGRADED, earlier_options=None), asked())):
+        with pytest.raises(Refused, match="give --replace"):
+            submission(found, job(state=RUNNING), params)
 
 
 REMOVED = replace(SAME, is_extracted=True, n_removed=20)

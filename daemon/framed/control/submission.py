@@ -23,6 +23,8 @@ class SubmittedProject:
 
     project: str
     options: Options
+    earlier_options: Options | None = None
+    """The options of a job that a version with the earlier defaults made of the same settings; None if it could not."""
     is_extracted: bool
     """Whether every film of it is, with the same settings, or by the scripts before framed."""
     n_removed: int = 0
@@ -153,8 +155,11 @@ def _submitted_while_running(found: SubmittedProject, job: Job, running: Running
     following = request.successor if isinstance(request, ReplaceBy) else None
     current = following or job
     if not isinstance(request, Cancel):
+        message = "already queued; starts when the running job has ended" if following else "already running"
         if found.options == current.options and not _asks_more(params, current):
-            message = "already queued; starts when the running job has ended" if following else "already running"
+            return _nothing(job, message, shown_id=current.id)
+        if found.earlier_options == current.options and not (params.replace or _asks_more(params, current)):
+            message = f"{message}, with the defaults of an earlier version; --replace starts it again with those of now"
             return _nothing(job, message, shown_id=current.id)
         if not params.replace:
             asked, runs = _differences(found, params, current)

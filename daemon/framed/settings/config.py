@@ -154,6 +154,22 @@ class JobSettings:
     warnings: tuple[str, ...] = ()
     """Entries of its file without effect, although a user may expect one: a line for a person each."""
 
+    @property
+    def with_earlier_defaults(self) -> ExtractionSettings | None:
+        """The extraction as a version with the earlier defaults resolved the same files and options (decision 69).
+
+        None where they set something that it did not know.
+        """
+        given = {}
+        for each in declared(ExtractionSettings):
+            value = getattr(self.requested, each.name)
+            if self.origins[each.name] == DEFAULT or (each.name == "detector" and self.requested.is_detector_implied):
+                continue
+            if each.setting.since is not None or value == "auto":
+                return None
+            given[each.name] = value
+        return ExtractionSettings(**given)
+
 
 def section_settings(section: str, kind: type[FrameExtraction] = FrameExtraction) -> type[msgspec.Struct]:
     """The settings of an extraction that are keys of this section of settings files."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from framed.control.enqueue import enqueue
 from framed.control.idempotency import Commit
 from framed.control.project_selection import selected_projects
@@ -67,4 +69,11 @@ def _find(context: VerbContext, name: str, params: Submit, known: Iterable[str],
         results.has(fingerprint, options.extraction) for fingerprint in fingerprints
     )
     n_removed = sum(results.removed.get(fingerprint, 0) for fingerprint in fingerprints) if results is not None else 0
-    return SubmittedProject(project=name, options=options, is_extracted=is_extracted, n_removed=n_removed)
+    earlier = settings.with_earlier_defaults
+    return SubmittedProject(
+        project=name,
+        options=options,
+        earlier_options=msgspec.structs.replace(options, extraction=earlier) if earlier is not None else None,
+        is_extracted=is_extracted,
+        n_removed=n_removed,
+    )
