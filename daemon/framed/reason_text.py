@@ -96,11 +96,9 @@ def reason_text(reason: r.Reason, project: str = "PROJECT") -> str:  # noqa: C90
             still = f"frames/ still has {count(images, 'image')} of an earlier {listed(films)}"
             them = "them" if images != 1 else "it"
             return f"{still}; framectl clean {shlex.quote(project)} --replaced deletes {them}"
-        case r.ImagesRemoved(images=images):
-            return f"{count(images, 'image')} removed by you"
         case r.BetterDefaults():
             submit = f"framectl submit {shlex.quote(project)}"
-            return f"chosen with earlier defaults; {submit} chooses better, `selection: even` keeps these"
+            return f"chosen with earlier defaults; {submit} chooses better ones; `selection: even` hides this note"
         case r.FilesSkipped():
             return "; ".join(skipped_lines(reason))
         case r.SettingsInvalid(file=file, line=line, key=key, message=message):

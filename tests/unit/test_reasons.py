@@ -17,7 +17,6 @@ from framed.model.reasons import (
     DiskLow,
     FilmsIgnored,
     IgnoredBecause,
-    ImagesRemoved,
     JobCancelled,
     Paused,
     PausePhase,
@@ -100,10 +99,12 @@ def test_status_of_a_daemon_without_reasons_has_none() -> None:
             (JobCancelled(on_request=False, is_extracted=True),),
             "its last job was cancelled; all of its films are extracted",
         ),
-        ((ImagesRemoved(images=1), ImagesRemoved(images=20)), "1 image removed by you; 20 images removed by you"),
         (
             (BetterDefaults(),),
-            "chosen with earlier defaults; framectl submit 'my film' chooses better, `selection: even` keeps these",
+            (
+                "chosen with earlier defaults; framectl submit 'my film' chooses better ones; "
+                "`selection: even` hides this note"
+            ),
         ),
         ((ResultsMissing(is_cleaned=True),), "cleaned; framectl submit 'my film' extracts it again"),
     ],

@@ -22,7 +22,6 @@ from framed.model.reasons import (
     NOTHING_SKIPPED,
     BetterDefaults,
     FilmsReplaced,
-    ImagesRemoved,
     NoFilms,
     Reason,
     SettingIneffective,
@@ -143,8 +142,6 @@ class StatusReporter:
         if replaced := self._films.replaced(name).values():
             films = tuple(sorted({each.film for each in replaced}))
             yield FilmsReplaced(films=films, images=sum(each.number for each in replaced))
-        if n_removed := self._n_removed(name):
-            yield ImagesRemoved(images=n_removed)
         if project is not None and project.has_better_defaults:
             yield BetterDefaults()
         if project is not None and project.skipped != NOTHING_SKIPPED:

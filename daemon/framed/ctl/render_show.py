@@ -12,7 +12,7 @@ from framed.ctl.layout import aligned, fitted
 from framed.ctl.render import COLOURS, clock, duration
 from framed.ctl.terminal import Terminal
 from framed.model.job import exit_code_text
-from framed.model.reasons import FilesSkipped, ImagesRemoved, Reason, SettingIneffective
+from framed.model.reasons import FilesSkipped, Reason, SettingIneffective
 from framed.model.values import as_written
 from framed.printable import printable
 from framed.protocol.messages import ProjectStatus
@@ -48,8 +48,7 @@ def _head(reply: ShowReply, terminal: Terminal) -> list[str]:
     status = reply.status
     parts = [f"{int(status.progress * 100)}%"] if status.job_id else []
     parts += [count(status.frames, "image")] if status.frames else []
-    if status.removed and not _has_reason(status, ImagesRemoved):
-        parts.append(f"{status.removed:,} removed by you")
+    parts += [f"{status.removed:,} removed by you"] if status.removed else []
     parts += [_workers(status.workers)] if status.workers else []
     parts += [f"elapsed {duration(status.elapsed_s)}"] if status.elapsed_s is not None else []
     parts += [f"ETA {duration(status.eta_s)}"] if status.eta_s is not None else []

@@ -263,12 +263,6 @@ class FilmsReplaced(_Coded, frozen=True, kw_only=True):
     images: int
 
 
-class ImagesRemoved(_Coded, frozen=True, kw_only=True):
-    """The user has removed images of the project; they are not made again automatically."""
-
-    images: int
-
-
 class BetterDefaults(_Coded, frozen=True, kw_only=True):
     """Images of the project were chosen with the defaults of an earlier version, and a submit would choose better."""
 
@@ -384,7 +378,6 @@ Reason = (
     | ImagesMissing
     | ResultsMissing
     | FilmsReplaced
-    | ImagesRemoved
     | BetterDefaults
     | FilesSkipped
     | ProjectProblem
