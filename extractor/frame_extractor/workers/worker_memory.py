@@ -18,7 +18,7 @@ RETURNED_EVERY_CPU_S: Final = 20.0
 """The worker's CPU time between two returns at least, while there is work: each costs it some tenths of a second."""
 IDLE_AFTER_S: Final = 5.0
 """Without anything to do for so long, a worker returns what it does not need."""
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _NO_LIMIT_BYTES = 1 << 30
 """More than any picture."""
 
@@ -34,6 +34,8 @@ class WorkerMemory:
         if hasattr(self._libc, "mallopt"):
             self._libc.mallopt(_M_MMAP_THRESHOLD, _NO_LIMIT_BYTES)
             self._libc.mallopt(_M_TRIM_THRESHOLD, _NO_LIMIT_BYTES)
+            # What the thread of one decoder has freed is for that of the next, and for this one.
+            self._libc.mallopt(_M_ARENA_MAX, 1)
 
     def return_free_if_large(self) -> None:
         """Between two tasks: otherwise the gaps between what is held would grow over a long film."""
