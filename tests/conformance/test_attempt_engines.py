@@ -100,6 +100,20 @@ async def test_attempt_is_pending_until_it_has_begun_and_then_runs(
     assert any(run.session in word for word in engine.attach_command(run.session, write=False))
 
 
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+async def test_attempt_is_observed_whatever_the_locale_is(
+    engine: Engine, attempt: Callable[..., AttemptRun], monkeypatch: pytest.MonkeyPatch, locale: str
+) -> None:
+    """A locale that is not UTF-8 may change what the engine's program prints. The names are of any film."""
+    monkeypatch.setenv("LC_ALL", locale)
+    silent = attempt("silent", "Über film")
+    await engine.start(silent, EXTRACTOR)
+    assert isinstance(await engine.observe(silent), AttemptPending)
+    run = await started(engine, attempt("exit 70", "two\nlines"))
+    view = await view_of_end(engine, run)
+    assert (view.runs(run.number), view.code) == (True, 70)
+
+
 @pytest.mark.parametrize(("words", "code"), [("", 0), ("exit 70", 70), ("crash", 128 + signal.SIGKILL)])
 async def test_end_of_an_attempt_is_seen_with_how_it_ended(
     engine: Engine, attempt: Callable[..., AttemptRun], words: str, code: int

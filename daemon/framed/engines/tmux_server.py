@@ -59,8 +59,10 @@ _SPEC: Final = re.compile(r"attempt-(\d+)\.spec\.json")
 """In the command of a pane that framed has started, after the extractor's own words."""
 
 _PANE_FORMAT: Final = (
-    "#{pid}\t#{pane_id}\t#{pane_pid}\t#{pane_dead}\t#{pane_dead_status}\t#{pane_dead_signal}\t#{pane_start_command}"
+    "#{pid} #{pane_id} #{pane_pid} #{pane_dead} #{pane_dead_status} #{pane_dead_signal} #{pane_start_command}"
 )
+"""Separated by spaces: where the locale is not UTF-8, as with LC_ALL=C, tmux replaces tabs."""
+_PANE_LINE: Final = re.compile(r"(\d+) (%\d+) (\d*) (\w*) (\w*) (\w*) (.*)")
 
 
 class _Pane(NamedTuple):
@@ -185,8 +187,8 @@ class TmuxServer:
         answer = self._ask("list-panes", "-s", "-t", target(session), "-F", _PANE_FORMAT)
         panes: list[_Pane] = []
         for line in answer.stdout if answer.returncode == 0 else ():
-            if line.count("\t") >= len(_Pane._fields) - 1:
-                panes.append(_Pane(*line.split("\t", len(_Pane._fields) - 1)))
+            if found := _PANE_LINE.fullmatch(line):
+                panes.append(_Pane(*found.groups()))
             elif panes:
                 # The command holds a newline, because a project's name does.
                 panes[-1] = panes[-1]._replace(command=f"{panes[-1].command}\n{line}")
