@@ -141,3 +141,14 @@ def test_names_by_time_sort_by_it() -> None:
     assert by_time == sorted(by_time)
     assert by_time[2] == "t00100.00s_frame002400.jpg"
     assert [frame_index_of(name) for name in by_time] == [0, 24, 2400, 24_000, 240_000]
+
+
+def test_image_that_is_too_blurred_is_not_taken_for_another_set(layout: OutputLayout) -> None:
+    """Where it would be chosen, nobody would know any more that it is blurred."""
+    rejected = rejected_frames(layout)
+    rejected.add(pick(24), picture(layout, 24))
+    rejected.add(pick(48, RejectReason.BLURRED), picture(layout, 48))
+    rejected.publish(lambda: None)
+    record(layout, rejected)
+    assert images(layout) == {24, 48}
+    assert {frame_index_of(path.name) for path in rejected_frames(layout).listed_images()} == {24}

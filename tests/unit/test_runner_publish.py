@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.results import FilmResult, ManifestEntry
+from frame_extractor.contract.results import FilmResult, ManifestEntry, RejectReason
 from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.output.journal import Journal, JournalHeader, claims, is_unsettled
 from frame_extractor.output.manifest import read_output, results_config
-from frame_extractor.output.names import image_name
+from frame_extractor.output.names import frame_index_of, image_name
 from frame_extractor.output.picture import Picture
 from frame_extractor.output.publish import Publisher
 from frame_extractor.picking.plan import Pick
@@ -416,3 +416,18 @@ def test_damaged_journal_names_nothing_outside_of_frames(layout: OutputLayout) -
     second.complete()
     assert victim.exists()
     assert names(layout) == {name(24)}
+
+
+def test_image_that_is_now_left_out_and_kept_is_moved(layout: OutputLayout) -> None:
+    """With `keep_all`, an image of the earlier set becomes one in `rejected/`."""
+    first = Attempt(layout, 1)
+    first.publish([1, 2], b"12345")
+    first.complete()
+    second = Attempt(layout, 2, listed_is_usable=True)
+    (made,) = second.publisher.reusable(2)
+    pick = Pick(frame_index=2, time_s=2 / 24, scene=0, rejected=RejectReason.NEAR_DUPLICATE)
+    second.publisher.reject(pick, Picture(pick=pick, path=made, size_bytes=5, width=2, height=2))
+    second.publish([1], b"12345")
+    second.complete()
+    assert {frame_index_of(name) for name in names(layout)} == {1}
+    assert [path.read_bytes() for path in layout.rejected_dir.iterdir()] == [b"12345"]

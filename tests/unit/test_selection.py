@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frame_extractor.features.sample import FEATURES, Features
+from frame_extractor.picking import distance as module_of_distance
 from frame_extractor.picking.distance import DISTINCT_FROM, distance, motion
-from frame_extractor.picking.selection import LeftOut, Nearest, Reason, Selected, nearest, select
+from frame_extractor.picking.selection import NEAREST_OF, LeftOut, Nearest, Reason, Selected, nearest, select
 
 FPS = 24.0
 
@@ -163,8 +164,33 @@ def test_motion_is_the_smaller_of_both_sides_and_per_time() -> None:
 def test_the_nearest_is_another_frame_and_the_lower_of_equals() -> None:
     """A frame's distance to itself says nothing."""
     features, _ = shot_of([1, 2, 1, 1])
-    assert nearest(features, 2, (3, 2, 1, 0)) == Nearest(0, 0.0)
+    assert nearest(features, 2, (0, 1, 2, 3)) == Nearest(0, 0.0)
     assert nearest(features, 2, (2,)) is None
+
+
+def test_in_a_long_shot_a_frame_is_compared_with_those_near_it_in_time() -> None:
+    """So that the work grows with the length of the shot, and not with its square."""
+    features, _ = shot_of([1, *[2] * (2 * NEAREST_OF), 1, 3])
+    others = range(len(features))
+    first, last = 0, len(features) - 2
+    assert distance(features[first], features[last]) == 0
+    assert nearest(features, last, (first, *others[-NEAREST_OF:])) == Nearest(first, 0.0)
+    found = nearest(features, last, others)
+    assert found is not None
+    assert found.position >= last - NEAREST_OF
+    assert found.distance > DISTINCT_FROM
+
+
+def test_motion_is_the_same_however_much_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pictures of a long shot at once would not fit into memory."""
+    features = np.zeros(23, dtype=FEATURES)
+    features["colours"] = np.random.default_rng(3).integers(0, 256, features["colours"].shape)
+    for n_samples in (2, 4, 5, 6, 23):
+        shot, times_s = features[:n_samples], np.arange(n_samples) / FPS
+        at_once = motion(shot, times_s)
+        with monkeypatch.context() as patched:
+            patched.setattr(module_of_distance, "_ROWS_AT_ONCE", 4)
+            np.testing.assert_array_equal(motion(shot, times_s), at_once)
 
 
 def test_a_long_shot_is_decided_in_milliseconds() -> None:

@@ -189,11 +189,12 @@ class Publisher:
         for file, path in self._deferred.items():
             self._before_change()
             os.replace(path, frames / file)
+        # Before images of the earlier set go: some of them may be moved there.
+        self.rejected.publish(self._before_change)
         wanted = {file for file, entry in self._entries.items() if not entry.removed}
         for file in sorted((self._listed | self._leftover) - wanted):
             self._before_change()
             self._note_set_aside(self._own.remove(file))
-        self.rejected.publish(self._before_change)
         return list(self._entries.values())
 
     def _leave_out_removed_meanwhile(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.results import RejectedEntry
+from frame_extractor.contract.results import RejectedEntry, RejectReason
 from frame_extractor.output.names import image_name
 from frame_extractor.output.own_files import has_size
 
@@ -45,13 +45,16 @@ class RejectedFrames:
         self._fingerprint = fingerprint
         self._folder = folder
         self._names = names
+        listed = [each for each in listed if each.file is not None]
         self._listed = {each.file: each.size_bytes for each in listed if each.file is not None}
+        # Nobody would know any more that these are blurred.
+        self._blurred = {each.file for each in listed if each.reason == RejectReason.BLURRED.value}
         self._entries: list[RejectedEntry] = []
         self._pictures: dict[str, Path] = {}
 
     def listed_images(self) -> list[Path]:
-        """Images of the earlier set that are there and unchanged."""
-        return [self._dir / file for file in self._listed if self._is_own(file)]
+        """Images of the earlier set that are there and unchanged, less those that are too blurred."""
+        return [self._dir / file for file in self._listed if file not in self._blurred and self._is_own(file)]
 
     def add(self, pick: Pick, picture: Picture | None) -> None:
         assert pick.rejected is not None

@@ -31,6 +31,8 @@ _MAX_SHIFT: Final = 24
 _SHIFT_WEIGHT: Final = 7
 """Keeps the shift of pictures without structure at none."""
 
+_ROWS_AT_ONCE: Final = 4096
+
 
 def _weights(n_tiles: int) -> npt.NDArray[np.float64]:
     """Of windows along one side: 1 in the middle, EDGE_WEIGHT at the edges; in 1/32, which products keep exact."""
@@ -66,9 +68,17 @@ def motion(features: Features, times_s: npt.NDArray[np.float64]) -> Distances:
         return np.zeros(len(features))
     # To a millisecond, as containers have them.
     between_s = np.maximum(np.diff(times_s).round(3), 0.001)
-    steps = _largest_in_window(np.diff(features["colours"].astype(np.float64), axis=0)) * (MOTION_S / between_s)
+    steps = _differences(features) * (MOTION_S / between_s)
     before, after = np.concatenate([steps[:1], steps]), np.concatenate([steps, steps[-1:]])
     return np.asarray(np.minimum(before, after).round(3))
+
+
+def _differences(features: Features) -> Distances:
+    """Between each sample and the next."""
+    # Those of a long shot would take gigabytes at once.
+    starts = range(0, len(features) - 1, _ROWS_AT_ONCE)
+    rows = (features["colours"][start : start + _ROWS_AT_ONCE + 1].astype(np.float64) for start in starts)
+    return np.concatenate([_largest_in_window(np.diff(each, axis=0)) for each in rows])
 
 
 def _largest_in_window(difference: _Pictures) -> Distances:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -34,12 +34,12 @@ class ShotMeasures:
         self._motions = motion(features, times_s)
         self._median_sharpness = float(np.median(features["sharpness"]))
 
-    def nearest(self, position: int, kept: Collection[int]) -> Nearest | None:
-        """Of the kept frames, less this one, the one with the smallest distance to it."""
+    def nearest(self, position: int, kept: Sequence[int]) -> Nearest | None:
+        """Of the kept frames, less this one, the one with the smallest distance to it; see `selection.nearest`."""
         return nearest(self._features, position, kept)
 
-    def of(self, position: int, kept: Collection[int]) -> Measures:
-        """`kept`: the shot's frames that become images."""
+    def of(self, position: int, kept: Sequence[int]) -> Measures:
+        """`kept`: the shot's frames that become images, in order."""
         found = self.nearest(position, kept)
         sharpness = float(self._features["sharpness"][position]) / max(self._median_sharpness, 1.0)
         return Measures(

@@ -8,6 +8,7 @@ and not on how many are wanted: with more wanted, the same frames are chosen and
 from __future__ import annotations
 
 import enum
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,6 +22,8 @@ from frame_extractor.picking.distance import DISTINCT_FROM, Distances, distance,
 BLACK_BELOW_LUMA_P98 = 24
 UNIFORM_BELOW_LUMA_DEVIATION_HALVES = 12
 """Standard deviation 6."""
+NEAREST_OF = 100
+"""On each side in time: an hour without a cut may have thousands of images, too many to compare each with all."""
 
 
 class Reason(enum.Enum):
@@ -83,16 +86,17 @@ def select(
     unbarred = all_of_them[[position not in reasons for position in all_of_them.tolist()]]
     n_most = at_most if wanted is None else wanted
     order = _farthest_first(features, calmness, unbarred, n_most, distinct_from=DISTINCT_FROM)
+    in_order, removed_in_order = sorted(order), sorted(removed)
     near_removed = [
         LeftOut(position, Reason.NEAR_REMOVED, found)
         for position in order
         if position not in removed
-        and (found := nearest(features, position, removed)) is not None
+        and (found := nearest(features, position, removed_in_order)) is not None
         and found.distance <= DISTINCT_FROM
     ]
     n_lost = (0 if order else 1) if wanted is None else wanted - len(order)
     lost = [
-        LeftOut(position, reasons.get(position, Reason.NEAR_DUPLICATE), nearest(features, position, order))
+        LeftOut(position, reasons.get(position, Reason.NEAR_DUPLICATE), nearest(features, position, in_order))
         for position in _farthest_first(features, calmness, all_of_them, n_lost, after=order)
     ]
     return Selected(
@@ -101,9 +105,14 @@ def select(
     )
 
 
-def nearest(features: Features, position: int, others: Collection[int]) -> Nearest | None:
-    """Of these samples, less the one at `position` itself, the one nearest to it; the lower of equals."""
-    at = np.array(sorted(set(others) - {position}), dtype=np.int64)
+def nearest(features: Features, position: int, others: Sequence[int]) -> Nearest | None:
+    """Of these samples, less the one at `position` itself, the one nearest to it; the lower of equals.
+
+    `others` are in order; NEAREST_OF of them before `position` and as many after it count.
+    """
+    end = bisect_left(others, position)
+    start = bisect_right(others, position)
+    at = np.array([*others[max(0, end - NEAREST_OF) : end], *others[start : start + NEAREST_OF]], dtype=np.int64)
     if not len(at):
         return None
     distances = distance(features[at], features[position])

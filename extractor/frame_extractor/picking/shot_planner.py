@@ -6,6 +6,7 @@ both ends: nothing outside a shot counts, but for the time of the sample before 
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -56,8 +57,9 @@ class _Choice:
     transitions: tuple[Transition, ...] = ()
 
     @property
-    def kept(self) -> set[int]:
-        return {*self.chosen, *(position for position in self.intervals if position not in self.rejected)}
+    def kept(self) -> list[int]:
+        """In order."""
+        return sorted({*self.chosen, *(position for position in self.intervals if position not in self.rejected)})
 
 
 class ShotPlanner:
@@ -151,7 +153,7 @@ class ShotPlanner:
             reasons = {position: RejectReason(reason.value) for position, reason in found.items()}
         measures = ShotMeasures(features, samples.times_s[shot.start : shot.end])
         removed = self._positions_of_removed(samples, shot)
-        kept = set(choice.chosen)
+        kept = list(choice.chosen)
         for position in positions:
             near, near_removed = measures.nearest(position, kept), measures.nearest(position, removed)
             if position in reasons:
@@ -162,7 +164,7 @@ class ShotPlanner:
                 choice.rejected[position] = _Rejected(RejectReason.NEAR_REMOVED, near_removed)
             else:
                 choice.rejected.pop(position, None)
-                kept.add(position)
+                bisect.insort(kept, position)
 
 
 def _is_duplicate(near: Nearest | None) -> bool:

@@ -221,7 +221,7 @@ class ScoreCache:
 
 def _folder_name(settings: ExtractionSettings) -> str:
     """A range of a film is cut into other spans than all of it."""
-    range_name = "" if settings.start_s == settings.end_s == 0 else f"-{settings.start_s:g}to{settings.end_s:g}"
+    range_name = "" if settings.start_s == settings.end_s == 0 else f"-{settings.start_s:.15g}to{settings.end_s:.15g}"
     return f"{settings.sampling.value}{range_name}-v{SCORE_VERSION}"
 
 
