@@ -21,9 +21,10 @@ def film_done(film: FilmResult, layout: OutputLayout) -> str:
     line = f"{film.name}: {count(film.images, 'image')}"
     if film.shots:
         line += f" of {count(film.shots, 'shot')}"
-    line += f" in {layout.frames_dir / film.folder}, {duration(film.duration_s)} of film in {duration(film.wall_s)}"
+    film_s = film.range_duration_s
+    line += f" in {layout.frames_dir / film.folder}, {duration(film_s)} of film in {duration(film.wall_s)}"
     if film.wall_s > 0:
-        line += f" ({times(film.duration_s / film.wall_s)} realtime)"
+        line += f" ({times(film_s / film.wall_s)} realtime)"
     if film.removed:
         line += f"; {film.removed:,} left out that you removed (--restore brings them back)"
     if film.rejected:

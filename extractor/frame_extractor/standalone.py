@@ -14,18 +14,19 @@ import msgspec
 from frame_extractor.attempt import records, runner
 from frame_extractor.attempt.failures import OutputUnusable, Refused, failure_of
 from frame_extractor.attempt.film_snapshot import require_regular_file
+from frame_extractor.contract import film_time
 from frame_extractor.contract.answers import FilmEstimate, Probe
 from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.attempt_numbers import claim_number
 from frame_extractor.contract.cores import usable_cores, worker_budget
-from frame_extractor.contract.declaration import declared
+from frame_extractor.contract.declaration import Declared, declared
 from frame_extractor.contract.durable import write_atomically
 from frame_extractor.contract.estimate import estimate_film
 from frame_extractor.contract.exit_codes import ExitCode
 from frame_extractor.contract.fingerprint import film_fingerprint
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.quantities import count, duration, size, times
-from frame_extractor.contract.settings import ExtractionSettings, RequestedSettings
+from frame_extractor.contract.settings import Detector, ExtractionSettings, RequestedSettings
 from frame_extractor.errors import NewerSchema, NotAFilm
 from frame_extractor.output.curation import is_curated
 from frame_extractor.output.manifest import read_output
@@ -111,8 +112,8 @@ def show_plan(request: Request) -> ExitCode:
     print_line("Settings")
     values = msgspec.to_builtins(request.settings)
     for each in declared(RequestedSettings):
-        origin = "given" if each.name in request.given else "default"
-        print_line(f"  {each.options[0]:<22}{str(values[each.name]).lower():<12}{origin}")
+        value, origin = _as_written(each, values[each.name]), _origin(each, request)
+        print_line(f"  {each.options[0]:<22}{value:<12}{origin}")
     print_line(f"  {'--workers':<22}{grant.workers!s:<12}{grant.why}")
     print_line(f"Images go to {layout.frames_dir}")
     code = ExitCode.DONE
@@ -142,6 +143,20 @@ def show_plan(request: Request) -> ExitCode:
     if len(estimates) > 1:
         print_line(f"  in all: {_forecast(estimates)}")
     return code
+
+
+def _as_written(setting: Declared, value: object) -> str:
+    if isinstance(value, float) and film_time.is_film_time(msgspec.inspect.type_info(setting.type)):
+        return film_time.film_time(value)
+    return str(value).lower()
+
+
+def _origin(setting: Declared, request: Request) -> str:
+    if setting.name in request.given:
+        return "given"
+    if setting.name == "detector" and request.settings.detector is Detector.CONTENT:
+        return "chosen by --scene-threshold"
+    return "default"
 
 
 def show_probe(film: str, *, as_json: bool) -> ExitCode:
@@ -275,5 +290,5 @@ def _summary(n_films: int, endings: list[runner.Ending], layout: OutputLayout) -
         images, shots = sum(film.images for film in extracted), sum(film.shots for film in extracted)
         wall_s = sum(ending.wall_s for ending in endings)
         line += f"; {count(images, 'image')} of {count(shots, 'shot')} in {layout.frames_dir}, {duration(wall_s)}"
-        line += f" ({times(sum(film.duration_s for film in extracted) / wall_s)} realtime)"
+        line += f" ({times(sum(film.range_duration_s for film in extracted) / wall_s)} realtime)"
     return line

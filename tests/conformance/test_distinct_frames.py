@@ -111,6 +111,18 @@ def test_near_duplicates_of_a_removed_frame_do_not_come_in_its_place(
     assert after.removed == removed
 
 
+def test_removed_frame_that_is_left_out_is_recorded_and_not_written(edited: tuple[Path, Truth], tmp_path: Path) -> None:
+    """What was wanted is chosen or in `rejected.jsonl`, also where its user has removed it."""
+    before = extract(edited[0], tmp_path / "temp", settings=SCENE)
+    removed = frozenset(pick.frame_index for pick in before.rejected)
+    assert removed
+    keep_all = msgspec.structs.replace(SCENE, keep_all=True)
+    after = extract(edited[0], tmp_path / "temp1", settings=keep_all, removed=removed)
+    assert {pick.frame_index for pick in after.rejected} >= removed
+    assert not after.rejected_images & removed
+    assert after.result.wanted == before.result.wanted == len(after.images) + len(after.rejected)
+
+
 def test_keep_all_writes_what_is_left_out(edited: tuple[Path, Truth], tmp_path: Path) -> None:
     """And changes no image."""
     plain = extract(edited[0], tmp_path / "temp", settings=SCENE)

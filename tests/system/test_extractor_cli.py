@@ -236,6 +236,10 @@ def test_dry_run_shows_everything_and_writes_nothing(short_film: Path, tmp_path:
     assert "--mode                hybrid      default" in done.stdout
     assert "short.mkv: about" in done.stdout
     assert not (tmp_path / "out").exists()
+    done = run(short_film, "-o", tmp_path / "out", "--dry-run", "--scene-threshold", "30", "--end", "-0:02")
+    assert "--detector            content     chosen by --scene-threshold" in done.stdout
+    assert "--start               0:00        default" in done.stdout
+    assert "--end                 -0:02       given" in done.stdout
 
 
 def test_probe_and_estimate_print_json(short_film: Path, tmp_path: Path) -> None:

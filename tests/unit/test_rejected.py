@@ -9,7 +9,7 @@ import pytest
 
 from frame_extractor.attempt.clean import clean, plan
 from frame_extractor.contract.layout import OutputLayout
-from frame_extractor.contract.results import FilmResult, RejectedEntry, RejectReason
+from frame_extractor.contract.results import FailedRange, FilmResult, RejectedEntry, RejectReason
 from frame_extractor.contract.settings import ExtractionSettings, Names
 from frame_extractor.output.manifest import read_output, results_config
 from frame_extractor.output.names import frame_index_of, image_name
@@ -99,6 +99,16 @@ def test_film_of_which_all_is_left_out_is_complete(layout: OutputLayout) -> None
     rejected.add(pick(0, RejectReason.BLACK), None)
     record(layout, rejected)
     assert read_output(layout).is_complete("aa-1", SETTINGS)
+
+
+def test_range_in_which_no_interval_begins_is_complete(layout: OutputLayout) -> None:
+    """And is not extracted again and again; but it is where frames could not be read."""
+    film = FilmResult(name="a.mkv", path="/a.mkv", fingerprint="aa-1", status="complete", shots=1, wanted=0)
+    failed = (FailedRange(start_s=1, end_s=2, reason="frame 24 could not be read again"),)
+    for failed_ranges in ((), failed):
+        output = read_output(layout)
+        output.record(msgspec.structs.replace(film, failed_ranges=failed_ranges), [])
+        assert output.is_complete("aa-1", SETTINGS) is not bool(failed_ranges)
 
 
 def test_images_that_are_kept_replace_those_of_the_earlier_set(layout: OutputLayout) -> None:

@@ -14,6 +14,7 @@ from frame_extractor.contract.attempt import Progress, Stage
 from frame_extractor.contract.layout import OutputLayout
 from frame_extractor.contract.quantities import count, duration, size, times
 from frame_extractor.contract.results import FailedRange, FilmResult
+from frame_extractor.contract.settings import ExtractionSettings
 from frame_extractor.messages import film_done, progress_line
 from frame_extractor.screen import LiveScreen, PlainScreen
 
@@ -57,6 +58,13 @@ def test_line_of_a_film_says_images_shots_place_and_time() -> None:
     assert line == (
         "onward.mkv: 1,598 images of 129 shots in /out/frames/Ep2.mkv, 9:56 of film in 1:31 (6.5x realtime)"
     )
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(60.0, 90.0), (-90.0, -60.0), (566.0, 0.0), (-30.0, 900.0)])
+def test_line_of_a_film_counts_the_seconds_of_its_range(start_s: float, end_s: float) -> None:
+    settings = ExtractionSettings(start_s=start_s, end_s=end_s)
+    line = film_done(film(settings=settings), OutputLayout(Path("/out/frames")))
+    assert ", 30 s of film in 1:31 (0.33x realtime)" in line
 
 
 def test_line_of_a_film_includes_what_is_missing() -> None:

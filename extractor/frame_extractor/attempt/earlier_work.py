@@ -50,4 +50,4 @@ class CompleteFilms:
         images, film = output.images.get(fingerprint, ()), output.films[fingerprint]
         self.images += len(images)
         self.image_bytes += sum(image.size_bytes for image in images)
-        self.seconds += film.duration_s
+        self.seconds += film.range_duration_s

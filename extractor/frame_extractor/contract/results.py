@@ -104,6 +104,12 @@ class FilmResult(msgspec.Struct, frozen=True, kw_only=True):
     """Stage name -> seconds, summed over workers."""
     extracted_at: str = ""
 
+    @property
+    def range_duration_s(self) -> float:
+        """How much of the film was to be extracted."""
+        start_s, end_s = self.settings.range_in(self.duration_s)
+        return max(0.0, min(end_s, self.duration_s) - start_s)
+
 
 def results_config_of(kind: type[ExtractionSettings]) -> type[msgspec.Struct]:
     """The `config` block of the results: the fields that the guide's readers know, then the settings they did not have.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -268,6 +269,12 @@ class ExtractionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         if self.frames_per_scene != "auto":
             return self.frames_per_scene
         return self.max_per_shot if self.selection is Selection.DISTINCT else DEFAULT_FRAMES_PER_SCENE
+
+    def range_in(self, duration_s: float) -> tuple[float, float]:
+        """From where to where a film of this length is extracted; the end may be infinite, or before the start."""
+        start_s = self.start_s if self.start_s >= 0 else max(0.0, duration_s + self.start_s)
+        end_s = (self.end_s if self.end_s > 0 else duration_s + self.end_s) if self.end_s else math.inf
+        return start_s, end_s
 
     @property
     def image_key(self) -> str:

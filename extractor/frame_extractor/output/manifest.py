@@ -75,8 +75,8 @@ class Output:
         if len(listed) + len(removed) != film.images + film.removed:
             return False
         if not (listed or removed):
-            # A film of which all frames are left out, being black, has no images to lose.
-            return bool(film.rejected)
+            # A film of which all frames are left out, being black, or with no interval in its range, has none to lose.
+            return bool(film.rejected) or (film.wanted == 0 and not film.failed_ranges)
         try:
             present = set(os.listdir(self.layout.frames_dir / film.folder))
         except OSError:

@@ -45,6 +45,8 @@ class PickDelivery:
             if self._images.is_removed(pick.frame_index):
                 if pick.rejected is None:
                     self._images.leave_out(pick, self._film.width, self._film.height)
+                else:
+                    self._images.reject(pick)
                 continue
             if not self._keep_all and (pick.rejected is not None or pick.frame_index in self.blurred):
                 self._publish(pick, None)

@@ -51,13 +51,12 @@ def range_of(path: Path, duration_s: float, settings: ExtractionSettings) -> Fil
         return WHOLE_FILM
     if duration_s <= 0 and (settings.start_s < 0 or settings.end_s < 0):
         raise NotAFilm(path, "its file does not say how long it is, so a range cannot be counted from its end")
-    start_s = settings.start_s if settings.start_s >= 0 else max(0.0, duration_s + settings.start_s)
-    end_s = (settings.end_s if settings.end_s > 0 else duration_s + settings.end_s) if settings.end_s else math.inf
-    if end_s <= start_s or 0 < duration_s <= start_s:
+    found = FilmRange(*settings.range_in(duration_s))
+    if found.end_s <= found.start_s or 0 < duration_s <= found.start_s:
         start, end = film_time(settings.start_s), film_time(settings.end_s) if settings.end_s else "the end"
         length = film_time(round(duration_s, 1))
         raise NotAFilm(path, f"it is {length} long, and the range from {start} to {end} leaves nothing of it")
-    return FilmRange(start_s, end_s)
+    return found
 
 
 def probe_in_range(probe: Probe, settings: ExtractionSettings) -> Probe:
