@@ -53,6 +53,16 @@ def test_shots_of_a_range_are_cut_by_its_ends(film: Path, tmp_path: Path) -> Non
     assert extract(film, tmp_path / "temp1", settings=settings, workers=1).images == found.images
 
 
+def test_range_has_scores_of_its_own_however_little_it_differs(film: Path, tmp_path: Path) -> None:
+    """Frame 150 is at 10 s: it is in the second range only."""
+    temp = tmp_path / "temp"
+    first = extract(film, temp, settings=in_range(10.00001, 12.0))
+    temp.rmdir()
+    second = extract(film, temp, settings=in_range(9.999999, 12.0))
+    assert second.result.kept_frames == 0
+    assert second.result.decoded_frames == first.result.decoded_frames + 1
+
+
 def test_range_of_a_film_that_is_read_whole(tmp_path: Path) -> None:
     """Containers without times are decoded from their beginning, and no further than the range's end."""
     film = write_film(tmp_path / "film.avi", FilmPlan(codec="mpeg4", options={}, fps=10, n_frames=90, size=(64, 48)))
