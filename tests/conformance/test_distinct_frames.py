@@ -50,7 +50,7 @@ def test_number_of_workers_changes_no_byte(
 
 
 def test_workers_foresee_the_images_of_all_shots_that_they_see_whole(outcome: Outcome) -> None:
-    """Of two chunks, a tenth of the film each, a part may be decoded a second time, for shots of which two workers
+    """Of three chunks, a tenth of the film each, a part may be decoded a second time, for shots of which two workers
     see half each.
     """
     assert outcome.result.repaired_frames <= 0.16 * outcome.result.decoded_frames

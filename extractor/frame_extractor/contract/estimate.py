@@ -10,9 +10,9 @@ from frame_extractor.contract.settings import Dedupe, ExtractionSettings, Mode, 
 
 MEAN_SHOT_S: Final = 4.6
 """Mean length of a shot at threshold 30 in computer-animated films: 129 shots in the 596 s of Big Buck Bunny."""
-DISTINCT_SHARE: Final = 0.6
+DISTINCT_SHARE: Final = 0.7
 """Of `frames_per_scene` frames, how many are distinct in such a shot."""
-AUTO_PER_S: Final = 2.1
+AUTO_PER_S: Final = 3.0
 """Distinct frames of a second of film."""
 INTERVALS_KEPT: Final = 0.15
 """In hybrid mode, frames of intervals that are no near-duplicates of one of their shot."""
