@@ -66,7 +66,7 @@ def setting_options(command: F, kind: type[RequestedSettings] = RequestedSetting
             each.name,
             type=option_type,
             metavar=None if isinstance(option_type, click.Choice | _OrAuto) else each.setting.metavar,
-            default=each.default,
+            default=each.written(each.default),
             help=each.setting.help,
         )(command)
     return command

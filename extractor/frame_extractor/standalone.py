@@ -14,7 +14,6 @@ import msgspec
 from frame_extractor.attempt import records, runner
 from frame_extractor.attempt.failures import OutputUnusable, Refused, failure_of
 from frame_extractor.attempt.film_snapshot import require_regular_file
-from frame_extractor.contract import film_time
 from frame_extractor.contract.answers import FilmEstimate, Probe
 from frame_extractor.contract.attempt import AttemptSpec
 from frame_extractor.contract.attempt_numbers import claim_number
@@ -112,7 +111,7 @@ def show_plan(request: Request) -> ExitCode:
     print_line("Settings")
     values = msgspec.to_builtins(request.settings)
     for each in declared(RequestedSettings):
-        value, origin = _as_written(each, values[each.name]), _origin(each, request)
+        value, origin = each.written(values[each.name]), _origin(each, request)
         print_line(f"  {each.options[0]:<22}{value:<12}{origin}")
     print_line(f"  {'--workers':<22}{grant.workers!s:<12}{grant.why}")
     print_line(f"Images go to {layout.frames_dir}")
@@ -143,12 +142,6 @@ def show_plan(request: Request) -> ExitCode:
     if len(estimates) > 1:
         print_line(f"  in all: {_forecast(estimates)}")
     return code
-
-
-def _as_written(setting: Declared, value: object) -> str:
-    if isinstance(value, float) and film_time.is_film_time(msgspec.inspect.type_info(setting.type)):
-        return film_time.film_time(value)
-    return str(value).lower()
 
 
 def _origin(setting: Declared, request: Request) -> str:

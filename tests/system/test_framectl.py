@@ -414,12 +414,13 @@ def test_dry_run_shows_settings_films_and_grant_and_changes_nothing(site: Site) 
         "frame_extraction: {quality: low}\npaths: {base: out, frames: '${base}/frames'}\n"
     )
     before = sorted(site.root.rglob("*"))
-    ended = site.ctl("submit", "onward,orion", "--dry-run", "--mode", "scene", "--workers-per-project", "auto")
+    ended = site.ctl("submit", "onward,orion", "--dry-run", "--mode", "scene", "--start", "45", "--workers", "auto")
     assert ended.returncode == 0, ended.stderr
     assert sorted(site.root.rglob("*")) == before
     onward, orion, last = ended.stdout.split("\n\n")
     lines = [line.split() for line in onward.splitlines()]
     assert ["mode", "scene", "--mode"] in lines
+    assert ["range.start", "0:45", "--start"] in lines
     assert ["quality", "low", "configs/projects/onward.yaml"] in lines
     assert ["retry", "3", "default"] in lines
     assert f"images go to {site.root}/out/frames (configs/projects/onward.yaml)" in onward

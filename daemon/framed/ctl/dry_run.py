@@ -11,10 +11,10 @@ from rich.cells import cell_len
 from frame_extractor.contract.quantities import count, size
 from framed.ctl.output import document, notice
 from framed.ctl.render import duration
+from framed.ctl.setting_text import written
 from framed.dry_run import Forecast, plan
 from framed.errors import Exit
 from framed.model.project import Overrides
-from framed.model.values import as_written
 from framed.printable import printable
 from framed.protocol.documents import DryRun, PlannedFilm
 from framed.settings.places import Places
@@ -51,7 +51,9 @@ def preview(
 def _lines(forecast: Forecast) -> list[str]:
     planned = forecast.planned
     lines = [planned.name]
-    lines += [f"  {each.name:<20} {as_written(each.value):<10} {each.origin}" for each in planned.settings]
+    for each in planned.settings:
+        key, value = written(each.name, each.value)
+        lines.append(f"  {key:<20} {value:<10} {each.origin}")
     lines += [
         f"  workers granted: {planned.workers} ({forecast.workers_text})",
         f"  images go to {planned.output_dir} ({forecast.job.origins['frames_dir']})",

@@ -10,10 +10,10 @@ from frame_extractor.contract.attempt import ShotStart
 from frame_extractor.contract.quantities import count, left_out, size
 from framed.ctl.layout import aligned, fitted
 from framed.ctl.render import COLOURS, clock, duration
+from framed.ctl.setting_text import written
 from framed.ctl.terminal import Terminal
 from framed.model.job import exit_code_text
 from framed.model.reasons import FilesSkipped, Reason, SettingIneffective
-from framed.model.values import as_written
 from framed.printable import printable
 from framed.protocol.messages import ProjectStatus
 from framed.protocol.queries import (
@@ -68,9 +68,10 @@ def _has_reason(status: ProjectStatus, *kinds: type[Reason]) -> bool:
 
 
 def _setting(setting: SettingFacts) -> list[str]:
-    row = [setting.name, as_written(setting.value), setting.origin]
+    key, value = written(setting.name, setting.value)
+    row = [key, value, setting.origin]
     if setting.job_value is not None and setting.job_value != setting.value:
-        row[2] = f"{setting.origin}; the job has {as_written(setting.job_value)}"
+        row[2] = f"{setting.origin}; the job has {written(setting.name, setting.job_value)[1]}"
     return row
 
 

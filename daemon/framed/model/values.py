@@ -90,7 +90,7 @@ def as_written(value: object) -> str:
 
 def shown_default(setting: Declared) -> str:
     """The default as help texts and documents show it."""
-    return as_written(setting.default)
+    return setting.written(setting.default)
 
 
 def _shown(value: object) -> str:

@@ -12,6 +12,8 @@ from typing import Annotated, Any, get_origin, get_type_hints
 
 import msgspec
 
+from frame_extractor.contract.film_time import film_time, is_film_time
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -64,6 +66,12 @@ class Declared:
     def key(self) -> str:
         """In settings files."""
         return self.setting.key or self.name
+
+    def written(self, value: object) -> str:
+        """A value of it as a person writes it in a settings file."""
+        if isinstance(value, float) and is_film_time(msgspec.inspect.type_info(self.type)):
+            return film_time(value)
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @functools.cache
