@@ -39,7 +39,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Two images, by their frames; how they were chosen, and what was seen of them."""
 
     of: str
-    """`defaults` or `auto`."""
+    """`before`, `defaults` or `auto`; `before_again`: the pairs of before, by who judged the other two."""
     a: int
     b: int
     is_duplicate: bool | None = None
