@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from frame_extractor.contract.results import RejectReason
 from frame_extractor.features.sample import FEATURES, Features
 from frame_extractor.picking import distance as module_of_distance
 from frame_extractor.picking.distance import DISTINCT_FROM, distance, motion
-from frame_extractor.picking.selection import NEAREST_OF, LeftOut, Nearest, Reason, Selected, nearest, select
+from frame_extractor.picking.selection import NEAREST_OF, LeftOut, Nearest, Selected, nearest, select
 
 FPS = 24.0
 
@@ -37,7 +38,7 @@ def chosen_of(poses: list[int], wanted: int | None, *, removed: frozenset[int] =
     return select(features, times_s, range(len(poses)), wanted, removed=removed).chosen
 
 
-def reasons(selected: Selected) -> list[tuple[int, Reason]]:
+def reasons(selected: Selected) -> list[tuple[int, RejectReason]]:
     return [(each.position, each.reason) for each in selected.left_out]
 
 
@@ -73,8 +74,8 @@ def test_of_a_lost_slot_it_is_known_what_was_left_out_and_why() -> None:
     features, times_s = shot_of([5] * 8)
     selected = select(features, times_s, range(8), 3)
     assert selected.left_out == (
-        LeftOut(1, Reason.NEAR_DUPLICATE, Nearest(0, 0.0)),
-        LeftOut(2, Reason.NEAR_DUPLICATE, Nearest(0, 0.0)),
+        LeftOut(1, RejectReason.NEAR_DUPLICATE, Nearest(0, 0.0)),
+        LeftOut(2, RejectReason.NEAR_DUPLICATE, Nearest(0, 0.0)),
     )
 
 
@@ -85,14 +86,14 @@ def test_black_uniform_and_transition_frames_are_left_out() -> None:
     features["luma_deviation_halves"][1] = 11
     selected = select(features, times_s, range(4), 4, in_transition={2})
     assert selected.chosen == (3,)
-    assert reasons(selected) == [(0, Reason.BLACK), (1, Reason.UNIFORM), (2, Reason.TRANSITION)]
+    assert reasons(selected) == [(0, RejectReason.BLACK), (1, RejectReason.UNIFORM), (2, RejectReason.TRANSITION)]
 
 
 def test_a_black_shot_gives_nothing_and_one_frame_says_why() -> None:
     """Also where as many are wanted as are distinct."""
     features, times_s = shot_of([1] * 5)
     features["luma_p98"] = 0
-    assert select(features, times_s, range(5), None) == Selected((), (LeftOut(0, Reason.BLACK, None),))
+    assert select(features, times_s, range(5), None) == Selected((), (LeftOut(0, RejectReason.BLACK, None),))
 
 
 def test_near_duplicates_of_a_removed_frame_do_not_come_in_its_place() -> None:
@@ -102,7 +103,7 @@ def test_near_duplicates_of_a_removed_frame_do_not_come_in_its_place() -> None:
     assert select(features, times_s, candidates, None).chosen == (0, 3, 5)
     selected = select(features, times_s, candidates, None, removed={4})
     assert selected.chosen == (0, 5)
-    assert selected.left_out == (LeftOut(3, Reason.NEAR_REMOVED, Nearest(4, 0.0)),)
+    assert selected.left_out == (LeftOut(3, RejectReason.NEAR_REMOVED, Nearest(4, 0.0)),)
 
 
 @given(shots, st.integers(1, 12), st.data())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from frame_extractor.features.sample import Features
 from frame_extractor.picking.distance import motion
-from frame_extractor.picking.selection import Nearest, nearest
+from frame_extractor.picking.selection import nearest
 
 
 class Measures(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,13 +34,9 @@ class ShotMeasures:
         self._motions = motion(features, times_s)
         self._median_sharpness = float(np.median(features["sharpness"]))
 
-    def nearest(self, position: int, kept: Sequence[int]) -> Nearest | None:
-        """Of the kept frames, less this one, the one with the smallest distance to it; see `selection.nearest`."""
-        return nearest(self._features, position, kept)
-
     def of(self, position: int, kept: Sequence[int]) -> Measures:
         """`kept`: the shot's frames that become images, in order."""
-        found = self.nearest(position, kept)
+        found = nearest(self._features, position, kept)
         sharpness = float(self._features["sharpness"][position]) / max(self._median_sharpness, 1.0)
         return Measures(
             sharpness=round(sharpness, 2),

@@ -7,7 +7,6 @@ and not on how many are wanted: with more wanted, the same frames are chosen and
 
 from __future__ import annotations
 
-import enum
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from frame_extractor.contract.results import RejectReason
 from frame_extractor.features.sample import Features
 from frame_extractor.picking.distance import DISTINCT_FROM, Distances, distance, motion
 
@@ -24,18 +24,6 @@ UNIFORM_BELOW_LUMA_DEVIATION_HALVES = 12
 """Standard deviation 6."""
 NEAREST_OF = 100
 """On each side in time: an hour without a cut may have thousands of images, too many to compare each with all."""
-
-
-class Reason(enum.Enum):
-    """Why a frame that would have been chosen is left out."""
-
-    BLACK = "black"
-    UNIFORM = "uniform"
-    TRANSITION = "transition"
-    NEAR_DUPLICATE = "near_duplicate"
-    """Of a chosen frame of its shot."""
-    NEAR_REMOVED = "near_removed"
-    """A near-duplicate of a frame that the user has removed."""
 
 
 class Nearest(NamedTuple):
@@ -50,7 +38,7 @@ class LeftOut:
     """A frame that would have been chosen, and is not."""
 
     position: int
-    reason: Reason
+    reason: RejectReason
     nearest: Nearest | None
     """Of the frames chosen, or of those removed; None where there is none."""
 
@@ -88,7 +76,7 @@ def select(
     order = _farthest_first(features, calmness, unbarred, n_most, distinct_from=DISTINCT_FROM)
     in_order, removed_in_order = sorted(order), sorted(removed)
     near_removed = [
-        LeftOut(position, Reason.NEAR_REMOVED, found)
+        LeftOut(position, RejectReason.NEAR_REMOVED, found)
         for position in order
         if position not in removed
         and (found := nearest(features, position, removed_in_order)) is not None
@@ -96,7 +84,7 @@ def select(
     ]
     n_lost = (0 if order else 1) if wanted is None else wanted - len(order)
     lost = [
-        LeftOut(position, reasons.get(position, Reason.NEAR_DUPLICATE), nearest(features, position, in_order))
+        LeftOut(position, reasons.get(position, RejectReason.NEAR_DUPLICATE), nearest(features, position, in_order))
         for position in _farthest_first(features, calmness, all_of_them, n_lost, after=order)
     ]
     return Selected(
@@ -120,13 +108,15 @@ def nearest(features: Features, position: int, others: Sequence[int]) -> Nearest
     return Nearest(int(at[nth]), float(distances[nth]))
 
 
-def barred(features: Features, candidates: npt.NDArray[np.int64], in_transition: Collection[int]) -> dict[int, Reason]:
+def barred(
+    features: Features, candidates: npt.NDArray[np.int64], in_transition: Collection[int]
+) -> dict[int, RejectReason]:
     """Candidates that are not to be chosen, and why."""
-    reasons = dict.fromkeys(set(in_transition) & set(candidates.tolist()), Reason.TRANSITION)
+    reasons = dict.fromkeys(set(in_transition) & set(candidates.tolist()), RejectReason.TRANSITION)
     is_uniform = features["luma_deviation_halves"][candidates] < UNIFORM_BELOW_LUMA_DEVIATION_HALVES
-    reasons |= dict.fromkeys(candidates[is_uniform].tolist(), Reason.UNIFORM)
+    reasons |= dict.fromkeys(candidates[is_uniform].tolist(), RejectReason.UNIFORM)
     is_black = features["luma_p98"][candidates] < BLACK_BELOW_LUMA_P98
-    return reasons | dict.fromkeys(candidates[is_black].tolist(), Reason.BLACK)
+    return reasons | dict.fromkeys(candidates[is_black].tolist(), RejectReason.BLACK)
 
 
 def _farthest_first(

@@ -19,7 +19,7 @@ from frame_extractor.features.samples import Samples
 from frame_extractor.picking.distance import DISTINCT_FROM
 from frame_extractor.picking.measures import ShotMeasures
 from frame_extractor.picking.plan import Pick, grid_size, interval_begun, on_grid, shot_picks
-from frame_extractor.picking.selection import Nearest, barred, select
+from frame_extractor.picking.selection import LeftOut, Nearest, barred, nearest, select
 from frame_extractor.picking.shots import Shot
 from frame_extractor.picking.transitions import Transition, find_transitions
 
@@ -39,12 +39,6 @@ class ShotPlan:
     """At positions in the shot."""
 
 
-@dataclass(frozen=True)
-class _Rejected:
-    reason: RejectReason
-    nearest: Nearest | None
-
-
 @dataclass
 class _Choice:
     """Frames of one shot, by their positions in it."""
@@ -52,7 +46,7 @@ class _Choice:
     chosen: tuple[int, ...] = ()
     intervals: dict[int, int] = field(default_factory=dict)
     """Position -> interval that begins with it."""
-    rejected: dict[int, _Rejected] = field(default_factory=dict)
+    rejected: dict[int, LeftOut] = field(default_factory=dict)
     n_wanted: int = 0
     transitions: tuple[Transition, ...] = ()
 
@@ -116,9 +110,7 @@ class ShotPlanner:
             removed=self._positions_of_removed(samples, shot),
             at_most=settings.max_per_shot,
         )
-        rejected = {
-            each.position: _Rejected(RejectReason(each.reason.value), each.nearest) for each in selected.left_out
-        }
+        rejected = {each.position: each for each in selected.left_out}
         return _Choice(
             chosen=selected.chosen,
             rejected=rejected,
@@ -149,19 +141,17 @@ class ShotPlanner:
         reasons: Mapping[int, RejectReason] = {}
         if self._settings.selection is Selection.DISTINCT:
             in_transition = _positions_in(choice.transitions)
-            found = barred(features, np.array(positions, dtype=np.int64), in_transition)
-            reasons = {position: RejectReason(reason.value) for position, reason in found.items()}
-        measures = ShotMeasures(features, samples.times_s[shot.start : shot.end])
+            reasons = barred(features, np.array(positions, dtype=np.int64), in_transition)
         removed = self._positions_of_removed(samples, shot)
         kept = list(choice.chosen)
         for position in positions:
-            near, near_removed = measures.nearest(position, kept), measures.nearest(position, removed)
+            near, near_removed = nearest(features, position, kept), nearest(features, position, removed)
             if position in reasons:
-                choice.rejected[position] = _Rejected(reasons[position], near)
+                choice.rejected[position] = LeftOut(position, reasons[position], near)
             elif self._settings.dedupe is Dedupe.SHOT and _is_duplicate(near):
-                choice.rejected[position] = _Rejected(RejectReason.NEAR_DUPLICATE, near)
+                choice.rejected[position] = LeftOut(position, RejectReason.NEAR_DUPLICATE, near)
             elif self._settings.dedupe is Dedupe.SHOT and position not in removed and _is_duplicate(near_removed):
-                choice.rejected[position] = _Rejected(RejectReason.NEAR_REMOVED, near_removed)
+                choice.rejected[position] = LeftOut(position, RejectReason.NEAR_REMOVED, near_removed)
             else:
                 choice.rejected.pop(position, None)
                 bisect.insort(kept, position)
